@@ -1,0 +1,43 @@
+// Decisions: every order that the environment is free to choose is one choose() on one source, and an execution is a pure
+// function of (scenario, schedule). The default order takes choice 0 everywhere.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+#include "traces/event.hpp"
+
+namespace shutdown_repro::repro {
+
+class decision_source {
+public:
+    virtual ~decision_source() = default;
+    // One of 0 .. n-1, n >= 2. `label` says what is chosen between, for people.
+    virtual std::uint32_t choose(std::uint32_t n, std::string_view label) = 0;
+};
+
+// All decisions of an execution. Printable and storable: "default", or the decisions away from the default as
+// "index=choice", comma separated ("3=1,17=2").
+struct schedule {
+    std::vector<std::uint32_t> choices; // of decision 0, 1, …; further ones are 0
+    friend bool operator==(schedule const&, schedule const&) = default;
+};
+std::string to_string(schedule const&);
+// Throws input_error naming the part that is wrong.
+schedule parse_schedule(std::string_view);
+
+// Follows a schedule and notes what was decided. A choice that the execution does not offer is a divergence: diverged()
+// then says where, and choice 0 is taken.
+class follow final : public decision_source {
+public:
+    explicit follow(schedule);
+    std::uint32_t choose(std::uint32_t n, std::string_view label) override;
+    schedule const& taken() const { return taken_; }
+    std::string const& diverged() const { return diverged_; }
+
+private:
+    schedule wanted_, taken_;
+    std::string diverged_;
+};
+
+} // namespace shutdown_repro::repro

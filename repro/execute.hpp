@@ -1,0 +1,25 @@
+// One execution of a scenario in the simulated world, in process: pure function of (scenario, schedule).
+#pragma once
+#include "repro/decision.hpp"
+#include "repro/scenario.hpp"
+#include "traces/rule.hpp"
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::repro {
+
+// Reusable: keeps its memory between executions.
+class simulator {
+public:
+    simulator();
+    ~simulator();
+    // The trace is replaced. `also` (e.g. a rule_run) sees each event as it is recorded; may be null.
+    void run(scenario const&, decision_source&, traces::trace& into, traces::sink* also = nullptr);
+    // Without keeping the events, for speed: only `to` sees them. Returns the footer.
+    traces::footer run(scenario const&, decision_source&, traces::sink& to);
+
+private:
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,27 @@
+// One execution of a scenario in the live world: the server a process of its own, libcurl clients in ours, readiness
+// observed and not slept for, everything that server, clients and the process table said joined into one trace.
+#pragma once
+#include <string>
+#include "repro/scenario.hpp"
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::repro {
+
+struct live_options {
+    std::string server_path;   // the executable server-under-test; "" = beside us, then libexec, see find_server()
+    std::string partial_path;  // where the joined trace goes when we are interrupted; "" = nowhere
+    std::int64_t patience_ms = 10'000; // beyond the grace, until the server counts as hung and is killed
+};
+
+// Throws input_error: executable missing, no start (port in use …), not enough descriptors; each with the remedy.
+// Interrupted by SIGINT or SIGTERM it ends the child, keeps what was recorded and throws interrupted.
+struct interrupted {
+    int signal;
+    std::string kept; // path of the partial trace, "" when none was kept
+};
+traces::trace run_live(scenario const&, live_options const&);
+
+// Throws input_error when there is none: says where it looked and how to build it.
+std::string find_server(std::string const& wanted);
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,47 @@
+// Stop points: stop and free are actors whose moment is a choice. The control sees every event that the server records and,
+// when a named point is reached, has stop or free called between two steps of the loop.
+//
+// A point is KIND#N: right after the step in which the N-th event of that kind was recorded ("coroutine.suspend#2").
+// "handler" means that a handler calls it (config), "never" that nobody does.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+#include "server_under_test/config.hpp"
+#include "traces/event.hpp"
+#include "traces/recorder.hpp"
+
+namespace shutdown_repro::server {
+
+// What can be stopped and freed. Both record their act and may be called at any time, from anywhere, any number of times.
+class stoppable {
+public:
+    virtual ~stoppable() = default;
+    virtual void stop() = 0;
+    virtual void free() = 0;
+};
+
+struct stop_point {
+    traces::kind what;
+    std::uint32_t count;
+};
+// Throws std::invalid_argument whose message says what is wrong and what is expected.
+std::vector<stop_point> parse_stop_points(std::string_view text);
+
+class control final : public traces::sink {
+public:
+    // Forwards to `to`.
+    control(config const&, traces::sink& to);
+    void put(traces::event const&) override;
+    bool pending() const { return stops_due_ || frees_due_; }
+    // Between two steps. Records as control:1.
+    void act(stoppable&, traces::recorder&);
+
+private:
+    struct watched { stop_point point; std::uint32_t seen = 0; bool is_stop; };
+    traces::sink& to_;
+    std::vector<watched> points_;
+    std::uint32_t stops_due_ = 0, frees_due_ = 0;
+};
+
+} // namespace shutdown_repro::server

@@ -1,0 +1,134 @@
+// A trace event: plain data, one recorded fact. Nothing here judges (rules.hpp does) and nothing here knows a server.
+//
+// Ownership: an event views its details; whoever hands out the event owns them and says for how long
+// (a `trace` for its lifetime, the streaming reader until the next line, the recorder during the call).
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace shutdown_repro::traces {
+
+// What an id names. Printed "scope:2"; numbers are unique within a trace and never reused.
+enum class entity : std::uint8_t {
+    none, server, scope, coroutine, request, connection, stream, timer, loop, listener, client, process, control, world, other,
+};
+inline constexpr std::size_t entity_count = static_cast<std::size_t>(entity::other) + 1;
+
+struct ref {
+    entity type = entity::none;
+    std::uint32_t number = 0;
+    explicit operator bool() const { return type != entity::none; }
+    friend auto operator<=>(ref const&, ref const&) = default;
+};
+
+std::string_view name_of(entity);
+std::string to_string(ref);                          // "scope:2"
+std::optional<ref> parse_ref(std::string_view text); // nullopt when it is not "word:number"
+
+// What happened. The dotted name is the format's; see man/shutdown-repro-trace.5 for each kind's details.
+enum class kind : std::uint8_t {
+    server_open, server_listen, server_ready, server_close, server_stopped, server_free,
+    act_stop, act_free,
+    scope_open, scope_attach, scope_cancel, scope_cancelled, scope_closed, scope_catch, scope_notify, scope_unref,
+    scope_dispose, scope_disposed, scope_refuse, scope_access,
+    coroutine_spawn, coroutine_start, coroutine_suspend, coroutine_resume, coroutine_cancel, coroutine_zombie,
+    coroutine_finish, coroutine_hook, coroutine_remove,
+    request_begin, request_respond, request_finish,
+    connection_open, connection_read, connection_write, connection_close,
+    stream_open, stream_close,
+    timer_arm, timer_fire, timer_cancel,
+    loop_start, loop_stop,
+    listener_wake,
+    decision, assertion,
+    client_connect, client_connected, client_send, client_receive, client_done, client_fail, client_closed,
+    process_start, process_signal, process_stderr, process_exit, process_port,
+    other, // a kind that this version does not know: kept in order, judged by nobody
+};
+inline constexpr std::size_t kind_count = static_cast<std::size_t>(kind::other) + 1;
+
+std::string_view name_of(kind);             // "scope.dispose"
+std::optional<kind> parse_kind(std::string_view);
+
+using seq_t = std::uint64_t;
+using nanoseconds = std::int64_t; // since an arbitrary start: monotonic when live, virtual in the simulated world
+inline constexpr seq_t no_seq = ~seq_t{0};
+
+// A detail's value.
+struct value {
+    enum class type : std::uint8_t { integer, boolean, text, id, ids };
+    type is = type::integer;
+    std::int64_t integer = 0;          // integer, boolean
+    std::string_view text;             // text
+    ref id;                            // id
+    std::span<ref const> ids;          // ids
+
+    value() = default;
+    value(std::int64_t i) : integer(i) {}
+    value(int i) : integer(i) {}
+    value(std::uint32_t i) : integer(i) {}
+    value(std::uint64_t i) : integer(static_cast<std::int64_t>(i)) {}
+    value(bool b) : is(type::boolean), integer(b) {}
+    value(std::string_view s) : is(type::text), text(s) {}
+    value(char const* s) : is(type::text), text(s) {}
+    value(std::string const& s) : is(type::text), text(s) {}
+    value(ref r) : is(type::id), id(r) {}
+    value(std::span<ref const> r) : is(type::ids), ids(r) {}
+};
+
+struct field {
+    std::string_view key;
+    value val;
+};
+
+struct event {
+    seq_t seq = 0;
+    nanoseconds t = 0;
+    kind what = kind::other;
+    ref id;                           // what it happened to
+    ref parent;                       // its owner, where the kind has one
+    ref by;                           // who acted
+    std::span<seq_t const> because;   // earlier events that caused it
+    std::span<field const> detail;
+    std::string_view what_text;       // the dotted name as read when `what` is kind::other, else empty
+
+    value const* find(std::string_view key) const {
+        for (field const& f : detail)
+            if (f.key == key) return &f.val;
+        return nullptr;
+    }
+    std::int64_t integer(std::string_view key, std::int64_t otherwise = 0) const {
+        value const* v = find(key);
+        return v && (v->is == value::type::integer || v->is == value::type::boolean) ? v->integer : otherwise;
+    }
+    std::string_view text(std::string_view key, std::string_view otherwise = {}) const {
+        value const* v = find(key);
+        return v && v->is == value::type::text ? v->text : otherwise;
+    }
+    ref id_of(std::string_view key) const {
+        value const* v = find(key);
+        return v && v->is == value::type::id ? v->id : ref{};
+    }
+    std::span<ref const> ids_of(std::string_view key) const {
+        value const* v = find(key);
+        return v && v->is == value::type::ids ? v->ids : std::span<ref const>{};
+    }
+};
+
+// Where events go as they happen. The event is valid during the call only: keep a copy (trace::append) to keep it.
+class sink {
+public:
+    virtual ~sink() = default;
+    virtual void put(event const&) = 0;
+};
+
+} // namespace shutdown_repro::traces
+
+template <> struct std::hash<shutdown_repro::traces::ref> {
+    std::size_t operator()(shutdown_repro::traces::ref const& r) const noexcept {
+        return (static_cast<std::size_t>(r.type) << 32) ^ r.number;
+    }
+};

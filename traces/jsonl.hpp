@@ -1,0 +1,67 @@
+// The trace format's writer and reader, together on purpose: what one writes the other reads, and a test holds it.
+// Format: man/shutdown-repro-trace.5 and traces/trace.schema.json.
+#pragma once
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::traces {
+
+// The environment or the input is at fault; the message is complete and for people ("trace.jsonl:3: …").
+struct trace_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// Lines, each with its '\n', appended to `out`.
+void write_header(std::string& out, header const&);
+void write_event(std::string& out, event const&);
+void write_footer(std::string& out, footer const&);
+// The whole trace. Throws trace_error when the file can't be written completely (the message says why and which file).
+void write_file(std::string const& path, trace const&);
+
+// Receives a trace line by line. `event` and what it views are valid during the call.
+class reader_events {
+public:
+    virtual ~reader_events() = default;
+    virtual void on_header(header const&) = 0;
+    virtual void on_event(event const&) = 0;
+    virtual void on_footer(footer const&) = 0;
+};
+
+struct read_result {
+    std::uint64_t events = 0;
+    bool has_footer = false;
+    std::vector<std::string> problems; // what makes it incomplete, for people; the trace is never clean when not empty
+};
+
+// Streams a trace; memory does not grow with its length. Throws trace_error for what is no trace at all or of a newer
+// major version, with file and line; a torn last line, lost events and a missing footer are problems, not errors.
+// `path` "-" reads standard input.
+read_result read_stream(std::string const& path, reader_events&);
+read_result read_text(std::string_view text, std::string_view name, reader_events&);
+trace read_file(std::string const& path);
+void read_text_into(std::string_view text, std::string_view name, trace&);
+
+// An append-only sink: one write(2) an event, so that nothing is lost when the process dies but a torn last line.
+// Throws trace_error when the file can't be opened; a failed write (full disk) is remembered in error() and counted.
+class file_sink final : public sink {
+public:
+    explicit file_sink(std::string const& path);
+    ~file_sink() override;
+    file_sink(file_sink const&) = delete;
+    void head(header const&);
+    void put(event const&) override;
+    void foot(footer const&);
+    std::uint64_t dropped() const { return dropped_; }
+    std::string const& error() const { return error_; }
+
+private:
+    void write_line();
+    int fd_ = -1;
+    std::string path_, line_, error_;
+    std::uint64_t dropped_ = 0;
+};
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,77 @@
+// What a server (or a client, or the runner) records its facts with: it numbers and dates each fact, says who acted and
+// what caused it, and hands it to one sink. The recorder never judges.
+//
+// "Who acts" and "because of what" are dynamic scopes: `acting` and `because_of` are guards, so a nested operation's
+// events point at the operation that contains them. `inspect --explain` walks exactly these links back.
+#pragma once
+#include <initializer_list>
+#include <utility>
+#include "traces/event.hpp"
+
+namespace shutdown_repro::traces {
+
+class recorder {
+public:
+    // `clock` is read at each event; it and the sink must outlive the recorder.
+    recorder(sink& to, nanoseconds const& clock) : to_(&to), clock_(&clock) {}
+    recorder(recorder const&) = delete;
+
+    // Records one fact and returns its sequence number (no_seq once muted).
+    seq_t emit(kind what, ref id, ref parent = {}, std::initializer_list<field> detail = {}) {
+        return emit(what, id, parent, std::span<field const>(detail.begin(), detail.size()));
+    }
+    seq_t emit(kind what, ref id, ref parent, std::span<field const> detail) {
+        if (muted_) return no_seq;
+        event e;
+        e.seq = next_++;
+        e.t = *clock_;
+        e.what = what;
+        e.id = id;
+        e.parent = parent;
+        e.by = actor_;
+        if (cause_ != no_seq) e.because = {&cause_, 1};
+        e.detail = detail;
+        to_->put(e);
+        return e.seq;
+    }
+
+    ref fresh(entity type) { return {type, ++last_id_[static_cast<std::size_t>(type)]}; }
+    ref actor() const { return actor_; }
+    seq_t cause() const { return cause_; }
+    seq_t next() const { return next_; }
+
+    // A dead process records nothing more (see world::die).
+    void mute() { muted_ = true; }
+    bool muted() const { return muted_; }
+    // The simulated kernel and the clients outlive the process.
+    void unmute() { muted_ = false; }
+
+    class acting {
+    public:
+        acting(recorder& r, ref who) : r_(r), before_(std::exchange(r.actor_, who)) {}
+        acting(acting const&) = delete;
+        ~acting() { r_.actor_ = before_; }
+    private:
+        recorder& r_;
+        ref before_;
+    };
+    class because_of {
+    public:
+        because_of(recorder& r, seq_t cause) : r_(r), before_(std::exchange(r.cause_, cause)) {}
+        because_of(because_of const&) = delete;
+        ~because_of() { r_.cause_ = before_; }
+    private:
+        recorder& r_;
+        seq_t before_;
+    };
+
+private:
+    sink* to_;
+    nanoseconds const* clock_;
+    seq_t next_ = 0, cause_ = no_seq;
+    ref actor_;
+    bool muted_ = false;
+    std::uint32_t last_id_[entity_count] = {};
+};
+
+} // namespace shutdown_repro::traces

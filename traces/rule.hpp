@@ -1,0 +1,103 @@
+// A rule reads a trace and nothing else: it does not know which server, world or language wrote it. Each is one small state
+// machine with its description beside it in traces/rules/*.cpp; adding one is adding one such piece and its row in that
+// file's table. rules.cpp only concatenates the tables.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+#include "traces/jsonl.hpp"
+#include "traces/model.hpp"
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::traces {
+
+enum class severity : std::uint8_t { note, warning, error };
+std::string_view name_of(severity);
+
+// What a trace must record for a rule to be applicable; a bit set.
+enum observes : std::uint8_t {
+    scopes = 1, coroutines = 2, requests = 4, connections = 8, server_acts = 16, clients = 32, process = 64,
+};
+std::string observes_text(unsigned bits);        // "scopes, coroutines"
+unsigned parse_observes(std::string_view words); // of a header; unknown words are ignored
+
+struct violation {
+    std::string_view rule;
+    severity level = severity::error;
+    ref subject;
+    seq_t at = 0;                 // the event at which it is broken; the last one for rules of the end
+    std::vector<seq_t> witness;   // the events that show it, in order
+    std::string message;          // one sentence: what, and who was still inside
+    std::vector<std::string> inside; // one line each: who, spawned where, in which state
+};
+
+class rule_run; // collects
+
+// One rule at work on one trace.
+class rule {
+public:
+    virtual ~rule() = default;
+    virtual void on(event const&, model const&, rule_run&) = 0;
+    // At the end of the trace. `complete`: it has a footer and lost nothing; "at the end" rules judge only then.
+    virtual void end(model const&, bool complete, rule_run&) { (void)complete; }
+    virtual void reset() = 0; // as new, capacity kept
+};
+
+struct rule_info {
+    std::string_view id;
+    severity level;
+    unsigned needs;                         // observes bits
+    std::vector<kind> kinds;                // the events it wants
+    std::string_view summary;               // the table's "violated when", one line
+    std::string_view why;                   // one paragraph
+    std::string_view cites;                 // public reports of the class, ", " separated
+    std::string_view fix;                   // a hint
+    std::unique_ptr<rule> (*make)();
+};
+
+std::span<rule_info const> all_rules();      // in the order of their families
+rule_info const* find_rule(std::string_view id);
+
+// All rules (or the given ones) over one trace, streaming. Also a sink, so that they can run while a simulated execution
+// records.
+class rule_run final : public sink, public reader_events {
+public:
+    rule_run();                                        // every rule
+    explicit rule_run(std::span<rule_info const* const>);
+    ~rule_run() override;
+
+    void on_header(header const&) override;
+    void on_event(event const& e) override { put(e); }
+    void on_footer(footer const&) override;
+    void put(event const&) override;
+    void finish(bool complete);                        // once, after the last event
+    void reset();
+
+    std::vector<violation> const& violations() const { return found_; }
+    struct skipped { rule_info const* rule; std::string why; };
+    std::vector<skipped> not_applicable() const;       // after finish()
+    model const& state() const { return model_; }
+
+    // For rules.
+    void report(violation);
+
+private:
+    struct entry;
+    std::vector<entry> entries_;
+    std::vector<std::vector<std::uint16_t>> by_kind_;
+    model model_;
+    unsigned declared_ = 0, seen_ = 0;
+    rule_info const* current_ = nullptr;
+    seq_t last_ = 0;
+    std::vector<violation> found_;
+};
+
+enum class verdict : std::uint8_t { clean, violated, inconclusive };
+std::string_view name_of(verdict);
+// Violations found in an incomplete trace count; otherwise it is inconclusive, never clean. Notes and warnings are reported
+// but only errors and warnings violate.
+verdict judge(std::vector<violation> const&, bool complete);
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,68 @@
+// A trace in memory: header, events, footer. The memory sink of the simulated world, and what the reader fills for the
+// views. Events and everything they view live in the trace; clear() keeps the capacity, so that exploration does not
+// allocate per execution.
+#pragma once
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+#include "traces/event.hpp"
+
+namespace shutdown_repro::traces {
+
+// A bump allocator for what events view.
+class arena {
+public:
+    template <class T> std::span<T const> copy(std::span<T const> from) {
+        static_assert(std::is_trivially_copyable_v<T>);
+        if (from.empty()) return {};
+        T* to = static_cast<T*>(take(from.size_bytes(), alignof(T)));
+        std::copy(from.begin(), from.end(), to);
+        return {to, from.size()};
+    }
+    std::string_view copy(std::string_view from) {
+        auto s = copy(std::span<char const>(from.data(), from.size()));
+        return {s.data(), s.size()};
+    }
+    void* take(std::size_t bytes, std::size_t align);
+    void clear() { block_ = 0; used_ = 0; }
+
+private:
+    struct block { std::unique_ptr<std::byte[]> bytes; std::size_t size; };
+    std::vector<block> blocks_;
+    std::size_t block_ = 0, used_ = 0;
+};
+
+struct header {
+    std::string scenario;   // the scenario document, JSON text; "" when unknown
+    std::string world;      // "live", "sim" or what the writer said
+    std::string schedule;   // "" when the execution was not under a schedule
+    std::string target;     // JSON text; "" for the bundled servers
+    std::string tool;       // who wrote it, for people
+    // Which groups of facts the writer records ("scopes coroutines requests connections server clients process"),
+    // space separated; "" = not said, rules then go by what they see.
+    std::string observes;
+};
+
+struct footer {
+    std::uint64_t events = 0, dropped = 0;
+    std::optional<int> exit_status;   // of the server's process
+    std::string signal;               // "SIGABRT" when it died of one
+    std::string note;                 // e.g. "interrupted"
+};
+
+struct trace final : sink {
+    traces::header head;
+    std::vector<event> events;
+    std::optional<footer> foot;       // nullopt: the trace is cut short, hence never clean
+    std::vector<std::string> problems; // torn last line, a gap in seq …: for people; empty for a good trace
+
+    void put(event const& e) override { append(e); }
+    event& append(event const&);      // deep copy
+    void clear();
+
+private:
+    arena memory_;
+};
+
+} // namespace shutdown_repro::traces
