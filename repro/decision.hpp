@@ -26,14 +26,14 @@ std::string to_string(schedule const&);
 // Throws input_error naming the part that is wrong.
 schedule parse_schedule(std::string_view);
 
-// Follows a schedule and notes what was decided. A choice that the execution does not offer is a divergence: diverged()
-// then says where, and choice 0 is taken.
+// Follows a schedule and notes what was decided. A choice that the execution does not offer is a divergence, and choice 0
+// is taken instead; so is a choice that the execution ends before.
 class follow final : public decision_source {
 public:
     explicit follow(schedule);
     std::uint32_t choose(std::uint32_t n, std::string_view label) override;
     schedule const& taken() const { return taken_; }
-    std::string const& diverged() const { return diverged_; }
+    std::string diverged() const; // after the execution: where it left the schedule, "" when it did not
 
 private:
     schedule wanted_, taken_;

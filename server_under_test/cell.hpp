@@ -24,6 +24,7 @@ struct cell {
     sequence steps = sequence::free;
 };
 
+template <> std::span<std::string_view const> words<sequence>();
 std::string_view name_of(sequence);
 std::optional<sequence> parse_sequence(std::string_view);
 

@@ -1,9 +1,11 @@
 // What a bundled server is told: the part of a scenario that runs inside the server's process. Plain data, with its JSON
 // form (the scenario file's own fields, see man/shutdown-repro.1 "SCENARIO FILES").
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +58,14 @@ struct config {
     }
 };
 
+// The words of an enumeration, in its order: what its field may say.
+template <class enumeration> std::span<std::string_view const> words();
+template <> std::span<std::string_view const> words<act>();
+template <> std::span<std::string_view const> words<policy>();
+template <> std::span<std::string_view const> words<placement>();
+template <> std::span<std::string_view const> words<owner>();
+template <> std::span<std::string_view const> words<attach>();
+
 std::string_view name_of(act);
 std::string_view name_of(policy);
 std::string_view name_of(placement);
@@ -67,9 +77,10 @@ std::optional<placement> parse_placement(std::string_view);
 std::optional<owner> parse_owner(std::string_view);
 std::optional<attach> parse_attach(std::string_view);
 
-nlohmann::json to_json(config const&);
-// For documents that this program wrote itself (the runner's to its child); scenario files are read and checked by
-// repro/scenario.hpp. Throws nlohmann::json::exception or std::runtime_error.
+nlohmann::ordered_json to_json(config const&); // every field, in the order of the manual
+// For documents that this program wrote itself or has checked (the runner's to its child); scenario files are checked by
+// repro/scenario.hpp. A field that is not there keeps its default, one that is not known is ignored.
+// Throws nlohmann::json::exception or std::runtime_error.
 config config_from_json(nlohmann::json const&);
 
 } // namespace shutdown_repro::server

@@ -2,7 +2,8 @@
 // when a named point is reached, has stop or free called between two steps of the loop.
 //
 // A point is KIND#N: right after the step in which the N-th event of that kind was recorded ("coroutine.suspend#2").
-// "handler" means that a handler calls it (config), "never" that nobody does.
+// "handler" means that a handler calls it (config), "never" that nobody does. Points are facts of the server, never of the
+// clients or the runner: those would not be the same in both worlds.
 #pragma once
 #include <string>
 #include <string_view>
@@ -25,23 +26,26 @@ struct stop_point {
     traces::kind what;
     std::uint32_t count;
 };
+// The points of a comma separated list, none for "handler" and "never".
 // Throws std::invalid_argument whose message says what is wrong and what is expected.
 std::vector<stop_point> parse_stop_points(std::string_view text);
 
 class control final : public traces::sink {
 public:
-    // Forwards to `to`.
+    // Forwards to `to`, which must outlive it.
     control(config const&, traces::sink& to);
     void put(traces::event const&) override;
-    bool pending() const { return stops_due_ || frees_due_; }
-    // Between two steps. Records as control:1.
+    bool pending() const { return !due_.empty(); }
+    // Between two steps: does what is due, in the order in which the points were reached, a stop before a free of the same
+    // event. What becomes due meanwhile is due after this step. Records as control:1, because of the point's event.
     void act(stoppable&, traces::recorder&);
 
 private:
-    struct watched { stop_point point; std::uint32_t seen = 0; bool is_stop; };
+    struct watched { stop_point point; bool is_stop; std::uint32_t seen = 0; };
+    struct due { bool is_stop; traces::seq_t because; };
     traces::sink& to_;
     std::vector<watched> points_;
-    std::uint32_t stops_due_ = 0, frees_due_ = 0;
+    std::vector<due> due_;
 };
 
 } // namespace shutdown_repro::server
