@@ -1,0 +1,119 @@
+#include "traces/event.hpp"
+#include <array>
+#include <limits>
+
+namespace shutdown_repro::traces {
+
+namespace {
+
+constexpr std::array<std::string_view, entity_count> entity_names = {
+    "none",   "server",   "scope",  "coroutine", "request", "connection", "stream", "timer",
+    "loop",   "listener", "client", "process",   "control", "world",      "other",
+};
+
+constexpr std::array<std::string_view, kind_count> kind_names = {
+    "server.open", "server.listen", "server.ready", "server.close", "server.stopped", "server.free",
+    "act.stop", "act.free",
+    "scope.open", "scope.attach", "scope.cancel", "scope.cancelled", "scope.closed", "scope.catch", "scope.notify", "scope.unref",
+    "scope.dispose", "scope.disposed", "scope.refuse", "scope.access",
+    "coroutine.spawn", "coroutine.start", "coroutine.suspend", "coroutine.resume", "coroutine.cancel", "coroutine.zombie",
+    "coroutine.finish", "coroutine.hook", "coroutine.remove",
+    "request.begin", "request.respond", "request.finish",
+    "connection.open", "connection.read", "connection.write", "connection.close",
+    "stream.open", "stream.close",
+    "timer.arm", "timer.fire", "timer.cancel",
+    "loop.start", "loop.stop",
+    "listener.wake",
+    "decision", "assert",
+    "client.connect", "client.connected", "client.send", "client.receive", "client.done", "client.fail", "client.closed",
+    "process.start", "process.signal", "process.stderr", "process.exit", "process.port",
+    "other",
+};
+static_assert(entity_names.back() == "other" && kind_names.back() == "other", "a name is missing from its table");
+
+// From a name to its place in the table with one comparison: the hash looks at the length and five letters, and its
+// multiplier is searched for at compile time until no two names share a slot.
+template <std::size_t N> class name_index {
+public:
+    static constexpr std::uint8_t unknown = 255;
+
+    consteval explicit name_index(std::array<std::string_view, N> const& names) : names_(names) {
+        while (!fill()) multiplier_ += 2;
+    }
+
+    constexpr std::uint8_t find(std::string_view name) const {
+        if (name.size() < shortest) return unknown;
+        std::uint8_t const i = slots_[slot(name)];
+        return i != unknown && names_[i] == name ? i : unknown;
+    }
+
+private:
+    static constexpr std::size_t shortest = 4;
+    static constexpr int bits = N > 16 ? 9 : 6;
+    static_assert(N < unknown);
+
+    constexpr std::size_t slot(std::string_view s) const {
+        auto const at = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(s[i])); };
+        std::size_t const n = s.size();
+        std::uint32_t const letters = at(0) | at(n / 2 - 1) << 8 | at(n - 3) << 16 | at(n - 1) << 24;
+        return ((letters ^ (static_cast<std::uint32_t>(n) + at(n - 2)) << 4) * multiplier_) >> (32 - bits);
+    }
+    consteval bool fill() {
+        slots_.fill(unknown);
+        for (std::size_t i = 0; i < N; ++i) {
+            std::uint8_t& there = slots_[slot(names_[i])];
+            if (there != unknown) return false;
+            there = static_cast<std::uint8_t>(i);
+        }
+        return true;
+    }
+
+    std::array<std::string_view, N> names_;
+    std::array<std::uint8_t, std::size_t{1} << bits> slots_{};
+    std::uint32_t multiplier_ = 0x9E3779B1u;
+};
+
+constexpr name_index<entity_count> entities(entity_names);
+constexpr name_index<kind_count> kinds(kind_names);
+
+bool is_word(std::string_view s) {
+    for (char c : s)
+        if ((c < 'a' || c > 'z') && c != '_') return false;
+    return !s.empty();
+}
+
+} // namespace
+
+std::string_view name_of(entity e) { return entity_names[static_cast<std::size_t>(e)]; }
+std::string_view name_of(kind k) { return kind_names[static_cast<std::size_t>(k)]; }
+
+std::string to_string(ref r) {
+    std::string s(name_of(r.type));
+    if (r) s.append(1, ':').append(std::to_string(r.number));
+    return s;
+}
+
+std::optional<ref> parse_ref(std::string_view text) {
+    std::size_t const colon = text.find(':');
+    if (colon == text.npos) return std::nullopt;
+    std::string_view const word = text.substr(0, colon), digits = text.substr(colon + 1);
+    // One spelling for one id: no empty number, no leading zeros, nothing past 32 bits.
+    if (digits.empty() || digits.size() > 10 || (digits[0] == '0' && digits.size() > 1)) return std::nullopt;
+    std::uint64_t number = 0;
+    for (char c : digits) {
+        if (c < '0' || c > '9') return std::nullopt;
+        number = number * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    if (number > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    std::uint8_t const i = entities.find(word);
+    if (i == static_cast<std::uint8_t>(entity::none) || (i == entities.unknown && !is_word(word))) return std::nullopt;
+    return ref{i == entities.unknown ? entity::other : static_cast<entity>(i), static_cast<std::uint32_t>(number)};
+}
+
+std::optional<kind> parse_kind(std::string_view name) {
+    std::uint8_t const i = kinds.find(name);
+    if (i == kinds.unknown || i == static_cast<std::uint8_t>(kind::other)) return std::nullopt;
+    return static_cast<kind>(i);
+}
+
+} // namespace shutdown_repro::traces
