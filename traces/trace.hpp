@@ -2,17 +2,23 @@
 // views. Events and everything they view live in the trace; clear() keeps the capacity, so that exploration does not
 // allocate per execution.
 #pragma once
+#include <algorithm>
+#include <cstddef>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 #include "traces/event.hpp"
 
 namespace shutdown_repro::traces {
 
-// A bump allocator for what events view.
+// A bump allocator for what events view. Moving keeps what was copied where it is.
 class arena {
 public:
+    arena() = default;
+    arena(arena&& from) noexcept { swap(from); }
+    arena& operator=(arena&& from) noexcept { swap(from); return *this; }
+
     template <class T> std::span<T const> copy(std::span<T const> from) {
         static_assert(std::is_trivially_copyable_v<T>);
         if (from.empty()) return {};
@@ -24,13 +30,24 @@ public:
         auto s = copy(std::span<char const>(from.data(), from.size()));
         return {s.data(), s.size()};
     }
-    void* take(std::size_t bytes, std::size_t align);
-    void clear() { block_ = 0; used_ = 0; }
+    // Uninitialised memory, valid until clear().
+    void* take(std::size_t bytes, std::size_t align) {
+        std::size_t const at = (used_ + align - 1) & ~(align - 1);
+        if (at + bytes > size_) return take_from_next(bytes);
+        used_ = at + bytes;
+        return block_ + at;
+    }
+    void clear() { enter(0); } // keeps the blocks
 
 private:
     struct block { std::unique_ptr<std::byte[]> bytes; std::size_t size; };
+    void* take_from_next(std::size_t bytes);
+    void enter(std::size_t i);
+    void swap(arena&) noexcept;
+
     std::vector<block> blocks_;
-    std::size_t block_ = 0, used_ = 0;
+    std::size_t current_ = 0, used_ = 0, size_ = 0;
+    std::byte* block_ = nullptr;
 };
 
 struct header {
