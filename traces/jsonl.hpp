@@ -18,7 +18,7 @@ struct trace_error : std::runtime_error {
 void write_header(std::string& out, header const&);
 void write_event(std::string& out, event const&);
 void write_footer(std::string& out, footer const&);
-// The whole trace. Throws trace_error when the file can't be written completely (the message says why and which file).
+// The whole trace, or trace_error (the message says which file and why) and the file as it was before.
 void write_file(std::string const& path, trace const&);
 
 // Receives a trace line by line. `event` and what it views are valid during the call.
@@ -33,7 +33,7 @@ public:
 struct read_result {
     std::uint64_t events = 0;
     bool has_footer = false;
-    std::vector<std::string> problems; // what makes it incomplete, for people; the trace is never clean when not empty
+    std::vector<std::string> problems; // what makes it incomplete, for people, the first twenty; never clean when not empty
 };
 
 // Streams a trace; memory does not grow with its length. Throws trace_error for what is no trace at all or of a newer
@@ -42,23 +42,24 @@ struct read_result {
 read_result read_stream(std::string const& path, reader_events&);
 read_result read_text(std::string_view text, std::string_view name, reader_events&);
 trace read_file(std::string const& path);
-void read_text_into(std::string_view text, std::string_view name, trace&);
+void read_text_into(std::string_view text, std::string_view name, trace&); // replaces what the trace held
 
 // An append-only sink: one write(2) an event, so that nothing is lost when the process dies but a torn last line.
-// Throws trace_error when the file can't be opened; a failed write (full disk) is remembered in error() and counted.
+// Throws trace_error when the file can't be opened. A failed write (full disk) is remembered in error(); it and all later
+// events count as dropped, and no footer is written.
 class file_sink final : public sink {
 public:
-    explicit file_sink(std::string const& path);
+    explicit file_sink(std::string const& path); // an existing file is emptied
     ~file_sink() override;
     file_sink(file_sink const&) = delete;
     void head(header const&);
     void put(event const&) override;
     void foot(footer const&);
     std::uint64_t dropped() const { return dropped_; }
-    std::string const& error() const { return error_; }
+    std::string const& error() const { return error_; } // "" while all went well, else the file and the reason
 
 private:
-    void write_line();
+    bool write_line();
     int fd_ = -1;
     std::string path_, line_, error_;
     std::uint64_t dropped_ = 0;
