@@ -14,8 +14,8 @@ scenario scope_disposal() {
     s.name = "scope-disposal";
     s.summary = "a handler that fails while torn down has its own scope disposed under it";
     s.config.handlers = {
-        {.does = act::park, .delay_ms = 60, .calls_stop = true, .calls_free = false},
-        {.does = act::throw_cancel, .delay_ms = 120, .calls_stop = false, .calls_free = false},
+        {.does = act::park, .delay_ms = 60, .calls_stop = true},
+        {.does = act::throw_cancel, .delay_ms = 120},
     };
     s.config.holds = server::owner::owns;
     s.config.listener = server::attach::stop;

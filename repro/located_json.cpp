@@ -183,9 +183,10 @@ public:
     }
 
     bool parse_error(std::size_t, std::string const&, json::exception const& e) {
+        // "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error …": the last part says it.
         std::string_view message = e.what();
-        if (auto const column = message.find("column "); column != message.npos) message.remove_prefix(column);
-        if (auto const colon = message.find(": "); colon != message.npos) message.remove_prefix(colon + 2);
+        if (auto const id = message.find("] "); id != message.npos) message.remove_prefix(id + 2);
+        if (auto const column = message.find("column "); column != message.npos) message.remove_prefix(message.find(": ", column) + 2);
         fail(printable(std::string(message), 200));
     }
 

@@ -28,7 +28,7 @@ enum class act : std::uint8_t {
 
 struct handler_config {
     act does = act::park;
-    std::optional<std::int64_t> delay_ms;  // instead of the act's own
+    std::optional<std::int64_t> delay_ms = std::nullopt; // instead of the act's own
     bool calls_stop = false;               // after it has answered
     bool calls_free = false;
 };
