@@ -1,0 +1,19 @@
+// The subcommands. Each is one file: it declares its options on the parser and, when it was chosen, leaves what is to be done
+// in `chosen`. A new one is its file, a line here and a row in main.cpp.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+#include "cli/output.hpp"
+
+namespace shutdown_repro::cli {
+
+// Returns the exit status (repro/errors.hpp).
+using job = std::function<int(output&)>;
+
+void add_run(CLI::App&, job& chosen);
+void add_check(CLI::App&, job& chosen);
+void add_inspect(CLI::App&, job& chosen);
+void add_list(CLI::App&, job& chosen);
+void add_explain(CLI::App&, job& chosen);
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,62 @@
+// shutdown-repro: reproduces, finds, explains and gates the bugs that servers have while they shut down.
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include "cli/arguments.hpp"
+#include "cli/command.hpp"
+#include "repro/errors.hpp"
+#include "repro/live.hpp"
+#include "traces/jsonl.hpp"
+
+namespace {
+
+using namespace shutdown_repro;
+
+constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_check, cli::add_inspect, cli::add_list, cli::add_explain};
+
+int run(int argc, char** argv) {
+    CLI::App app{"Reproduces, finds, explains and gates the bugs that servers have while they shut down.", "shutdown-repro"};
+    cli::output out;
+    cli::job chosen;
+    app.set_version_flag("--version", "shutdown-repro " SHUTDOWN_REPRO_VERSION);
+    std::string color = "auto";
+    app.add_option("--color", color, "colour: auto (on a terminal), always or never")->check(cli::one_of({"auto", "always", "never"}));
+    app.footer("Exit status: 0 clean, 1 violated, 2 usage or bad input, 3 inconclusive, 6 schedule diverged, 70 our own bug.");
+    for (auto add : commands) add(app, chosen);
+    int status = repro::clean;
+    try {
+        cli::parse(app, argc, argv);
+        out.color = color == "always" ? cli::coloring::always : color == "never" ? cli::coloring::never : cli::coloring::automatic;
+        status = chosen(out);
+    } catch (CLI::CallForHelp const&) {
+        out.print(app.help());
+    } catch (CLI::CallForVersion const& e) {
+        out.print(std::string(e.what()) + "\n");
+    }
+    out.finish();
+    return status;
+}
+
+int complain(std::string_view what, int status) {
+    std::cerr << "shutdown-repro: " << what << std::endl;
+    return status;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    cli::reserve_standard_streams();
+    try {
+        return run(argc, argv);
+    } catch (repro::input_error const& e) {
+        return complain(e.what(), e.exit_status);
+    } catch (traces::trace_error const& e) {
+        return complain(e.what(), repro::bad_input);
+    } catch (repro::interrupted const& i) {
+        complain("interrupted" + (i.kept.empty() ? "" : "; what was recorded is in " + i.kept), 0);
+        std::signal(i.signal, SIG_DFL);
+        return std::raise(i.signal);
+    } catch (std::exception const& e) {
+        return complain(std::string("our own bug: ") + e.what(), repro::internal_error);
+    }
+}

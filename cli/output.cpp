@@ -1,0 +1,60 @@
+#include "cli/output.hpp"
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "repro/errors.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+bool wants_color(coloring c) {
+    if (c != coloring::automatic) return c == coloring::always;
+    char const* const no = std::getenv("NO_COLOR");
+    char const* const term = std::getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no && *no) && !(term && std::string_view(term) == "dumb");
+}
+
+[[noreturn]] void fail_output() {
+    throw repro::input_error(std::string("can't write to standard output: ") + std::strerror(errno));
+}
+
+} // namespace
+
+traces::look output::page() const {
+    traces::look l;
+    winsize size{};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) l.width = size.ws_col;
+    l.color = wants_color(color);
+    return l;
+}
+
+void output::print(std::string_view text) {
+    progress("");
+    errno = 0;
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_output();
+}
+
+void output::finish() {
+    errno = 0;
+    if (std::fflush(stdout) != 0) fail_output();
+}
+
+void output::progress(std::string_view line) {
+    if (line.empty() && !progress_shown_) return;
+    if (!isatty(STDERR_FILENO)) return;
+    std::fprintf(stderr, "\r\x1b[K%.*s", static_cast<int>(line.size()), line.data());
+    std::fflush(stderr);
+    progress_shown_ = !line.empty();
+}
+
+void reserve_standard_streams() {
+    // Read-only: writing to what was closed still fails, and is noticed.
+    for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) std::abort();
+}
+
+} // namespace shutdown_repro::cli

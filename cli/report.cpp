@@ -1,0 +1,45 @@
+#include "cli/report.hpp"
+#include <algorithm>
+#include "repro/errors.hpp"
+
+namespace shutdown_repro::cli {
+
+using traces::verdict;
+
+void run_report::add(traces::trace&& t, judgement&& j, std::string its_schedule) {
+    ++executions;
+    bool const first_violating = j.verdict == verdict::violated && violated == 0;
+    violated += j.verdict == verdict::violated;
+    inconclusive += j.verdict == verdict::inconclusive;
+    std::vector<std::string_view> broken;
+    for (traces::violation const& v : j.violations)
+        if (std::find(broken.begin(), broken.end(), v.rule) == broken.end()) broken.push_back(v.rule);
+    for (std::string_view rule : broken) {
+        auto const row = std::find_if(by_rule.begin(), by_rule.end(), [rule](auto const& r) { return r.first == rule; });
+        row == by_rule.end() ? void(by_rule.emplace_back(rule, 1)) : void(++row->second);
+    }
+    if (executions > 1 && !first_violating) return;
+    told = std::move(t);
+    judged = std::move(j);
+    schedule = std::move(its_schedule);
+}
+
+verdict run_report::verdict() const {
+    return violated ? verdict::violated : inconclusive ? verdict::inconclusive : verdict::clean;
+}
+
+verdict verdict_of(std::vector<checked_trace> const& all) {
+    auto const any = [&](verdict v) { return std::any_of(all.begin(), all.end(), [v](auto const& c) { return c.judged.verdict == v; }); };
+    return any(verdict::violated) ? verdict::violated : any(verdict::inconclusive) ? verdict::inconclusive : verdict::clean;
+}
+
+int status_of(verdict v) {
+    switch (v) {
+    case verdict::clean: return repro::clean;
+    case verdict::violated: return repro::violated;
+    case verdict::inconclusive: break;
+    }
+    return repro::inconclusive;
+}
+
+} // namespace shutdown_repro::cli

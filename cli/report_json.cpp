@@ -1,0 +1,96 @@
+#include <nlohmann/json.hpp>
+#include "cli/arguments.hpp"
+#include "cli/report.hpp"
+#include "repro/errors.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json document(std::string_view verdict) {
+    return {{"format", "shutdown-repro/report"}, {"version", "1.0"}, {"tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION}, {"verdict", verdict}};
+}
+
+json of(traces::violation const& v) {
+    return {{"rule", v.rule}, {"severity", name_of(v.level)}, {"subject", v.subject ? to_string(v.subject) : ""}, {"at", v.at},
+            {"witness", v.witness}, {"message", v.message}, {"inside", v.inside}};
+}
+
+json of(std::vector<traces::rule_run::skipped> const& rules) {
+    json list = json::array();
+    for (auto const& s : rules) list.push_back({{"rule", s.rule->id}, {"why", s.why}});
+    return list;
+}
+
+// A trace may hold bytes that are no UTF-8; the document never does.
+std::string text(json const& document) { return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+
+} // namespace
+
+std::string as_json(run_report const& r) {
+    json d = document(name_of(r.verdict()));
+    d["scenario"] = r.scenario.name;
+    d["policy"] = name_of(r.scenario.config.shutdown);
+    d["world"] = r.world;
+    d["requests"] = r.scenario.config.requests;
+    d["executions"] = r.executions;
+    d["violated"] = r.violated;
+    d["inconclusive"] = r.inconclusive;
+    d["rules"] = json::object();
+    for (auto const& [rule, count] : r.by_rule) d["rules"][rule] = count;
+    d["violations"] = json::array();
+    for (traces::violation const& v : r.judged.violations) {
+        json one = of(v);
+        if (!r.schedule.empty()) one["schedule"] = r.schedule;
+        one["replay"] = r.again;
+        d["violations"].push_back(std::move(one));
+    }
+    d["events"] = r.judged.events;
+    d["duration_ns"] = r.judged.span;
+    d["problems"] = r.judged.problems;
+    d["not_applicable"] = of(r.judged.not_applicable);
+    if (!r.trace_path.empty()) d["trace"] = r.trace_path;
+    return text(d);
+}
+
+std::string as_json(std::vector<checked_trace> const& all) {
+    json d = document(name_of(verdict_of(all)));
+    d["executions"] = all.size();
+    d["violations"] = json::array();
+    d["traces"] = json::array();
+    for (auto const& [path, judged] : all) {
+        for (traces::violation const& v : judged.violations) {
+            json one = of(v);
+            one["trace"] = path;
+            if (!judged.schedule.empty()) one["schedule"] = judged.schedule;
+            d["violations"].push_back(std::move(one));
+        }
+        d["traces"].push_back({{"trace", path}, {"verdict", name_of(judged.verdict)}, {"scenario", judged.scenario}, {"world", judged.world},
+                               {"events", judged.events}, {"duration_ns", judged.span}, {"problems", judged.problems},
+                               {"not_applicable", of(judged.not_applicable)}});
+    }
+    return text(d);
+}
+
+int reporting_errors(bool as_document, output& out, std::function<int()> const& it) {
+    auto const report = [&](char const* message) {
+        if (!as_document) return;
+        json d = document("error");
+        d["message"] = message;
+        d["violations"] = json::array();
+        out.print(text(d));
+        out.finish();
+    };
+    try {
+        return it();
+    } catch (repro::input_error const& e) {
+        report(e.what());
+        throw;
+    } catch (traces::trace_error const& e) {
+        report(e.what());
+        throw;
+    }
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,129 @@
+#include <algorithm>
+#include "cli/arguments.hpp"
+#include "cli/report.hpp"
+#include "traces/views/phrase.hpp"
+#include "traces/views/state.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using namespace traces;
+
+constexpr std::size_t rule_width = 26;
+
+std::string mark(severity s, look l) {
+    return s == severity::error ? paint(l, tint::bad, "✗") : s == severity::warning ? paint(l, tint::warn, "!") : paint(l, tint::faint, "·");
+}
+
+std::string violations(judgement const& j, look l) {
+    std::string out;
+    for (violation const& v : j.violations) {
+        std::size_t const indent = 2 + rule_width + 2;
+        out += mark(v.level, l) + " " + paint(l, tint::strong, pad(v.rule, rule_width)) + "  " + wrap(printable(v.message), l.width, indent) + "\n";
+        for (std::string const& who : v.inside) out += "    " + wrap(printable(who), l.width, 6) + "\n";
+    }
+    return out;
+}
+
+std::string inconclusive(judgement const& j, look l) {
+    std::string out;
+    for (std::string const& problem : j.problems) out += paint(l, tint::warn, "?") + " " + pad("inconclusive", rule_width) + "  " + wrap(printable(problem), l.width, rule_width + 4) + "\n";
+    return out;
+}
+
+std::string counts(judgement const& j) {
+    std::string const span = duration(j.span) + (j.world == "sim" ? " virtual" : "");
+    return counted(j.events, "event") + " · " + span;
+}
+
+// A rule that could not judge never passes silently.
+std::string judged_by(judgement const& j, look l) {
+    std::size_t const all = all_rules().size(), without = j.not_applicable.size();
+    std::string line = counted(all - without, "rule") + " judged";
+    if (without) line += ", " + std::to_string(without) + " not applicable: " + printable(j.not_applicable.front().why);
+    bool const same = std::all_of(j.not_applicable.begin(), j.not_applicable.end(), [&](auto const& s) { return s.why == j.not_applicable.front().why; });
+    if (!same) line += " …";
+    return paint(l, tint::faint, fit(line, l.width)) + "\n";
+}
+
+std::string details(judgement const& j, look l) {
+    if (j.verdict == verdict::clean && j.violations.empty()) return paint(l, tint::good, "✓ clean") + "\n";
+    return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : "");
+}
+
+std::string next_command(std::string_view word, std::string_view line, look l) {
+    return line.empty() ? "" : paint(l, tint::faint, pad(word, 10)) + std::string(line) + "\n";
+}
+
+std::string headline(run_report const& r, look l) {
+    auto const& c = r.scenario.config;
+    std::string const server = r.scenario.server == "scopes" ? "scopes alone" : r.scenario.server + " server, " + std::string(name_of(c.shutdown));
+    std::string const load = r.scenario.server == "scopes" ? counted(r.scenario.cell.acts.size(), "handler") : counted(c.requests, "request");
+    return paint(l, tint::strong, printable(r.scenario.name)) + " · " + server + " · " + r.world + " · " + load + "\n";
+}
+
+std::string rate(run_report const& r, look l) {
+    if (r.executions == 1 || r.by_rule.empty()) return {};
+    std::string out = "broken in how many of " + std::to_string(r.executions) + " executions; above is the first\n";
+    for (auto const& [rule, count] : r.by_rule) out += "  " + pad_left(std::to_string(count), std::to_string(r.executions).size()) + "  " + rule + "\n";
+    return paint(l, tint::faint, out);
+}
+
+// Who is still in work at this point: "while request:2 (GET /2) is not answered".
+std::string unanswered(model const& m) {
+    std::vector<std::string> waiting;
+    m.requests.each([&](std::uint32_t number, request_state const& r) {
+        if (r.responded == no_seq) waiting.push_back(named({entity::request, number}, m));
+    });
+    if (waiting.empty()) return {};
+    if (waiting.size() == 1) return " while " + waiting[0] + " is not answered";
+    return " while " + waiting[0] + (waiting.size() == 2 ? " and " + waiting[1] : " and " + std::to_string(waiting.size() - 1) + " more") + " are not answered";
+}
+
+} // namespace
+
+std::string acts_as_text(trace const& t, look l) {
+    model m;
+    std::string stop = "never", free = "never";
+    auto const tell = [&](event const& e) {
+        nanoseconds const after = e.t - t.events.front().t;
+        return (e.by ? "by " + named(e.by, m) + " " : std::string()) + "at #" + std::to_string(e.seq) + ", " + duration(after) + "," + unanswered(m);
+    };
+    for (event const& e : t.events) {
+        m.apply(e);
+        if (e.what == kind::act_stop && stop == "never") stop = tell(e);
+        if (e.what == kind::act_free && free == "never") free = tell(e);
+        m.forget(e);
+    }
+    std::string out;
+    for (auto* line : {&stop, &free}) {
+        if (line->ends_with(',')) line->pop_back();
+        out += paint(l, tint::faint, line == &stop ? "stop  " : "free  ") + wrap(*line, l.width, 6) + "\n";
+    }
+    return out;
+}
+
+std::string as_text(run_report const& r, look l) {
+    std::string out = headline(r, l) + acts_as_text(r.told, l) + "\n" + details(r.judged, l) + "\n" + rate(r, l);
+    out += std::to_string(r.violated) + " of " + counted(r.executions, "execution") + " violated";
+    if (r.inconclusive) out += ", " + std::to_string(r.inconclusive) + " inconclusive";
+    out += " · " + counts(r.judged) + (r.trace_path.empty() ? "" : " · trace " + r.trace_path) + "\n";
+    if (r.verdict() != verdict::violated) return out + judged_by(r.judged, l);
+    if (!r.trace_path.empty()) out += next_command("why", shell_line({"shutdown-repro", "inspect", r.trace_path, "--explain"}), l);
+    return out + next_command("again", r.again, l) + next_command("fixed?", r.fixed, l);
+}
+
+std::string as_text(std::vector<checked_trace> const& all, look l) {
+    std::string out;
+    std::uint64_t violated = 0;
+    for (auto const& [path, judged] : all) {
+        violated += judged.verdict == verdict::violated;
+        std::string const about = (judged.scenario.empty() ? "" : " · " + printable(judged.scenario)) + (judged.world.empty() ? "" : " · " + printable(judged.world));
+        out += paint(l, tint::strong, path) + about + " · " + counts(judged) + "\n" + details(judged, l) + judged_by(judged, l);
+        if (judged.verdict == verdict::violated && path != "-") out += next_command("why", shell_line({"shutdown-repro", "inspect", path, "--explain"}), l);
+        out += "\n";
+    }
+    return out + std::to_string(violated) + " of " + counted(all.size(), "trace") + " violated\n";
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,194 @@
+// run: executes a scenario, judges it, keeps the trace of what was violated, and says how to go on.
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <unistd.h>
+#include "cli/arguments.hpp"
+#include "cli/command.hpp"
+#include "cli/report.hpp"
+#include "repro/errors.hpp"
+#include "repro/execute.hpp"
+#include "repro/live.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+constexpr std::string_view first_world = "live";
+
+struct options {
+    std::string what, world{first_world}, policy, stop_at, free_at, schedule, trace, server;
+    std::optional<std::uint32_t> requests;
+    std::optional<std::int64_t> grace_ms;
+    std::vector<std::string> sets;
+    std::uint32_t repeat = 1;
+    bool json = false;
+};
+
+repro::scenario scenario_of(options const& o) {
+    repro::scenario s = repro::load_scenario(o.what);
+    for (std::string const& set : o.sets) {
+        auto const equals = set.find('=');
+        if (equals == set.npos || equals == 0) throw repro::input_error("--set: \"" + set + "\" is not KEY=VALUE, like grace_ms=100");
+        repro::set_field(s, std::string_view(set).substr(0, equals), std::string_view(set).substr(equals + 1));
+    }
+    auto const set = [&s](char const* flag, std::string const& key, std::string const& value) {
+        if (value.empty()) return;
+        try {
+            repro::set_field(s, key, value);
+        } catch (repro::input_error const& e) {
+            std::string const asked = "--set " + key, what = e.what(); // it names what it was asked through
+            throw repro::input_error(what.starts_with(asked) ? flag + what.substr(asked.size()) : what, e.exit_status);
+        }
+    };
+    set("--policy", "policy", o.policy);
+    set("--stop-at", "stop_at", o.stop_at);
+    set("--free-at", "free_at", o.free_at);
+    set("--requests", "requests", o.requests ? std::to_string(*o.requests) : "");
+    set("--grace", "grace_ms", o.grace_ms ? std::to_string(*o.grace_ms) : "");
+    return s;
+}
+
+void refuse_what_does_not_fit(options const& o) {
+    if (o.world == "sim" && !o.server.empty()) throw repro::input_error("--server: the simulated world starts no server; leave it out, or use --world live");
+    if (o.world == "live" && !o.schedule.empty()) throw repro::input_error("--schedule: only the simulated world follows a schedule; add --world sim");
+}
+
+// Before anything is run, so that a long run is not lost to a typing error. Nothing is created yet.
+void require_writable(std::string const& path) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    fs::path const folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
+    bool const exists = fs::exists(path, ignored);
+    if (fs::is_directory(path, ignored)) throw repro::input_error("--trace: " + path + " is a directory; name a file in it");
+    if (access(exists ? path.c_str() : folder.c_str(), W_OK) != 0)
+        throw repro::input_error("--trace: can't write " + path + ": " + std::strerror(errno) + "; choose another file");
+}
+
+// The words of this run, without what only says where its results go.
+std::vector<std::string> command_line(options const& o) {
+    std::vector<std::string> words{"shutdown-repro", "run", o.what};
+    auto const add = [&](char const* flag, std::string const& value) {
+        if (!value.empty()) words.insert(words.end(), {flag, value});
+    };
+    add("--world", o.world == first_world ? "" : o.world);
+    add("--policy", o.policy);
+    add("--requests", o.requests ? std::to_string(*o.requests) : "");
+    add("--stop-at", o.stop_at);
+    add("--free-at", o.free_at);
+    add("--grace", o.grace_ms ? std::to_string(*o.grace_ms) : "");
+    for (std::string const& set : o.sets) add("--set", set);
+    add("--server", o.server);
+    add("--schedule", o.schedule == "default" ? "" : o.schedule);
+    return words;
+}
+
+// How to see it again (exactly, when simulated), and whether the correct policy is free of it.
+void suggest(run_report& r, options o) {
+    if (r.executions == 1 || o.world == "sim") o.repeat = 1;
+    o.schedule = r.schedule;
+    auto const line = [](options const& from) {
+        auto words = command_line(from);
+        if (from.repeat > 1) words.insert(words.end(), {"--repeat", std::to_string(from.repeat)});
+        return shell_line(words);
+    };
+    r.again = line(o);
+    if (r.scenario.server == "scopes" || r.scenario.config.shutdown == server::policy::drained) return;
+    o.policy = name_of(server::policy::drained);
+    o.schedule.clear(); // another policy decides other things
+    r.fixed = line(o);
+}
+
+class runner {
+public:
+    runner(options const& o, output& out) : options_(o), out_(out), path_(o.trace) {
+        report_.scenario = scenario_of(o);
+        report_.world = o.world;
+        std::string name = report_.scenario.name;
+        std::replace(name.begin(), name.end(), '/', '-');
+        if (path_.empty()) path_ = (name.empty() ? "trace" : name) + ".jsonl";
+    }
+
+    int run() {
+        if (!options_.trace.empty()) require_writable(options_.trace);
+        for (std::uint32_t i = 0; i < options_.repeat; ++i) {
+            if (options_.repeat > 1) out_.progress(std::to_string(i) + " of " + std::to_string(options_.repeat) + " executions, " + std::to_string(report_.violated) + " violated");
+            once();
+        }
+        std::string const trouble = keep();
+        suggest(report_, options_);
+        out_.print(options_.json ? as_json(report_) : as_text(report_, out_.page()));
+        out_.finish();
+        if (!trouble.empty()) throw traces::trace_error(trouble);
+        return status_of(report_.verdict());
+    }
+
+private:
+    void once() {
+        traces::trace t;
+        std::string schedule;
+        if (options_.world == "sim") {
+            repro::follow source(repro::parse_schedule(options_.schedule.empty() ? "default" : options_.schedule));
+            simulator_.run(report_.scenario, source, t);
+            if (std::string const where = source.diverged(); !where.empty())
+                throw repro::input_error("--schedule: the execution diverged from it: " + where, repro::diverged);
+            schedule = to_string(source.taken());
+        } else {
+            t = repro::run_live(report_.scenario, {.server_path = options_.server, .partial_path = path_});
+        }
+        judgement judged = judge(t);
+        report_.add(std::move(t), std::move(judged), std::move(schedule));
+    }
+
+    // Why it could not be kept, or "". A violation that was seen is reported even when the disk is full.
+    std::string keep() {
+        if (options_.trace.empty() && report_.violated == 0) return {};
+        try {
+            traces::write_file(path_, report_.told);
+        } catch (traces::trace_error const& e) {
+            return e.what();
+        }
+        report_.trace_path = path_;
+        return {};
+    }
+
+    options const& options_;
+    output& out_;
+    std::string path_;
+    run_report report_;
+    repro::simulator simulator_;
+};
+
+std::vector<std::string_view> policy_names() {
+    return {name_of(server::policy::as_reported), name_of(server::policy::upstream_fix), name_of(server::policy::drained)};
+}
+
+} // namespace
+
+void add_run(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub = app.add_subcommand("run", "execute a scenario and judge it");
+    sub->add_option("SCENARIO", o->what, "a built-in scenario (list scenarios) or a FILE.json")->required();
+    sub->add_option("--world", o->world, "live: a real server; sim: simulated, in process")->check(one_of({"live", "sim"}));
+    sub->add_option("--policy", o->policy, "how the server shuts down (list policies)")->check(one_of(policy_names()));
+    sub->add_option("--requests", o->requests, "requests that are sent")->check(whole_number(1, 100'000))->type_name("N");
+    sub->add_option("--stop-at", o->stop_at, "when stop is called (list stop-points)")->check(stop_points())->type_name("POINT");
+    sub->add_option("--free-at", o->free_at, "when free is called")->check(stop_points())->type_name("POINT");
+    sub->add_option("--grace", o->grace_ms, "the policy's patience with handlers, milliseconds")->check(whole_number(0, 86'400'000))->type_name("MS");
+    sub->add_option("--set", o->sets, "any other field of the scenario")->type_name("KEY=VALUE")->allow_extra_args(false);
+    sub->add_option("--schedule", o->schedule, "the decisions to take, as a report prints them (sim)")->type_name("S");
+    sub->add_option("--repeat", o->repeat, "executions")->check(whole_number(1, 1'000'000))->type_name("N");
+    sub->add_option("--trace", o->trace, "keep the trace here, whatever happens")->type_name("FILE");
+    sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->callback([o, &chosen] {
+        chosen = [o](output& out) {
+            return reporting_errors(o->json, out, [&] {
+                refuse_what_does_not_fit(*o);
+                return runner(*o, out).run();
+            });
+        };
+    });
+}
+
+} // namespace shutdown_repro::cli

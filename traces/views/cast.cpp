@@ -1,0 +1,98 @@
+#include "traces/views/cast.hpp"
+#include <algorithm>
+#include <array>
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+// Scopes and coroutines share a rank: the tree orders them.
+int rank(entity type) {
+    constexpr std::array order{entity::server, entity::control, entity::scope, entity::listener, entity::request, entity::connection,
+                               entity::stream, entity::timer, entity::loop, entity::client, entity::process, entity::world};
+    auto const at = std::find(order.begin(), order.end(), type == entity::coroutine ? entity::scope : type);
+    return static_cast<int>(at - order.begin());
+}
+
+bool ends(kind what) {
+    switch (what) {
+    case kind::server_free: case kind::scope_disposed: case kind::coroutine_remove: case kind::request_finish: case kind::connection_close:
+    case kind::stream_close: case kind::timer_fire: case kind::timer_cancel: case kind::loop_stop: case kind::client_done:
+    case kind::client_fail: case kind::client_closed: case kind::process_exit: return true;
+    default: return false;
+    }
+}
+
+std::string name_in(event const& e) {
+    if (e.what == kind::request_begin) {
+        std::string const method(e.text("method")), path(e.text("path"));
+        return printable(method.empty() || path.empty() ? method + path : method + " " + path);
+    }
+    bool const naming = e.what == kind::server_open || e.what == kind::scope_open || e.what == kind::coroutine_spawn;
+    return naming ? printable(e.text("name")) : std::string();
+}
+
+// A coroutine stands before the child scopes of its scope.
+bool before(member const& a, member const& b) {
+    int const ra = rank(a.id.type), rb = rank(b.id.type);
+    if (ra != rb) return ra < rb;
+    if (a.id.type != b.id.type) return a.id.type == entity::coroutine;
+    return a.id.number < b.id.number;
+}
+
+} // namespace
+
+cast::cast(trace const& t, std::size_t end) {
+    std::map<ref, member> seen;
+    auto note = [&](ref who, std::size_t index) -> member& {
+        auto const [at, fresh] = seen.try_emplace(who);
+        if (fresh) at->second.id = who, at->second.first = index;
+        at->second.last = index;
+        return at->second;
+    };
+    for (std::size_t i = 0; i < std::min(end, t.events.size()); ++i) {
+        event const& e = t.events[i];
+        if (e.by) note(e.by, i);
+        if (!e.id) continue;
+        member& m = note(e.id, i);
+        m.over = ends(e.what);
+        if (e.parent && !m.parent) m.parent = e.parent;
+        if (std::string name = name_in(e); !name.empty()) m.name = std::move(name);
+    }
+    arrange(seen);
+}
+
+// Depth first without recursion: a foreign trace may nest scopes as deep as it likes, or name each other's parents in a ring.
+void cast::arrange(std::map<ref, member> const& seen) {
+    std::map<ref, std::vector<member>> children;
+    std::vector<member> roots;
+    for (auto const& [id, m] : seen) {
+        bool const in_tree = (id.type == entity::scope || id.type == entity::coroutine) && m.parent.type == entity::scope && seen.contains(m.parent);
+        (in_tree ? children[m.parent] : roots).push_back(m);
+    }
+    auto place = [&](std::vector<member> stack) {
+        std::sort(stack.begin(), stack.end(), [](auto const& a, auto const& b) { return before(b, a); });
+        while (!stack.empty()) {
+            member m = std::move(stack.back());
+            stack.pop_back();
+            if (!place_.try_emplace(m.id, members_.size()).second) continue;
+            auto& inside = children[m.id];
+            std::sort(inside.begin(), inside.end(), [](auto const& a, auto const& b) { return before(b, a); });
+            for (member& c : inside) {
+                c.depth = m.depth + 1;
+                stack.push_back(c);
+            }
+            members_.push_back(std::move(m));
+        }
+    };
+    place(std::move(roots));
+    for (auto const& [id, m] : seen)
+        if (!place_.contains(id)) place({m});
+}
+
+member const* cast::find(ref who) const {
+    auto const at = place_.find(who);
+    return at == place_.end() ? nullptr : &members_[at->second];
+}
+
+} // namespace shutdown_repro::traces

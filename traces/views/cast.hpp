@@ -1,0 +1,35 @@
+// Who appears in a trace, and in which order views put them: servers, who controls them, scopes each with its coroutines and
+// then its child scopes, requests, connections, clients, processes.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::traces {
+
+struct member {
+    ref id;
+    ref parent;                // scope of a coroutine, parent of a scope, connection of a request; none when not said
+    std::string name;          // "handler of GET /2"; "" when not said
+    std::size_t first = 0;     // index of its first event
+    std::size_t last = 0;      // index of its last event
+    bool over = false;         // that event ended it
+    std::size_t depth = 0;     // in the tree: 0 for who stands in nobody
+};
+
+class cast {
+public:
+    // Of the events up to and including index `end` - 1.
+    explicit cast(trace const&, std::size_t end = static_cast<std::size_t>(-1));
+
+    std::vector<member> const& in_order() const { return members_; }
+    member const* find(ref) const;
+
+private:
+    void arrange(std::map<ref, member> const& seen);
+    std::vector<member> members_;
+    std::map<ref, std::size_t> place_; // of each in members_
+};
+
+} // namespace shutdown_repro::traces

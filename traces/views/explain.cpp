@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <map>
+#include <set>
+#include "traces/views/phrase.hpp"
+#include "traces/views/state.hpp"
+#include "traces/views/views.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+constexpr std::size_t most_steps = 30;   // of one violation; the middle of a longer way is left out
+constexpr std::size_t most_asides = 4;   // what a step brought about beside the way
+constexpr std::size_t most_involved = 6; // states beside one step
+constexpr std::size_t kind_width = 18;
+
+bool is_act(kind what) { return what == kind::act_stop || what == kind::act_free || what == kind::process_signal; }
+
+// What a step did beside the way to the violation and the reader must know to follow it.
+bool is_aside(kind what) {
+    return what == kind::scope_unref || what == kind::listener_wake || what == kind::coroutine_zombie || what == kind::scope_closed;
+}
+
+using who_and_state = std::vector<std::pair<ref, std::string>>; // "coroutine:5 (handler of GET /2): finished, not removed"
+
+class explanation {
+public:
+    explanation(trace const& t, std::span<violation const> violations, look l) : trace_(t), look_(l), events_(t) {
+        for (event const& e : t.events) {
+            if (!first_act_ && is_act(e.what)) first_act_ = &e;
+            for (seq_t why : e.because)
+                if (is_aside(e.what)) asides_[why].push_back(&e);
+        }
+        for (violation const& v : violations) ways_.push_back(way_to(v));
+        replay();
+    }
+
+    std::string write(std::span<violation const> violations) const {
+        std::string out;
+        for (std::size_t i = 0; i < violations.size(); ++i) out += (i ? "\n" : "") + one(violations[i], ways_[i]);
+        return out;
+    }
+
+private:
+    using way = std::vector<event const*>; // in the order in which it happened
+
+    // Everything that led to it after the stop, back to the act that began it. What shows it from before the stop (who was
+    // spawned where) is one step each: how that came about is not what went wrong.
+    way way_to(violation const& v) const {
+        std::set<event const*> steps;
+        std::vector<event const*> todo;
+        auto const add = [&](seq_t seq, bool walk) {
+            event const* e = events_.find(seq);
+            if (e && steps.insert(e).second && walk && !is_act(e->what)) todo.push_back(e);
+        };
+        add(v.at, true);
+        for (seq_t w : v.witness) add(w, first_act_ && w >= first_act_->seq);
+        while (!todo.empty()) {
+            event const* e = todo.back();
+            todo.pop_back();
+            for (seq_t why : e->because) add(why, true);
+        }
+        bool const has_act = std::any_of(steps.begin(), steps.end(), [](event const* e) { return is_act(e->what); });
+        if (!has_act && first_act_ && first_act_->seq < v.at) steps.insert(first_act_);
+        return {steps.begin(), steps.end()}; // events lie in their trace in order, and so do their addresses
+    }
+
+    // Once over the trace, noting who was in which state at each step of any way.
+    void replay() {
+        for (way const& w : ways_)
+            for (event const* e : w) states_[e];
+        model m;
+        for (event const& e : trace_.events) {
+            m.apply(e);
+            if (auto const at = states_.find(&e); at != states_.end()) at->second = involved(e, m);
+            m.forget(e);
+        }
+    }
+
+    who_and_state involved(event const& e, model const& m) const {
+        who_and_state out;
+        auto const add = [&](ref who) {
+            bool const known = std::any_of(out.begin(), out.end(), [who](auto const& o) { return o.first == who; });
+            std::string const state = known || out.size() == most_involved ? "" : state_of(who, m);
+            if (!state.empty()) out.emplace_back(who, named(who, m) + ": " + state);
+        };
+        add(e.id);
+        for (field const& f : e.detail) {
+            if (f.val.is == value::type::id) add(f.val.id);
+            if (f.val.is == value::type::ids)
+                for (ref r : f.val.ids) add(r);
+        }
+        return out;
+    }
+
+    std::string one(violation const& v, way const& steps) const {
+        std::string const back = steps.empty() ? "" : ", " + counted(steps.size(), "step") + " back";
+        std::string out = paint(look_, tint::bad, v.rule) + " at #" + std::to_string(v.at) + back + ":\n";
+        out += "  " + wrap(printable(v.message), look_.width, 2) + "\n";
+        std::map<ref, std::string> shown; // a state is said when it is new
+        bool const cut = steps.size() > most_steps;
+        std::size_t const head = most_steps / 3, tail = most_steps - head;
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            if (cut && i == head) {
+                out += paint(look_, tint::faint, "   … " + counted(steps.size() - most_steps, "step") + " in between") + "\n";
+                i = steps.size() - tail;
+            }
+            out += step(i + 1, *steps[i], v, steps, shown);
+        }
+        if (!v.inside.empty()) out += paint(look_, tint::strong, "  still inside") + "\n";
+        for (std::string const& line : v.inside) out += "    " + wrap(printable(line), look_.width, 4) + "\n";
+        return out;
+    }
+
+    std::string step(std::size_t number, event const& e, violation const& v, way const& steps, std::map<ref, std::string>& shown) const {
+        std::size_t const digits = 1 + std::to_string(trace_.events.back().seq).size();
+        std::string const head = pad_left(std::to_string(number), 2) + " " + pad("#" + std::to_string(e.seq), digits) + "  ";
+        std::string const what = pad(printable(kind_text(e)), kind_width) + " ";
+        std::size_t const indent = columns(head) + columns(what);
+        tint const mark = e.seq == v.at ? tint::bad : is_act(e.what) ? tint::warn : tint::strong;
+        std::string out = paint(look_, tint::faint, head) + paint(look_, mark, what) + wrap(phrase(e), look_.width, indent) + "\n";
+        std::string const margin(indent, ' ');
+        auto const beside = asides_.find(e.seq);
+        std::size_t told = 0;
+        for (event const* aside : beside == asides_.end() ? std::vector<event const*>{} : beside->second) {
+            if (aside->seq > v.at || std::find(steps.begin(), steps.end(), aside) != steps.end() || told++ == most_asides) continue;
+            out += margin + wrap("and " + phrase(*aside) + " (#" + std::to_string(aside->seq) + ")", look_.width, indent) + "\n";
+        }
+        for (auto const& [who, state] : states_.at(&e)) {
+            if (auto [at, fresh] = shown.try_emplace(who, state); !fresh && std::exchange(at->second, state) == state) continue;
+            out += margin + paint(look_, tint::faint, wrap(state, look_.width, indent)) + "\n";
+        }
+        return out;
+    }
+
+    trace const& trace_;
+    look look_;
+    event_index events_;
+    event const* first_act_ = nullptr;
+    std::map<seq_t, std::vector<event const*>> asides_;
+    std::vector<way> ways_;
+    std::map<event const*, who_and_state> states_;
+};
+
+} // namespace
+
+std::string explain(trace const& t, std::span<violation const> violations, look l) {
+    return explanation(t, violations, l).write(violations);
+}
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,187 @@
+#include "traces/views/phrase.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+std::string who(ref r) { return r ? to_string(r) : "somebody"; }
+std::string subject(event const& e) { return who(e.id); }
+
+std::string shown(value const& v) {
+    switch (v.is) {
+    case value::type::integer: return std::to_string(v.integer);
+    case value::type::boolean: return v.integer ? "true" : "false";
+    case value::type::text: return printable(v.text);
+    case value::type::id: return who(v.id);
+    case value::type::ids: break;
+    }
+    std::string list;
+    for (ref r : v.ids) list += (list.empty() ? "" : ", ") + who(r);
+    return "[" + list + "]";
+}
+
+// The detail between two pieces of text; nothing at all when the event lacks it or it is an empty text.
+std::string with(event const& e, std::string_view before, std::string_view key, std::string_view after = {}) {
+    value const* v = e.find(key);
+    if (!v || (v->is == value::type::text && v->text.empty())) return {};
+    return std::string(before) + shown(*v) + std::string(after);
+}
+std::string quoted(event const& e, std::string_view before, std::string_view key) {
+    return with(e, std::string(before) + "\"", key, "\"");
+}
+std::string in_parent(event const& e, std::string_view before) { return e.parent ? std::string(before) + who(e.parent) : std::string(); }
+std::string caller(event const& e) { return e.by ? " by " + who(e.by) : std::string(); }
+
+std::string every_detail(event const& e) {
+    std::string out;
+    for (field const& f : e.detail) out += (out.empty() ? ": " : ", ") + printable(f.key) + " " + shown(f.val);
+    return out;
+}
+
+std::string refs_drop(event const& e) {
+    value const* v = e.find("refs");
+    if (!v || v->is != value::type::integer) return {};
+    return ": refs " + std::to_string(v->integer + 1) + " → " + std::to_string(v->integer);
+}
+
+std::string resumed(event const& e) {
+    std::string_view const with_what = e.text("with");
+    return subject(e) + " goes on" + (with_what.empty() || with_what == "value" ? "" : " with " + printable(with_what));
+}
+
+// An ordinary error climbs to the scope, a cancellation does not: which of the two it was decides what follows.
+std::string finished(event const& e) {
+    std::string const error = quoted(e, " with ", "error");
+    std::string_view const result = e.text("result");
+    if (result == "failed") return subject(e) + " fails" + (error.empty() ? " with an error" : error) + " (no cancellation)";
+    if (result == "never ran") return subject(e) + " ends without having run";
+    return subject(e) + " ends" + (result.empty() ? "" : ": " + printable(result)) + error;
+}
+
+std::string caught(event const& e) {
+    value const* handled = e.find("handled");
+    std::string const fate = !handled ? "" : handled->integer ? ", which handles it" : ", which has no handler";
+    return "the error" + quoted(e, " ", "error") + with(e, " of ", "from") + " has climbed to " + subject(e) + fate;
+}
+
+std::string notified(event const& e) {
+    value const* n = e.find("listeners");
+    std::string const to = !n || n->is != value::type::integer ? " tells its listeners"
+                         : n->integer == 0 ? " has no listener to tell" : " tells " + counted(static_cast<std::uint64_t>(n->integer), "listener");
+    value const* error = e.find("error");
+    return subject(e) + to + (!error ? "" : error->text.empty() ? ": it has ended" : ": " + shown(*error));
+}
+
+std::string disposed_with(event const& e) {
+    value const* live = e.find("live");
+    bool const inside = live && live->is == value::type::ids && !live->ids.empty();
+    return subject(e) + " begins to be disposed" + with(e, ", refs ", "refs") + (inside ? with(e, " → with ", "live", " inside") : "");
+}
+
+std::string asserted(event const& e) {
+    return "assertion failed" + (e.id ? " on " + subject(e) : "") + quoted(e, ": ", "message") + with(e, " at ", "file") + with(e, ":", "line")
+         + with(e, ", live ", "live");
+}
+
+std::string lost_response(event const& e) {
+    return subject(e) + " loses" + (e.find("request") ? with(e, " ", "request") : " its connection") + with(e, ": ", "how")
+         + with(e, " after ", "received", " bytes");
+}
+
+std::string exited(event const& e) {
+    if (!e.text("signal").empty()) return subject(e) + " dies of " + printable(e.text("signal"));
+    return subject(e) + " exits" + with(e, " with status ", "status");
+}
+
+std::string port_state(event const& e) {
+    value const* listening = e.find("listening");
+    return "port" + with(e, " ", "port") + (!listening ? " was looked at" : listening->integer ? " is still listened on" : " is released");
+}
+
+std::string anything(event const& e) {
+    return (e.id ? subject(e) : std::string("-")) + in_parent(e, " in ") + every_detail(e);
+}
+
+using words = std::string (*)(event const&);
+struct row {
+    kind what;
+    words say;
+};
+
+constexpr row table[] = {
+    {kind::server_open, [](event const& e) { return subject(e) + " opens" + with(e, ": ", "name") + with(e, ", ", "policy"); }},
+    {kind::server_listen, [](event const& e) { return subject(e) + " listens" + with(e, " on port ", "port"); }},
+    {kind::server_ready, [](event const& e) { return subject(e) + " accepts connections"; }},
+    {kind::server_close, [](event const& e) { return subject(e) + " accepts no more"; }},
+    {kind::server_stopped, [](event const& e) { return subject(e) + " calls itself stopped"; }},
+    {kind::server_free, [](event const& e) { return subject(e) + " is gone"; }},
+    {kind::act_stop, [](event const& e) { return "stop() is called on " + subject(e) + caller(e); }},
+    {kind::act_free, [](event const& e) { return "free() is called on " + subject(e) + caller(e); }},
+    {kind::scope_open, [](event const& e) { return subject(e) + " opens" + in_parent(e, " in ") + with(e, ": ", "name") + with(e, ", ", "mode"); }},
+    {kind::scope_attach, [](event const& e) { return with(e, "", "listener", " listens to ") + subject(e) + with(e, ", holds ", "holds") + with(e, ", refs ", "refs"); }},
+    {kind::scope_cancel, [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
+    {kind::scope_cancelled, [](event const& e) { return subject(e) + " is marked cancelled"; }},
+    {kind::scope_closed, [](event const& e) { return subject(e) + " is closed"; }},
+    {kind::scope_catch, caught},
+    {kind::scope_notify, notified},
+    {kind::scope_unref, [](event const& e) { return subject(e) + " loses a reference" + with(e, " of ", "via") + refs_drop(e); }},
+    {kind::scope_dispose, disposed_with},
+    {kind::scope_disposed, [](event const& e) { return subject(e) + " is gone"; }},
+    {kind::scope_refuse, [](event const& e) { return subject(e) + " refuses a spawn" + with(e, ": ", "reason"); }},
+    {kind::scope_access, [](event const& e) { return with(e, "", "operation", " touches ") + subject(e) + (e.integer("freed", 1) ? " after it was gone" : ""); }},
+    {kind::coroutine_spawn, [](event const& e) { return subject(e) + " is spawned" + in_parent(e, " in ") + with(e, ": ", "name"); }},
+    {kind::coroutine_start, [](event const& e) { return subject(e) + " starts"; }},
+    {kind::coroutine_suspend, [](event const& e) { return subject(e) + " suspends" + with(e, " on ", "on") + with(e, " for ", "ms", " ms"); }},
+    {kind::coroutine_resume, resumed},
+    {kind::coroutine_cancel, [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
+    {kind::coroutine_zombie, [](event const& e) { return subject(e) + " becomes a zombie: runs on, counts no more"; }},
+    {kind::coroutine_finish, finished},
+    {kind::coroutine_hook, [](event const& e) { return subject(e) + " is finished, its completion hook runs"; }},
+    {kind::coroutine_remove, [](event const& e) { return subject(e) + (e.parent ? " leaves " + who(e.parent) : " leaves its scope"); }},
+    {kind::request_begin, [](event const& e) { return subject(e) + " begins" + in_parent(e, " on ") + with(e, ": ", "method") + with(e, " ", "path"); }},
+    {kind::request_respond, [](event const& e) { return subject(e) + " is answered" + with(e, ": ", "status"); }},
+    {kind::request_finish, [](event const& e) { return subject(e) + " is over" + with(e, ": ", "result") + with(e, ", ", "status"); }},
+    {kind::connection_open, [](event const& e) { return subject(e) + " is accepted" + in_parent(e, " by "); }},
+    {kind::connection_read, [](event const& e) { return subject(e) + " reads" + with(e, " ", "bytes", " bytes"); }},
+    {kind::connection_write, [](event const& e) { return subject(e) + " writes" + with(e, " ", "bytes", " bytes"); }},
+    {kind::connection_close, [](event const& e) { return subject(e) + " closes" + with(e, ": ", "how"); }},
+    {kind::stream_open, anything},
+    {kind::stream_close, anything},
+    {kind::timer_arm, anything},
+    {kind::timer_fire, anything},
+    {kind::timer_cancel, anything},
+    {kind::loop_start, anything},
+    {kind::loop_stop, anything},
+    {kind::listener_wake, [](event const& e) { return subject(e) + in_parent(e, " of ") + " is woken" + with(e, ": ", "error"); }},
+    {kind::decision, [](event const& e) { return "choice " + with(e, "", "choice") + with(e, " of ", "of") + with(e, ": ", "label"); }},
+    {kind::assertion, asserted},
+    {kind::client_connect, [](event const& e) { return subject(e) + " connects" + with(e, " to port ", "port"); }},
+    {kind::client_connected, [](event const& e) { return subject(e) + " is connected"; }},
+    {kind::client_send, [](event const& e) { return subject(e) + " has sent" + (e.find("request") ? with(e, " ", "request") : " a request") + with(e, ", ", "bytes", " bytes"); }},
+    {kind::client_receive, [](event const& e) { return subject(e) + " receives the first bytes" + with(e, " for ", "request") + with(e, ": ", "bytes"); }},
+    {kind::client_done, [](event const& e) { return subject(e) + " has the whole response" + with(e, " to ", "request") + with(e, ": ", "status"); }},
+    {kind::client_fail, lost_response},
+    {kind::client_closed, [](event const& e) { return subject(e) + " sees its idle connection closed"; }},
+    {kind::process_start, [](event const& e) { return subject(e) + " starts"; }},
+    {kind::process_signal, [](event const& e) { return subject(e) + " is sent" + (e.find("signal") ? with(e, " ", "signal") : " a signal"); }},
+    {kind::process_stderr, [](event const& e) { return subject(e) + " says" + quoted(e, " ", "text"); }},
+    {kind::process_exit, exited},
+    {kind::process_port, port_state},
+    {kind::other, anything},
+};
+
+consteval bool complete() {
+    if (std::size(table) != kind_count) return false;
+    for (std::size_t i = 0; i < kind_count; ++i)
+        if (static_cast<std::size_t>(table[i].what) != i) return false;
+    return true;
+}
+static_assert(complete(), "one row for each kind, in the order of the kinds");
+
+} // namespace
+
+std::string phrase(event const& e) { return table[static_cast<std::size_t>(e.what)].say(e); }
+
+std::string_view kind_text(event const& e) { return e.what == kind::other && !e.what_text.empty() ? e.what_text : name_of(e.what); }
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,15 @@
+// One event in words. One function a kind, all in one table; every detail may be missing, as in a trace that somebody else's
+// tool has written.
+#pragma once
+#include <string>
+#include "traces/event.hpp"
+
+namespace shutdown_repro::traces {
+
+// What happened, without time, number and kind: "scope:1 loses a reference: refs 1 → 0".
+std::string phrase(event const&);
+
+// The kind's name, also of a kind that this version does not know.
+std::string_view kind_text(event const&);
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,24 @@
+// The views: a trace as text. Pure functions; each ends in a line end. They take traces of any writer: what a trace lacks is
+// left out. Violations are the caller's (see rule_run), so that views judge nothing.
+#pragma once
+#include <span>
+#include <string>
+#include "traces/rule.hpp"
+#include "traces/trace.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::traces {
+
+// One row an event, one lane an actor; a plain list when the lanes do not fit the width.
+std::string timeline(trace const&, std::span<violation const>, look);
+
+// The scope tree with everybody's state at the first violation, or at the end when there is none.
+std::string tree(trace const&, std::span<violation const>, look);
+
+// The events that concern one id, each with its causes; empty when no event does.
+std::string follow(trace const&, ref id, look);
+
+// For each violation the steps that led to it, back to the stop or the first cause, and who was still inside.
+std::string explain(trace const&, std::span<violation const>, look);
+
+} // namespace shutdown_repro::traces
