@@ -34,6 +34,12 @@ public:
         sink(hole);
     }
 
+    void clear() {
+        for (entry const& e : entries_) e.owner->armed = false;
+        entries_.clear();
+        armed_so_far_ = 0;
+    }
+
     timer& take_next() {
         timer& t = *entries_.front().owner;
         cancel(t);

@@ -40,6 +40,15 @@ public:
     seq_t cause() const { return cause_; }
     seq_t next() const { return next_; }
 
+    // As new: numbering begins again.
+    void reset() {
+        next_ = 0;
+        cause_ = no_seq;
+        actor_ = {};
+        muted_ = false;
+        for (std::uint32_t& n : last_id_) n = 0;
+    }
+
     // A dead process records nothing more (see world::die).
     void mute() { muted_ = true; }
     bool muted() const { return muted_; }

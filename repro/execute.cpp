@@ -1,0 +1,177 @@
+#include "repro/execute.hpp"
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <optional>
+#include "repro/errors.hpp"
+#include "repro/sim_clients.hpp"
+#include "server_under_test/cell_program.hpp"
+#include "server_under_test/scoped_server.hpp"
+
+namespace shutdown_repro::repro {
+
+namespace {
+
+// Where the recorder's events go in this execution.
+struct relay final : traces::sink {
+    traces::sink* to = nullptr;
+    void put(traces::event const& e) override { to->put(e); }
+};
+
+struct both final : traces::sink {
+    traces::sink &first, &second;
+    both(traces::sink& a, traces::sink& b) : first(a), second(b) {}
+    void put(traces::event const& e) override {
+        first.put(e);
+        second.put(e);
+    }
+};
+
+// Notes what was decided.
+struct noting final : decision_source {
+    decision_source* decide = nullptr;
+    schedule taken;
+    std::uint32_t choose(std::uint32_t n, std::string_view label) override {
+        std::uint32_t const choice = decide->choose(n, label);
+        taken.choices.push_back(choice);
+        return choice;
+    }
+};
+
+// The program of one execution, whichever server it is.
+class program {
+public:
+    virtual ~program() = default;
+    virtual void start() = 0;
+    virtual bool over() const = 0;
+    virtual bool stalled() = 0;
+    virtual server::stoppable* stoppable() { return nullptr; }
+};
+
+class cell_run final : public program {
+public:
+    cell_run(server::world& w, scenario const& s) : run_(w, s.cell) {}
+    void start() override { run_.start(); }
+    bool over() const override { return run_.over(); }
+    bool stalled() override { return run_.stalled(); }
+
+private:
+    server::cell_program run_;
+};
+
+class http_run final : public program {
+public:
+    http_run(server::world& w, scenario const& s) : run_(w, s.config) {}
+    void start() override {
+        std::string error;
+        if (!run_.start(error)) throw input_error(error); // a simulated port is never taken
+    }
+    bool over() const override { return run_.over(); }
+    bool stalled() override { return run_.stalled(); }
+    server::stoppable* stoppable() override { return &run_; }
+
+private:
+    server::scoped_server run_;
+};
+
+constexpr std::uint64_t most_steps = 200'000'000; // an execution that takes more is our bug
+
+} // namespace
+
+struct simulator::impl {
+    nanoseconds clock = 0;
+    relay out;
+    traces::recorder record{out, clock};
+    sim_world world{record, clock};
+    std::deque<http_client> clients;
+    noting decisions;
+
+    traces::footer run(scenario const& s, decision_source& decide, traces::sink& to, bool& complete) {
+        decisions.decide = &decide;
+        decisions.taken.choices.clear();
+        record.reset();
+        server::control control(s.config, to);
+        out.to = &control;
+
+        std::optional<cell_run> cell;
+        std::optional<http_run> http;
+        program* const p = s.server == "scopes" ? static_cast<program*>(&cell.emplace(world, s)) : &http.emplace(world, s);
+        p->start();
+        if (s.server != "scopes") begin_clients(s);
+        for (std::uint64_t steps = 0; proceed(*p, control); ++steps)
+            if (steps > most_steps) std::abort();
+
+        traces::footer foot;
+        foot.events = record.next();
+        complete = world.ended();
+        if (world.dead()) foot.signal = "SIGABRT";
+        else foot.exit_status = 0;
+        http.reset();
+        cell.reset();
+        world.clear();
+        return foot;
+    }
+
+    void begin_clients(scenario const& s) {
+        std::uint32_t const each = std::max(1u, s.per_connection);
+        std::uint32_t number = 0;
+        for (std::uint32_t first = 1; first <= s.config.requests; first += each) {
+            if (number == clients.size()) clients.emplace_back(world, number + 1);
+            clients[number++].begin(first, std::min(s.config.requests, first + each - 1), s.pipelined);
+        }
+    }
+
+    bool proceed(program& p, server::control& control) {
+        if (!world.ended()) {
+            if (world.dead()) {
+                world.end_process();
+            } else if (control.pending() && p.stoppable()) {
+                control.act(*p.stoppable(), record);
+                return true;
+            } else if (p.over()) {
+                world.end_process();
+            }
+        }
+        if (world.step(decisions)) return true;
+        return !world.ended() && p.stalled();
+    }
+};
+
+simulator::simulator() : impl_(std::make_unique<impl>()) {}
+simulator::~simulator() = default;
+
+traces::footer simulator::run(scenario const& s, decision_source& decide, traces::sink& to) {
+    bool complete;
+    return impl_->run(s, decide, to, complete);
+}
+
+void simulator::run(scenario const& s, decision_source& decide, traces::trace& into, traces::sink* also) {
+    into.clear();
+    std::optional<both> split;
+    traces::sink& to = also ? static_cast<traces::sink&>(split.emplace(into, *also)) : into;
+    bool complete = false;
+    traces::footer const foot = impl_->run(s, decide, to, complete);
+    into.head.world = "sim";
+    into.head.scenario = to_json_text(s);
+    into.head.schedule = to_string(impl_->decisions.taken);
+    into.head.observes = s.server == "scopes" ? "scopes coroutines server" : "scopes coroutines requests connections server clients";
+    if (complete) into.foot = foot;
+    else into.problems.push_back("the server never ended: nobody called stop, or what it waits for never happens");
+}
+
+std::vector<passed_point> passed_stop_points(scenario const& s) {
+    follow default_order{schedule{}};
+    traces::trace t;
+    simulator().run(s, default_order, t);
+    std::vector<passed_point> points;
+    std::map<traces::kind, std::uint32_t> counts;
+    for (traces::event const& e : t.events) {
+        std::string_view const name = traces::name_of(e.what);
+        if (e.what == traces::kind::decision || name.starts_with("client.")) continue;
+        points.push_back({std::string(name) + "#" + std::to_string(++counts[e.what]), traces::to_string(e.id)});
+    }
+    return points;
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,240 @@
+#include "repro/sim_world.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace shutdown_repro::repro {
+
+using server::io;
+using server::io_result;
+using server::work;
+using traces::entity;
+using traces::kind;
+
+// The server's end of a connection.
+class sim_stream final : public server::stream {
+public:
+    sim_stream(sim_world& w, sim_socket& s) : on_(w), s_(&s) {}
+    ~sim_stream() override { close(); }
+
+    io_result read(std::span<char> into) override {
+        std::size_t const n = std::min(into.size(), s_->to_server.size() - s_->taken_by_server);
+        if (n == 0) {
+            if (s_->from_client == sim_socket::end::reset) return {io::reset, 0};
+            return {s_->from_client == sim_socket::end::fin ? io::eof : io::would_block, 0};
+        }
+        std::memcpy(into.data(), s_->to_server.data() + s_->taken_by_server, n);
+        s_->taken_by_server += n;
+        return {io::ok, n};
+    }
+    io_result write(std::string_view bytes) override {
+        if (s_->from_client != sim_socket::end::open) return {io::reset, 0};
+        s_->to_client.append(bytes);
+        on_.tell_client(*s_);
+        return {io::ok, bytes.size()};
+    }
+    void when_readable(work& w) override {
+        s_->readable = &w;
+        on_.offer_read(*s_);
+    }
+    void when_writable(work& w) override { // the buffer is without bound: at once
+        s_->writable = &w;
+        if (!std::exchange(s_->writable_queued, true)) on_.possible_.push_back({sim_world::outside::what::writes, s_->client->id(), nullptr, s_});
+    }
+    void shutdown_send() override {
+        if (s_->from_server != sim_socket::end::open) return;
+        s_->from_server = sim_socket::end::fin;
+        on_.tell_client(*s_);
+    }
+    void close() override {
+        if (s_) on_.close_from_server(*std::exchange(s_, nullptr));
+    }
+
+private:
+    sim_world& on_;
+    sim_socket* s_;
+};
+
+class sim_listener final : public server::listener {
+public:
+    sim_listener(sim_world& w, std::uint16_t port) : on_(w), port_(port) { on_.listening_ = true; }
+    ~sim_listener() override { close(); }
+    std::unique_ptr<server::stream> accept() override {
+        if (on_.backlog_.empty()) return nullptr;
+        sim_socket& s = *on_.backlog_.front();
+        on_.backlog_.pop_front();
+        s.server_has_it = true;
+        return std::make_unique<sim_stream>(on_, s);
+    }
+    void when_acceptable(work& w) override {
+        on_.acceptable_ = &w;
+        on_.offer_accept();
+    }
+    std::uint16_t port() const override { return port_; }
+    void close() override {
+        if (!std::exchange(on_.listening_, false)) return;
+        on_.acceptable_ = nullptr;
+        for (sim_socket* s : std::exchange(on_.backlog_, {})) {
+            s->from_server = sim_socket::end::reset;
+            on_.tell_client(*s);
+        }
+    }
+
+private:
+    sim_world& on_;
+    std::uint16_t port_;
+};
+
+sim_world::sim_world(traces::recorder& r, nanoseconds& clock) : world(r), clock_(clock) {}
+sim_world::~sim_world() = default;
+
+void sim_world::start(server::timer& t, nanoseconds after) { timers_.arm(t, clock_ + std::max<nanoseconds>(after, 0)); }
+
+std::unique_ptr<server::listener> sim_world::listen(std::uint16_t port, std::string& error) {
+    if (listening_) {
+        error = "port " + std::to_string(port) + " is in use (127.0.0.1)";
+        return nullptr;
+    }
+    return std::make_unique<sim_listener>(*this, port ? port : std::uint16_t{8080});
+}
+
+void sim_world::die(std::string_view) {
+    dead_ = true;
+    trace.mute(); // what still runs on the stack would not have run
+}
+
+void sim_world::end_process() {
+    if (std::exchange(ended_, true)) return;
+    trace.unmute();
+    ready.clear();
+    timers_.clear();
+    acceptable_ = nullptr;
+    listening_ = false;
+    for (sim_socket* s : std::exchange(backlog_, {})) {
+        s->from_server = sim_socket::end::reset;
+        tell_client(*s);
+    }
+    for (std::size_t i = 0; i < socket_count_; ++i)
+        if (sockets_[i]->server_has_it) close_from_server(*sockets_[i]);
+}
+
+// --- what happens --------------------------------------------------------------------------------------------------------
+
+bool sim_world::step(decision_source& decide) {
+    if (work* w = ready.pop()) {
+        w->run(*w);
+        return true;
+    }
+    if (!possible_.empty()) {
+        std::size_t choice = 0;
+        if (std::size_t const n = possible_.size(); n > 1) {
+            choice = decide.choose(static_cast<std::uint32_t>(n), "what happens next outside");
+            outside const& o = possible_[choice];
+            std::string_view const label = o.does == outside::what::client_acts ? o.client->next_act()
+                                         : o.does == outside::what::accepts    ? "the server accepts"
+                                         : o.does == outside::what::reads      ? "the server reads"
+                                                                               : "the server writes";
+            trace.emit(kind::decision, o.who, {}, {{"choice", static_cast<std::uint64_t>(choice)}, {"of", static_cast<std::uint64_t>(n)}, {"label", label}});
+        }
+        outside const chosen = possible_[choice];
+        possible_.erase(possible_.begin() + static_cast<std::ptrdiff_t>(choice));
+        happens(chosen);
+        return true;
+    }
+    if (timers_.empty()) return false;
+    clock_ = std::max(clock_, timers_.next_due());
+    server::timer& t = timers_.take_next();
+    t.run(t);
+    return true;
+}
+
+void sim_world::happens(outside const& o) {
+    if (o.does == outside::what::client_acts) return o.client->act();
+    traces::recorder::acting const as_world(trace, {entity::world, 1});
+    work** const slot = o.does == outside::what::accepts ? &acceptable_ : o.does == outside::what::reads ? &o.socket->readable : &o.socket->writable;
+    if (o.does == outside::what::accepts) accept_offered_ = false;
+    else (o.does == outside::what::reads ? o.socket->readable_queued : o.socket->writable_queued) = false;
+    if (work* w = std::exchange(*slot, nullptr)) w->run(*w);
+}
+
+void sim_world::offer_accept() {
+    if (acceptable_ && !backlog_.empty() && !std::exchange(accept_offered_, true))
+        possible_.push_back({outside::what::accepts, {entity::server, 1}, nullptr, nullptr});
+}
+
+void sim_world::offer_read(sim_socket& s) {
+    bool const something = s.taken_by_server < s.to_server.size() || s.from_client != sim_socket::end::open;
+    if (s.readable && something && !std::exchange(s.readable_queued, true))
+        possible_.push_back({outside::what::reads, s.client->id(), nullptr, &s});
+}
+
+void sim_world::tell_client(sim_socket& s) {
+    if (s.from_client == sim_socket::end::open && !std::exchange(s.client_queued, true)) will_act(*s.client);
+}
+
+void sim_world::withdraw(sim_socket const& s) {
+    std::erase_if(possible_, [&](outside const& o) { return o.socket == &s; });
+}
+
+void sim_world::close_from_server(sim_socket& s) {
+    s.server_has_it = false;
+    s.readable = s.writable = nullptr;
+    withdraw(s);
+    bool const unread = s.taken_by_server < s.to_server.size();
+    if (s.from_server == sim_socket::end::open || unread) {
+        s.from_server = unread ? sim_socket::end::reset : sim_socket::end::fin;
+        tell_client(s);
+    }
+}
+
+// --- clients -------------------------------------------------------------------------------------------------------------
+
+void sim_world::will_act(sim_client& c) { possible_.push_back({outside::what::client_acts, c.id(), &c, nullptr}); }
+
+sim_socket* sim_world::connect(sim_client& c) {
+    if (!listening_) return nullptr;
+    if (socket_count_ == sockets_.size()) sockets_.push_back(std::make_unique<sim_socket>());
+    sim_socket& s = *sockets_[socket_count_++];
+    s.client = &c;
+    backlog_.push_back(&s);
+    offer_accept();
+    return &s;
+}
+
+void sim_world::send(sim_socket& s, std::string_view bytes) {
+    s.to_server.append(bytes);
+    if (!s.server_has_it && s.from_server != sim_socket::end::open && s.from_server != sim_socket::end::reset) {
+        s.from_server = sim_socket::end::reset; // nobody reads there any more
+        return tell_client(s);
+    }
+    offer_read(s);
+}
+
+void sim_world::close_from_client(sim_socket& s) {
+    s.from_client = sim_socket::end::fin;
+    offer_read(s);
+}
+
+void sim_world::clear() {
+    ready.clear();
+    timers_.clear();
+    possible_.clear();
+    backlog_.clear();
+    for (std::size_t i = 0; i < socket_count_; ++i) {
+        sim_socket& s = *sockets_[i];
+        s.to_server.clear();
+        s.to_client.clear();
+        s.taken_by_server = 0;
+        s.from_client = s.from_server = sim_socket::end::open;
+        s.server_has_it = s.readable_queued = s.writable_queued = s.client_queued = false;
+        s.readable = s.writable = nullptr;
+        s.client = nullptr;
+    }
+    socket_count_ = 0;
+    acceptable_ = nullptr;
+    listening_ = accept_offered_ = dead_ = ended_ = false;
+    clock_ = 0;
+    trace.unmute();
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,97 @@
+// The simulated world: virtual time, in-memory TCP, one thread, in process. It does what a loopback and an event loop do and
+// leaves free what they leave free:
+//   - ready work runs first in, first out, and to the end, before the loop looks at the outside again (no decision);
+//   - what can happen outside then (a client acts, a handle becomes ready) happens in any order: one decision each time
+//     that there are two or more, the oldest first by default;
+//   - time passes only when nothing else can happen, to the next timer; timers of one instant in the order of arming.
+// The kernel is modelled where it shows: bytes sent are in the peer's buffer at once; closing with unread bytes resets;
+// closing a listener resets its backlog; a process that dies closes everything it had.
+#pragma once
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+#include "repro/decision.hpp"
+#include "server_under_test/timer_heap.hpp"
+#include "server_under_test/world.hpp"
+
+namespace shutdown_repro::repro {
+
+using server::nanoseconds;
+
+// A TCP connection, both ends.
+struct sim_socket {
+    enum class end : std::uint8_t { open, fin, reset };
+    std::string to_server, to_client;
+    std::size_t taken_by_server = 0;       // bytes of to_server read
+    end from_client = end::open, from_server = end::open;
+    bool server_has_it = false;            // accepted and not closed
+    server::work* readable = nullptr;      // the server's waits
+    server::work* writable = nullptr;
+    bool readable_queued = false, writable_queued = false, client_queued = false;
+    class sim_client* client = nullptr;
+};
+
+// What the outside does next on behalf of somebody.
+class sim_client {
+public:
+    virtual ~sim_client() = default;
+    virtual traces::ref id() const = 0;
+    virtual std::string_view next_act() const = 0; // for the decision's label
+    virtual void act() = 0;
+};
+
+class sim_world final : public server::world {
+public:
+    sim_world(traces::recorder&, nanoseconds& clock);
+    ~sim_world() override;
+
+    nanoseconds now() const override { return clock_; }
+    void start(server::timer&, nanoseconds after) override;
+    void cancel(server::timer& t) override { timers_.cancel(t); }
+    std::unique_ptr<server::listener> listen(std::uint16_t port, std::string& error) override;
+    void die(std::string_view message) override;
+
+    // One thing happens: false when nothing can.
+    bool step(decision_source&);
+    bool dead() const { return dead_; }
+    // The process is gone, by its own end or its death: the kernel closes what it had. What runs then is the clients only.
+    void end_process();
+    bool ended() const { return ended_; }
+
+    // For clients.
+    void will_act(sim_client&);
+    sim_socket* connect(sim_client&);                   // null: refused
+    void send(sim_socket&, std::string_view);
+    void close_from_client(sim_socket&);
+
+    void clear();
+
+private:
+    friend class sim_stream;
+    friend class sim_listener;
+    struct outside {
+        enum class what : std::uint8_t { client_acts, accepts, reads, writes } does;
+        traces::ref who;
+        sim_client* client;
+        sim_socket* socket;
+    };
+    void happens(outside const&);
+    void offer_read(sim_socket&);
+    void offer_accept();
+    void tell_client(sim_socket&);
+    void close_from_server(sim_socket&);
+    void withdraw(sim_socket const&);
+
+    nanoseconds& clock_;
+    server::timer_heap timers_;
+    std::vector<outside> possible_;
+    std::vector<std::unique_ptr<sim_socket>> sockets_; // recycled by clear()
+    std::size_t socket_count_ = 0;
+    std::deque<sim_socket*> backlog_;
+    server::work* acceptable_ = nullptr;
+    bool listening_ = false, accept_offered_ = false, dead_ = false, ended_ = false;
+    std::uint32_t last_port_ = 0;
+};
+
+} // namespace shutdown_repro::repro

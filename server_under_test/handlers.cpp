@@ -1,0 +1,55 @@
+#include "server_under_test/handlers.hpp"
+
+namespace shutdown_repro::server {
+
+namespace {
+
+std::int64_t own_delay_ms(act does, std::uint32_t i) {
+    switch (does) {
+    case act::done: return 5 + i;
+    case act::throw_resume: return 20 + i;
+    default: return 60 + i;
+    }
+}
+
+void spawn_child(coroutine& self, std::uint32_t i) {
+    self.rt->spawn(*self.home, "k" + std::to_string(i), [i](coroutine& k) -> task {
+        return [](coroutine& me, nanoseconds d) -> task {
+            co_return co_await delay(me, d) == wake::cancelled ? outcome::cancelled : outcome::completed;
+        }(k, (70 + i) * millisecond);
+    });
+}
+
+} // namespace
+
+task handle(coroutine& self, handler_host& host, act does, std::uint32_t i, std::int64_t delay_ms) {
+    wake woken = wake::value;
+    if (signal* together = host.hold(self)) woken = co_await wait(self, *together, "latch");
+    if (woken == wake::value) {
+        if (does == act::spawn) spawn_child(self, i);
+        if (does == act::forever) woken = co_await never(self);
+        else woken = co_await delay(self, (delay_ms < 0 ? own_delay_ms(does, i) : delay_ms) * millisecond);
+    }
+    if (woken == wake::value) {
+        if (does == act::throw_resume) co_return outcome::failed;
+        host.answer(self, i);
+        co_return outcome::completed;
+    }
+    switch (does) { // torn down
+    case act::throw_cancel: co_return outcome::failed;
+    case act::spawn_on_cancel: spawn_child(self, i); co_return outcome::cancelled;
+    case act::cleanup:
+        if (co_await delay(self, (5 + i) * millisecond) == wake::cancelled) co_return outcome::cancelled;
+        host.answer(self, i);
+        co_return outcome::completed;
+    default: co_return outcome::cancelled;
+    }
+}
+
+task completion_hook(coroutine& self) {
+    auto const i = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(self.context));
+    co_await delayed{self, (5 + i) * millisecond, "hook"};
+    co_return outcome::completed;
+}
+
+} // namespace shutdown_repro::server

@@ -1,0 +1,22 @@
+// What a request handler does, act by act; the same bodies serve the cells and the HTTP server.
+#pragma once
+#include "server_under_test/config.hpp"
+#include "server_under_test/runtime.hpp"
+
+namespace shutdown_repro::server {
+
+// Where a handler runs. The cells have nobody to answer.
+class handler_host {
+public:
+    virtual ~handler_host() = default;
+    virtual signal* hold(coroutine&) { return nullptr; }          // wait for this before the act begins; null: do not
+    virtual void answer(coroutine&, std::uint32_t /*request*/) {} // the response, then what the scenario has it call
+};
+
+// `i`: the request's number; it staggers the acts' delays as in the cells. `delay_ms` < 0: the act's own.
+task handle(coroutine& self, handler_host&, act, std::uint32_t i, std::int64_t delay_ms = -1);
+
+// For coroutine::make_hook of act::hook_park; coroutine::context is the request's number.
+task completion_hook(coroutine& self);
+
+} // namespace shutdown_repro::server
