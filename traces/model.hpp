@@ -1,79 +1,133 @@
 // What a reader of a trace knows at a point of it: who is alive, in which state, inside whom. Rules and views share it, so
 // a rule is only its own predicate. Memory is in the number of live entities: what is gone is forgotten (its number stays
-// known as gone).
+// known as gone). A trace may begin late or leave facts out: nothing here needs the event before to have been seen.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 #include "traces/event.hpp"
+#include "traces/live_set.hpp"
+#include "traces/short_text.hpp"
+#include "traces/trace.hpp"
 
 namespace shutdown_repro::traces {
 
-// Entities of one type, kept in the order of their numbers. Numbers mostly grow, so an append is the common case; the gone
-// are compacted when they are more than half.
-template <class T> class live_set {
-public:
-    T* find(std::uint32_t number);
-    T const* find(std::uint32_t number) const { return const_cast<live_set*>(this)->find(number); }
-    T& open(std::uint32_t number);            // the existing one when it is already live
-    void close(std::uint32_t number);
-    bool was_closed(std::uint32_t number) const; // closed earlier in this trace
-    template <class F> void each(F&& f) const;   // the live, by number
-    std::size_t size() const { return live_; }
-    void clear();
+using name_text = short_text<47>;
+using word_text = short_text<15>;
 
-private:
-    struct slot { std::uint32_t number; bool live; T data; };
-    std::vector<slot> slots_;
-    std::vector<std::uint64_t> closed_; // one bit a number
-    std::size_t live_ = 0;
+struct server_state {
+    name_text name;
+    seq_t opened = no_seq, stopped = no_seq;
 };
 
 struct scope_state {
-    std::string name;
+    name_text name;
     ref parent;
-    seq_t opened = no_seq, cancelled = no_seq, closed = no_seq, disposing = no_seq;
-    bool used = false;         // a coroutine was ever spawned in it or below
-    std::uint32_t members = 0; // coroutines spawned and not removed, itself only
-    std::uint32_t children = 0;
+    seq_t opened = no_seq, cancelled = no_seq, closed = no_seq, disposing = no_seq; // cancelled: the first request
+    bool used = false;          // a coroutine was ever spawned in it or below
+    bool owned = false;         // an owner object (the server) holds it
+    bool above_owned = false;   // an owned scope was opened below it: it is the server's surroundings, not the server's
+    std::uint32_t members = 0;  // coroutines spawned and not removed, itself only
+    std::uint32_t children = 0; // child scopes whose disposal has not begun
 };
 
 struct coroutine_state {
-    std::string name;
+    name_text name;
+    word_text waits_on;         // while suspended
+    word_text result;           // once finished
     ref scope;
-    seq_t spawned = no_seq, started = no_seq, cancel_requested = no_seq, finished = no_seq, suspended = no_seq;
+    seq_t spawned = no_seq, started = no_seq, cancel_requested = no_seq, finished = no_seq;
+    seq_t suspended = no_seq;   // no_seq again once resumed
     bool zombie = false, hard = false;
-    std::string result; // once finished
+    bool after_close = false;   // spawned into a scope that was closed already
 };
 
 struct request_state {
-    std::string name;
+    name_text name; // "GET /2"
     ref connection;
     seq_t begun = no_seq, responded = no_seq;
 };
 
 struct client_state {
-    seq_t connected = no_seq, sent = no_seq, first_byte = no_seq;
+    seq_t connect = no_seq, connected = no_seq, sent = no_seq, first_byte = no_seq; // the latest of each
     nanoseconds connect_at = 0, sent_at = 0;
+    std::int64_t received = 0; // since `sent`
+};
+
+// A whole request that a client has sent and waits for.
+struct sent_request {
+    ref client = {};
+    seq_t sent = no_seq, first_byte = no_seq;
+    nanoseconds sent_at = 0;
     std::int64_t received = 0;
 };
 
 struct model {
+    live_set<server_state> servers;       // until server.free
     live_set<scope_state> scopes;         // until scope.disposed
     live_set<coroutine_state> coroutines; // until coroutine.remove
     live_set<request_state> requests;     // until request.finish
     live_set<client_state> clients;       // until client.done, client.fail or client.closed
+    live_set<sent_request> sent;          // by the request's number, until its client.done or client.fail
     seq_t t0 = no_seq;                    // the first act.stop, act.free or stop signal
     nanoseconds t0_time = 0;
+    seq_t last = no_seq;                  // the latest event
+    bool asserted = false;                // an assertion failed
     bool process_exited = false;
+    std::optional<int> exit_status;
+    word_text signal;                     // that it died of: "SIGABRT"
+    std::vector<word_text> signals_sent;  // by us
 
-    void apply(event const&); // call it before rules see the event, but keep what the event ends until forget()
+    void apply(event const&);  // call it before rules see the event, but keep what the event ends until forget()
     void forget(event const&); // call it after they saw it
+    void apply(footer const&); // what it says of the process, unless an event has said it
+
+    // Of a failed assertion or a signal: what was alive is lost with it.
+    bool died() const { return asserted || !signal.empty(); }
+    // Died without being asked to by that very signal.
+    bool crashed() const { return asserted || (!signal.empty() && !was_sent(signal)); }
+    bool was_sent(std::string_view signal_name) const;
 
     bool inside(ref scope, ref ancestor) const; // the scope is the ancestor or below it
-    // For people: "handler of GET /2" or the id.
-    std::string describe(ref) const;
+    seq_t cancel_of(coroutine_state const&) const; // the request that meant it: its own, or its scope's or one above
+    // What a client event is about: calls f(subject, sent_request const&) for the request that it names, else for those
+    // that its client waits for; the subject is the client where the trace does not say which request was sent.
+    template <class F> void each_sent(event const&, F&& f) const;
+
+    // For people.
+    std::string describe(ref) const; // "handler of GET /2" or the id
+    std::string label(ref) const;    // "scope:3 (request:2)" or the id
+    std::string who(ref) const;      // "coroutine:5   handler of GET /2, spawned at #31, finished at #58, not yet removed"
     void clear();
+
+private:
+    void on_server(event const&);
+    void on_scope(event const&);
+    void on_coroutine(event const&);
+    void on_request(event const&);
+    void on_client(event const&);
+    void on_process(event const&);
+    void stop_begins(event const&);
+    coroutine_state* coroutine_of(event const&);
+    std::string_view name(ref) const;
+
+    std::vector<ref> over_; // forget()'s, kept for its capacity
 };
+
+template <class F> void model::each_sent(event const& e, F&& f) const {
+    if (ref const named = e.id_of("request"); named.type == entity::request) {
+        if (sent_request const* s = sent.find(named.number)) f(named, *s);
+        return;
+    }
+    bool any = false;
+    sent.each([&](std::uint32_t number, sent_request const& s) {
+        if (s.client != e.id) return;
+        any = true;
+        f(ref{entity::request, number}, s);
+    });
+    if (client_state const* c = any ? nullptr : clients.find(e.id.number); c && c->sent != no_seq)
+        f(e.id, sent_request{.client = e.id, .sent = c->sent, .first_byte = c->first_byte, .sent_at = c->sent_at, .received = c->received});
+}
 
 } // namespace shutdown_repro::traces

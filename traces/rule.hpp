@@ -24,13 +24,13 @@ std::string observes_text(unsigned bits);        // "scopes, coroutines"
 unsigned parse_observes(std::string_view words); // of a header; unknown words are ignored
 
 struct violation {
-    std::string_view rule;
-    severity level = severity::error;
-    ref subject;
+    std::string_view rule = {};   // rule_run fills it in
+    severity level = severity::note; // rule_run raises it to the rule's own
+    ref subject = {};
     seq_t at = 0;                 // the event at which it is broken; the last one for rules of the end
-    std::vector<seq_t> witness;   // the events that show it, in order
-    std::string message;          // one sentence: what, and who was still inside
-    std::vector<std::string> inside; // one line each: who, spawned where, in which state
+    std::vector<seq_t> witness = {}; // the events that show it, in order
+    std::string message = {};     // one sentence: what, and who was still inside
+    std::vector<std::string> inside = {}; // one line each: who, spawned where, in which state
 };
 
 class rule_run; // collects
@@ -39,23 +39,30 @@ class rule_run; // collects
 class rule {
 public:
     virtual ~rule() = default;
-    virtual void on(event const&, model const&, rule_run&) = 0;
-    // At the end of the trace. `complete`: it has a footer and lost nothing; "at the end" rules judge only then.
+    virtual void on(event const&, model const&, rule_run&) {}
+    // After the last event. `complete`: the trace has its footer, lost nothing, and the server did not die of a signal or a
+    // failed assertion (who dies loses everything at once, and that is reported instead): what is missing now is missing for
+    // good. "At the end" rules judge only then.
     virtual void end(model const&, bool complete, rule_run&) { (void)complete; }
-    virtual void reset() = 0; // as new, capacity kept
+    virtual void reset() {} // as new, capacity kept
+    // What kept it from judging this trace although the facts of its `needs` are there ("a stop"); "" when nothing did.
+    virtual std::string_view lacks(model const&) const { return {}; }
 };
 
 struct rule_info {
     std::string_view id;
     severity level;
-    unsigned needs;                         // observes bits
+    unsigned needs;                         // observes bits, all of them
+    unsigned needs_one_of = 0;              // and at least one of these, when there are any
     std::vector<kind> kinds;                // the events it wants
-    std::string_view summary;               // the table's "violated when", one line
+    std::string_view summary;               // violated when, one line
     std::string_view why;                   // one paragraph
-    std::string_view cites;                 // public reports of the class, ", " separated
+    std::string_view cites;                 // public reports of the class, ", " separated; "" when there is none
     std::string_view fix;                   // a hint
     std::unique_ptr<rule> (*make)();
 };
+// "scopes and coroutines", "requests and one of server, process"
+std::string needs_text(rule_info const&);
 
 std::span<rule_info const> all_rules();      // in the order of their families
 rule_info const* find_rule(std::string_view id);
@@ -72,12 +79,12 @@ public:
     void on_event(event const& e) override { put(e); }
     void on_footer(footer const&) override;
     void put(event const&) override;
-    void finish(bool complete);                        // once, after the last event
+    void finish(bool complete);                        // once, after the last event (and the footer, when there is one)
     void reset();
 
-    std::vector<violation> const& violations() const { return found_; }
+    std::vector<violation> const& violations() const { return found_; } // by `at`, then in the order of the rules
     struct skipped { rule_info const* rule; std::string why; };
-    std::vector<skipped> not_applicable() const;       // after finish()
+    std::vector<skipped> not_applicable() const;       // after finish(); a rule that reported something never is
     model const& state() const { return model_; }
 
     // For rules.
@@ -85,12 +92,14 @@ public:
 
 private:
     struct entry;
+    void add(rule_info const&);
+
     std::vector<entry> entries_;
     std::vector<std::vector<std::uint16_t>> by_kind_;
     model model_;
     unsigned declared_ = 0, seen_ = 0;
-    rule_info const* current_ = nullptr;
-    seq_t last_ = 0;
+    bool lost_events_ = false;
+    entry* current_ = nullptr;
     std::vector<violation> found_;
 };
 

@@ -1,0 +1,343 @@
+#include "traces/model.hpp"
+#include <array>
+
+namespace shutdown_repro::traces {
+namespace {
+
+std::string number_of(seq_t seq) { return "#" + std::to_string(seq); }
+
+void add(std::string& list, std::string_view item) {
+    list += ", ";
+    list += item;
+}
+
+// Signals that only freeze or thaw are no request to stop; a probe uses them to force a window.
+bool asks_to_stop(std::string_view signal) {
+    static constexpr std::array<std::string_view, 5> others = {"SIGSTOP", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU"};
+    for (std::string_view const o : others)
+        if (signal == o) return false;
+    return true;
+}
+
+std::string in_words(coroutine_state const& c) {
+    std::string out;
+    if (c.spawned != no_seq) add(out, "spawned at " + number_of(c.spawned));
+    if (c.finished != no_seq) {
+        add(out, "finished at " + number_of(c.finished));
+        add(out, c.suspended != no_seq && c.suspended > c.finished ? "its completion hook still at work" : "not yet removed");
+        return out;
+    }
+    if (c.zombie) add(out, "a zombie");
+    else if (c.cancel_requested != no_seq) add(out, "cancel pending since " + number_of(c.cancel_requested));
+    if (c.suspended != no_seq) add(out, "parked" + (c.waits_on.empty() ? "" : " on " + c.waits_on.str()) + " since " + number_of(c.suspended));
+    else if (c.started == no_seq) add(out, "queued, never ran");
+    else add(out, "running");
+    return out;
+}
+
+std::string in_words(scope_state const& s) {
+    std::string out;
+    if (s.opened != no_seq) add(out, "opened at " + number_of(s.opened));
+    if (s.cancelled != no_seq) add(out, "cancelled at " + number_of(s.cancelled));
+    if (s.closed != no_seq) add(out, "closed at " + number_of(s.closed));
+    add(out, s.disposing != no_seq ? "being disposed since " + number_of(s.disposing) : "not disposed");
+    return out;
+}
+
+std::string in_words(request_state const& r) {
+    std::string out;
+    if (r.begun != no_seq) add(out, "begun at " + number_of(r.begun));
+    add(out, r.responded != no_seq ? "answered at " + number_of(r.responded) + ", not over" : "not answered");
+    return out;
+}
+
+} // namespace
+
+void model::stop_begins(event const& e) {
+    if (t0 != no_seq) return;
+    t0 = e.seq;
+    t0_time = e.t;
+}
+
+void model::apply(event const& e) {
+    last = e.seq;
+    switch (e.what) {
+    case kind::server_open: case kind::server_stopped:
+        return on_server(e);
+    case kind::act_stop: case kind::act_free:
+        return stop_begins(e);
+    case kind::scope_open: case kind::scope_cancel: case kind::scope_cancelled: case kind::scope_closed:
+    case kind::scope_dispose: case kind::scope_disposed:
+        return on_scope(e);
+    case kind::coroutine_spawn: case kind::coroutine_start: case kind::coroutine_suspend: case kind::coroutine_resume:
+    case kind::coroutine_cancel: case kind::coroutine_zombie: case kind::coroutine_finish: case kind::coroutine_remove:
+        return on_coroutine(e);
+    case kind::request_begin: case kind::request_respond:
+        return on_request(e);
+    case kind::client_connect: case kind::client_connected: case kind::client_send: case kind::client_receive:
+        return on_client(e);
+    case kind::process_signal: case kind::process_exit:
+        return on_process(e);
+    case kind::assertion:
+        asserted = true;
+        return;
+    default: return;
+    }
+}
+
+void model::on_server(event const& e) {
+    if (e.what == kind::server_open) {
+        server_state& s = servers.open(e.id.number);
+        s.opened = e.seq;
+        s.name = e.text("name");
+    } else if (server_state* s = servers.find(e.id.number)) {
+        s->stopped = e.seq;
+    }
+}
+
+void model::on_scope(event const& e) {
+    if (e.what == kind::scope_open) {
+        if (scopes.find(e.id.number)) return;
+        scope_state& opened = scopes.open(e.id.number);
+        opened.opened = e.seq;
+        opened.name = e.text("name");
+        opened.parent = e.parent;
+        opened.owned = e.integer("object") != 0;
+        if (e.parent.type != entity::scope || e.parent == e.id) return;
+        bool const owned = opened.owned;
+        scope_state* above = scopes.find(e.parent.number);
+        if (above) ++above->children;
+        for (; owned && above && !above->above_owned; above = scopes.find(above->parent.number)) {
+            above->above_owned = true;
+            if (above->parent.type != entity::scope) break;
+        }
+        return;
+    }
+    scope_state* s = scopes.find(e.id.number);
+    if (!s) return;
+    switch (e.what) {
+    case kind::scope_cancel: case kind::scope_cancelled:
+        if (s->cancelled == no_seq) s->cancelled = e.seq;
+        return;
+    case kind::scope_closed:
+        if (s->closed == no_seq) s->closed = e.seq;
+        return;
+    default: // scope.dispose, or scope.disposed of a scope whose disposal was not said to begin
+        if (s->disposing != no_seq) return;
+        s->disposing = e.seq;
+        if (s->parent.type == entity::scope)
+            if (scope_state* above = scopes.find(s->parent.number); above && above->children) --above->children;
+        return;
+    }
+}
+
+// A coroutine that was spawned before the trace began is known from its first event on.
+coroutine_state* model::coroutine_of(event const& e) {
+    if (coroutine_state* c = coroutines.find(e.id.number)) return c;
+    return coroutines.was_closed(e.id.number) ? nullptr : &coroutines.open(e.id.number);
+}
+
+void model::on_coroutine(event const& e) {
+    if (e.what == kind::coroutine_remove) return; // forget() ends it
+    if (e.what == kind::coroutine_spawn) {
+        if (coroutines.find(e.id.number)) return;
+        coroutine_state& c = coroutines.open(e.id.number);
+        c.spawned = e.seq;
+        c.name = e.text("name");
+        if (e.parent.type != entity::scope) return;
+        c.scope = e.parent;
+        scope_state* s = scopes.find(e.parent.number);
+        c.after_close = s ? s->closed != no_seq : scopes.was_closed(e.parent.number);
+        if (s) ++s->members;
+        for (; s && !s->used; s = s->parent.type == entity::scope ? scopes.find(s->parent.number) : nullptr) s->used = true;
+        return;
+    }
+    coroutine_state* const c = coroutine_of(e);
+    if (!c) return;
+    switch (e.what) {
+    case kind::coroutine_start: c->started = e.seq; return;
+    case kind::coroutine_suspend:
+        c->suspended = e.seq;
+        c->waits_on = e.text("on");
+        return;
+    case kind::coroutine_resume: c->suspended = no_seq; return;
+    case kind::coroutine_zombie: c->zombie = true; [[fallthrough]];
+    case kind::coroutine_cancel:
+        if (c->cancel_requested == no_seq) c->cancel_requested = e.seq;
+        if (e.text("mode") == "unsafe") c->hard = true;
+        return;
+    default:
+        if (c->finished != no_seq) return;
+        c->finished = e.seq;
+        c->result = e.text("result");
+        return;
+    }
+}
+
+void model::on_request(event const& e) {
+    if (e.what == kind::request_begin) {
+        request_state& r = requests.open(e.id.number);
+        r.begun = e.seq;
+        r.connection = e.parent;
+        r.name = e.text("method");
+        if (std::string_view const path = e.text("path"); !path.empty()) r.name.append(r.name.empty() ? "" : " ").append(path);
+    } else if (!requests.was_closed(e.id.number)) {
+        requests.open(e.id.number).responded = e.seq;
+    }
+}
+
+void model::on_client(event const& e) {
+    if (e.what == kind::client_receive && !clients.find(e.id.number)) return;
+    client_state& c = clients.open(e.id.number);
+    ref const request = e.id_of("request");
+    switch (e.what) {
+    case kind::client_connect:
+        c = {};
+        c.connect = e.seq;
+        c.connect_at = e.t;
+        return;
+    case kind::client_connected:
+        c.connected = e.seq;
+        if (c.connect == no_seq) c.connect = e.seq, c.connect_at = e.t;
+        return;
+    case kind::client_send:
+        c.sent = e.seq, c.sent_at = e.t, c.first_byte = no_seq, c.received = 0;
+        if (request.type == entity::request) sent.open(request.number) = {.client = e.id, .sent = e.seq, .sent_at = e.t};
+        return;
+    default: {
+        std::int64_t const bytes = std::max<std::int64_t>(e.integer("bytes"), 1);
+        if (c.first_byte == no_seq) c.first_byte = e.seq;
+        c.received += bytes;
+        if (sent_request* s = request.type == entity::request ? sent.find(request.number) : nullptr) {
+            if (s->first_byte == no_seq) s->first_byte = e.seq;
+            s->received += bytes;
+        }
+    }
+    }
+}
+
+void model::on_process(event const& e) {
+    if (e.what == kind::process_signal) {
+        if (asks_to_stop(e.text("signal"))) stop_begins(e);
+        if (!was_sent(e.text("signal"))) signals_sent.emplace_back(e.text("signal"));
+        return;
+    }
+    process_exited = true;
+    signal = e.text("signal");
+    if (e.find("status")) exit_status = static_cast<int>(e.integer("status"));
+}
+
+void model::apply(footer const& f) {
+    if (process_exited || (!f.exit_status && f.signal.empty())) return;
+    process_exited = true;
+    exit_status = f.exit_status;
+    signal = f.signal;
+}
+
+bool model::was_sent(std::string_view signal_name) const {
+    for (std::string_view const s : signals_sent)
+        if (s == signal_name) return true;
+    return false;
+}
+
+void model::forget(event const& e) {
+    switch (e.what) {
+    case kind::server_free: return servers.close(e.id.number);
+    case kind::scope_disposed: return scopes.close(e.id.number);
+    case kind::request_finish: return requests.close(e.id.number);
+    case kind::coroutine_remove:
+        if (coroutine_state const* c = coroutines.find(e.id.number)) {
+            scope_state* s = c->scope ? scopes.find(c->scope.number) : nullptr;
+            if (s && s->members) --s->members;
+            coroutines.close(e.id.number);
+        }
+        return;
+    case kind::client_done: case kind::client_fail: case kind::client_closed:
+        over_.clear();
+        each_sent(e, [&](ref request, sent_request const&) { over_.push_back(request); });
+        for (ref const r : over_)
+            if (r.type == entity::request) sent.close(r.number);
+        return clients.close(e.id.number);
+    default: return;
+    }
+}
+
+bool model::inside(ref scope, ref ancestor) const {
+    // A trace may lie about parents; a chain longer than there are scopes is a circle.
+    for (std::size_t steps = 0; scope.type == entity::scope && steps <= scopes.size(); ++steps) {
+        if (scope == ancestor) return true;
+        scope_state const* s = scopes.find(scope.number);
+        if (!s) return false;
+        scope = s->parent;
+    }
+    return false;
+}
+
+seq_t model::cancel_of(coroutine_state const& c) const {
+    if (c.cancel_requested != no_seq) return c.cancel_requested;
+    ref above = c.scope;
+    for (std::size_t steps = 0; above.type == entity::scope && steps <= scopes.size(); ++steps) {
+        scope_state const* s = scopes.find(above.number);
+        if (!s) break;
+        if (s->cancelled != no_seq) return s->cancelled;
+        above = s->parent;
+    }
+    return no_seq;
+}
+
+std::string_view model::name(ref r) const {
+    auto const name_in = [&](auto const& set) -> std::string_view {
+        auto const* found = set.find(r.number);
+        return found ? std::string_view(found->name) : std::string_view();
+    };
+    switch (r.type) {
+    case entity::server: return name_in(servers);
+    case entity::scope: return name_in(scopes);
+    case entity::coroutine: return name_in(coroutines);
+    case entity::request: return name_in(requests);
+    default: return {};
+    }
+}
+
+std::string model::describe(ref r) const {
+    std::string_view const n = name(r);
+    return n.empty() ? to_string(r) : std::string(n);
+}
+
+std::string model::label(ref r) const {
+    std::string_view const n = name(r);
+    return n.empty() ? to_string(r) : to_string(r) + " (" + std::string(n) + ")";
+}
+
+std::string model::who(ref r) const {
+    std::string words;
+    if (r.type == entity::coroutine) {
+        if (auto const* c = coroutines.find(r.number)) words = in_words(*c);
+    } else if (r.type == entity::scope) {
+        if (auto const* s = scopes.find(r.number)) words = in_words(*s);
+    } else if (r.type == entity::request) {
+        if (auto const* q = requests.find(r.number)) words = in_words(*q);
+    }
+    std::string_view const n = name(r);
+    std::string line = to_string(r);
+    if (!n.empty()) line.append("   ").append(n).append(words);
+    else if (!words.empty()) line.append("   ").append(words, 2);
+    return line;
+}
+
+void model::clear() {
+    servers.clear();
+    scopes.clear();
+    coroutines.clear();
+    requests.clear();
+    clients.clear();
+    sent.clear();
+    t0 = last = no_seq;
+    t0_time = 0;
+    process_exited = asserted = false;
+    signals_sent.clear();
+    exit_status.reset();
+    signal = std::string_view();
+}
+
+} // namespace shutdown_repro::traces

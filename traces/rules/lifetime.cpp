@@ -1,0 +1,528 @@
+// Rules about who lives inside whom: scopes, coroutines, requests, and what the server itself asserted.
+#include <array>
+#include "traces/rules/family.hpp"
+#include "traces/rules/stderr_text.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+// ---- scopes
+
+struct scope_disposed_nonempty final : rule {
+    static rule_info info() {
+        return {
+            .id = "scope-disposed-nonempty",
+            .level = severity::error,
+            .needs = scopes | coroutines,
+            .kinds = {kind::scope_dispose, kind::scope_disposed},
+            .summary = "a scope is disposed while a coroutine of its subtree is not finished and removed, or a used child scope is undisposed",
+            .why = "A scope owns its coroutines: they may use its memory until they have been removed from it. A coroutine that has "
+                   "finished still belongs to its scope while its completion hook runs and its error climbs, so an end that is "
+                   "triggered from inside that window frees the scope under it. The innermost scope that holds the coroutine is "
+                   "named; the scopes around it only when its own disposal never begins.",
+            .cites = "true-async/server#74, libunifex#641, scylladb#1013",
+            .fix = "dispose only what is strictly empty: cancel, await until every coroutine is removed, then let go of the last reference",
+            .make = make<scope_disposed_nonempty>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        scope_state const* s = m.scopes.find(e.id.number);
+        bool const begins = s ? s->disposing == e.seq : e.what == kind::scope_dispose && !m.scopes.was_closed(e.id.number);
+        if (begins) report_members(e, s, m, out);
+        if (e.what == kind::scope_dispose) {
+            if (s && s->children && !reported_.has(e.id)) waiting_.push_back(e.id); // judged by its children's own disposals
+            return;
+        }
+        std::erase(waiting_, e.id);
+        if (s && (s->members || s->children) && !reported_.has(e.id)) report_rest(e.id, e.seq, m, out);
+    }
+
+    void end(model const& m, bool, rule_run& out) override {
+        while (!waiting_.empty()) {
+            ref const scope = waiting_.back();
+            scope_state const* s = m.scopes.find(scope.number);
+            if (s && !below(scope, m).empty()) report_rest(scope, s->disposing, m, out);
+            std::erase(waiting_, scope);
+        }
+    }
+    void reset() override {
+        waiting_.clear();
+        reported_.clear();
+    }
+
+private:
+    void report_members(event const& e, scope_state const* s, model const& m, rule_run& out) {
+        if (s && !s->members && e.ids_of("live").empty()) return;
+        std::vector<ref> inside;
+        m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+            if (c.scope == e.id) inside.push_back({entity::coroutine, n});
+        });
+        // What the server itself says was in it counts too: the trace may have begun later than the coroutine.
+        for (ref const r : e.ids_of("live"))
+            if (!m.coroutines.is_gone(r.number) && std::find(inside.begin(), inside.end(), r) == inside.end()) inside.push_back(r);
+        if (!inside.empty()) report(e.id, e.seq, inside, m, out);
+    }
+
+    void report_rest(ref scope, seq_t at, model const& m, rule_run& out) {
+        std::vector<ref> inside = below(scope, m);
+        if (inside.empty())
+            m.scopes.each([&](std::uint32_t n, scope_state const& s) {
+                if (s.parent == scope && s.used && s.disposing == no_seq) inside.push_back({entity::scope, n});
+            });
+        if (!inside.empty()) report(scope, at, inside, m, out);
+    }
+
+    static std::vector<ref> below(ref scope, model const& m) {
+        std::vector<ref> out;
+        m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+            if (m.inside(c.scope, scope)) out.push_back({entity::coroutine, n});
+        });
+        return out;
+    }
+
+    void report(ref scope, seq_t at, std::span<ref const> inside, model const& m, rule_run& out) {
+        violation v{.subject = scope, .at = at, .message = m.label(scope) + " disposed with " + names(inside) + " inside"};
+        show(v, m, inside);
+        out.report(std::move(v));
+        reported_.first(scope);
+        // One defect, one violation: the scopes around it began their disposal for the same reason.
+        std::erase_if(waiting_, [&](ref around) { return m.inside(scope, around); });
+    }
+
+    std::vector<ref> waiting_; // disposal began, undisposed children left
+    once reported_;
+};
+
+struct scope_leaked final : rule {
+    static rule_info info() {
+        return {
+            .id = "scope-leaked",
+            .level = severity::warning,
+            .needs = scopes,
+            .kinds = {},
+            .summary = "a scope was opened and is not disposed at the end; one whose owner still lives is exempt",
+            .why = "A scope that nobody disposes keeps its memory, and whoever awaits its completion waits for ever. Usually the last "
+                   "reference was dropped on a path that only releases and does not try to dispose, or a coroutine in it never "
+                   "ended. A server that is never freed may keep its own scope. A server that died of a signal or a failed "
+                   "assertion is not judged.",
+            .cites = "",
+            .fix = "try to dispose whenever the last coroutine is removed and whenever the owner lets go",
+            .make = make<scope_leaked>,
+        };
+    }
+
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (!complete) return;
+        m.scopes.each([&](std::uint32_t n, scope_state const& s) {
+            if ((s.owned || s.above_owned) && m.servers.size() > 0) return;
+            ref const scope{entity::scope, n};
+            violation v{.subject = scope, .at = m.last, .message = m.label(scope) + " was opened and never disposed"};
+            show(v, m, {&scope, 1});
+            out.report(std::move(v));
+        });
+    }
+};
+
+struct scope_disposed_twice final : rule {
+    static rule_info info() {
+        return {
+            .id = "scope-disposed-twice",
+            .level = severity::error,
+            .needs = scopes,
+            .kinds = {kind::scope_dispose, kind::scope_disposed},
+            .summary = "two disposals of one scope",
+            .why = "Disposal frees: a second one works on memory that is gone or about to go. It happens when two paths both believe "
+                   "that they hold the last reference, or when what runs during the disposal leads back into it.",
+            .cites = "",
+            .fix = "mark the scope when its disposal begins, and give the last reference exactly one holder",
+            .make = make<scope_disposed_twice>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        scope_state const* s = m.scopes.find(e.id.number);
+        bool const gone = !s && m.scopes.was_closed(e.id.number);
+        bool const begun = s && s->disposing != e.seq && e.what == kind::scope_dispose;
+        if ((!gone && !begun) || !reported_.first(e.id)) return;
+        violation v{.subject = e.id, .at = e.seq};
+        v.message = m.label(e.id) + " disposed a second time, " + (gone ? "when it was gone" : "while it was being disposed");
+        if (begun) v.witness.push_back(s->disposing);
+        out.report(std::move(v));
+    }
+    void reset() override { reported_.clear(); }
+
+private:
+    once reported_;
+};
+
+struct spawn_after_close final : rule {
+    static rule_info info() {
+        return {
+            .id = "spawn-after-close",
+            .level = severity::error,
+            .needs = scopes | coroutines,
+            .kinds = {},
+            .summary = "a coroutine spawned into a closed scope neither runs nor is refused nor ended",
+            .why = "Who submits work must learn what became of it. A scope that is closed has to refuse the spawn, or run it, or end it "
+                   "as never run; work that is taken and forgotten leaves its submitter waiting for ever. A server that died of a "
+                   "signal or a failed assertion is not judged.",
+            .cites = "tokio#7499, swift-nio#1383, puma#4015",
+            .fix = "check for closed and queue the work in one step, and refuse with an error that the submitter sees",
+            .make = make<spawn_after_close>,
+        };
+    }
+
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (!complete) return;
+        m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+            if (!c.after_close || c.started != no_seq || c.finished != no_seq) return;
+            ref const who{entity::coroutine, n};
+            violation v{.subject = who, .at = m.last};
+            v.message = m.label(who) + " was spawned into the closed " + to_string(c.scope) + ", neither ran nor was refused";
+            show(v, m, {&who, 1});
+            out.report(std::move(v));
+        });
+    }
+};
+
+// ---- coroutines
+
+// A cancellation makes a suspended coroutine ready to run; a safe one only marks it, and it sleeps on.
+bool made_ready_by_cancel(coroutine_state const& c) {
+    return c.suspended != no_seq && c.cancel_requested != no_seq && (c.hard || !c.zombie);
+}
+
+struct cancelled_not_awaited final : rule {
+    static rule_info info() {
+        return {
+            .id = "cancelled-not-awaited",
+            .level = severity::error,
+            .needs = coroutines | server_acts,
+            .kinds = {kind::server_stopped, kind::server_free},
+            .summary = "cancel was requested, and the server stopped or was freed before the coroutine was finished and removed",
+            .why = "A cancellation is a request: clean-up may wait, a safe cancellation even lets the handler go on as a zombie. Stop "
+                   "has to await the end of everything that it cancelled, all of it and not only the first that ends. What is "
+                   "still at work when stop returns works in a server that its owner believes is at rest. The coroutine that "
+                   "returns from start itself, and those of the scopes around the server's own, are exempt.",
+            .cites = "aspnet/KestrelHttpServer#1258",
+            .fix = "after cancelling, wait in a loop until the scope is strictly empty, zombies and completion hooks included",
+            .make = make<cancelled_not_awaited>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (reported_.has(e.id)) return;
+        std::vector<ref> inside;
+        m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+            ref const who{entity::coroutine, n};
+            scope_state const* s = c.scope ? m.scopes.find(c.scope.number) : nullptr;
+            bool const elsewhere = (s && s->above_owned) || (e.what == kind::server_stopped && e.by == who);
+            if (!elsewhere && m.cancel_of(c) != no_seq) inside.push_back(who);
+        });
+        if (inside.empty()) return;
+        reported_.first(e.id);
+        violation v{.subject = e.id, .at = e.seq};
+        v.message = m.label(e.id) + (e.what == kind::server_free ? " was freed" : " stopped") + " before the cancelled " + names(inside) +
+                    (inside.size() > 1 ? " were over" : " was over");
+        show(v, m, inside);
+        out.report(std::move(v));
+    }
+    void reset() override { reported_.clear(); }
+
+private:
+    once reported_;
+};
+
+struct coroutine_lost final : rule {
+    static rule_info info() {
+        return {
+            .id = "coroutine-lost",
+            .level = severity::error,
+            .needs = coroutines,
+            .kinds = {kind::coroutine_finish},
+            .summary = "a coroutine never finished, or was finished while suspended without being cancelled",
+            .why = "A coroutine that is abandoned runs neither the rest of its body nor its clean-up: locks stay held, the response is "
+                   "never sent, whoever awaits it never goes on. A server that died of a signal or a failed assertion is not judged, "
+                   "and work that a closed scope swallowed is spawn-after-close.",
+            .cites = "uvicorn#2433, beast#290",
+            .fix = "keep every coroutine reachable from a scope that is awaited before the loop ends",
+            .make = make<coroutine_lost>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        coroutine_state const* c = m.coroutines.find(e.id.number);
+        if (!c || c->finished != e.seq || c->suspended == no_seq || made_ready_by_cancel(*c) || e.integer("queued")) return;
+        report(e.id, e.seq, m.label(e.id) + " was finished while it was suspended: the rest of its body never ran", m, out);
+    }
+
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (!complete) return;
+        m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+            if (c.finished != no_seq || (c.after_close && c.started == no_seq)) return;
+            ref const who{entity::coroutine, n};
+            report(who, m.last, m.label(who) + (c.started == no_seq ? " was spawned and never ran" : " was started and never finished"), m, out);
+        });
+    }
+
+private:
+    static void report(ref who, seq_t at, std::string message, model const& m, rule_run& out) {
+        violation v{.subject = who, .at = at, .message = std::move(message)};
+        show(v, m, {&who, 1});
+        out.report(std::move(v));
+    }
+};
+
+struct coroutine_resumed_after_finish final : rule {
+    static rule_info info() {
+        return {
+            .id = "coroutine-resumed-after-finish",
+            .level = severity::error,
+            .needs = coroutines,
+            .kinds = {kind::coroutine_suspend, kind::coroutine_resume},
+            .summary = "a coroutine is resumed after it has finished; waiting in its completion hook is exempt",
+            .why = "Its frame is over: resuming it runs code on a frame that may be freed. A timer, a socket or a cancellation still "
+                   "held a way to wake it. A completion hook may suspend and be resumed; only a resume that nothing suspended for "
+                   "counts.",
+            .cites = "",
+            .fix = "take back every wake-up (timers, readiness, waiters) before the coroutine is marked finished",
+            .make = make<coroutine_resumed_after_finish>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        coroutine_state const* c = m.coroutines.find(e.id.number);
+        bool const finished = c && c->finished != no_seq;
+        if (e.what == kind::coroutine_suspend) {
+            if (finished) in_hook_.push_back(e.id);
+            return;
+        }
+        if (std::erase(in_hook_, e.id) || !(finished || m.coroutines.is_gone(e.id.number)) || !reported_.first(e.id)) return;
+        violation v{.subject = e.id, .at = e.seq, .message = m.label(e.id) + " was resumed after it had finished"};
+        if (c) v.witness.push_back(c->finished);
+        out.report(std::move(v));
+    }
+    void reset() override {
+        in_hook_.clear();
+        reported_.clear();
+    }
+
+private:
+    std::vector<ref> in_hook_; // finished, and suspended since
+    once reported_;
+};
+
+struct finalized_while_queued final : rule {
+    static rule_info info() {
+        return {
+            .id = "finalized-while-queued",
+            .level = severity::error,
+            .needs = coroutines,
+            .kinds = {kind::coroutine_finish},
+            .summary = "a coroutine is finished while it is still in a ready queue",
+            .why = "The queue will hand it out once more, and then the loop runs something that is over. It shows when a suspended "
+                   "coroutine was cancelled (which makes it ready) and is finished without having been resumed, or when the server "
+                   "says so itself (\"queued\").",
+            .cites = "php-async",
+            .fix = "take it out of the queue before finishing it, or let the queue finish it when its turn comes",
+            .make = make<finalized_while_queued>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        coroutine_state const* c = m.coroutines.find(e.id.number);
+        if (!c || c->finished != e.seq || (!made_ready_by_cancel(*c) && !e.integer("queued"))) return;
+        violation v{.subject = e.id, .at = e.seq, .message = m.label(e.id) + " was finished while it was still queued to run"};
+        show(v, m, {&e.id, 1});
+        out.report(std::move(v));
+    }
+};
+
+// ---- requests
+
+struct finish_event_lost final : rule {
+    static rule_info info() {
+        return {
+            .id = "finish-event-lost",
+            .level = severity::error,
+            .needs = requests,
+            .kinds = {},
+            .summary = "a request began and has no finish at the end",
+            .why = "Logs, metrics, rate limits and drains count on the finish of every request. A request whose connection or owner is "
+                   "torn down first has to be finished as cancelled or dropped. A server that died of a signal or a failed assertion "
+                   "is not judged.",
+            .cites = "mojo#2286, armeria#3748",
+            .fix = "finish the request from the one place that ends it, whatever ended it, before its owner is let go",
+            .make = make<finish_event_lost>,
+        };
+    }
+
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (!complete) return;
+        m.requests.each([&](std::uint32_t n, request_state const&) {
+            ref const request{entity::request, n};
+            violation v{.subject = request, .at = m.last, .message = m.label(request) + " began and never finished"};
+            show(v, m, {&request, 1});
+            out.report(std::move(v));
+        });
+    }
+};
+
+struct finish_event_doubled final : rule {
+    static rule_info info() {
+        return {
+            .id = "finish-event-doubled",
+            .level = severity::warning,
+            .needs = requests,
+            .kinds = {kind::request_finish},
+            .summary = "more than one finish for one request",
+            .why = "Whoever counts active requests by their begins and finishes ends below zero, and a drain that waits for zero goes "
+                   "on too early. Two paths ended the request: usually the handler's and the connection's.",
+            .cites = "netty#1924",
+            .fix = "let one owner finish the request, and make the second attempt do nothing",
+            .make = make<finish_event_doubled>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (m.requests.is_gone(e.id.number) && reported_.first(e.id))
+            out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " was finished a second time"});
+    }
+    void reset() override { reported_.clear(); }
+
+private:
+    once reported_;
+};
+
+// ---- memory and assertions
+
+struct access_after_free final : rule {
+    static rule_info info() {
+        return {
+            .id = "access-after-free",
+            .level = severity::error,
+            .needs = 0,
+            .needs_one_of = scopes | coroutines | server_acts,
+            .kinds = {kind::server_listen, kind::server_ready, kind::server_close, kind::server_stopped, kind::server_free,
+                      kind::act_stop, kind::act_free,
+                      kind::scope_open, kind::scope_attach, kind::scope_cancel, kind::scope_cancelled, kind::scope_closed,
+                      kind::scope_catch, kind::scope_notify, kind::scope_unref, kind::scope_access,
+                      kind::coroutine_spawn, kind::coroutine_start, kind::coroutine_suspend, kind::coroutine_cancel,
+                      kind::coroutine_zombie, kind::coroutine_finish, kind::coroutine_hook, kind::coroutine_remove,
+                      kind::connection_open},
+            .summary = "an operation touches a scope, a coroutine or a server after it is gone",
+            .why = "What was freed may already be something else: the access reads or writes a stranger's memory, mostly without any "
+                   "sign of it. Typical is a callback that goes on with the object that its own notification has just freed, and a "
+                   "late stop on a server that is gone. A refused spawn is no access; a second disposal and a late resume have "
+                   "rules of their own.",
+            .cites = "envoy#733, stdexec#1731, true-async/server#2",
+            .fix = "hold a reference across every callback out of the object, and take back timers and listeners before freeing it",
+            .make = make<access_after_free>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (is_gone(e.id, m) || (e.what == kind::scope_access && e.integer("freed"))) return report(e.id, e, out);
+        bool const enters_parent = e.what == kind::scope_open || e.what == kind::coroutine_spawn || e.what == kind::connection_open;
+        if (enters_parent && is_gone(e.parent, m)) report(e.parent, e, out);
+    }
+    void reset() override { reported_.clear(); }
+
+private:
+    static bool is_gone(ref r, model const& m) {
+        switch (r.type) {
+        case entity::scope: return m.scopes.is_gone(r.number);
+        case entity::coroutine: return m.coroutines.is_gone(r.number);
+        case entity::server: return m.servers.is_gone(r.number);
+        default: return false;
+        }
+    }
+
+    void report(ref what, event const& e, rule_run& out) {
+        if (!reported_.first(what)) return;
+        std::string_view const operation = e.text("operation", name_of(e.what));
+        violation v{.subject = what, .at = e.seq, .message = to_string(what) + " was used after it was gone: " + std::string(operation)};
+        if (e.by) v.message += " by " + to_string(e.by);
+        v.witness.assign(e.because.begin(), e.because.end());
+        std::sort(v.witness.begin(), v.witness.end());
+        out.report(std::move(v));
+    }
+
+    once reported_;
+};
+
+struct assertion_failed final : rule {
+    static rule_info info() {
+        return {
+            .id = "assertion-failed",
+            .level = severity::error,
+            .needs = 0,
+            .needs_one_of = scopes | coroutines | requests | server_acts | process,
+            .kinds = {kind::assertion, kind::process_stderr},
+            .summary = "the server recorded a failed assertion, or its stderr holds one",
+            .why = "The server's own developers wrote down what must hold, and it did not. In a build without assertions the same run "
+                   "goes on with a broken invariant, so the sign disappears and the defect does not. An assertion that was both "
+                   "recorded and printed counts once.",
+            .cites = "true-async/server#74",
+            .fix = "look at what else this trace violates: the assertion is mostly the first visible sign of it",
+            .make = make<assertion_failed>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what == kind::process_stderr) {
+            for (failed_assertion& a : assertions_in(e.text("text"))) printed_.push_back({std::move(a), e.id, e.seq});
+            return;
+        }
+        std::string const file(e.text("file"));
+        std::string const where = file.empty() ? "" : file + ":" + std::to_string(e.integer("line"));
+        recorded_.emplace_back(e.text("message"));
+        report(e.id, e.seq, {recorded_.back(), where}, e.ids_of("live"), m, out);
+    }
+
+    void end(model const& m, bool, rule_run& out) override {
+        for (auto const& p : printed_) {
+            bool const known = std::any_of(recorded_.begin(), recorded_.end(), [&](std::string const& said) {
+                return !said.empty() && p.what.line.find(said) != std::string::npos;
+            });
+            if (!known) report(p.who, p.at, p.what, {}, m, out);
+        }
+    }
+    void reset() override {
+        recorded_.clear();
+        printed_.clear();
+    }
+
+private:
+    struct printed {
+        failed_assertion what;
+        ref who;
+        seq_t at;
+    };
+
+    static void report(ref who, seq_t at, failed_assertion const& a, std::span<ref const> live, model const& m, rule_run& out) {
+        violation v{.subject = who, .at = at};
+        v.message = a.message.empty() ? "an assertion failed" : "\"" + a.message + "\" failed";
+        if (!a.where.empty()) v.message += " at " + a.where;
+        show(v, m, live);
+        out.report(std::move(v));
+    }
+
+    std::vector<std::string> recorded_; // what the assert events said
+    std::vector<printed> printed_;
+};
+
+} // namespace
+
+std::span<rule_info const> lifetime_rules() {
+    static std::array const rules = {
+        scope_disposed_nonempty::info(), scope_leaked::info(), scope_disposed_twice::info(), spawn_after_close::info(),
+        cancelled_not_awaited::info(), coroutine_lost::info(), coroutine_resumed_after_finish::info(), finalized_while_queued::info(),
+        finish_event_lost::info(), finish_event_doubled::info(),
+        access_after_free::info(), assertion_failed::info(),
+    };
+    return rules;
+}
+
+} // namespace shutdown_repro::traces
