@@ -1,5 +1,7 @@
 #include "repro/scenario.hpp"
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include "repro/errors.hpp"
 #include "tests/catch.hpp"
 
@@ -77,6 +79,15 @@ TEST_CASE("a scenario file says only what differs from the default") {
     expected.config.stop_at = "server.ready#1";
     CHECK(to_json_text(s) == to_json_text(expected));
     CHECK(scenario_from_text(R"({"scenario": "cell", "server": "scopes"})", "cell.json").cell.acts.size() == 2);
+}
+
+TEST_CASE("the scenario file that the README shows is a good one") {
+    std::ostringstream readme;
+    readme << std::ifstream(SOURCE_DIR "/README.md").rdbuf();
+    std::string const text = readme.str();
+    auto const begin = text.find("\n    {\n"), end = text.find("\n    }\n", begin);
+    REQUIRE(end != text.npos);
+    CHECK(scenario_from_text(text.substr(begin, end + 7 - begin), "README.md").name == "late-free");
 }
 
 TEST_CASE("an unknown scenario is answered with the nearest one") {
@@ -174,7 +185,7 @@ TEST_CASE("whatever a scenario file holds, it is read or refused with the file's
     for (char const* const text : {"[]", "null", "3", "\"scope-disposal\"", "{}"}) CHECK_THROWS_AS(scenario_from_text(text, "x.json"), input_error);
 }
 
-TEST_CASE("--set changes one field, by its path") {
+TEST_CASE("a field set on the command line changes that field, by its path") {
     scenario s = load_scenario("scope-disposal");
     set_field(s, "owner", "extra");
     set_field(s, "grace", "0");
@@ -201,7 +212,7 @@ TEST_CASE("--set changes one field, by its path") {
     CHECK(s.config.handlers.size() == 1);
 }
 
-TEST_CASE("--set is checked as a file is, and says which --set was wrong") {
+TEST_CASE("a field set on the command line is checked as a file is, and the complaint says which it was") {
     CHECK(set_complaint("grace", "lots") == "--set grace: \"grace\" must be a number of milliseconds, is \"lots\"");
     CHECK(set_complaint("graze", "1") == "--set graze: unknown field \"graze\"; did you mean \"grace\"?");
     CHECK(set_complaint("handlers.2.act", "parc") == "--set handlers.2.act: \"handlers.2.act\" can't be \"parc\"; did you mean \"park\"?");
