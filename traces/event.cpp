@@ -1,5 +1,6 @@
 #include "traces/event.hpp"
 #include <array>
+#include <cstring>
 #include <limits>
 
 namespace shutdown_repro::traces {
@@ -31,6 +32,26 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
 };
 static_assert(entity_names.back() == "other" && kind_names.back() == "other", "a name is missing from its table");
 
+// Equality of two names of one length, at least four letters: cheaper than memcmp for words as short as these.
+bool same_letters(char const* a, char const* b, std::size_t length) {
+    auto const eight = [&](std::size_t at) {
+        std::uint64_t x, y;
+        std::memcpy(&x, a + at, 8);
+        std::memcpy(&y, b + at, 8);
+        return x == y;
+    };
+    auto const four = [&](std::size_t at) {
+        std::uint32_t x, y;
+        std::memcpy(&x, a + at, 4);
+        std::memcpy(&y, b + at, 4);
+        return x == y;
+    };
+    if (length < 8) return four(0) && four(length - 4);
+    for (std::size_t at = 0; at + 8 < length; at += 8)
+        if (!eight(at)) return false;
+    return eight(length - 8);
+}
+
 // From a name to its place in the table with one comparison: the hash looks at the length and five letters, and its
 // multiplier is searched for at compile time until no two names share a slot.
 template <std::size_t N> class name_index {
@@ -41,10 +62,11 @@ public:
         while (!fill()) multiplier_ += 2;
     }
 
-    constexpr std::uint8_t find(std::string_view name) const {
+    std::uint8_t find(std::string_view name) const {
         if (name.size() < shortest) return unknown;
         std::uint8_t const i = slots_[slot(name)];
-        return i != unknown && names_[i] == name ? i : unknown;
+        if (i == unknown || names_[i].size() != name.size()) return unknown;
+        return same_letters(names_[i].data(), name.data(), name.size()) ? i : unknown;
     }
 
 private:
@@ -93,21 +115,30 @@ std::string to_string(ref r) {
     return s;
 }
 
-std::optional<ref> parse_ref(std::string_view text) {
-    std::size_t const colon = text.find(':');
-    if (colon == text.npos) return std::nullopt;
-    std::string_view const word = text.substr(0, colon), digits = text.substr(colon + 1);
-    // One spelling for one id: no empty number, no leading zeros, nothing past 32 bits.
-    if (digits.empty() || digits.size() > 10 || (digits[0] == '0' && digits.size() > 1)) return std::nullopt;
-    std::uint64_t number = 0;
-    for (char c : digits) {
-        if (c < '0' || c > '9') return std::nullopt;
-        number = number * 10 + static_cast<std::uint64_t>(c - '0');
+bool parse_ref(std::string_view text, ref& to) {
+    std::size_t colon = text.size();
+    std::uint64_t number = 0, unit = 1;
+    while (colon > 0 && text[colon - 1] >= '0' && text[colon - 1] <= '9') {
+        number += static_cast<std::uint64_t>(text[--colon] - '0') * unit;
+        unit *= 10;
     }
-    if (number > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    // One spelling for one id: no empty number, no leading zeros, nothing past 32 bits.
+    std::size_t const digits = text.size() - colon;
+    if (digits == 0 || digits > 10 || number > std::numeric_limits<std::uint32_t>::max()) return false;
+    if (digits > 1 && text[colon] == '0') return false;
+    if (colon == 0 || text[colon - 1] != ':') return false;
+
+    std::string_view const word = text.substr(0, colon - 1);
     std::uint8_t const i = entities.find(word);
-    if (i == static_cast<std::uint8_t>(entity::none) || (i == entities.unknown && !is_word(word))) return std::nullopt;
-    return ref{i == entities.unknown ? entity::other : static_cast<entity>(i), static_cast<std::uint32_t>(number)};
+    if (i == static_cast<std::uint8_t>(entity::none) || (i == entities.unknown && !is_word(word))) return false;
+    to.type = i == entities.unknown ? entity::other : static_cast<entity>(i);
+    to.number = static_cast<std::uint32_t>(number);
+    return true;
+}
+
+std::optional<ref> parse_ref(std::string_view text) {
+    ref r;
+    return parse_ref(text, r) ? std::optional(r) : std::nullopt;
 }
 
 std::optional<kind> parse_kind(std::string_view name) {

@@ -27,7 +27,9 @@ struct ref {
 
 std::string_view name_of(entity);
 std::string to_string(ref);                          // "scope:2"
-std::optional<ref> parse_ref(std::string_view text); // nullopt when it is not "word:number"
+// Nullopt when it is not "word:number"; a word that this version does not know is entity::other.
+std::optional<ref> parse_ref(std::string_view text);
+bool parse_ref(std::string_view text, ref& to);      // the same for the reader's inner loop, where an optional costs a stall
 
 // What happened. The dotted name is the format's; see man/shutdown-repro-trace.5 for each kind's details.
 enum class kind : std::uint8_t {

@@ -36,6 +36,9 @@ struct read_result {
     std::vector<std::string> problems; // what makes it incomplete, for people, the first twenty; never clean when not empty
 };
 
+// The problem of a trace without a footer, in these words: who knows by other means how the execution ended may take it out.
+inline constexpr std::string_view cut_short = "there is no footer: the trace was cut short";
+
 // Streams a trace; memory does not grow with its length. Throws trace_error for what is no trace at all or of a newer
 // major version, with file and line; a torn last line, lost events and a missing footer are problems, not errors.
 // `path` "-" reads standard input.

@@ -171,16 +171,15 @@ value any_line::read_value(json const& v) {
     if (std::optional<std::int64_t> const n = integer(v)) return *n;
     if (v.is_string()) {
         std::string const& s = v.get_ref<std::string const&>();
-        std::optional<ref> const r = known_id(s);
-        return r ? value(*r) : value(s);
+        ref r;
+        return known_id(s, r) ? value(r) : value(s);
     }
     if (v.is_object() && v.size() == 1 && v.begin().key() == "text" && v.front().is_string())
         return v.front().get_ref<std::string const&>();
     if (v.is_array()) {
         std::vector<ref> ids;
         for (json const& element : v)
-            if (std::optional<ref> const r = element.is_string() ? known_id(element.get_ref<std::string const&>()) : std::nullopt)
-                ids.push_back(*r);
+            if (ref r; element.is_string() && known_id(element.get_ref<std::string const&>(), r)) ids.push_back(r);
         if (ids.size() == v.size()) return std::span<ref const>(ids_.emplace_back(std::move(ids)));
     }
     return texts_.emplace_back(as_text(v));

@@ -96,10 +96,8 @@ void file_sink::put(event const& e) {
 }
 
 void file_sink::foot(footer const& f) {
-    footer mine = f;
-    mine.dropped += dropped_;
     line_.clear();
-    write_footer(line_, mine);
+    write_footer(line_, f);
     write_line();
 }
 

@@ -16,13 +16,12 @@ inline constexpr std::size_t longest_line = std::size_t{16} << 20;
 inline constexpr int deepest_nesting = 64;
 
 // A character that stands in a JSON string as itself and says nothing about encodings.
-constexpr bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+constexpr bool is_plain(unsigned char c) { return c >= ' ' && c < 0x80 && c != '"' && c != '\\'; }
 
 // A string among the details that names a known entity is an id, so a text of that form is written {"text":"scope:2"}.
-inline std::optional<ref> known_id(std::string_view text) {
-    if (text.size() < 6 || text.back() < '0' || text.back() > '9') return std::nullopt; // "loop:1" is the shortest
-    std::optional<ref> const r = parse_ref(text);
-    return r && r->type == entity::other && !text.starts_with("other:") ? std::nullopt : r;
+inline bool known_id(std::string_view text, ref& to) {
+    if (text.size() < 6 || text.back() < '0' || text.back() > '9') return false; // "loop:1" is the shortest
+    return parse_ref(text, to) && (to.type != entity::other || text.starts_with("other:"));
 }
 
 bool nests_deeper(std::string_view json, int than);

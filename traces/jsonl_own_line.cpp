@@ -1,3 +1,5 @@
+#include <bit>
+#include <cstring>
 #include "traces/jsonl_line.hpp"
 
 namespace shutdown_repro::traces {
@@ -36,32 +38,48 @@ public:
     // After the opening quote.
     bool text(std::string_view& to) {
         char const* const first = at_;
-        while (at_ != end_ && is_plain(*at_)) ++at_;
+        while (end_ - at_ >= 8) {
+            std::uint64_t const found = not_plain(at_);
+            at_ += std::countr_zero(found) / 8;
+            if (found) break;
+        }
+        while (at_ != end_ && is_plain(static_cast<unsigned char>(*at_))) ++at_;
         to = {first, static_cast<std::size_t>(at_ - first)};
         return skip('"');
     }
     bool id(ref& to) {
         std::string_view word;
-        if (!text(word)) return false;
-        std::optional<ref> const r = parse_ref(word);
-        if (r) to = *r;
-        return r.has_value();
+        return text(word) && parse_ref(word, to);
     }
 
 private:
+    // Of eight letters at once, those that are not plain: each has its byte's high bit set, and no earlier byte has.
+    static std::uint64_t not_plain(char const* eight) {
+        static_assert(std::endian::native == std::endian::little, "the first letter must be the lowest byte");
+        constexpr std::uint64_t ones = 0x0101010101010101, highs = ones << 7;
+        std::uint64_t x;
+        std::memcpy(&x, eight, 8);
+        std::uint64_t const quote = x ^ ones * '"', backslash = x ^ ones * '\\';
+        return (((x - ones * ' ') & ~x) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | x) & highs;
+    }
+
     char const* at_;
     char const* end_;
 };
 
 bool own_line::parse(std::string_view line, event& to) {
     cursor c(line);
-    to = {};
+    // Assigning event{} would clear what is written right below once more, and this is the hottest line of the reader.
+    to.id = to.parent = to.by = {};
+    to.because = {};
+    to.detail = {};
+    to.what_text = {};
     std::string_view name;
     if (!(c.skip(R"({"seq":)") && c.number(to.seq) && c.skip(R"(,"t":)") && c.number(to.t) && c.skip(R"(,"kind":")") && c.text(name)))
         return false;
     if (name.empty()) return false;
-    if (std::optional<kind> const k = parse_kind(name)) to.what = *k;
-    else to.what_text = name;
+    to.what = parse_kind(name).value_or(kind::other);
+    if (to.what == kind::other) to.what_text = name;
     if (c.skip(R"(,"id":")") && !c.id(to.id)) return false;
     if (c.skip(R"(,"parent":")") && !c.id(to.parent)) return false;
     if (c.skip(R"(,"by":")") && !c.id(to.by)) return false;
@@ -83,11 +101,10 @@ bool own_line::read_detail(cursor& c, event& to) {
     fields_.clear();
     lists_.clear();
     do {
-        field f;
+        field& f = fields_.emplace_back();
         if (!(c.skip('"') && c.text(f.key) && c.skip(':') && read_value(c, f.val))) return false;
-        for (field const& earlier : fields_)
-            if (earlier.key == f.key) return false;
-        fields_.push_back(f);
+        for (field const* earlier = fields_.data(); earlier != &f; ++earlier)
+            if (earlier->key == f.key) return false;
     } while (c.skip(','));
     to.detail = fields_;
     return c.skip('}');
@@ -97,8 +114,8 @@ bool own_line::read_value(cursor& c, value& to) {
     if (c.skip('"')) {
         std::string_view text;
         if (!c.text(text)) return false;
-        std::optional<ref> const id = known_id(text);
-        to = id ? value(*id) : value(text);
+        if (known_id(text, to.id)) to.is = value::type::id;
+        else to.is = value::type::text, to.text = text;
         return true;
     }
     if (c.skip('[')) return read_ids(c, to);
@@ -113,9 +130,7 @@ bool own_line::read_ids(cursor& c, value& to) {
         do {
             std::string_view text;
             if (!(c.skip('"') && c.text(text))) return false;
-            std::optional<ref> const id = known_id(text);
-            if (!id) return false;
-            ids_.push_back(*id);
+            if (!known_id(text, ids_.emplace_back())) return false;
         } while (c.skip(','));
         if (!c.skip(']')) return false;
     }

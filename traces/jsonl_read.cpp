@@ -25,7 +25,7 @@ public:
     read_result finish(std::string_view rest) {
         if (!rest.empty()) line(rest, false);
         if (!headed_) throw trace_error(name_ + ": empty, expected " + wanted);
-        if (!result_.has_footer) problem("there is no footer: the trace was cut short");
+        if (!result_.has_footer) problem(std::string(cut_short));
         if (untold_ > 0) result_.problems.push_back("and " + std::to_string(untold_) + " more");
         return std::move(result_);
     }

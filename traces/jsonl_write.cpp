@@ -55,7 +55,7 @@ void put_text(std::string& out, std::string_view s) {
     out += '"';
     while (!s.empty()) {
         std::size_t plain = 0;
-        while (plain < s.size() && is_plain(s[plain])) ++plain;
+        while (plain < s.size() && is_plain(static_cast<unsigned char>(s[plain]))) ++plain;
         out.append(s.data(), plain);
         s.remove_prefix(plain);
         if (s.empty()) break;
@@ -91,7 +91,7 @@ void put_value(std::string& out, value const& v) {
     case value::type::ids: return put_list(out, v.ids, put_id);
     case value::type::text: break;
     }
-    if (!known_id(v.text)) return put_text(out, v.text);
+    if (ref looks_like; !known_id(v.text, looks_like)) return put_text(out, v.text);
     out += R"({"text":)";
     put_text(out, v.text);
     out += '}';
