@@ -39,6 +39,7 @@ void connection::read() {
 
 void connection::next() {
     if (handling_ || !open()) return;
+    traces::recorder::acting const as_connection(on_.trace, id);
     http::request const r = http::parse_request(in_);
     if (r.state == http::parse::need_more) {
         if (last_ && !unsent()) close("fin");

@@ -98,6 +98,7 @@ bool scope::climb(runtime& rt, coroutine& from, bool softly) {
 bool scope::notify(runtime& rt, cause why) {
     if (!touch(rt, "notify")) return false;
     ++refs;
+    ++holds;
     bool taken = false;
     traces::seq_t told = rt.trace().cause();
     std::string_view const error = why == cause::error ? "error" : why == cause::cancellation ? "cancellation" : "";
@@ -114,6 +115,7 @@ bool scope::notify(runtime& rt, cause why) {
         }
         if (i < waits.size() && waits[i] == w) ++i;
     }
+    --holds;
     if (!rt.dead() && --refs == 0) dispose(rt);
     return taken;
 }
@@ -177,7 +179,7 @@ void scope::release(runtime& rt, std::string_view via) {
     if (!touch(rt, via)) return;
     if (refs > 1) {
         --refs;
-        rt.trace().emit(kind::scope_unref, id, {}, {{"refs", refs}, {"via", via}});
+        rt.trace().emit(kind::scope_unref, id, {}, {{"refs", refs - holds}, {"via", via}});
         return;
     }
     refs = 0;
@@ -242,7 +244,7 @@ void scope::reset() {
     waits.clear();
     emptied.waiting.clear();
     refs = 1;
-    active = zombies = population = 0;
+    holds = active = zombies = population = 0;
     safe = has_object = handles_errors = doomed = cancelled = closed = disposing = freed = false;
 }
 

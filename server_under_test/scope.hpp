@@ -29,6 +29,7 @@ public:
     std::vector<coroutine*> members;      // spawned into it and not removed
     std::vector<completion_wait*> waits;  // who is told when it completes, fails or is cancelled
     std::uint32_t refs = 1;               // one at creation: the owning reference
+    std::uint32_t holds = 0;              // of refs, those that notifications under way hold
     std::uint32_t active = 0, zombies = 0;
     std::uint32_t population = 0;         // members of the subtree
     bool safe = false;                    // its cancellation is soft

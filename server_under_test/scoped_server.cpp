@@ -5,7 +5,6 @@ namespace shutdown_repro::server {
 using traces::entity;
 using traces::kind;
 using because_of = traces::recorder::because_of;
-using acting = traces::recorder::acting;
 
 namespace {
 
@@ -178,7 +177,6 @@ void scoped_server::on_request(connection& from, std::uint32_t number) {
     std::string const path = "/" + std::to_string(number);
     in_flight& r = *requests_.emplace_back(std::make_unique<in_flight>(in_flight{this, &from, {entity::request, number}, number}));
     because_of const here(t, t.emit(kind::request_begin, r.id, from.id, {{"method", "GET"}, {"path", path}}));
-    acting const as_connection(t, from.id);
 
     scope* const above = from.home ? from.home : server_scope_;
     scope& home = config_.place == placement::child && !above->freed ? rt_.open("request:" + std::to_string(number), above, false) : *above;
