@@ -121,6 +121,7 @@ any_line::type any_line::parse(std::string_view line) {
 void any_line::read_event() {
     what = {};
     what.seq = count(line_, "seq");
+    if (what.seq == no_seq) refuse("seq", "an event's number", line_["seq"]);
 
     json const* t = member(line_, "t");
     if (!t) throw malformed{"\"t\" is missing"};
