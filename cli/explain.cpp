@@ -27,7 +27,7 @@ int explain_rule(std::string const& id, output& out) {
     look const l = out.page();
     std::string page = paint(l, tint::strong, r.id) + " · " + std::string(name_of(r.level)) + "\n\n";
     page += wrap(r.why, l.width, 0) + "\n\n";
-    page += row("violated", "when " + std::string(r.summary), l) + row("needs", observes_text(r.needs), l);
+    page += row("violated", "when " + std::string(r.summary), l) + row("needs", needs_text(r), l);
     page += row("seen in", r.cites, l) + row("fix", r.fix, l);
     out.print(page);
     return repro::clean;

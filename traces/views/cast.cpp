@@ -29,7 +29,9 @@ std::string name_in(event const& e) {
         return printable(method.empty() || path.empty() ? method + path : method + " " + path);
     }
     bool const naming = e.what == kind::server_open || e.what == kind::scope_open || e.what == kind::coroutine_spawn;
-    return naming ? printable(e.text("name")) : std::string();
+    if (!naming) return {};
+    ref const id = e.id_of("name"); // a name that looks like an id, as some writers leave it
+    return id ? to_string(id) : printable(e.text("name"));
 }
 
 // A coroutine stands before the child scopes of its scope.

@@ -17,7 +17,7 @@ std::string shown(value const& v) {
     }
     std::string list;
     for (ref r : v.ids) list += (list.empty() ? "" : ", ") + who(r);
-    return "[" + list + "]";
+    return list.empty() ? "nobody" : list;
 }
 
 // The detail between two pieces of text; nothing at all when the event lacks it or it is an empty text.
@@ -49,19 +49,21 @@ std::string resumed(event const& e) {
     return subject(e) + " goes on" + (with_what.empty() || with_what == "value" ? "" : " with " + printable(with_what));
 }
 
+// The bundled servers know only one error and call it that; others have texts.
+std::string error_text(event const& e) { return e.text("error") == "error" ? "" : quoted(e, " ", "error"); }
+
 // An ordinary error climbs to the scope, a cancellation does not: which of the two it was decides what follows.
 std::string finished(event const& e) {
-    std::string const error = quoted(e, " with ", "error");
     std::string_view const result = e.text("result");
-    if (result == "failed") return subject(e) + " fails" + (error.empty() ? " with an error" : error) + " (no cancellation)";
+    if (result == "failed") return subject(e) + " fails with an error" + error_text(e) + " (no cancellation)";
     if (result == "never ran") return subject(e) + " ends without having run";
-    return subject(e) + " ends" + (result.empty() ? "" : ": " + printable(result)) + error;
+    return subject(e) + " ends" + (result.empty() ? "" : ": " + printable(result)) + error_text(e);
 }
 
 std::string caught(event const& e) {
     value const* handled = e.find("handled");
     std::string const fate = !handled ? "" : handled->integer ? ", which handles it" : ", which has no handler";
-    return "the error" + quoted(e, " ", "error") + with(e, " of ", "from") + " has climbed to " + subject(e) + fate;
+    return "the error" + error_text(e) + with(e, " of ", "from") + " has climbed to " + subject(e) + fate;
 }
 
 std::string notified(event const& e) {
@@ -75,7 +77,7 @@ std::string notified(event const& e) {
 std::string disposed_with(event const& e) {
     value const* live = e.find("live");
     bool const inside = live && live->is == value::type::ids && !live->ids.empty();
-    return subject(e) + " begins to be disposed" + with(e, ", refs ", "refs") + (inside ? with(e, " → with ", "live", " inside") : "");
+    return subject(e) + " begins to be disposed" + with(e, ", refs ", "refs") + (inside ? with(e, ", with ", "live", " inside") : "");
 }
 
 std::string asserted(event const& e) {
@@ -153,7 +155,7 @@ constexpr row table[] = {
     {kind::loop_start, anything},
     {kind::loop_stop, anything},
     {kind::listener_wake, [](event const& e) { return subject(e) + in_parent(e, " of ") + " is woken" + with(e, ": ", "error"); }},
-    {kind::decision, [](event const& e) { return "choice " + with(e, "", "choice") + with(e, " of ", "of") + with(e, ": ", "label"); }},
+    {kind::decision, [](event const& e) { return "a choice" + with(e, ": ", "choice") + with(e, " of ", "of") + with(e, ": ", "label"); }},
     {kind::assertion, asserted},
     {kind::client_connect, [](event const& e) { return subject(e) + " connects" + with(e, " to port ", "port"); }},
     {kind::client_connected, [](event const& e) { return subject(e) + " is connected"; }},

@@ -101,7 +101,9 @@ private:
         for (std::size_t i = 0; i < now_.end; ++i) {
             event const& e = t.events[i];
             if (e.what != kind::scope_open) continue;
-            if (auto const r = parse_ref(e.text("name")); r && r->type == entity::request) request_of_[e.id] = *r;
+            ref const as_id = e.id_of("name");
+            ref const named_after = as_id ? as_id : parse_ref(e.text("name")).value_or(ref{});
+            if (named_after.type == entity::request) request_of_[e.id] = named_after;
             for (seq_t why : e.because)
                 if (event const* begin = events_.find(why); begin && begin->what == kind::request_begin) request_of_.try_emplace(e.id, begin->id);
         }
