@@ -51,7 +51,7 @@ public:
 
 class cell_run final : public program {
 public:
-    cell_run(server::world& w, scenario const& s) : run_(w, s.cell) {}
+    cell_run(server::runtime& rt, scenario const& s) : run_(rt, s.cell) {}
     void start() override { run_.start(); }
     bool over() const override { return run_.over(); }
     bool stalled() override { return run_.stalled(); }
@@ -62,7 +62,7 @@ private:
 
 class http_run final : public program {
 public:
-    http_run(server::world& w, scenario const& s) : run_(w, s.config) {}
+    http_run(server::runtime& rt, scenario const& s) : run_(rt, s.config) {}
     void start() override {
         std::string error;
         if (!run_.start(error)) throw input_error(error); // a simulated port is never taken
@@ -84,6 +84,7 @@ struct simulator::impl {
     relay out;
     traces::recorder record{out, clock};
     sim_world world{record, clock};
+    server::runtime runtime{world};
     std::deque<http_client> clients;
     noting decisions;
 
@@ -96,7 +97,7 @@ struct simulator::impl {
 
         std::optional<cell_run> cell;
         std::optional<http_run> http;
-        program* const p = s.server == "scopes" ? static_cast<program*>(&cell.emplace(world, s)) : &http.emplace(world, s);
+        program* const p = s.server == "scopes" ? static_cast<program*>(&cell.emplace(runtime, s)) : &http.emplace(runtime, s);
         p->start();
         if (s.server != "scopes") begin_clients(s);
         for (std::uint64_t steps = 0; proceed(*p, control); ++steps)
@@ -109,6 +110,7 @@ struct simulator::impl {
         else foot.exit_status = 0;
         http.reset();
         cell.reset();
+        runtime.reset();
         world.clear();
         return foot;
     }

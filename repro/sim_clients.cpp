@@ -53,13 +53,13 @@ void http_client::connect() {
 }
 
 void http_client::send() {
-    std::string bytes;
-    http::write_request(bytes, next_);
-    on_->trace.emit(kind::client_send, id(), {}, {{"request", traces::ref{entity::request, next_}}, {"bytes", static_cast<std::uint64_t>(bytes.size())}});
+    request_.clear();
+    http::write_request(request_, next_);
+    on_->trace.emit(kind::client_send, id(), {}, {{"request", traces::ref{entity::request, next_}}, {"bytes", static_cast<std::uint64_t>(request_.size())}});
     ++next_;
     state_ = pipelined_ && next_ <= last_ ? state::sends : state::waits;
     if (state_ == state::sends) on_->will_act(*this);
-    on_->send(*socket_, bytes);
+    on_->send(*socket_, request_);
 }
 
 void http_client::read() {

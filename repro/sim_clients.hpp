@@ -1,7 +1,6 @@
 // The simulated clients: each connects, sends its requests (one after the other, or all at once when pipelined) and reads,
 // recording what it sees. The counterpart of repro/curl_clients.hpp.
 #pragma once
-#include <deque>
 #include "repro/scenario.hpp"
 #include "repro/sim_world.hpp"
 
@@ -31,6 +30,7 @@ private:
     state state_ = state::connects;
     bool pipelined_ = false, told_ = false;
     sim_socket* socket_ = nullptr;
+    std::string request_;       // the bytes being sent
     std::size_t read_ = 0;      // bytes of to_client that were taken
     std::size_t response_ = 0;  // where the response being read begins
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include "server_under_test/task.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -12,7 +13,7 @@ using traces::entity;
 using traces::kind;
 
 // The server's end of a connection.
-class sim_stream final : public server::stream {
+class sim_stream final : public server::stream, public server::pooled {
 public:
     sim_stream(sim_world& w, sim_socket& s) : on_(w), s_(&s) {}
     ~sim_stream() override { close(); }
@@ -62,9 +63,9 @@ public:
     std::unique_ptr<server::stream> accept() override {
         if (on_.backlog_.empty()) return nullptr;
         sim_socket& s = *on_.backlog_.front();
-        on_.backlog_.pop_front();
+        on_.backlog_.erase(on_.backlog_.begin());
         s.server_has_it = true;
-        return std::make_unique<sim_stream>(on_, s);
+        return std::unique_ptr<server::stream>(new sim_stream(on_, s));
     }
     void when_acceptable(work& w) override {
         on_.acceptable_ = &w;
@@ -74,10 +75,7 @@ public:
     void close() override {
         if (!std::exchange(on_.listening_, false)) return;
         on_.acceptable_ = nullptr;
-        for (sim_socket* s : std::exchange(on_.backlog_, {})) {
-            s->from_server = sim_socket::end::reset;
-            on_.tell_client(*s);
-        }
+        on_.reset_backlog();
     }
 
 private:
@@ -110,10 +108,7 @@ void sim_world::end_process() {
     timers_.clear();
     acceptable_ = nullptr;
     listening_ = false;
-    for (sim_socket* s : std::exchange(backlog_, {})) {
-        s->from_server = sim_socket::end::reset;
-        tell_client(*s);
-    }
+    reset_backlog();
     for (std::size_t i = 0; i < socket_count_; ++i)
         if (sockets_[i]->server_has_it) close_from_server(*sockets_[i]);
 }
@@ -185,6 +180,14 @@ void sim_world::close_from_server(sim_socket& s) {
         s.from_server = unread ? sim_socket::end::reset : sim_socket::end::fin;
         tell_client(s);
     }
+}
+
+void sim_world::reset_backlog() {
+    for (sim_socket* s : backlog_) {
+        s->from_server = sim_socket::end::reset;
+        tell_client(*s);
+    }
+    backlog_.clear();
 }
 
 // --- clients -------------------------------------------------------------------------------------------------------------

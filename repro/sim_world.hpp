@@ -7,7 +7,6 @@
 // The kernel is modelled where it shows: bytes sent are in the peer's buffer at once; closing with unread bytes resets;
 // closing a listener resets its backlog; a process that dies closes everything it had.
 #pragma once
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -81,6 +80,7 @@ private:
     void offer_accept();
     void tell_client(sim_socket&);
     void close_from_server(sim_socket&);
+    void reset_backlog();
     void withdraw(sim_socket const&);
 
     nanoseconds& clock_;
@@ -88,7 +88,7 @@ private:
     std::vector<outside> possible_;
     std::vector<std::unique_ptr<sim_socket>> sockets_; // recycled by clear()
     std::size_t socket_count_ = 0;
-    std::deque<sim_socket*> backlog_;
+    std::vector<sim_socket*> backlog_;      // who connected and was not accepted, the oldest first
     server::work* acceptable_ = nullptr;
     bool listening_ = false, accept_offered_ = false, dead_ = false, ended_ = false;
     std::uint32_t last_port_ = 0;

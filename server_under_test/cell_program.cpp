@@ -10,7 +10,7 @@ constexpr nanoseconds stop_at = 10 * millisecond, shutdown_time = 50 * milliseco
 
 } // namespace
 
-cell_program::cell_program(world& w, cell const& c) : rt_(w), cell_(c) {}
+cell_program::cell_program(runtime& rt, cell const& c) : rt_(rt), cell_(c) {}
 
 void cell_program::start() {
     main_scope_ = &rt_.open("M", nullptr, false, true);

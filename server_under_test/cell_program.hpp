@@ -8,7 +8,7 @@ namespace shutdown_repro::server {
 
 class cell_program final : public handler_host {
 public:
-    cell_program(world&, cell const&);
+    cell_program(runtime&, cell const&);
     void start();
     bool over() const { return rt_.alive() == 0; }
     // Nothing can run any more although coroutines are left: the runtime shuts down, once.
@@ -21,7 +21,7 @@ private:
     void spawn_handler(std::uint32_t i);
     void release_server();
 
-    runtime rt_;
+    runtime& rt_;
     cell const& cell_;
     scope *main_scope_ = nullptr, *server_ = nullptr;
     struct alarm final : timer { cell_program* owner = nullptr; } dispose_timeout_, shutdown_at_;

@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include "server_under_test/task.hpp"
 #include "server_under_test/world.hpp"
 
 namespace shutdown_repro::server {
@@ -18,7 +19,7 @@ public:
     virtual void on_flushed(connection&) = 0;                       // nothing is left to send, or it closed
 };
 
-class connection {
+class connection : public pooled {
 public:
     connection(world&, connection_owner&, std::unique_ptr<stream>, traces::ref id);
     connection(connection const&) = delete;

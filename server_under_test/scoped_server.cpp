@@ -1,5 +1,7 @@
 #include "server_under_test/scoped_server.hpp"
 
+#include <charconv>
+
 namespace shutdown_repro::server {
 
 using traces::entity;
@@ -17,10 +19,24 @@ bool by_handler(std::string_view points) {
     return false;
 }
 
+// A name with a number at its end, without allocating.
+class numbered {
+public:
+    numbered(std::string_view prefix, std::uint32_t n) {
+        prefix.copy(text_, prefix.size());
+        end_ = std::to_chars(text_ + prefix.size(), std::end(text_), n).ptr;
+    }
+    std::string_view view() const { return {text_, static_cast<std::size_t>(end_ - text_)}; }
+
+private:
+    char text_[32];
+    char* end_;
+};
+
 } // namespace
 
 // A request between its begin and its finish.
-struct scoped_server::in_flight {
+struct scoped_server::in_flight : pooled {
     scoped_server* server;
     connection* from;
     traces::ref id;
@@ -28,10 +44,10 @@ struct scoped_server::in_flight {
     int status = 0; // answered with
 };
 
-scoped_server::scoped_server(world& w, config const& c)
-    : config_(c), policy_(policy_of(c.shutdown)), rt_(w), id_(w.trace.fresh(entity::server)),
+scoped_server::scoped_server(runtime& rt, config const& c)
+    : config_(c), policy_(policy_of(c.shutdown)), rt_(rt), id_(rt.trace().fresh(entity::server)),
       stop_by_handler_(by_handler(c.stop_at)), free_by_handler_(by_handler(c.free_at)) {
-    w.trace.emit(kind::server_open, id_, {}, {{"name", "scoped"}, {"policy", name_of(c.shutdown)}});
+    rt.trace().emit(kind::server_open, id_, {}, {{"name", "scoped"}, {"policy", name_of(c.shutdown)}});
 }
 
 scoped_server::~scoped_server() = default;
@@ -145,7 +161,7 @@ void scoped_server::accept_all() {
 void scoped_server::admit(std::unique_ptr<stream> s) {
     traces::ref const name = rt_.trace().fresh(entity::connection);
     rt_.trace().emit(kind::connection_open, name, id_);
-    connection& c = *connections_.emplace_back(std::make_unique<connection>(rt_.on, *this, std::move(s), name));
+    connection& c = *connections_.emplace_back(new connection(rt_.on, *this, std::move(s), name));
     if (config_.connection_scope && !server_scope_->freed)
         c.home = &rt_.open("connection:" + std::to_string(name.number), server_scope_, true);
     c.read();
@@ -174,15 +190,15 @@ bool scoped_server::unsent() const {
 
 void scoped_server::on_request(connection& from, std::uint32_t number) {
     traces::recorder& t = rt_.trace();
-    std::string const path = "/" + std::to_string(number);
-    in_flight& r = *requests_.emplace_back(std::make_unique<in_flight>(in_flight{this, &from, {entity::request, number}, number}));
-    because_of const here(t, t.emit(kind::request_begin, r.id, from.id, {{"method", "GET"}, {"path", path}}));
+    numbered const handler_name("handler of GET /", number);
+    in_flight& r = *requests_.emplace_back(new in_flight{{}, this, &from, {entity::request, number}, number});
+    because_of const here(t, t.emit(kind::request_begin, r.id, from.id, {{"method", "GET"}, {"path", handler_name.view().substr(15)}}));
 
     scope* const above = from.home ? from.home : server_scope_;
-    scope& home = config_.place == placement::child && !above->freed ? rt_.open("request:" + std::to_string(number), above, false) : *above;
+    scope& home = config_.place == placement::child && !above->freed ? rt_.open(numbered("request:", number).view(), above, false) : *above;
     if (policy_.errors_stay_in_request()) home.handles_errors = true;
     handler_config const& h = config_.handler(number);
-    coroutine* const c = rt_.spawn(home, "handler of GET " + path, [&](coroutine& self) {
+    coroutine* const c = rt_.spawn(home, handler_name.view(), [&](coroutine& self) {
         self.context = &r;
         return handle(self, *this, h.does, number, h.delay_ms.value_or(-1));
     });

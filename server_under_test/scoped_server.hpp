@@ -29,8 +29,8 @@ shutdown_policy const& policy_of(policy);
 
 class scoped_server final : public stoppable, public handler_host, public connection_owner {
 public:
-    // The configuration must outlive the server.
-    scoped_server(world&, config const&);
+    // The runtime, which is empty, and the configuration outlive the server.
+    scoped_server(runtime&, config const&);
     ~scoped_server() override;
 
     bool start(std::string& error);   // listens and runs; false with the reason
@@ -68,7 +68,7 @@ private:
 
     config const& config_;
     shutdown_policy const& policy_;
-    runtime rt_;
+    runtime& rt_;
     traces::ref id_;
     std::unique_ptr<listener> listener_;
     struct acceptor final : work { scoped_server* owner = nullptr; } acceptable_;

@@ -49,6 +49,12 @@ private:
     static inline thread_local constinit node* free_[classes] = {};
 };
 
+// For small objects that live as long as a connection or a request.
+struct pooled {
+    static void* operator new(std::size_t bytes) { return frame_pool::take(bytes); }
+    static void operator delete(void* object, std::size_t bytes) { frame_pool::give(object, bytes); }
+};
+
 class [[nodiscard]] task {
 public:
     struct promise_type;
