@@ -19,6 +19,12 @@ bool asks_to_stop(std::string_view signal) {
     return true;
 }
 
+// A scope may be named after whom it is for, and a reader takes "request:2" for the id that it is.
+void learn_name(name_text& name, event const& e) {
+    if (ref const named_after = e.id_of("name")) name = to_string(named_after);
+    else name = e.text("name");
+}
+
 std::string in_words(coroutine_state const& c) {
     std::string out;
     if (c.spawned != no_seq) add(out, "spawned at " + number_of(c.spawned));
@@ -89,7 +95,7 @@ void model::on_server(event const& e) {
     if (e.what == kind::server_open) {
         server_state& s = servers.open(e.id.number);
         s.opened = e.seq;
-        s.name = e.text("name");
+        learn_name(s.name, e);
     } else if (server_state* s = servers.find(e.id.number)) {
         s->stopped = e.seq;
     }
@@ -100,7 +106,7 @@ void model::on_scope(event const& e) {
         if (scopes.find(e.id.number)) return;
         scope_state& opened = scopes.open(e.id.number);
         opened.opened = e.seq;
-        opened.name = e.text("name");
+        learn_name(opened.name, e);
         opened.parent = e.parent;
         opened.owned = e.integer("object") != 0;
         if (e.parent.type != entity::scope || e.parent == e.id) return;
@@ -143,7 +149,7 @@ void model::on_coroutine(event const& e) {
         if (coroutines.find(e.id.number)) return;
         coroutine_state& c = coroutines.open(e.id.number);
         c.spawned = e.seq;
-        c.name = e.text("name");
+        learn_name(c.name, e);
         if (e.parent.type != entity::scope) return;
         c.scope = e.parent;
         scope_state* s = scopes.find(e.parent.number);

@@ -30,7 +30,7 @@ struct crash_on_stop final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_start, kind::process_stderr, kind::process_exit},
-            .summary = "the process dies of a signal that it was not sent (SIGSEGV, SIGABRT, SIGBUS …), or a sanitizer reports",
+            .summary = "the process dies of a signal that it was not sent (SIGSEGV, SIGABRT, SIGBUS and the like), or a sanitizer reports",
             .why = "A crash takes every request with it, leaves a core file or nothing, and looks to a supervisor like a failure in "
                    "the middle of a deployment. Shutdown is where objects are freed in an order that nothing else exercises.",
             .cites = "drogon#1382, envoy#15217",
