@@ -53,7 +53,7 @@ void add_inspect(CLI::App& app, job& chosen) {
     CLI::App* const sub = app.add_subcommand("inspect", "draw a recorded trace");
     sub->add_option("TRACE", o->path, "trace file; - is standard input")->required();
     sub->add_flag("--timeline", o->timeline, "a row an event, a lane an actor (when no other view is asked for)");
-    sub->add_flag("--tree", o->tree, "the scopes and who is in them, at the first violation or at the end");
+    sub->add_flag("--tree", o->tree, "the scopes and who is in them, where the server failed or at the end");
     sub->add_option("--follow", o->follow, "only what concerns one id")->type_name("ID");
     sub->add_flag("--explain", o->explain, "for each violation the steps that led to it");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return inspect(*o, out); }; });

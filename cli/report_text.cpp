@@ -105,7 +105,7 @@ std::string acts_as_text(trace const& t, look l) {
 
 std::string as_text(run_report const& r, look l) {
     std::string out = headline(r, l) + acts_as_text(r.told, l) + "\n" + details(r.judged, l) + "\n" + rate(r, l);
-    out += std::to_string(r.violated) + " of " + counted(r.executions, "execution") + " violated";
+    out += std::to_string(r.violated) + " of " + std::to_string(r.executions) + " executions violated";
     if (r.inconclusive) out += ", " + std::to_string(r.inconclusive) + " inconclusive";
     out += " · " + counts(r.judged) + (r.trace_path.empty() ? "" : " · trace " + r.trace_path) + "\n";
     if (r.verdict() != verdict::violated) return out + judged_by(r.judged, l);
@@ -123,7 +123,7 @@ std::string as_text(std::vector<checked_trace> const& all, look l) {
         if (judged.verdict == verdict::violated && path != "-") out += next_command("why", shell_line({"shutdown-repro", "inspect", path, "--explain"}), l);
         out += "\n";
     }
-    return out + std::to_string(violated) + " of " + counted(all.size(), "trace") + " violated\n";
+    return out + std::to_string(violated) + " of " + std::to_string(all.size()) + " traces violated\n";
 }
 
 } // namespace shutdown_repro::cli

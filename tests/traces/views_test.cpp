@@ -140,7 +140,7 @@ TEST_CASE("a failed coroutine is told from a cancelled one") {
     read(t, disposal);
     CHECK(phrase(t.events[19]) == "coroutine:2 fails with an error \"torn\" (no cancellation)");
     CHECK(phrase(t.events[10]) == "coroutine:1 ends: completed");
-    CHECK(phrase(t.events[23]) == "scope:1 loses a reference of listener: refs 2 → 1");
+    CHECK(phrase(t.events[23]) == "scope:1 loses a reference (listener): refs 2 → 1");
 }
 
 TEST_CASE("a kind of a later version is shown by its own name, with its details") {
@@ -241,7 +241,7 @@ TEST_CASE("the tree of a failed trace shows who was where at the failure") {
     auto const broken = std::vector{disposed_nonempty()};
     std::string const page = tree(t, broken, {100, false});
     INFO(page);
-    CHECK_THAT(page, ContainsSubstring("at #25, 61.000 ms, where the first rule is broken"));
+    CHECK_THAT(page, ContainsSubstring("at #26, 61.000 ms: assertion failed on scope:3"));
     CHECK_THAT(line_with(page, "server:1"), ContainsSubstring("stop() called at #12, free() called at #15"));
     CHECK_THAT(line_with(page, "scope:1 "), ContainsSubstring("└ scope:1 server · being disposed, cancelled"));
     CHECK_THAT(line_with(page, "scope:2 "), ContainsSubstring("  ├ scope:2 request:1 · disposed · GET /1 answered"));
@@ -249,6 +249,18 @@ TEST_CASE("the tree of a failed trace shows who was where at the failure") {
     CHECK_THAT(line_with(page, "scope:3 "), ContainsSubstring("  └ scope:3 request:2 · being disposed"));
     CHECK_THAT(line_with(page, "scope:3 "), ContainsSubstring("GET /2 not answered  ✗"));
     CHECK_THAT(line_with(page, "coroutine:2 "), ContainsSubstring("    └ coroutine:2 handler of GET /2 · finished (failed) since #19, not removed"));
+}
+
+TEST_CASE("the tree of a server that survives what it broke shows the first violation") {
+    trace t;
+    read(t, disposal);
+    violation v = disposed_nonempty();
+    v.at = 15;
+    t.events.pop_back(); // the assertion
+    std::string const page = tree(t, std::vector{disposed_nonempty(), v}, {100, false});
+    INFO(page);
+    CHECK_THAT(page, ContainsSubstring("at #15, 61.000 ms: free() is called on server:1 by control:1"));
+    CHECK_THAT(line_with(page, "coroutine:2 "), ContainsSubstring("suspended on delay since #9"));
 }
 
 TEST_CASE("the tree of a trace that nothing broke shows its end") {
@@ -323,12 +335,25 @@ TEST_CASE("an explanation walks from the act that began it to the violation, in 
     for (std::string const& line : lines(page))
         if (std::smatch m; std::regex_search(line, m, std::regex("^ *[0-9]+ (#[0-9]+) "))) steps.push_back(m[1]);
     CHECK(steps == std::vector<std::string>{"#6", "#15", "#16", "#17", "#18", "#19", "#20", "#21", "#24", "#25"});
-    CHECK_THAT(page, ContainsSubstring("and scope:1 loses a reference of listener: refs 2 → 1 (#23)"));
+    CHECK_THAT(page, ContainsSubstring("and scope:1 loses a reference (listener): refs 2 → 1 (#23)"));
     CHECK(place(page, "coroutine:2 (handler of GET /2): never ran") < place(page, "act.free"));
     CHECK(place(page, "suspended on delay since #9, cancel pending") > place(page, "#17"));
     CHECK(place(page, "finished (failed) since #19, not removed") > place(page, "#19"));
     CHECK(place(page, "still inside") > place(page, "#25  "));
     CHECK_THAT(page, ContainsSubstring("    coroutine:2   handler of GET /2"));
+}
+
+TEST_CASE("a failure that breaks two rules is explained once") {
+    trace t;
+    read(t, disposal);
+    violation asserted = disposed_nonempty();
+    asserted.rule = "assertion-failed";
+    asserted.at = 26;
+    std::string const page = explain(t, std::vector{disposed_nonempty(), asserted}, {120, false});
+    INFO(page);
+    std::string const second = page.substr(place(page, "assertion-failed at #26, 11 steps back"));
+    CHECK_THAT(second, ContainsSubstring("… 10 steps as of scope-disposed-nonempty at #25\n11 #26"));
+    CHECK(second.find("#20") == second.npos);
 }
 
 TEST_CASE("an explanation of what has no recorded cause names the stop that it came after") {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include "traces/views/phrase.hpp"
 #include "traces/views/state.hpp"
@@ -11,6 +12,7 @@ namespace {
 constexpr std::size_t most_steps = 30;   // of one violation; the middle of a longer way is left out
 constexpr std::size_t most_asides = 4;   // what a step brought about beside the way
 constexpr std::size_t most_involved = 6; // states beside one step
+constexpr std::size_t least_shared = 3; // steps that are worth a reference to an earlier explanation
 constexpr std::size_t kind_width = 18;
 
 bool is_act(kind what) { return what == kind::act_stop || what == kind::act_free || what == kind::process_signal; }
@@ -36,7 +38,7 @@ public:
 
     std::string write(std::span<violation const> violations) const {
         std::string out;
-        for (std::size_t i = 0; i < violations.size(); ++i) out += (i ? "\n" : "") + one(violations[i], ways_[i]);
+        for (std::size_t i = 0; i < violations.size(); ++i) out += (i ? "\n" : "") + one(violations, i);
         return out;
     }
 
@@ -92,22 +94,40 @@ private:
         return out;
     }
 
-    std::string one(violation const& v, way const& steps) const {
+    // The longest earlier way that this one begins with: one failure mostly breaks several rules, and is told once.
+    std::optional<std::size_t> told_before(std::size_t number) const {
+        std::optional<std::size_t> best;
+        way const& steps = ways_[number];
+        for (std::size_t i = 0; i < number; ++i) {
+            way const& other = ways_[i];
+            bool const begins = other.size() >= least_shared && other.size() <= steps.size() && std::equal(other.begin(), other.end(), steps.begin());
+            if (begins && (!best || other.size() > ways_[*best].size())) best = i;
+        }
+        return best;
+    }
+
+    std::string one(std::span<violation const> violations, std::size_t number) const {
+        violation const& v = violations[number];
+        way const& steps = ways_[number];
         std::string const back = steps.empty() ? "" : ", " + counted(steps.size(), "step") + " back";
         std::string out = paint(look_, tint::bad, v.rule) + " at #" + std::to_string(v.at) + back + ":\n";
         out += "  " + wrap(printable(v.message), look_.width, 2) + "\n";
+        std::size_t first = 0;
+        if (auto const before = told_before(number)) {
+            first = ways_[*before].size();
+            out += paint(look_, tint::faint, "   … " + counted(first, "step") + " as of " + std::string(violations[*before].rule) + " at #" + std::to_string(violations[*before].at)) + "\n";
+        }
+        std::size_t const last_of_head = first + most_steps / 3, tail = most_steps - most_steps / 3;
         std::map<ref, std::string> shown; // a state is said when it is new
-        bool const cut = steps.size() > most_steps;
-        std::size_t const head = most_steps / 3, tail = most_steps - head;
-        for (std::size_t i = 0; i < steps.size(); ++i) {
-            if (cut && i == head) {
-                out += paint(look_, tint::faint, "   … " + counted(steps.size() - most_steps, "step") + " in between") + "\n";
+        for (std::size_t i = first; i < steps.size(); ++i) {
+            if (i == last_of_head && steps.size() - i > tail) {
+                out += paint(look_, tint::faint, "   … " + counted(steps.size() - tail - i, "step") + " in between") + "\n";
                 i = steps.size() - tail;
             }
             out += step(i + 1, *steps[i], v, steps, shown);
         }
         if (!v.inside.empty()) out += paint(look_, tint::strong, "  still inside") + "\n";
-        for (std::string const& line : v.inside) out += "    " + wrap(printable(line), look_.width, 4) + "\n";
+        for (std::string const& line : v.inside) out += "    " + wrap(printable(line), look_.width, 6) + "\n";
         return out;
     }
 

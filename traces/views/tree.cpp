@@ -14,16 +14,20 @@ constexpr std::size_t most_gone = 6;       // siblings in a row that are gone; m
 // What is known of the execution at the moment that is drawn.
 struct moment {
     std::size_t end = 0;                   // events seen
-    event const* broken = nullptr;         // the event of the first violation, when that is why we stopped
+    event const* failure = nullptr;        // what it stands at, when that is not the end
     model state;                           // with what the last event ended still in it
     std::map<ref, std::string> fate;       // how who is gone went, or what is known of who has no states
 };
 
-event const* first_broken(trace const& t, std::span<violation const> violations) {
+// Where the server failed; when it did not die of what went wrong, where the first rule was broken.
+event const* failure_in(trace const& t, std::span<violation const> violations) {
+    if (violations.empty()) return nullptr;
     std::set<seq_t> at;
     for (violation const& v : violations)
         if (v.level != severity::note) at.insert(v.at);
-    auto const e = std::find_if(t.events.begin(), t.events.end(), [&](event const& x) { return at.contains(x.seq); });
+    auto const dies = [](event const& e) { return e.what == kind::assertion || e.what == kind::scope_access; };
+    auto e = std::find_if(t.events.begin(), t.events.end(), dies);
+    if (e == t.events.end()) e = std::find_if(t.events.begin(), t.events.end(), [&](event const& x) { return at.contains(x.seq); });
     return e == t.events.end() ? nullptr : &*e;
 }
 
@@ -51,14 +55,14 @@ std::string fate_of(event const& e, std::string const& before) {
 
 moment replay(trace const& t, std::span<violation const> violations) {
     moment now;
-    now.broken = first_broken(t, violations);
+    now.failure = failure_in(t, violations);
     for (event const& e : t.events) {
         if (now.end) now.state.forget(t.events[now.end - 1]);
         now.state.apply(e);
         ++now.end;
         if (e.id)
             if (std::string& fate = now.fate[e.id]; true) fate = fate_of(e, fate);
-        if (&e == now.broken) return now;
+        if (&e == now.failure) return now;
     }
     if (now.end) now.state.forget(t.events.back());
     return now;
@@ -69,7 +73,7 @@ public:
     drawing(trace const& t, std::span<violation const> violations, look l)
         : look_(l), now_(replay(t, violations)), events_(t), cast_(t, now_.end) {
         for (violation const& v : violations)
-            if (now_.broken && v.at == now_.broken->seq) blamed_.insert(v.subject);
+            if (now_.failure && v.at <= now_.failure->seq) blamed_.insert(v.subject);
         find_requests(t);
     }
 
@@ -92,8 +96,8 @@ private:
         if (t.events.empty()) return "no events";
         event const& last = t.events[now_.end - 1];
         std::string const when = "#" + std::to_string(last.seq) + ", " + milliseconds(last.t - t.events.front().t) + " ms";
-        if (!now_.broken) return paint(look_, tint::strong, "at the end") + ", " + when;
-        return paint(look_, tint::strong, "at " + when) + ", where the first rule is broken";
+        if (!now_.failure) return paint(look_, tint::strong, "at the end") + ", " + when;
+        return paint(look_, tint::strong, "at " + when) + ": " + phrase(*now_.failure);
     }
 
     // A request belongs to the scope that is named after it, or that was opened because of it.

@@ -12,7 +12,8 @@ namespace shutdown_repro::traces {
 // One row an event, one lane an actor; a plain list when the lanes do not fit the width.
 std::string timeline(trace const&, std::span<violation const>, look);
 
-// The scope tree with everybody's state at the first violation, or at the end when there is none.
+// The scope tree with everybody's state where the server failed (its failed assertion, else the first
+// violation), or at the end when nothing is broken.
 std::string tree(trace const&, std::span<violation const>, look);
 
 // The events that concern one id, each with its causes; empty when no event does.
