@@ -68,6 +68,7 @@ public:
     bool listener_has_own_reference() const override { return true; }
     bool errors_stay_in_request() const override { return true; }
     bool announces_close() const override { return true; }
+    bool late_calls_find_nobody() const override { return true; }
 
 private:
     static constexpr nanoseconds flush_patience = 1000 * millisecond; // for a client that does not read its response

@@ -61,8 +61,7 @@ bool scoped_server::start(std::string& error) {
     main_scope_ = &rt_.open("main", nullptr, false, true);
     server_scope_ = &rt_.open("server", main_scope_, true, config_.safe);
     rt_.spawn(*main_scope_, "main", [this](coroutine& self) { return lifecycle(self); });
-    if (config_.holds != owner::server)
-        rt_.spawn(*main_scope_, "listener", [this](coroutine& self) { return listen_to_scope(self); });
+    if (config_.holds != owner::server) spawn_scope_listener();
 
     acceptable_.owner = this;
     acceptable_.run = [](work& w) { static_cast<acceptor&>(w).owner->accept_all(); };
@@ -84,11 +83,20 @@ task scoped_server::lifecycle(coroutine& self) {
     co_return outcome::completed;
 }
 
-// Somebody who waits for the server scope's end: with the owning reference, which was handed to it, or with one of its own.
-task scoped_server::listen_to_scope(coroutine& self) {
-    traces::ref const me = rt_.trace().fresh(entity::listener);
+// Somebody who waits for the server scope's end: with the owning reference, which is handed to it, or with one of its own.
+void scoped_server::spawn_scope_listener() {
     bool const own = config_.holds == owner::extra || policy_.listener_has_own_reference();
     if (own) server_scope_->add_reference();
+    coroutine* const l = rt_.spawn(*main_scope_, "listener", [&](coroutine& self) { return listen_to_scope(self, own); });
+    if (!own) return;
+    l->context = this;
+    l->on_finish = [](coroutine& self, outcome o) {
+        if (o == outcome::never_ran) static_cast<scoped_server*>(self.context)->server_scope_->release(*self.rt, "listener");
+    };
+}
+
+task scoped_server::listen_to_scope(coroutine& self, bool own) {
+    traces::ref const me = rt_.trace().fresh(entity::listener);
     if (config_.listener == attach::stop && !stop_called_ && !freed_ && co_await wait(self, stop_wanted_, "stop") == wake::cancelled) {
         if (own) server_scope_->release(rt_, "listener");
         co_return outcome::cancelled;
@@ -106,6 +114,7 @@ task scoped_server::listen_to_scope(coroutine& self) {
 }
 
 void scoped_server::stop() {
+    if (freed_ && policy_.late_calls_find_nobody()) return;
     because_of const here(rt_.trace(), rt_.trace().emit(kind::act_stop, id_));
     if (std::exchange(stop_called_, true)) return;
     together_open_ = true;
@@ -115,6 +124,7 @@ void scoped_server::stop() {
 }
 
 void scoped_server::free() {
+    if (freed_ && policy_.late_calls_find_nobody()) return;
     because_of const here(rt_.trace(), rt_.trace().emit(kind::act_free, id_));
     if (!freed_) policy_.free(*this);
 }

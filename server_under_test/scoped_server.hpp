@@ -24,6 +24,7 @@ public:
     virtual bool listener_has_own_reference() const { return false; }
     virtual bool errors_stay_in_request() const { return false; }
     virtual bool announces_close() const { return false; }
+    virtual bool late_calls_find_nobody() const { return false; } // stop and free on a freed server are harmless
 };
 shutdown_policy const& policy_of(policy);
 
@@ -56,7 +57,8 @@ public:
 private:
     struct in_flight;
     task lifecycle(coroutine&);
-    task listen_to_scope(coroutine&);
+    void spawn_scope_listener();
+    task listen_to_scope(coroutine&, bool own_reference);
     void accept_all();
     void admit(std::unique_ptr<stream>);
     signal* hold(coroutine&) override;
