@@ -1,0 +1,141 @@
+// server-under-test: a bundled server on real TCP, in a process of its own because it may have to die.
+//
+//     server-under-test --config JSON|@FILE --trace FILE [--ready-fd N]
+//
+// Once it listens it writes its port and a newline to descriptor N. Exit status: 0 when the server is over, 2 when it could
+// not be started; what was wrong is on stderr. Each fact is in the trace file before the next one happens.
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "server_under_test/scoped_server.hpp"
+#include "server_under_test/tcp_world.hpp"
+#include "traces/jsonl.hpp"
+
+namespace {
+
+using namespace shutdown_repro;
+
+constexpr std::string_view usage = "usage: server-under-test --config JSON|@FILE --trace FILE [--ready-fd N]";
+
+struct arguments {
+    std::string config, trace;
+    std::optional<int> ready_fd;
+};
+
+arguments parse(int argc, char** argv) {
+    arguments given;
+    for (int i = 1; i < argc; i += 2) {
+        std::string_view const name = argv[i];
+        if (i + 1 == argc) throw std::runtime_error(std::string(usage));
+        std::string const value = argv[i + 1];
+        if (name == "--config") given.config = value;
+        else if (name == "--trace") given.trace = value;
+        else if (name == "--ready-fd") {
+            int fd = -1;
+            auto const [end, failed] = std::from_chars(value.data(), value.data() + value.size(), fd);
+            if (failed != std::errc{} || end != value.data() + value.size() || fd < 0)
+                throw std::runtime_error("--ready-fd must be a descriptor, is \"" + value + "\"");
+            given.ready_fd = fd;
+        } else throw std::runtime_error("unknown option \"" + std::string(name) + "\"; " + std::string(usage));
+    }
+    if (given.config.empty() || given.trace.empty()) throw std::runtime_error(std::string(usage));
+    return given;
+}
+
+server::config read_config(std::string const& given) {
+    if (given.front() != '@') return server::config_from_json(nlohmann::json::parse(given));
+    std::ifstream file(given.substr(1));
+    if (!file) throw std::runtime_error("cannot read " + given.substr(1));
+    return server::config_from_json(nlohmann::json::parse(file));
+}
+
+// Passes facts to the file, and tells the port to whoever waits for it once the server listens.
+class announcer final : public traces::sink {
+public:
+    announcer(traces::file_sink& to, std::optional<int> fd) : to_(to), fd_(fd) {}
+    void put(traces::event const& e) override {
+        to_.put(e);
+        if (to_.dropped()) give_up();
+        if (e.what == traces::kind::server_listen && fd_) announce(e.integer("port"));
+    }
+
+private:
+    // A server that goes on unrecorded would look like one that did nothing. No exception: a handler could catch it.
+    [[noreturn]] void give_up() {
+        std::cerr << to_.error() << std::endl;
+        std::_Exit(2);
+    }
+    void announce(std::int64_t port) {
+        std::string const line = std::to_string(port) + "\n";
+        [[maybe_unused]] auto const written = ::write(*fd_, line.data(), line.size()); // nobody reads it: nobody waits for it
+        ::close(*fd_);
+        fd_.reset();
+    }
+    traces::file_sink& to_;
+    std::optional<int> fd_;
+};
+
+void use_all_descriptors() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+traces::header header_of_server() {
+    traces::header head;
+    head.world = "live";
+    head.tool = "server-under-test";
+    head.observes = "scopes coroutines requests connections server";
+    return head;
+}
+
+int serve(arguments const& given) {
+    server::config const wanted = read_config(given.config);
+    traces::file_sink file(given.trace);
+    file.head(header_of_server());
+
+    announcer to_file(file, given.ready_fd);
+    server::control points(wanted, to_file);
+    traces::nanoseconds clock = 0;
+    traces::recorder record(points, clock);
+    server::tcp_world world(record, clock);
+    world.stop_on_signals();
+
+    {
+        server::runtime rt(world);
+        server::scoped_server under_test(rt, wanted);
+        std::string error;
+        if (!under_test.start(error)) throw std::runtime_error(error);
+        auto const over = [&] { return under_test.over(); };
+        while (world.run(points, under_test, over) == server::tcp_world::end::nothing_left && under_test.stalled()) {}
+    }
+
+    traces::footer foot;
+    foot.events = record.next();
+    foot.dropped = file.dropped();
+    foot.exit_status = 0;
+    file.foot(foot);
+    if (!file.error().empty()) throw std::runtime_error(file.error());
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    use_all_descriptors();
+    try {
+        return serve(parse(argc, argv));
+    } catch (std::exception const& wrong) {
+        std::cerr << wrong.what() << '\n';
+        return 2;
+    }
+}
