@@ -1,0 +1,64 @@
+// How many executions a second the simulated world makes of the first report's scenario, with every rule on, and what the
+// rules' share of that is. One core.
+#include <benchmark/benchmark.h>
+#include "repro/execute.hpp"
+
+using namespace shutdown_repro;
+
+namespace {
+
+struct counted final : traces::sink {
+    std::int64_t events = 0;
+    void put(traces::event const&) override { ++events; }
+};
+
+// Counts what the rules see without a second pass.
+struct judged final : traces::sink {
+    traces::rule_run rules;
+    std::int64_t events = 0;
+    void put(traces::event const& e) override {
+        ++events;
+        rules.put(e);
+    }
+};
+
+repro::scenario seed(benchmark::State const& state) {
+    repro::scenario s = repro::load_scenario("scope-disposal");
+    if (state.range(0)) s.config.shutdown = server::policy::drained;
+    return s;
+}
+
+void executions(benchmark::State& state) {
+    repro::scenario const s = seed(state);
+    repro::simulator sim;
+    repro::follow in_order{repro::schedule{}};
+    counted events;
+    for (auto _ : state) {
+        in_order = repro::follow{repro::schedule{}};
+        sim.run(s, in_order, events);
+    }
+    state.SetItemsProcessed(state.iterations());
+    state.counters["events"] = static_cast<double>(events.events) / static_cast<double>(state.iterations());
+}
+BENCHMARK(executions)->ArgName("drained")->Arg(0)->Arg(1);
+
+void executions_with_rules(benchmark::State& state) {
+    repro::scenario const s = seed(state);
+    repro::simulator sim;
+    repro::follow in_order{repro::schedule{}};
+    judged all;
+    std::size_t violations = 0;
+    for (auto _ : state) {
+        in_order = repro::follow{repro::schedule{}};
+        all.rules.reset();
+        sim.run(s, in_order, all);
+        all.rules.finish(true);
+        violations += all.rules.violations().size();
+    }
+    if ((violations == 0) != (state.range(0) == 1)) state.SkipWithError("the verdict is wrong");
+    state.SetItemsProcessed(state.iterations());
+    state.counters["events"] = static_cast<double>(all.events) / static_cast<double>(state.iterations());
+}
+BENCHMARK(executions_with_rules)->ArgName("drained")->Arg(0)->Arg(1);
+
+} // namespace
