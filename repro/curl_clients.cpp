@@ -1,4 +1,5 @@
 #include "repro/curl_clients.hpp"
+#include <algorithm>
 #include <cerrno>
 #include <curl/curl.h>
 #include <limits>
@@ -29,12 +30,15 @@ void initialise() {
 
 // One client and its connection. libcurl holds its address.
 struct curl_client {
-    curl_client(curl_clients& all, std::uint32_t its_number, std::uint32_t first, std::uint32_t its_last);
+    curl_client(curl_clients& all, std::uint32_t its_number, std::uint32_t its_first, std::uint32_t its_last);
     curl_client(curl_client const&) = delete;
     ~curl_client();
 
     void begin();
     void record(kind, std::initializer_list<traces::field> = {}) const;
+    void peek(int fd);
+    void first_bytes(std::uint64_t);
+    std::uint64_t bytes() const { return std::max(received, first); }
     traces::ref request() const { return {entity::request, next}; }
     std::string_view how_it_failed(CURLcode) const;
 
@@ -51,12 +55,12 @@ struct curl_client {
     bool over = false;
     bool opened = false, open = false, connected = false, by_peer_reset = false; // of the connection
     bool sent = false;                // of the request
-    std::uint64_t received = 0;
+    std::uint64_t received = 0, first = 0; // bytes of the response: taken by libcurl, and there at first
     std::string head;                 // as far as it was handed to the kernel
 };
 
-curl_client::curl_client(curl_clients& all, std::uint32_t its_number, std::uint32_t first, std::uint32_t its_last)
-    : owner(all), number(its_number), next(first), last(its_last), easy(curl_easy_init()) {
+curl_client::curl_client(curl_clients& all, std::uint32_t its_number, std::uint32_t its_first, std::uint32_t its_last)
+    : owner(all), number(its_number), next(its_first), last(its_last), easy(curl_easy_init()) {
     auto const set = [this](auto option, auto value) {
         if (curl_easy_setopt(easy, option, value) != CURLE_OK) throw std::runtime_error("this libcurl lacks an option that the clients need");
     };
@@ -76,7 +80,7 @@ curl_client::curl_client(curl_clients& all, std::uint32_t its_number, std::uint3
     set(CURLOPT_DEBUGDATA, static_cast<void*>(this));
     set(CURLOPT_WRITEFUNCTION, &on_body);
     set(CURLOPT_WRITEDATA, static_cast<void*>(this));
-    if (first == last) {
+    if (its_first == last) {
         set(CURLOPT_FRESH_CONNECT, 1L);
         return;
     }
@@ -93,7 +97,7 @@ curl_client::~curl_client() {
 
 void curl_client::begin() {
     sent = false;
-    received = 0;
+    received = first = 0;
     head.clear();
     std::string const url = "http://127.0.0.1:" + std::to_string(owner.on_.port) + "/" + std::to_string(next);
     curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
@@ -117,6 +121,9 @@ curl_socket_t curl_client::on_open(void* self, curlsocktype, curl_sockaddr* addr
         return CURL_SOCKET_BAD;
     }
     c.opened = c.open = true;
+    auto& by_descriptor = c.owner.by_descriptor_;
+    if (by_descriptor.size() <= static_cast<std::size_t>(fd)) by_descriptor.resize(static_cast<std::size_t>(fd) + 1);
+    by_descriptor[static_cast<std::size_t>(fd)] = &c;
     c.owner.on_.clock = server::monotonic_now();
     c.record(kind::client_connect, {{"port", static_cast<std::uint32_t>(c.owner.on_.port)}});
     return fd;
@@ -150,8 +157,7 @@ int curl_client::on_debug(CURL*, curl_infotype type, char* data, std::size_t siz
         c.sent = true;
         c.record(kind::client_send, {{"request", c.request()}, {"bytes", static_cast<std::uint64_t>(c.head.size())}});
     } else if (type == CURLINFO_HEADER_IN) {
-        c.owner.on_.clock = server::monotonic_now();
-        if (c.received == 0) c.record(kind::client_receive, {{"bytes", static_cast<std::uint64_t>(size)}, {"request", c.request()}});
+        c.first_bytes(size);
         c.received += size;
     }
     return 0;
@@ -162,8 +168,22 @@ std::size_t curl_client::on_body(char*, std::size_t, std::size_t size, void* sel
     return size;
 }
 
+// libcurl does not tell of bytes before they are a line.
+void curl_client::peek(int fd) {
+    char bytes[1024];
+    ssize_t const there = sent && !first ? ::recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT) : 0;
+    if (there > 0) first_bytes(static_cast<std::uint64_t>(there));
+}
+
+void curl_client::first_bytes(std::uint64_t how_many) {
+    owner.on_.clock = server::monotonic_now();
+    if (first) return;
+    first = how_many;
+    record(kind::client_receive, {{"bytes", first}, {"request", request()}});
+}
+
 std::string_view curl_client::how_it_failed(CURLcode result) const {
-    if (received) return "truncated";
+    if (first) return "truncated";
     if (connected) return by_peer_reset ? "reset" : "eof";
     long error = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
@@ -217,6 +237,7 @@ void curl_clients::watch(int fd, std::uint32_t events) noexcept {
 void curl_clients::on_ready(int fd, std::uint32_t events) {
     int const what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                      (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    if (events & EPOLLIN) by_descriptor_[static_cast<std::size_t>(fd)]->peek(fd);
     advance(fd, what);
 }
 
@@ -257,7 +278,7 @@ void curl_clients::finish(curl_client& c, int result) {
     } else if (c.connected && !c.sent) {
         c.record(kind::client_closed); // while it was idle: before this request could be sent on it
     } else {
-        c.record(kind::client_fail, {{"request", c.request()}, {"how", c.how_it_failed(static_cast<CURLcode>(result))}, {"received", c.received}});
+        c.record(kind::client_fail, {{"request", c.request()}, {"how", c.how_it_failed(static_cast<CURLcode>(result))}, {"received", c.bytes()}});
     }
     c.over = true;
     --running_;
@@ -267,7 +288,7 @@ void curl_clients::give_up() {
     on_.clock = server::monotonic_now();
     for (auto const& c : clients_) {
         if (c->over) continue;
-        c->record(kind::client_fail, {{"request", c->request()}, {"how", "timeout"}, {"received", c->received}});
+        c->record(kind::client_fail, {{"request", c->request()}, {"how", "timeout"}, {"received", c->bytes()}});
         c->over = true;
     }
     running_ = 0;

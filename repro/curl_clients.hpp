@@ -31,6 +31,7 @@ private:
     client_surroundings on_;
     void* multi_;
     std::vector<std::unique_ptr<curl_client>> clients_;
+    std::vector<curl_client*> by_descriptor_;
     std::size_t running_ = 0;
     traces::nanoseconds due_;
     std::string failure_;
