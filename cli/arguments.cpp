@@ -68,6 +68,9 @@ void parse(CLI::App& app, int argc, char const* const* argv) {
     } catch (CLI::RequiredError const& e) {
         refuse_leftovers(app); // a misspelt flag is the better complaint than what it should have given
         throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app)));
+    } catch (CLI::ArgumentMismatch const& e) {
+        std::string const what = e.what(); // "--requests: 1 required N missing"
+        throw repro::input_error(what.substr(0, what.find(':')) + " needs a value" + help_of(app, chosen(app)));
     } catch (CLI::ParseError const& e) {
         throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app)));
     }
@@ -104,7 +107,7 @@ CLI::Validator stop_points() {
         try {
             server::parse_stop_points(text);
         } catch (std::invalid_argument const& e) {
-            return std::string(e.what()) + " (shutdown-repro list stop-points)";
+            return e.what();
         }
         return {};
     };

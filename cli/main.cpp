@@ -2,6 +2,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <system_error>
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "repro/errors.hpp"
@@ -51,6 +52,8 @@ int main(int argc, char** argv) {
     } catch (repro::input_error const& e) {
         return complain(e.what(), e.exit_status);
     } catch (traces::trace_error const& e) {
+        return complain(e.what(), repro::bad_input);
+    } catch (std::system_error const& e) { // no memory for a process, no folder for its files …
         return complain(e.what(), repro::bad_input);
     } catch (repro::interrupted const& i) {
         complain("interrupted" + (i.kept.empty() ? "" : "; what was recorded is in " + i.kept), 0);

@@ -6,9 +6,16 @@ namespace shutdown_repro::cli {
 
 using traces::verdict;
 
+namespace {
+
+// What is told of several executions is the first of the worst.
+int severity_of(verdict v) { return v == verdict::violated ? 2 : v == verdict::inconclusive ? 1 : 0; }
+
+} // namespace
+
 void run_report::add(traces::trace&& t, judgement&& j, std::string its_schedule) {
     ++executions;
-    bool const first_violating = j.verdict == verdict::violated && violated == 0;
+    bool const worse = severity_of(j.verdict) > severity_of(judged.verdict);
     violated += j.verdict == verdict::violated;
     inconclusive += j.verdict == verdict::inconclusive;
     std::vector<std::string_view> broken;
@@ -18,7 +25,7 @@ void run_report::add(traces::trace&& t, judgement&& j, std::string its_schedule)
         auto const row = std::find_if(by_rule.begin(), by_rule.end(), [rule](auto const& r) { return r.first == rule; });
         row == by_rule.end() ? void(by_rule.emplace_back(rule, 1)) : void(++row->second);
     }
-    if (executions > 1 && !first_violating) return;
+    if (executions > 1 && !worse) return;
     told = std::move(t);
     judged = std::move(j);
     schedule = std::move(its_schedule);

@@ -12,7 +12,8 @@
 
 namespace shutdown_repro::cli {
 
-// Executions of one scenario. What is told in detail is the first violating one, or the first of all.
+// Executions of one scenario. What is told in detail is the first violating one, else the first
+// inconclusive one, else the first.
 struct run_report {
     repro::scenario scenario;
     std::string world;

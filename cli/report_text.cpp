@@ -47,8 +47,8 @@ std::string judged_by(judgement const& j, look l) {
 }
 
 std::string details(judgement const& j, look l) {
-    if (j.verdict == verdict::clean && j.violations.empty()) return paint(l, tint::good, "✓ clean") + "\n";
-    return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : "");
+    std::string const clean = j.verdict == verdict::clean ? paint(l, tint::good, "✓ clean") + "\n" : "";
+    return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : clean);
 }
 
 std::string next_command(std::string_view word, std::string_view line, look l) {

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <optional>
 #include <unistd.h>
 #include "cli/arguments.hpp"
@@ -29,7 +30,7 @@ repro::scenario scenario_of(options const& o) {
     repro::scenario s = repro::load_scenario(o.what);
     for (std::string const& set : o.sets) {
         auto const equals = set.find('=');
-        if (equals == set.npos || equals == 0) throw repro::input_error("--set: \"" + set + "\" is not KEY=VALUE, like grace_ms=100");
+        if (equals == set.npos || equals == 0) throw repro::input_error("--set: \"" + set + "\" is not KEY=VALUE, like grace=100");
         repro::set_field(s, std::string_view(set).substr(0, equals), std::string_view(set).substr(equals + 1));
     }
     auto const set = [&s](char const* flag, std::string const& key, std::string const& value) {
@@ -42,10 +43,10 @@ repro::scenario scenario_of(options const& o) {
         }
     };
     set("--policy", "policy", o.policy);
-    set("--stop-at", "stop_at", o.stop_at);
-    set("--free-at", "free_at", o.free_at);
+    set("--stop-at", "stop", o.stop_at);
+    set("--free-at", "free", o.free_at);
     set("--requests", "requests", o.requests ? std::to_string(*o.requests) : "");
-    set("--grace", "grace_ms", o.grace_ms ? std::to_string(*o.grace_ms) : "");
+    set("--grace", "grace", o.grace_ms ? std::to_string(*o.grace_ms) : "");
     return s;
 }
 
@@ -118,9 +119,9 @@ public:
         std::string const trouble = keep();
         suggest(report_, options_);
         out_.print(options_.json ? as_json(report_) : as_text(report_, out_.page()));
-        out_.finish();
-        if (!trouble.empty()) throw traces::trace_error(trouble);
-        return status_of(report_.verdict());
+        if (trouble.empty()) return status_of(report_.verdict());
+        std::cerr << "shutdown-repro: " << trouble << (options_.trace.empty() ? "; name another file with --trace" : "") << std::endl;
+        return options_.trace.empty() ? status_of(report_.verdict()) : repro::bad_input; // unasked, it is no reason to fail
     }
 
 private:
