@@ -91,8 +91,9 @@ struct model {
 
     bool inside(ref scope, ref ancestor) const; // the scope is the ancestor or below it
     seq_t cancel_of(coroutine_state const&) const; // the request that meant it: its own, or its scope's or one above
-    // What a client event is about: calls f(subject, sent_request const&) for the request that it names, else for those
-    // that its client waits for; the subject is the client where the trace does not say which request was sent.
+    // What a client event is about: calls f(subject, sent_request const&) for the request that it names, then for the others
+    // that the client waits for, when it names none or a failure ended their connection too. The subject is the client
+    // where the trace does not say which request was sent.
     template <class F> void each_sent(event const&, F&& f) const;
 
     // For people.
@@ -116,15 +117,18 @@ private:
 };
 
 template <class F> void model::each_sent(event const& e, F&& f) const {
-    if (ref const named = e.id_of("request"); named.type == entity::request) {
-        if (sent_request const* s = sent.find(named.number)) f(named, *s);
-        return;
-    }
+    ref const named = e.id_of("request");
     bool any = false;
-    sent.each([&](std::uint32_t number, sent_request const& s) {
-        if (s.client != e.id) return;
+    if (sent_request const* s = named.type == entity::request ? sent.find(named.number) : nullptr) {
         any = true;
-        f(ref{entity::request, number}, s);
+        f(named, *s);
+    }
+    if (named && (e.what != kind::client_fail || e.text("how") == "timeout")) return;
+    sent.each([&](std::uint32_t number, sent_request const& s) {
+        ref const request{entity::request, number};
+        if (s.client != e.id || request == named) return;
+        any = true;
+        f(request, s);
     });
     if (client_state const* c = any ? nullptr : clients.find(e.id.number); c && c->sent != no_seq)
         f(e.id, sent_request{.client = e.id, .sent = c->sent, .first_byte = c->first_byte, .sent_at = c->sent_at, .received = c->received});

@@ -50,12 +50,31 @@ TEST_CASE("every request of a pipelining client that is lost is reported, whethe
     s.tell("client.receive", "client:1", {{"request", ref{entity::request, 1}}, {"bytes", 80}});
     s.tell("client.done", "client:1", {{"request", ref{entity::request, 1}}});
     s.tell("act.stop", "server:1");
-    if (GENERATE(true, false)) {
+    SECTION("each by name") {
         for (std::uint32_t i = 2; i <= 3; ++i) s.tell("client.fail", "client:1", {{"request", ref{entity::request, i}}, {"how", "eof"}});
-    } else {
-        s.tell("client.fail", "client:1", {{"how", "eof"}});
     }
+    SECTION("the first, and with it those behind it") {
+        s.tell("client.fail", "client:1", {{"request", ref{entity::request, 2}}, {"how", "eof"}});
+    }
+    SECTION("none") { s.tell("client.fail", "client:1", {{"how", "eof"}}); }
     CHECK(judged(s) == "connection-reset-inflight request:2\nconnection-reset-inflight request:3");
+}
+
+TEST_CASE("when a response is cut off, the requests behind it are lost, each in its own way") {
+    story s;
+    for (std::uint32_t i = 1; i <= 2; ++i) s.tell("client.send", "client:1", {{"request", ref{entity::request, i}}});
+    s.tell("client.send", "client:2", {{"request", ref{entity::request, 3}}});
+    s.tell("act.stop", "server:1");
+    s.tell("client.fail", "client:1", {{"request", ref{entity::request, 1}}, {"how", "truncated"}, {"received", 20}});
+    CHECK(judged(s) == "connection-reset-inflight request:2\nresponse-truncated request:1");
+}
+
+TEST_CASE("a time-out of one request says nothing of those behind it") {
+    story s;
+    for (std::uint32_t i = 1; i <= 2; ++i) s.tell("client.send", "client:1", {{"request", ref{entity::request, i}}});
+    s.tell("act.stop", "server:1");
+    s.tell("client.fail", "client:1", {{"request", ref{entity::request, 1}}, {"how", "timeout"}});
+    CHECK(judged(s) == "");
 }
 
 TEST_CASE("a client that never says which request it sent is judged as itself") {

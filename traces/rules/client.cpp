@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::string_view a_stop = "a stop";
 
+bool ends_connection(std::string_view how) { return how == "reset" || how == "eof" || how == "truncated"; }
+
 struct connection_reset_inflight final : rule {
     static rule_info info() {
         return {
@@ -27,16 +29,24 @@ struct connection_reset_inflight final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         std::string_view const how = e.text("how");
-        if (m.t0 == no_seq || (how != "reset" && how != "eof") || e.integer("received") > 0) return;
+        if (m.t0 == no_seq || !ends_connection(how)) return;
+        // Bytes that the failure counts belong to the response that was under way; those behind it got none.
+        ref const named = e.id_of("request");
+        bool under_way = how == "truncated" || e.integer("received") > 0;
         m.each_sent(e, [&](ref who, sent_request const& s) {
-            if (s.sent >= m.t0 || s.received > 0) return;
-            violation v{.subject = who, .at = e.seq, .witness = {s.sent, m.t0}};
-            v.message = to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop and " +
-                        (how == "reset" ? "reset" : "closed") + " without a byte of a response";
-            out.report(std::move(v));
+            if (under_way && (!named || who == named)) under_way = false;
+            else if (s.sent < m.t0 && s.received == 0) report(who, s, e, m, out);
         });
     }
     std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+
+private:
+    static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
+        violation v{.subject = who, .at = e.seq, .witness = {s.sent, m.t0}};
+        v.message = to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop and " +
+                    (e.text("how") == "reset" ? "reset" : "closed") + " without a byte of a response";
+        out.report(std::move(v));
+    }
 };
 
 struct response_truncated final : rule {
@@ -57,19 +67,21 @@ struct response_truncated final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         std::string_view const how = e.text("how");
-        if (how != "truncated" && how != "reset" && how != "eof") return;
+        if (!ends_connection(how)) return;
         std::int64_t received = e.integer("received");
-        ref subject = e.id_of("request");
-        violation v{.at = e.seq};
+        violation v{.subject = e.id_of("request"), .at = e.seq};
+        ref const named = v.subject;
+        bool found = false;
         m.each_sent(e, [&](ref who, sent_request const& s) {
+            if (found || (named && who != named)) return; // those behind it
+            found = true;
             received = std::max(received, s.received);
-            if (!subject) subject = who;
+            v.subject = who;
             if (s.sent != no_seq) v.witness.push_back(s.sent);
             if (s.first_byte != no_seq) v.witness.push_back(s.first_byte);
         });
         if (how != "truncated" && received <= 0) return;
-        v.subject = subject ? subject : e.id;
-        std::sort(v.witness.begin(), v.witness.end());
+        if (!v.subject) v.subject = e.id;
         v.message = to_string(v.subject) + "'s response was cut off" + (received > 0 ? " after " + std::to_string(received) + " bytes" : "") +
                     (how == "reset" ? " by a reset" : " by the end of the stream");
         out.report(std::move(v));
@@ -100,8 +112,7 @@ struct accept_after_stop final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         client_state const* c = m.clients.find(e.id.number);
         if (!c) return;
-        std::string_view const how = e.what == kind::client_fail ? e.text("how") : "";
-        judge_client(e.id, *c, how == "reset" || how == "eof" || how == "truncated" ? &e : nullptr, m, out);
+        judge_client(e.id, *c, e.what == kind::client_fail && ends_connection(e.text("how")) ? &e : nullptr, m, out);
     }
     void end(model const& m, bool, rule_run& out) override {
         m.clients.each([&](std::uint32_t n, client_state const& c) { judge_client({entity::client, n}, c, nullptr, m, out); });
