@@ -12,7 +12,7 @@ using server::act;
 scenario scope_disposal() {
     scenario s;
     s.name = "scope-disposal";
-    s.summary = "a handler that fails while torn down has its own scope disposed under it";
+    s.summary = "a failing handler has its own scope disposed under it";
     s.config.handlers = {
         {.does = act::park, .delay_ms = 60, .calls_stop = true},
         {.does = act::throw_cancel, .delay_ms = 120},
@@ -26,7 +26,7 @@ scenario scope_disposal() {
 scenario scope_disposal_on_free() {
     scenario s = scope_disposal();
     s.name = "scope-disposal-on-free";
-    s.summary = "freeing the server disposes a scope while a handler is parked in it";
+    s.summary = "freeing the server disposes over a parked handler";
     s.config.handlers.back().does = act::park;
     s.config.listener = server::attach::start;
     return s;
