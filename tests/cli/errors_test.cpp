@@ -106,10 +106,3 @@ TEST_CASE("a standard output that can't be written is an error") {
             CHECK_THAT(r.err, ContainsSubstring("can't write to standard output"));
         }
 }
-
-TEST_CASE("a report never ends up in a trace that took the place of a closed standard output") {
-    folder const here;
-    run({"run", "scope-disposal", "--world", "sim", "--trace", "t.jsonl"}, {.in = here.path(), .standard_output = stream_is::closed});
-    CHECK(run({"check", here.file("t.jsonl")}).status == 1);
-    CHECK(here.read("t.jsonl").find("scoped server,") == std::string::npos);
-}

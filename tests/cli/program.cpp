@@ -102,6 +102,11 @@ program::~program() {
     if (terminal_ >= 0) close(terminal_);
 }
 
+bool program::runs() const {
+    siginfo_t over{};
+    return waitid(P_PID, static_cast<id_t>(id_), &over, WEXITED | WNOHANG | WNOWAIT) == 0 && over.si_pid == 0;
+}
+
 result program::wait() {
     result r;
     if (terminal_ >= 0) { // read while it runs: a terminal holds only so much

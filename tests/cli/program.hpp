@@ -43,6 +43,7 @@ public:
     program(program const&) = delete;
     ~program();
     int id() const { return id_; }
+    bool runs() const;
     result wait();
 
 private:

@@ -1,5 +1,6 @@
 // run and check: what they find, what they keep, and what they say to type next.
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sched.h>
 #include "cli/arguments.hpp"
@@ -235,21 +236,40 @@ TEST_CASE("scopes alone run in the simulated world, and say so for the live one"
     CHECK_THAT(run({"run", "./cell.json"}, {.in = here.path()}).err, ContainsSubstring("--world sim"));
 }
 
+namespace {
+
+// Its server is its only child; "" when it ended before it had one.
+std::string server_of(program const& p) {
+    std::string const id = std::to_string(p.id());
+    for (std::string child; p.runs(); sched_yield())
+        if (child = slurp("/proc/" + id + "/task/" + id + "/children"); !child.empty()) return child;
+    return {};
+}
+
+std::vector<std::string> const endless{"run", "scope-disposal", "--stop-at", "never", "--free-at", "never"};
+
+} // namespace
+
 TEST_CASE("an interrupted run ends its server, keeps what was recorded and dies of the signal") {
     folder const here;
-    program interrupted({"run", "scope-disposal", "--stop-at", "never", "--free-at", "never"}, {.in = here.path()});
-    // Its server is its only child.
-    std::string const children = "/proc/" + std::to_string(interrupted.id()) + "/task/" + std::to_string(interrupted.id()) + "/children";
-    std::string child;
-    while (child.empty() && !slurp("/proc/" + std::to_string(interrupted.id()) + "/cmdline").empty()) {
-        child = slurp(children);
-        sched_yield();
-    }
+    program interrupted(endless, {.in = here.path()});
+    std::string const server = server_of(interrupted);
     kill(interrupted.id(), SIGINT);
     result const r = interrupted.wait();
-    INFO(r.out << r.err << "child " << child);
+    INFO(r.out << r.err << "server " << server);
     CHECK(r.status == 128 + SIGINT);
     CHECK_THAT(r.err, ContainsSubstring("interrupted"));
-    REQUIRE_FALSE(child.empty());
-    CHECK(kill(std::stoi(child), 0) != 0);
+    REQUIRE_FALSE(server.empty());
+    CHECK(kill(std::stoi(server), 0) != 0);
+}
+
+TEST_CASE("nothing that is opened later takes the place of a closed standard output") {
+    program closed(endless, {.standard_output = stream_is::closed});
+    bool const runs = !server_of(closed).empty();
+    std::error_code none;
+    std::string const output = std::filesystem::read_symlink("/proc/" + std::to_string(closed.id()) + "/fd/1", none).string();
+    kill(closed.id(), SIGINT);
+    closed.wait();
+    CHECK(runs);
+    CHECK(output == "/dev/null");
 }
