@@ -58,6 +58,13 @@ template <class Call> auto uninterrupted(Call call) {
     _exit(127);
 }
 
+// Where SIGCHLD is ignored, as we may have inherited it, the kernel reaps children itself and nobody learns how they ended.
+void want_children() {
+    struct sigaction now {};
+    sigaction(SIGCHLD, nullptr, &now);
+    if (now.sa_handler == SIG_IGN) std::signal(SIGCHLD, SIG_DFL);
+}
+
 } // namespace
 
 void descriptor::close() {
@@ -77,6 +84,7 @@ child_process::child_process(std::string const& path, std::vector<std::string> c
     for (std::string const& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
 
+    want_children();
     int const parent = getpid();
     pid_ = fork();
     if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");

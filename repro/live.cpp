@@ -121,20 +121,19 @@ private:
     [[noreturn]] void did_not_start(std::string const& why);
     [[noreturn]] void end_interrupted();
 
-    void tick() { clock_ = server::monotonic_now(); }
-    traces::seq_t record(kind what, std::initializer_list<traces::field> detail = {}) {
-        tick();
-        return record_.emit(what, {entity::process, 1}, {}, detail);
+    void record(kind what, std::initializer_list<traces::field> detail = {}) {
+        clock_ = server::monotonic_now();
+        record_.emit(what, {entity::process, 1}, {}, detail);
     }
 
     scenario const& plan_;
     live_options const& options_;
     std::string const server_path_;
+    signals_as_events signals_; // first: a signal that comes late ends us after everything else is put away
     private_folder folder_;
     traces::trace seen_;
     nanoseconds clock_ = 0;
     traces::recorder record_{seen_, clock_};
-    signals_as_events signals_;
     poller events_;
     std::optional<child_process> child_;
     std::unique_ptr<live_clients> clients_;
@@ -287,15 +286,14 @@ traces::trace execution::joined() {
 }
 
 void execution::end_interrupted() {
-    record(kind::process_signal, {{"signal", "SIGKILL"}});
+    if (!end_) record(kind::process_signal, {{"signal", "SIGKILL"}});
     child_.reset(); // killed and reaped
     interrupted what{interrupted_by_, {}};
-    traces::trace partial = joined();
-    partial.problems.push_back("interrupted by " + signal_name(interrupted_by_));
-    if (!options_.partial_path.empty()) {
-        traces::write_file(options_.partial_path, partial);
+    if (options_.partial_path.empty()) throw what;
+    try {
+        traces::write_file(options_.partial_path, joined());
         what.kept = options_.partial_path;
-    }
+    } catch (traces::trace_error const&) {} // then nothing is kept, and said so
     throw what;
 }
 

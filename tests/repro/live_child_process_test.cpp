@@ -99,6 +99,13 @@ TEST_CASE("a child has none of our descriptors, a process group of its own, and 
     close(ours);
 }
 
+TEST_CASE("a child's end is known although SIGCHLD was ignored when we were started") {
+    auto const handled = std::signal(SIGCHLD, SIG_IGN);
+    child_process child = shell("exit 5");
+    CHECK(end_of(child).status == 5);
+    std::signal(SIGCHLD, handled);
+}
+
 TEST_CASE("a child dies with the process that started it, even when that is killed") {
     int channel[2];
     REQUIRE(pipe2(channel, O_CLOEXEC) == 0);

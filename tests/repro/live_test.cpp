@@ -200,7 +200,7 @@ TEST_CASE("a server that is stopped before anybody could connect is an execution
 
 TEST_CASE("a server that never ends is killed after its time, and never counts as clean") {
     live_options impatient = with_server();
-    impatient.patience_ms = 300;
+    impatient.patience_ms = 2'000; // it must have started by then
     traces::trace const t = run_live(hung(), impatient);
     CHECK(first(t, kind::process_signal).text("signal") == "SIGKILL");
     CHECK(first(t, kind::process_exit).text("signal") == "SIGKILL");
@@ -243,13 +243,13 @@ TEST_CASE("a port in use is said with the port, as a server that did not start")
 
 TEST_CASE("a server that ends or stays silent instead of starting is reported, with what it said") {
     test_folder folder;
-    live_options impatient = with_server(folder.script("exit 3"));
-    impatient.patience_ms = 300;
-    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), impatient), "the server did not start: it ended with status 3");
+    live_options o = with_server(folder.script("exit 3"));
+    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), o), "the server did not start: it ended with status 3");
     folder.script("echo no such policy >&2; exit 2");
-    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), impatient), "the server did not start: no such policy");
+    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), o), "the server did not start: no such policy");
     folder.script("exec tail -f /dev/null");
-    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), impatient), "the server did not start: no port after 300 ms");
+    o.patience_ms = 300;
+    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), o), "the server did not start: no port after 300 ms");
     CHECK(waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
