@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
 #include "traces/views/phrase.hpp"
@@ -10,18 +11,30 @@ namespace {
 using namespace traces;
 
 constexpr std::size_t rule_width = 26;
+constexpr std::size_t most_inside = 6;       // lines of who was still inside, of one violation
+constexpr std::uint64_t most_of_a_rule = 4;  // violations of one rule that are told one by one
 
 std::string mark(severity s, look l) {
     return s == severity::error ? paint(l, tint::bad, "✗") : s == severity::warning ? paint(l, tint::warn, "!") : paint(l, tint::faint, "·");
 }
 
+std::string one(violation const& v, look l) {
+    std::size_t const indent = 2 + rule_width + 2;
+    std::string out = mark(v.level, l) + " " + paint(l, tint::strong, pad(v.rule, rule_width)) + "  " + wrap(printable(v.message), l.width, indent) + "\n";
+    for (std::size_t i = 0; i < v.inside.size(); ++i) {
+        if (i == most_inside) return out + "    … inspect --explain names more\n";
+        out += "    " + wrap(printable(v.inside[i]), l.width, 6) + "\n";
+    }
+    return out;
+}
+
 std::string violations(judgement const& j, look l) {
     std::string out;
-    for (violation const& v : j.violations) {
-        std::size_t const indent = 2 + rule_width + 2;
-        out += mark(v.level, l) + " " + paint(l, tint::strong, pad(v.rule, rule_width)) + "  " + wrap(printable(v.message), l.width, indent) + "\n";
-        for (std::string const& who : v.inside) out += "    " + wrap(printable(who), l.width, 6) + "\n";
-    }
+    std::map<std::string_view, std::uint64_t> seen;
+    for (violation const& v : j.violations)
+        if (seen[v.rule]++ < most_of_a_rule) out += one(v, l);
+    for (auto const& [rule, count] : seen)
+        if (count > most_of_a_rule) out += "  " + pad(rule, rule_width) + "  … " + std::to_string(count - most_of_a_rule) + " more; --json has all\n";
     return out;
 }
 

@@ -118,6 +118,16 @@ TEST_CASE("repeated runs give a rate, and the first violating trace is kept") {
     CHECK(json::parse(run(sim({"--repeat", "4", "--json"}), {.in = here.path()}).out)["rules"]["scope-disposed-nonempty"] == 4);
 }
 
+TEST_CASE("hundreds of violations are counted for people and listed for programs") {
+    folder const here;
+    result const r = run(sim({"--requests", "300"}), {.in = here.path()});
+    CHECK(r.status == 1);
+    CHECK(lines(r.out).size() < 80);
+    CHECK_THAT(r.out, ContainsSubstring("… 295 more; --json has all"));
+    CHECK_THAT(r.out, ContainsSubstring("… inspect --explain names more"));
+    CHECK(json::parse(run(sim({"--requests", "300", "--json"}), {.in = here.path()}).out)["violations"].size() > 299);
+}
+
 TEST_CASE("of several executions the first of the worst is told") {
     using namespace shutdown_repro;
     cli::run_report r;

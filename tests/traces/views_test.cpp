@@ -356,6 +356,14 @@ TEST_CASE("a failure that breaks two rules is explained once") {
     CHECK(second.find("#20") == second.npos);
 }
 
+TEST_CASE("a rule that is broken a thousand times is explained a few times and counted") {
+    trace t;
+    read(t, disposal);
+    std::string const page = explain(t, std::vector(1000, disposed_nonempty()), {});
+    CHECK(lines(page).size() < 200);
+    CHECK(page.ends_with("scope-disposed-nonempty: 996 more like these\n"));
+}
+
 TEST_CASE("an explanation of what has no recorded cause names the stop that it came after") {
     trace t;
     read(t, R"({"seq":0,"t":0,"kind":"client.send","id":"client:1","detail":{"request":"request:1"}}

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t most_steps = 30;   // of one violation; the middle of a longer way is left out
 constexpr std::size_t most_asides = 4;   // what a step brought about beside the way
 constexpr std::size_t most_involved = 6; // states beside one step
+constexpr std::size_t most_of_a_rule = 4; // violations of one rule; they mostly have one cause
 constexpr std::size_t least_shared = 3; // steps that are worth a reference to an earlier explanation
 constexpr std::size_t kind_width = 18;
 
@@ -32,13 +33,19 @@ public:
             for (seq_t why : e.because)
                 if (is_aside(e.what)) asides_[why].push_back(&e);
         }
-        for (violation const& v : violations) ways_.push_back(way_to(v));
+        for (violation const& v : violations) {
+            ways_.push_back(way_to(v));
+            told_.push_back(of_rule_[v.rule]++ < most_of_a_rule);
+        }
         replay();
     }
 
     std::string write(std::span<violation const> violations) const {
         std::string out;
-        for (std::size_t i = 0; i < violations.size(); ++i) out += (i ? "\n" : "") + one(violations, i);
+        for (std::size_t i = 0; i < violations.size(); ++i)
+            if (told_[i]) out += (i ? "\n" : "") + one(violations, i);
+        for (auto const& [rule, count] : of_rule_)
+            if (count > most_of_a_rule) out += "\n" + paint(look_, tint::bad, rule) + ": " + std::to_string(count - most_of_a_rule) + " more like these\n";
         return out;
     }
 
@@ -100,7 +107,7 @@ private:
         way const& steps = ways_[number];
         for (std::size_t i = 0; i < number; ++i) {
             way const& other = ways_[i];
-            bool const begins = other.size() >= least_shared && other.size() <= steps.size() && std::equal(other.begin(), other.end(), steps.begin());
+            bool const begins = told_[i] && other.size() >= least_shared && other.size() <= steps.size() && std::equal(other.begin(), other.end(), steps.begin());
             if (begins && (!best || other.size() > ways_[*best].size())) best = i;
         }
         return best;
@@ -157,7 +164,9 @@ private:
     event_index events_;
     event const* first_act_ = nullptr;
     std::map<seq_t, std::vector<event const*>> asides_;
-    std::vector<way> ways_;
+    std::vector<way> ways_;      // of each violation
+    std::vector<bool> told_;     // which are explained and not only counted
+    std::map<std::string_view, std::size_t> of_rule_;
     std::map<event const*, who_and_state> states_;
 };
 
