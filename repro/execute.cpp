@@ -136,7 +136,7 @@ struct simulator::impl {
             }
         }
         if (world.step(decisions)) return true;
-        return !world.ended() && p.stalled();
+        return !world.ended() && !world.server_waits() && p.stalled();
     }
 };
 

@@ -190,6 +190,13 @@ void sim_world::reset_backlog() {
     backlog_.clear();
 }
 
+bool sim_world::server_waits() const {
+    if (acceptable_) return true;
+    for (std::size_t i = 0; i < socket_count_; ++i)
+        if (sockets_[i]->readable || sockets_[i]->writable) return true;
+    return false;
+}
+
 // --- clients -------------------------------------------------------------------------------------------------------------
 
 void sim_world::will_act(sim_client& c) { possible_.push_back({outside::what::client_acts, c.id(), &c, nullptr}); }

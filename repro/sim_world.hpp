@@ -57,6 +57,8 @@ public:
     // The process is gone, by its own end or its death: the kernel closes what it had. What runs then is the clients only.
     void end_process();
     bool ended() const { return ended_; }
+    // The server waits for a socket: a real loop would wait on, whatever else is over.
+    bool server_waits() const;
 
     // For clients.
     void will_act(sim_client&);

@@ -226,6 +226,11 @@ TEST_CASE("the order in which clients are served does not decide the report's ou
     }
 }
 
+TEST_CASE("a server whose silent client stays connected waits on, as a real loop would") {
+    judged const j = run(with("scope-disposal", {{"requests", "1"}, {"stop", "coroutine.suspend#3"}, {"handlers", R"([{"act":"forever"}])"}, {"free", "never"}}));
+    CHECK_FALSE(j.complete());
+}
+
 TEST_CASE("a server that nobody stops leaves an incomplete trace") {
     judged const j = run(with("scope-disposal", {{"stop", "never"}, {"free", "never"}}));
     CHECK_FALSE(j.complete());
