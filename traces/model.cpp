@@ -1,15 +1,9 @@
 #include "traces/model.hpp"
 #include <array>
+#include <charconv>
 
 namespace shutdown_repro::traces {
 namespace {
-
-std::string number_of(seq_t seq) { return "#" + std::to_string(seq); }
-
-void add(std::string& list, std::string_view item) {
-    list += ", ";
-    list += item;
-}
 
 // Signals that only freeze or thaw are no request to stop; a probe uses them to force a window.
 bool asks_to_stop(std::string_view signal) {
@@ -25,36 +19,65 @@ void learn_name(name_text& name, event const& e) {
     else name = e.text("name");
 }
 
-std::string in_words(coroutine_state const& c) {
-    std::string out;
-    if (c.spawned != no_seq) add(out, "spawned at " + number_of(c.spawned));
-    if (c.finished != no_seq) {
-        add(out, "finished at " + number_of(c.finished));
-        add(out, c.suspended != no_seq && c.suspended > c.finished ? "its completion hook still at work" : "not yet removed");
-        return out;
+// A line for people grows in place: judging explores thousands of failing executions a second.
+class line_of {
+public:
+    explicit line_of(ref who) {
+        text_.reserve(128);
+        text_ += to_string(who);
     }
-    if (c.zombie) add(out, "a zombie");
-    else if (c.cancel_requested != no_seq) add(out, "cancel pending since " + number_of(c.cancel_requested));
-    if (c.suspended != no_seq) add(out, "parked" + (c.waits_on.empty() ? "" : " on " + c.waits_on.str()) + " since " + number_of(c.suspended));
-    else if (c.started == no_seq) add(out, "queued, never ran");
-    else add(out, "running");
-    return out;
+    // ", item", or "   item" right after the id.
+    void add(std::string_view item, seq_t at = no_seq) {
+        text_.append(first_ ? "   " : ", ").append(item);
+        first_ = false;
+        if (at != no_seq) number(at);
+    }
+    void number(seq_t at) {
+        char digits[24];
+        text_.append("#").append(digits, std::to_chars(digits, std::end(digits), at).ptr);
+    }
+    void append(std::string_view more) { text_ += more; }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+    bool first_ = true;
+};
+
+void describe(line_of& line, coroutine_state const& c) {
+    if (c.spawned != no_seq) line.add("spawned at ", c.spawned);
+    if (c.finished != no_seq) {
+        line.add("finished at ", c.finished);
+        return line.add(c.suspended != no_seq && c.suspended > c.finished ? "its completion hook still at work" : "not yet removed");
+    }
+    if (c.zombie) line.add("a zombie");
+    else if (c.cancel_requested != no_seq) line.add("cancel pending since ", c.cancel_requested);
+    if (c.suspended != no_seq) {
+        line.add("parked");
+        if (!c.waits_on.empty()) {
+            line.append(" on ");
+            line.append(c.waits_on);
+        }
+        line.append(" since ");
+        line.number(c.suspended);
+    } else {
+        line.add(c.started == no_seq ? "queued, never ran" : "running");
+    }
 }
 
-std::string in_words(scope_state const& s) {
-    std::string out;
-    if (s.opened != no_seq) add(out, "opened at " + number_of(s.opened));
-    if (s.cancelled != no_seq) add(out, "cancelled at " + number_of(s.cancelled));
-    if (s.closed != no_seq) add(out, "closed at " + number_of(s.closed));
-    add(out, s.disposing != no_seq ? "being disposed since " + number_of(s.disposing) : "not disposed");
-    return out;
+void describe(line_of& line, scope_state const& s) {
+    if (s.opened != no_seq) line.add("opened at ", s.opened);
+    if (s.cancelled != no_seq) line.add("cancelled at ", s.cancelled);
+    if (s.closed != no_seq) line.add("closed at ", s.closed);
+    if (s.disposing != no_seq) line.add("being disposed since ", s.disposing);
+    else line.add("not disposed");
 }
 
-std::string in_words(request_state const& r) {
-    std::string out;
-    if (r.begun != no_seq) add(out, "begun at " + number_of(r.begun));
-    add(out, r.responded != no_seq ? "answered at " + number_of(r.responded) + ", not over" : "not answered");
-    return out;
+void describe(line_of& line, request_state const& r) {
+    if (r.begun != no_seq) line.add("begun at ", r.begun);
+    if (r.responded == no_seq) return line.add("not answered");
+    line.add("answered at ", r.responded);
+    line.append(", not over");
 }
 
 } // namespace
@@ -312,23 +335,18 @@ std::string model::describe(ref r) const {
 
 std::string model::label(ref r) const {
     std::string_view const n = name(r);
-    return n.empty() ? to_string(r) : to_string(r) + " (" + std::string(n) + ")";
+    std::string out = to_string(r);
+    if (!n.empty()) out.append(" (").append(n).append(")");
+    return out;
 }
 
 std::string model::who(ref r) const {
-    std::string words;
-    if (r.type == entity::coroutine) {
-        if (auto const* c = coroutines.find(r.number)) words = in_words(*c);
-    } else if (r.type == entity::scope) {
-        if (auto const* s = scopes.find(r.number)) words = in_words(*s);
-    } else if (r.type == entity::request) {
-        if (auto const* q = requests.find(r.number)) words = in_words(*q);
-    }
-    std::string_view const n = name(r);
-    std::string line = to_string(r);
-    if (!n.empty()) line.append("   ").append(n).append(words);
-    else if (!words.empty()) line.append("   ").append(words, 2);
-    return line;
+    line_of line(r);
+    if (std::string_view const n = name(r); !n.empty()) line.add(n);
+    if (auto const* c = r.type == entity::coroutine ? coroutines.find(r.number) : nullptr) traces::describe(line, *c);
+    if (auto const* s = r.type == entity::scope ? scopes.find(r.number) : nullptr) traces::describe(line, *s);
+    if (auto const* q = r.type == entity::request ? requests.find(r.number) : nullptr) traces::describe(line, *q);
+    return line.take();
 }
 
 void model::clear() {

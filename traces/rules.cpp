@@ -101,6 +101,7 @@ std::string names(std::span<ref const> who) {
 }
 
 void show(violation& v, model const& m, std::span<ref const> who) {
+    v.witness.reserve(v.witness.size() + 4 * std::min(who.size(), lines_at_most) + 1);
     for (ref const r : who.first(std::min(who.size(), lines_at_most))) {
         v.inside.push_back(m.who(r));
         if (r.type == entity::coroutine) {

@@ -22,6 +22,11 @@ struct judged final : traces::sink {
     }
 };
 
+// The default order.
+struct in_order final : repro::decision_source {
+    std::uint32_t choose(std::uint32_t, std::string_view) override { return 0; }
+};
+
 repro::scenario seed(benchmark::State const& state) {
     repro::scenario s = repro::load_scenario("scope-disposal");
     if (state.range(0)) s.config.shutdown = server::policy::drained;
@@ -31,11 +36,10 @@ repro::scenario seed(benchmark::State const& state) {
 void executions(benchmark::State& state) {
     repro::scenario const s = seed(state);
     repro::simulator sim;
-    repro::follow in_order{repro::schedule{}};
+    in_order decisions;
     counted events;
     for (auto _ : state) {
-        in_order = repro::follow{repro::schedule{}};
-        sim.run(s, in_order, events);
+        sim.run(s, decisions, events);
     }
     state.SetItemsProcessed(state.iterations());
     state.counters["events"] = static_cast<double>(events.events) / static_cast<double>(state.iterations());
@@ -45,13 +49,12 @@ BENCHMARK(executions)->ArgName("drained")->Arg(0)->Arg(1);
 void executions_with_rules(benchmark::State& state) {
     repro::scenario const s = seed(state);
     repro::simulator sim;
-    repro::follow in_order{repro::schedule{}};
+    in_order decisions;
     judged all;
     std::size_t violations = 0;
     for (auto _ : state) {
-        in_order = repro::follow{repro::schedule{}};
         all.rules.reset();
-        sim.run(s, in_order, all);
+        sim.run(s, decisions, all);
         all.rules.finish(true);
         violations += all.rules.violations().size();
     }
