@@ -56,11 +56,22 @@ void refuse_leftovers(CLI::App const& app) {
     throw repro::input_error("unexpected argument \"" + left.front() + "\" after " + command.get_name() + help_of(app, command));
 }
 
+// CLI11 says "--requests: 1 required N missing", "--policy: At Most 1 required but received 2", "json was given a disallowed
+// flag override".
+std::string mismatch(std::string const& what) {
+    std::string const flag = what.substr(0, what.find_first_of(": "));
+    if (what.ends_with("missing")) return flag + " needs a value";
+    return what.find("At Most") != what.npos ? flag + " is given more than once" : "--" + flag + " takes no value";
+}
+
 } // namespace
 
 void parse(CLI::App& app, int argc, char const* const* argv) {
     app.allow_extras();
-    for (CLI::App* sub : app.get_subcommands({})) sub->fallthrough();
+    for (CLI::App* sub : app.get_subcommands({})) {
+        sub->fallthrough();
+        for (CLI::Option* option : sub->get_options()) option->disable_flag_override();
+    }
     try {
         app.parse(argc, argv);
     } catch (CLI::Success const&) { // help and version
@@ -69,8 +80,7 @@ void parse(CLI::App& app, int argc, char const* const* argv) {
         refuse_leftovers(app); // a misspelt flag is the better complaint than what it should have given
         throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app)));
     } catch (CLI::ArgumentMismatch const& e) {
-        std::string const what = e.what(); // "--requests: 1 required N missing"
-        throw repro::input_error(what.substr(0, what.find(':')) + " needs a value" + help_of(app, chosen(app)));
+        throw repro::input_error(mismatch(e.what()) + help_of(app, chosen(app)));
     } catch (CLI::ParseError const& e) {
         throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app)));
     }
