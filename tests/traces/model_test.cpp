@@ -88,12 +88,19 @@ TEST_CASE("the model counts who is in a scope and forgets who is gone") {
     CHECK(m.label({entity::scope, 1}) == "scope:1 (server)");
     CHECK(m.describe({entity::scope, 2}) == "scope:2");
 
-    story then;
-    then.tell("coroutine.finish", "coroutine:1");
-    then.tell("coroutine.remove", "coroutine:1", {}, "scope:2");
-    then.tell("scope.dispose", "scope:2");
-    then.tell("scope.disposed", "scope:2");
-    apply_all(m, then);
+    story finished;
+    finished.tell("coroutine.finish", "coroutine:1");
+    apply_all(m, finished);
+    CHECK(m.scopes.find(2)->members == 1);
+    story removed;
+    removed.tell("coroutine.remove", "coroutine:1", {}, "scope:2");
+    apply_all(m, removed);
+    CHECK(m.scopes.find(2)->members == 0);
+    CHECK(m.scopes.find(1)->children == 1);
+    story disposed;
+    disposed.tell("scope.dispose", "scope:2");
+    disposed.tell("scope.disposed", "scope:2");
+    apply_all(m, disposed);
     CHECK(m.scopes.find(1)->children == 0);
     CHECK(m.coroutines.size() == 0);
     CHECK(m.coroutines.is_gone(1));

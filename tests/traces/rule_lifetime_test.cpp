@@ -241,6 +241,32 @@ TEST_CASE("stop that returns while handlers are parked, but cancelled nothing, b
     CHECK(judged(s) == "");
 }
 
+TEST_CASE("the coroutine that returns from start can't await itself, however it was cancelled") {
+    story s;
+    s.tell("server.open", "server:1");
+    for (auto id : {"coroutine:1", "coroutine:2"}) {
+        s.tell("coroutine.spawn", id);
+        s.tell("coroutine.start", id);
+        s.tell("coroutine.cancel", id, {{"mode", "unsafe"}});
+    }
+    s.tell("server.stopped", "server:1", {}, {}, "coroutine:1");
+    rule_run run;
+    play(s.told, run, false);
+    REQUIRE(told_by(run.violations()) == "cancelled-not-awaited server:1");
+    REQUIRE(run.violations()[0].inside.size() == 1);
+    CHECK_THAT(run.violations()[0].inside[0], ContainsSubstring("coroutine:2"));
+}
+
+TEST_CASE("a coroutine that a closed scope took and started is no lost submission, only lost") {
+    story s;
+    begin(s, 1);
+    s.tell("scope.closed", "scope:1");
+    s.tell("coroutine.spawn", "coroutine:9", {}, "scope:1");
+    s.tell("coroutine.start", "coroutine:9");
+    over(s, "coroutine:1", "scope:2");
+    CHECK(judged(s) == "coroutine-lost coroutine:9");
+}
+
 TEST_CASE("the rules of the end stay silent for a server that died, and speak for one that did not") {
     story s;
     begin(s, 1);
@@ -253,6 +279,10 @@ TEST_CASE("the rules of the end stay silent for a server that died, and speak fo
                            "coroutine-lost coroutine:1\nfinish-event-lost request:1");
     }
     SECTION("incomplete") { CHECK(judged(s, false) == ""); }
+    SECTION("lost events, said by the footer alone") {
+        s.told.foot.emplace().dropped = 1;
+        CHECK(judged(s) == "");
+    }
     SECTION("a failed assertion") {
         s.tell("assert", "scope:2");
         CHECK(judged(s) == "assertion-failed scope:2");
@@ -325,6 +355,16 @@ TEST_CASE("what is gone may not be entered, cancelled, stopped or told anything"
     rule_run run;
     play(s.told, run, false);
     CHECK(told_by(run.violations()) == "access-after-free " + std::string(one.subject));
+}
+
+TEST_CASE("an assertion that is recorded and printed counts once, another printed one counts too") {
+    story s;
+    bool const worded = GENERATE(true, false);
+    s.tell("assert", "scope:1", {{"message", worded ? "n == 0" : ""}});
+    s.tell("process.stderr", "process:1", {{"text", "x.c:1: f: Assertion `n == 0' failed."}});
+    CHECK(judged(s) == "assertion-failed scope:1");
+    s.tell("process.stderr", "process:2", {{"text", "x.c:2: f: Assertion `m == 0' failed."}});
+    CHECK(judged(s) == (worded ? "assertion-failed scope:1\nassertion-failed process:2" : "assertion-failed scope:1"));
 }
 
 TEST_CASE("an assertion that is only printed is found with its message and place") {

@@ -31,6 +31,13 @@ TEST_CASE("a process that exits with live requests returned too early, one that 
     CHECK(told_by(run.violations()) == how.expected);
 }
 
+TEST_CASE("a process that is stopped by SIGKILL in the first place was not killed after its grace") {
+    story s;
+    s.tell("process.signal", "process:1", {{"signal", "SIGKILL"}});
+    s.tell("process.exit", "process:1", {{"signal", "SIGKILL"}});
+    CHECK(judged(s) == "");
+}
+
 TEST_CASE("stop that returned early is not reported again when the process exits") {
     story s;
     s.tell("request.begin", "request:1", {{"method", "GET"}, {"path", "/1"}});

@@ -121,7 +121,7 @@ struct accept_after_stop final : rule {
 
 private:
     static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
-        if (m.t0 == no_seq || c.connected == no_seq || c.connect < m.t0 || c.connect_at <= m.t0_time + tolerance) return;
+        if (m.t0 == no_seq || c.connected == no_seq || c.connect_at <= m.t0_time + tolerance) return;
         violation v{.subject = who, .at = c.connected, .witness = {m.t0, c.connect}};
         v.message = to_string(who) + " was accepted " + duration_text(c.connect_at - m.t0_time) + " after the stop";
         if (cut_off) {
