@@ -194,6 +194,28 @@ TEST_CASE("drained is clean when handlers stop and free, and when stop comes twi
     clean(with("scope-disposal", {{"policy", "drained"}, {"stop", "server.ready#1"}}));
 }
 
+TEST_CASE("drained ends an ordinary error with its own request: the siblings are answered") {
+    judged const j = run(with("scope-disposal", {{"policy", "drained"}, {"requests", "3"}, {"handlers",
+        R"([{"act":"park","delay":60,"calls":["stop"]},{"act":"throw_resume","delay":80},{"act":"park","delay":120}])"}}));
+    INFO(text_of(j));
+    CHECK(j.rules().empty());
+    std::vector<std::int64_t> statuses;
+    for (auto const& e : j.trace.events)
+        if (e.what == traces::kind::client_done) statuses.push_back(e.integer("status"));
+    CHECK(statuses == std::vector<std::int64_t>{200, 500, 200});
+}
+
+TEST_CASE("drained drops what a cancelled handler still spawns, so the drain ends with the cancellation") {
+    judged const j = run(with("scope-disposal", {{"policy", "drained"}, {"grace", "10"}, {"handlers.2.act", "spawn_on_cancel"}}));
+    CHECK(j.rules().empty());
+    traces::nanoseconds stopped = 0, cancelled = 0;
+    for (auto const& e : j.trace.events) {
+        if (e.what == traces::kind::server_stopped) stopped = e.t;
+        if (e.what == traces::kind::coroutine_cancel && !cancelled) cancelled = e.t;
+    }
+    CHECK(stopped == cancelled);
+}
+
 TEST_CASE("drained answers pipelined requests that arrived before stop") {
     judged const j = run(with("scope-disposal", {{"policy", "drained"}, {"requests", "4"}, {"per_connection", "2"}, {"pipelined", "true"},
                                                  {"together", "false"}, {"handlers", R"([{"act":"park","delay":10,"calls":["stop"]},{"act":"park","delay":10}])"}}));
