@@ -21,7 +21,7 @@ std::string state(coroutine_state const& c) {
     if (c.suspended != no_seq) {
         add(out, "suspended" + (c.waits_on.empty() ? "" : " on " + printable(c.waits_on.str())) + since(c.suspended));
     } else {
-        add(out, c.started == no_seq ? "never ran" : "running");
+        add(out, c.spawned != no_seq && c.started == no_seq ? "never ran" : "running");
     }
     if (c.zombie) add(out, "zombie");
     if (c.cancel_requested != no_seq && !c.zombie) add(out, "cancel pending");
