@@ -1,23 +1,16 @@
-// conformance trueasync FILE.jsonl: runs every measured cell of the file in the simulated world and compares what the bundled
-// scopes do with what the real code did. Prints "N of M cells agree" and each difference; exit status 1 if any.
-//
-// Compared: the outcome and its message, where memory was touched, the tasks' results, who was in flight at free, the time of
-// free, and for each object the order of its cancelled, zombie, finished, removed and disposed. Then the whole list of
-// events, as far as both sides record them. Cells marked `glue` (the measuring host could have decided the outcome) and
-// fields marked `order_sensitive` are advisory: their differences are printed and not counted.
+// The first report's system: the outcome and its message, where memory was touched, the tasks' results, who was in flight at
+// free, the time of free, and for each object the order of its cancelled, zombie, finished, removed and disposed. Then the
+// whole list of events, as far as both sides record them. Cells marked `glue` (the measuring host could have decided the
+// outcome) and fields marked `order_sensitive` are advisory.
 #include <algorithm>
-#include <fstream>
-#include <iostream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
-#include "repro/execute.hpp"
+#include "tests/conformance/conformance.hpp"
 
+namespace shutdown_repro::conformance {
 namespace {
 
-using namespace shutdown_repro;
-using nlohmann::json;
 using traces::entity;
 using traces::event;
 using traces::kind;
@@ -191,12 +184,6 @@ repro::scenario scenario_of(json const& cell) {
     return repro::scenario_from_text(doc.dump(), "cell");
 }
 
-struct differences {
-    std::vector<std::string> counted, advisory;
-};
-
-template <class T> std::string text(T const& v) { return json(v).dump(); }
-
 differences compare(json const& cell, observed const& o, bool with_events) {
     differences d;
     std::set<std::string> const soft = cell.at("order_sensitive").get<std::set<std::string>>();
@@ -227,44 +214,13 @@ differences compare(json const& cell, observed const& o, bool with_events) {
     return d;
 }
 
-int run_file(std::string const& path) {
-    std::ifstream in(path);
-    if (!in) {
-        std::cerr << "conformance: cannot read " << path << "\n";
-        return 2;
-    }
-    int agree = 0, total = 0, advisory = 0;
-    repro::simulator sim;
-    for (std::string line; std::getline(in, line);) {
-        if (line.empty()) continue;
-        json const cell = json::parse(line);
-        repro::follow in_order{repro::schedule{}};
-        traces::trace t;
-        sim.run(scenario_of(cell), in_order, t);
-        differences const d = compare(cell, reader().read(t), true);
-        ++total;
-        agree += d.counted.empty();
-        advisory += d.counted.empty() && !d.advisory.empty();
-        for (std::string const& s : d.counted) std::cout << "cell " << cell.at("id") << ": " << s << "\n";
-        for (std::string const& s : d.advisory) std::cout << "cell " << cell.at("id") << " (advisory): " << s << "\n";
-    }
-    std::cout << agree << " of " << total << " cells agree";
-    if (advisory) std::cout << ", " << advisory << " of them with advisory differences";
-    std::cout << "\n";
-    return agree == total && total > 0 ? 0 : 1;
-}
-
 } // namespace
 
-int main(int argc, char** argv) {
-    if (argc != 3 || std::string(argv[1]) != "trueasync") {
-        std::cerr << "usage: conformance trueasync FILE.jsonl\n";
-        return 2;
-    }
-    try {
-        return run_file(argv[2]);
-    } catch (std::exception const& e) {
-        std::cerr << "conformance: " << argv[2] << ": " << e.what() << "\n";
-        return 2;
-    }
+differences compare_trueasync(json const& cell, repro::simulator& sim) {
+    repro::follow in_order{repro::schedule{}};
+    traces::trace t;
+    sim.run(scenario_of(cell), in_order, t);
+    return compare(cell, reader().read(t), true);
 }
+
+} // namespace shutdown_repro::conformance
