@@ -6,7 +6,9 @@
 #include <optional>
 #include "repro/errors.hpp"
 #include "repro/sim_clients.hpp"
+#include "repro/sim_kernel.hpp"
 #include "server_under_test/cell_program.hpp"
+#include "server_under_test/reactor_program.hpp"
 #include "server_under_test/scoped_server.hpp"
 
 namespace shutdown_repro::repro {
@@ -92,6 +94,7 @@ struct simulator::impl {
         decisions.decide = &decide;
         decisions.taken.choices.clear();
         record.reset();
+        if (s.server == "reactor") return run_reactor(s, to, complete);
         server::control control(s.config, to);
         out.to = &control;
 
@@ -112,6 +115,23 @@ struct simulator::impl {
         cell.reset();
         runtime.reset();
         world.clear();
+        return foot;
+    }
+
+    // Its loop polls, so it runs by itself until it ends or is killed.
+    traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
+        out.to = &to;
+        complete = true;
+        clock = 0;
+        sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * server::millisecond);
+        server::reactor_program program(kernel, s.reactor);
+        std::string error;
+        bool const returned = program.run(error);
+        if (!error.empty()) throw input_error(error); // a simulated port is never taken
+        traces::footer foot;
+        foot.events = record.next();
+        if (returned) foot.exit_status = 0;
+        else foot.signal = "SIGKILL";
         return foot;
     }
 
@@ -157,7 +177,9 @@ void simulator::run(scenario const& s, decision_source& decide, traces::trace& i
     into.head.world = "sim";
     into.head.scenario = to_json_text(s);
     into.head.schedule = to_string(impl_->decisions.taken);
-    into.head.observes = s.server == "scopes" ? "scopes coroutines server" : "scopes coroutines requests connections server clients";
+    into.head.observes = s.server == "scopes"    ? "scopes coroutines server"
+                         : s.server == "reactor" ? "requests connections server clients"
+                                                 : "scopes coroutines requests connections server clients";
     if (complete) into.foot = foot;
     else into.problems.push_back("the server never ended: nobody called stop, or what it waits for never happens");
 }

@@ -56,6 +56,8 @@ scenario from_document(located_document const& document) {
     s.server = j.value("server", s.server);
     if (s.server == "scopes") {
         s.cell = cell_from_json(j);
+    } else if (s.server == "reactor") {
+        s.reactor = server::reactor_config_from_json(j);
     } else {
         s.config = server::config_from_json(j);
         s.per_connection = j.value("per_connection", s.per_connection);
@@ -122,6 +124,8 @@ std::string to_json_text(scenario const& s) {
     j["server"] = s.server;
     if (s.server == "scopes") {
         j.update(to_json(s.cell));
+    } else if (s.server == "reactor") {
+        j.update(server::to_json(s.reactor));
     } else {
         j.update(server::to_json(s.config));
         j["per_connection"] = s.per_connection;

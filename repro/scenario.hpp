@@ -8,16 +8,19 @@
 #include <vector>
 #include "server_under_test/cell.hpp"
 #include "server_under_test/config.hpp"
+#include "server_under_test/reactor_config.hpp"
 
 namespace shutdown_repro::repro {
 
 struct scenario {
     std::string name, summary;
-    std::string server = "scoped";            // "scoped": the HTTP server; "scopes": its scopes alone, no HTTP (a cell)
+    // "scoped": the HTTP server; "scopes": its scopes alone, no HTTP (a cell); "reactor": the readiness loop's server
+    std::string server = "scoped";
     server::config config;
     std::uint32_t per_connection = 1;         // requests that a client sends on one connection
     bool pipelined = false;                   // without waiting for each response
     server::cell cell;                        // for "scopes"
+    server::reactor_config reactor;           // for "reactor"
 };
 
 std::span<scenario const> builtin_scenarios();

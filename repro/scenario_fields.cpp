@@ -18,6 +18,7 @@ struct field {
 
 constexpr std::int64_t a_day_ms = 86'400'000;
 constexpr std::int64_t most_requests = 1'000'000;
+constexpr std::int64_t most_connections = 1'000;
 constexpr std::size_t most_handlers = 10'000;
 
 // ---- one value
@@ -26,13 +27,14 @@ void flag(located_value const& v) { v.check_flag(); }
 void milliseconds(located_value const& v) { v.number("a number of milliseconds", 0, a_day_ms); }
 void a_port(located_value const& v) { v.number("a port number", 0, 65'535); }
 void count(located_value const& v) { v.number("a number", 1, most_requests); }
+void a_few(located_value const& v) { v.number("a number", 1, most_connections); }
 template <class enumeration> void word(located_value const& v) { v.one_of(server::words<enumeration>()); }
 template <std::string_view const&... allowed> void one_of(located_value const& v) {
     static constexpr std::string_view all[] = {allowed...};
     v.one_of(all);
 }
 
-constexpr std::string_view scoped = "scoped", scopes = "scopes", main_scope = "main", none = "none", run = "run", shutdown = "shutdown",
+constexpr std::string_view scoped = "scoped", scopes = "scopes", reactor = "reactor", main_scope = "main", none = "none", run = "run", shutdown = "shutdown",
                            stop = "stop", free = "free";
 
 // It names files that are written beside the user's, so it must not lead anywhere else.
@@ -103,12 +105,12 @@ void acts(located_value const& v) {
     for (located_value const& act : v.items("a list of acts", 1, most_handlers)) word<server::act>(act);
 }
 
-// ---- the two kinds of scenarios
+// ---- the kinds of scenarios
 
 constexpr field scoped_fields[] = {
     {"scenario", scenario_name},
     {"summary", one_line},
-    {"server", one_of<scoped, scopes>},
+    {"server", one_of<scoped, scopes, reactor>},
     {"policy", word<server::policy>},
     {"requests", count},
     {"handlers", handlers},
@@ -129,7 +131,7 @@ constexpr field scoped_fields[] = {
 constexpr field scopes_fields[] = {
     {"scenario", scenario_name},
     {"summary", one_line},
-    {"server", one_of<scoped, scopes>},
+    {"server", one_of<scoped, scopes, reactor>},
     {"acts", acts},
     {"place", word<server::placement>},
     {"safe", flag},
@@ -138,6 +140,41 @@ constexpr field scopes_fields[] = {
     {"end", one_of<run, shutdown>},
     {"sequence", word<server::sequence>},
 };
+
+constexpr field reactor_fields[] = {
+    {"scenario", scenario_name},
+    {"summary", one_line},
+    {"server", one_of<scoped, scopes, reactor>},
+    {"policy", word<server::reactor_policy>},
+    {"connections", a_few},
+    {"close", flag},
+    {"handler", word<server::reply>},
+    {"timer", word<server::user_timer>},
+    {"when", word<server::stop_moment>},
+    {"what", word<server::stop_action>},
+    {"order", word<server::serve_order>},
+    {"timer_after", milliseconds},
+    {"keep_alive", milliseconds},
+    {"inactivity", milliseconds},
+    {"client_inactivity", milliseconds},
+    {"cap", milliseconds},
+};
+
+struct server_kind {
+    std::string_view name;
+    std::span<field const> fields;
+};
+constexpr server_kind server_kinds[] = {{scoped, scoped_fields}, {scopes, scopes_fields}, {reactor, reactor_fields}};
+
+// A field that this server has not, but another has.
+void check_whose_fields(located_value const& document, server_kind const& mine) {
+    for (located_value const& member : document.members()) {
+        if (std::ranges::count(mine.fields, member.name(), &field::name)) continue;
+        for (server_kind const& other : server_kinds)
+            if (std::ranges::count(other.fields, member.name(), &field::name))
+                member.fail("is a field of the server \"" + std::string(other.name) + "\", this is \"" + std::string(mine.name) + "\"");
+    }
+}
 
 // "handler" promises that one calls it. A scenario in which nobody does would only ever hang.
 void check_somebody_calls(located_value const& document, server::config const& c, std::string_view what) {
@@ -156,18 +193,14 @@ void check_somebody_calls(located_value const& document, server::config const& c
 void check_scenario(located_value const& document) {
     document.check_object("a scenario, as in {\"scenario\": \"name\"}");
     auto const kind = document.find("server");
-    bool const is_cell = kind && kind->json() == scopes;
-    if (kind) one_of<scoped, scopes>(*kind);
-    std::span<field const> const fields = is_cell ? std::span<field const>(scopes_fields) : scoped_fields;
-    std::span<field const> const others = is_cell ? std::span<field const>(scoped_fields) : scopes_fields;
-
-    for (located_value const& member : document.members())
-        if (!std::ranges::count(fields, member.name(), &field::name) && std::ranges::count(others, member.name(), &field::name))
-            member.fail(is_cell ? "is a field of the server \"scoped\", this is \"scopes\"" : "is a field of the server \"scopes\", this is \"scoped\"");
-    check_fields(document, fields);
+    if (kind) one_of<scoped, scopes, reactor>(*kind);
+    std::string const name = kind ? kind->json().get<std::string>() : std::string(scoped);
+    server_kind const& mine = *std::ranges::find(server_kinds, name, &server_kind::name);
+    check_whose_fields(document, mine);
+    check_fields(document, mine.fields);
     if (!document.find("scenario")) document.fail("has no \"scenario\": its name");
 
-    if (is_cell) return;
+    if (name != scoped) return;
     auto const config = server::config_from_json(document.json());
     check_somebody_calls(document, config, stop);
     check_somebody_calls(document, config, free);

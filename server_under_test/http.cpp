@@ -19,6 +19,7 @@ public:
     facts() { this->eager(true); }
     std::uint32_t number = 0;
     int status = 0;
+    std::size_t body = 0;
 
 private:
     void on_request_impl(beast::verb, string_view, string_view target, int, error_code&) override {
@@ -29,9 +30,15 @@ private:
     void on_field_impl(beast::field, string_view, string_view, error_code&) override {}
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code&) override {}
-    std::size_t on_body_impl(string_view body, error_code&) override { return body.size(); }
+    std::size_t on_body_impl(string_view bytes, error_code&) override {
+        body += bytes.size();
+        return bytes.size();
+    }
     void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code&) override { return body.size(); }
+    std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code&) override {
+        body += bytes.size();
+        return bytes.size();
+    }
     void on_finish_impl(error_code&) override {}
 };
 
@@ -63,23 +70,49 @@ response parse_response(std::string_view bytes) {
     facts<false> f;
     run(r, f, bytes);
     r.status = f.status;
+    r.body = f.body;
     return r;
 }
 
-void write_request(std::string& out, std::uint32_t number) {
+void write_request(std::string& out, std::uint32_t number, bool close) {
     char digits[12];
     auto const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    out.append("GET /").append(digits, end).append(" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    out.append("GET /").append(digits, end).append(" HTTP/1.1\r\nHost: 127.0.0.1\r\n").append(close ? "Connection: close\r\n\r\n" : "\r\n");
 }
 
-void write_response(std::string& out, int status, bool close) {
+std::string_view reason_of(int status) {
     auto const reason = beast::obsolete_reason(static_cast<beast::status>(status));
+    return {reason.data(), reason.size()};
+}
+
+namespace {
+
+void write_status_line(std::string& out, int status) {
     char digits[12];
-    auto end = std::to_chars(digits, digits + sizeof digits, status).ptr;
-    out.append("HTTP/1.1 ").append(digits, end).append(" ").append(reason.data(), reason.size());
-    end = std::to_chars(digits, digits + sizeof digits, reason.size() + 1).ptr;
-    out.append("\r\nContent-Length: ").append(digits, end);
-    out.append(close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n").append(reason.data(), reason.size()).append("\n");
+    auto const end = std::to_chars(digits, digits + sizeof digits, status).ptr;
+    out.append("HTTP/1.1 ").append(digits, end).append(" ").append(reason_of(status)).append("\r\n");
+}
+
+} // namespace
+
+void write_response(std::string& out, int status, bool close) {
+    std::string_view const reason = reason_of(status);
+    char digits[12];
+    auto const end = std::to_chars(digits, digits + sizeof digits, reason.size() + 1).ptr;
+    write_status_line(out, status);
+    out.append("Content-Length: ").append(digits, end);
+    out.append(close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n").append(reason).append("\n");
+}
+
+void write_chunked_head(std::string& out, int status) {
+    write_status_line(out, status);
+    out.append("Transfer-Encoding: chunked\r\n\r\n");
+}
+
+void write_chunk(std::string& out, std::string_view bytes) {
+    char digits[20];
+    auto const end = std::to_chars(digits, digits + sizeof digits, bytes.size(), 16).ptr;
+    out.append(digits, end).append("\r\n").append(bytes).append("\r\n");
 }
 
 } // namespace shutdown_repro::server::http

@@ -16,15 +16,20 @@ struct request {
 };
 // The first request in `bytes`.
 request parse_request(std::string_view bytes);
-void write_request(std::string& out, std::uint32_t number);
+void write_request(std::string& out, std::uint32_t number, bool close = false);
 
 struct response {
     parse state = parse::need_more;
     std::size_t consumed = 0;
-    int status = 0;
+    int status = 0;                // 0: its head is not there yet
+    std::size_t body = 0;          // bytes of its body so far
     bool keep_alive = true;
 };
 response parse_response(std::string_view bytes);
 void write_response(std::string& out, int status, bool close);
+// A response in chunks: the head, each chunk, and the end, which is the empty chunk.
+void write_chunked_head(std::string& out, int status);
+void write_chunk(std::string& out, std::string_view bytes);
+std::string_view reason_of(int status);   // "Internal Server Error"
 
 } // namespace shutdown_repro::server::http

@@ -13,17 +13,17 @@ constexpr std::array<std::string_view, entity_count> entity_names = {
 };
 
 constexpr std::array<std::string_view, kind_count> kind_names = {
-    "server.open", "server.listen", "server.ready", "server.close", "server.stopped", "server.free",
-    "act.stop", "act.free",
+    "server.open", "server.listen", "server.ready", "server.close", "server.stopped", "server.destroy", "server.free",
+    "act.stop", "act.free", "act.return",
     "scope.open", "scope.attach", "scope.cancel", "scope.cancelled", "scope.closed", "scope.catch", "scope.notify", "scope.unref",
     "scope.dispose", "scope.disposed", "scope.refuse", "scope.access",
     "coroutine.spawn", "coroutine.start", "coroutine.suspend", "coroutine.resume", "coroutine.cancel", "coroutine.zombie",
     "coroutine.finish", "coroutine.hook", "coroutine.remove",
-    "request.begin", "request.respond", "request.finish",
+    "request.open", "request.begin", "request.respond", "request.finish", "request.free",
     "connection.open", "connection.read", "connection.write", "connection.close",
-    "stream.open", "stream.close",
+    "stream.open", "stream.read", "stream.queue", "stream.write", "stream.drain", "stream.timeout", "stream.close_gracefully", "stream.close",
     "timer.arm", "timer.fire", "timer.cancel",
-    "loop.start", "loop.stop",
+    "loop.start", "loop.tick", "loop.error", "loop.stop_gracefully", "loop.finish", "loop.stopping", "loop.stop",
     "listener.wake",
     "decision", "assert",
     "client.connect", "client.connected", "client.send", "client.receive", "client.done", "client.fail", "client.closed",

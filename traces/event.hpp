@@ -33,17 +33,17 @@ bool parse_ref(std::string_view text, ref& to);      // the same for the reader'
 
 // What happened. The dotted name is the format's; see man/shutdown-repro-trace.5 for each kind's details.
 enum class kind : std::uint8_t {
-    server_open, server_listen, server_ready, server_close, server_stopped, server_free,
-    act_stop, act_free,
+    server_open, server_listen, server_ready, server_close, server_stopped, server_destroy, server_free,
+    act_stop, act_free, act_return,
     scope_open, scope_attach, scope_cancel, scope_cancelled, scope_closed, scope_catch, scope_notify, scope_unref,
     scope_dispose, scope_disposed, scope_refuse, scope_access,
     coroutine_spawn, coroutine_start, coroutine_suspend, coroutine_resume, coroutine_cancel, coroutine_zombie,
     coroutine_finish, coroutine_hook, coroutine_remove,
-    request_begin, request_respond, request_finish,
+    request_open, request_begin, request_respond, request_finish, request_free,
     connection_open, connection_read, connection_write, connection_close,
-    stream_open, stream_close,
+    stream_open, stream_read, stream_queue, stream_write, stream_drain, stream_timeout, stream_close_gracefully, stream_close,
     timer_arm, timer_fire, timer_cancel,
-    loop_start, loop_stop,
+    loop_start, loop_tick, loop_error, loop_stop_gracefully, loop_finish, loop_stopping, loop_stop,
     listener_wake,
     decision, assertion,
     client_connect, client_connected, client_send, client_receive, client_done, client_fail, client_closed,

@@ -136,7 +136,7 @@ TEST_CASE("a scenario of the scopes alone has its own fields") {
     CHECK(complaint(R"("acts": ["park", "prak"])", "scopes") == "mine.json:5: \"acts.2\" can't be \"prak\"; did you mean \"park\"?");
     CHECK(complaint(R"("parent": "R1")", "scopes") == "mine.json:5: \"parent\" can't be \"R1\": one of \"main\", \"none\"");
     CHECK(complaint(R"("end": true)", "scopes") == "mine.json:5: \"end\" must be one of \"run\", \"shutdown\", is true");
-    CHECK_THAT(complaint(R"("grace": 10)", "reactor"), StartsWith("mine.json:3: \"server\" can't be \"reactor\""));
+    CHECK_THAT(complaint(R"("grace": 10)", "prefork"), StartsWith("mine.json:3: \"server\" can't be \"prefork\""));
 }
 
 TEST_CASE("a stop that is left to a handler which does not call it is an error, not a hang") {

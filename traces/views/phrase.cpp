@@ -100,6 +100,21 @@ std::string port_state(event const& e) {
     return "port" + with(e, " ", "port") + (!listening ? " was looked at" : listening->integer ? " is still listened on" : " is released");
 }
 
+// A buffered stream is known by whose end it is.
+std::string stream(event const& e) { return subject(e) + in_parent(e, " of "); }
+
+std::string queued(event const& e) {
+    return stream(e) + " queues" + with(e, " ", "bytes", " bytes") + (e.integer("drain") ? " and a callback for when they are out" : "");
+}
+
+std::string drained(event const& e) {
+    return stream(e) + " has nothing more to write" + with(e, ": tells ", "subscribers");
+}
+
+std::string closed_gracefully(event const& e) {
+    return stream(e) + " is asked to close gracefully" + (e.integer("writing") ? ": waits, it is writing" : "");
+}
+
 std::string anything(event const& e) {
     return (e.id ? subject(e) : std::string("-")) + in_parent(e, " in ") + every_detail(e);
 }
@@ -116,9 +131,11 @@ constexpr row table[] = {
     {kind::server_ready, [](event const& e) { return subject(e) + " accepts connections"; }},
     {kind::server_close, [](event const& e) { return subject(e) + " accepts no more"; }},
     {kind::server_stopped, [](event const& e) { return subject(e) + " calls itself stopped"; }},
+    {kind::server_destroy, [](event const& e) { return subject(e) + " begins to be destroyed" + with(e, ", with ", "connections", " connections"); }},
     {kind::server_free, [](event const& e) { return subject(e) + " is gone"; }},
     {kind::act_stop, [](event const& e) { return "stop() is called on " + subject(e) + caller(e); }},
     {kind::act_free, [](event const& e) { return "free() is called on " + subject(e) + caller(e); }},
+    {kind::act_return, [](event const& e) { return "the call on " + subject(e) + " returns"; }},
     {kind::scope_open, [](event const& e) { return subject(e) + " opens" + in_parent(e, " in ") + with(e, ": ", "name") + with(e, ", ", "mode"); }},
     {kind::scope_attach, [](event const& e) { return with(e, "", "listener", " listens to ") + subject(e) + with(e, ", holds ", "holds") + with(e, ", refs ", "refs"); }},
     {kind::scope_cancel, [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
@@ -140,20 +157,33 @@ constexpr row table[] = {
     {kind::coroutine_finish, finished},
     {kind::coroutine_hook, [](event const& e) { return subject(e) + " is finished, its completion hook runs"; }},
     {kind::coroutine_remove, [](event const& e) { return subject(e) + (e.parent ? " leaves " + who(e.parent) : " leaves its scope"); }},
+    {kind::request_open, [](event const& e) { return subject(e) + " exists" + in_parent(e, " on "); }},
     {kind::request_begin, [](event const& e) { return subject(e) + " begins" + in_parent(e, " on ") + with(e, ": ", "method") + with(e, " ", "path"); }},
     {kind::request_respond, [](event const& e) { return subject(e) + " is answered" + with(e, ": ", "status"); }},
     {kind::request_finish, [](event const& e) { return subject(e) + " is over" + with(e, ": ", "result") + with(e, ", ", "status"); }},
+    {kind::request_free, [](event const& e) { return subject(e) + " is gone"; }},
     {kind::connection_open, [](event const& e) { return subject(e) + " is accepted" + in_parent(e, " by "); }},
     {kind::connection_read, [](event const& e) { return subject(e) + " reads" + with(e, " ", "bytes", " bytes"); }},
     {kind::connection_write, [](event const& e) { return subject(e) + " writes" + with(e, " ", "bytes", " bytes"); }},
     {kind::connection_close, [](event const& e) { return subject(e) + " closes" + with(e, ": ", "how"); }},
-    {kind::stream_open, anything},
-    {kind::stream_close, anything},
-    {kind::timer_arm, anything},
-    {kind::timer_fire, anything},
-    {kind::timer_cancel, anything},
-    {kind::loop_start, anything},
-    {kind::loop_stop, anything},
+    {kind::stream_open, [](event const& e) { return subject(e) + " opens" + in_parent(e, " for "); }},
+    {kind::stream_read, [](event const& e) { return stream(e) + " reads" + with(e, " ", "bytes", " bytes"); }},
+    {kind::stream_queue, queued},
+    {kind::stream_write, [](event const& e) { return stream(e) + " writes" + with(e, " ", "bytes", " bytes"); }},
+    {kind::stream_drain, drained},
+    {kind::stream_timeout, [](event const& e) { return stream(e) + " was inactive for too long"; }},
+    {kind::stream_close_gracefully, closed_gracefully},
+    {kind::stream_close, [](event const& e) { return stream(e) + " closes" + with(e, ": ", "how"); }},
+    {kind::timer_arm, [](event const& e) { return subject(e) + " is set" + with(e, " for ", "ms", " ms") + with(e, ": ", "name"); }},
+    {kind::timer_fire, [](event const& e) { return subject(e) + " fires" + with(e, ": ", "name"); }},
+    {kind::timer_cancel, [](event const& e) { return subject(e) + " is cancelled"; }},
+    {kind::loop_start, [](event const& e) { return subject(e) + " runs"; }},
+    {kind::loop_tick, [](event const& e) { return subject(e) + " has something to do" + with(e, ": tick ", "number"); }},
+    {kind::loop_error, [](event const& e) { return "an error leaves a callback of " + subject(e) + quoted(e, ": ", "error"); }},
+    {kind::loop_stop_gracefully, [](event const& e) { return subject(e) + " is asked to stop gracefully" + with(e, ", ", "incoming", " accepted connections open"); }},
+    {kind::loop_finish, [](event const& e) { return subject(e) + " tells its listeners that it will stop"; }},
+    {kind::loop_stopping, [](event const& e) { return subject(e) + " will end after this tick" + with(e, ": ", "why") + with(e, ", ", "cause"); }},
+    {kind::loop_stop, [](event const& e) { return subject(e) + " has ended" + with(e, ": ", "why") + with(e, ", ", "timers", " user timers left"); }},
     {kind::listener_wake, [](event const& e) { return subject(e) + in_parent(e, " of ") + " is woken" + with(e, ": ", "error"); }},
     {kind::decision, [](event const& e) { return (e.find("choice") ? with(e, "choice ", "choice") : "a choice") + with(e, " of ", "of") + with(e, ": ", "label"); }},
     {kind::assertion, asserted},

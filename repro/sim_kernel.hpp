@@ -1,0 +1,51 @@
+// The kernel that the reactor polls, simulated: in-memory TCP on one machine, virtual time that passes only in poll(), and the
+// decisions of one source. Both ends of every connection are in the same process.
+//
+// Modelled where it shows: bytes written are in the peer's buffer at once; closing with unread bytes resets the peer, as
+// closing a listener does to those who wait to be accepted; the end and a reset are told unasked.
+#pragma once
+#include <string>
+#include <vector>
+#include "repro/decision.hpp"
+#include "server_under_test/polling.hpp"
+
+namespace shutdown_repro::repro {
+
+using server::descriptor;
+using server::nanoseconds;
+
+class sim_kernel final : public server::polling_world {
+public:
+    // The process is killed when the clock reaches `cap`.
+    sim_kernel(traces::recorder&, nanoseconds& clock, decision_source&, nanoseconds cap);
+
+    nanoseconds now() const override { return clock_; }
+    descriptor listen(std::uint16_t& port, std::string& error) override;
+    descriptor accept(descriptor listening) override;
+    descriptor connect(std::uint16_t port) override;
+    server::io_result read(descriptor, std::span<char> into) override;
+    server::io_result write(descriptor, std::string_view) override;
+    void close(descriptor) override;
+    bool poll(std::span<server::interest>, std::int64_t milliseconds) override;
+    std::uint32_t choose(std::uint32_t n, std::string_view label) override { return decide_.choose(n, label); }
+
+private:
+    struct socket {
+        bool open = true, ended = false, reset = false; // ended: the peer sends no more
+        std::uint16_t port = 0;                          // of a listener
+        descriptor peer = server::no_descriptor;
+        std::string unread, early;                       // early: written before the server accepted
+        std::vector<descriptor> backlog;                     // of a listener: the servers' ends, the oldest first
+    };
+    descriptor add(socket s);
+    socket& at(descriptor h) { return sockets_[static_cast<std::size_t>(h - first_descriptor)]; }
+    bool look(server::interest&);
+
+    static constexpr descriptor first_descriptor = 3;
+    nanoseconds& clock_;
+    decision_source& decide_;
+    nanoseconds cap_;
+    std::vector<socket> sockets_;
+};
+
+} // namespace shutdown_repro::repro

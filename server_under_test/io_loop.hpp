@@ -1,0 +1,58 @@
+// The loop's connections: those it accepted ("in") and those it made ("out"), its acceptors, and the graceful stop, which
+// waits for the accepted ones alone. The loop owns the streams: whoever made them may be gone before they are closed.
+#pragma once
+#include <map>
+#include <memory>
+#include "server_under_test/reactor_stream.hpp"
+
+namespace shutdown_repro::server {
+
+// A listening socket; closed with its last owner. Accepts all that wait, in the order of arrival.
+class acceptor {
+public:
+    acceptor(reactor&, descriptor, std::function<void(descriptor)> on_accept);
+    ~acceptor();
+    void start();
+    void stop();
+
+private:
+    reactor& on_;
+    descriptor socket_;
+    std::function<void(descriptor)> on_accept_;
+    bool accepting_ = false;
+};
+
+class io_loop {
+public:
+    explicit io_loop(reactor& r) : reactor_(r) {}
+    reactor& on() { return reactor_; }
+
+    // The stream is started when `accepted` is called.
+    using on_stream = std::function<void(std::shared_ptr<reactor_stream> const&, traces::ref id)>;
+    std::shared_ptr<acceptor> listen(std::uint16_t& port, std::string& error, on_stream accepted); // also adds it
+    void remove(std::shared_ptr<acceptor> const&);
+    // Connects in the next tick; a null stream when it was refused.
+    traces::ref connect(std::uint16_t port, on_stream connected);
+    std::shared_ptr<reactor_stream> stream(traces::ref id) const;
+    void remove(traces::ref id, std::string_view how);    // closes gracefully; harmless when it is not there
+
+    void stop() { reactor_.stop("explicit"); }
+    void stop_gracefully();
+    std::size_t incoming() const { return in_.size(); }
+    std::size_t outgoing() const { return out_.size(); }
+
+private:
+    void admit(descriptor, on_stream const&);
+    void make_connection(traces::ref id, std::uint16_t port, on_stream const&);
+    std::shared_ptr<reactor_stream> adopt(descriptor, traces::ref id);
+    void closed(traces::ref id, std::string_view how);
+    void accept_again();
+    void accept_no_more();
+
+    reactor& reactor_;
+    std::vector<std::shared_ptr<acceptor>> acceptors_;
+    std::map<traces::ref, std::shared_ptr<reactor_stream>> in_, out_;
+    bool accepting_ = false, stopping_ = false;
+};
+
+} // namespace shutdown_repro::server

@@ -1,0 +1,47 @@
+// The seam under a loop that polls: sockets by number, and one poll over all of them, as the kernel has them. A readiness
+// loop takes a snapshot of all that is ready and serves it in an order of its own; the one-shot waits of world.hpp can't
+// say that. The simulated kernel is repro/sim_kernel.hpp.
+//
+// One thread. Only poll() waits.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include "server_under_test/world.hpp"
+#include "traces/recorder.hpp"
+
+namespace shutdown_repro::server {
+
+using descriptor = int; // of a socket; never reused, a later socket has the higher one
+inline constexpr descriptor no_descriptor = -1;
+
+struct interest {
+    descriptor on = no_descriptor;
+    bool read = false, write = false;         // asked; the end and a reset are told unasked, as readable
+    bool readable = false, writable = false;  // answered
+};
+
+class polling_world {
+public:
+    explicit polling_world(traces::recorder& r) : trace(r) {}
+    virtual ~polling_world() = default;
+    virtual nanoseconds now() const = 0;
+
+    // 127.0.0.1; port 0 lets the world choose. no_descriptor with `error` set.
+    virtual descriptor listen(std::uint16_t& port, std::string& error) = 0;
+    virtual descriptor accept(descriptor listening) = 0;      // no_descriptor: nobody waits now
+    virtual descriptor connect(std::uint16_t port) = 0;   // no_descriptor: refused; writable once connected
+    virtual io_result read(descriptor, std::span<char> into) = 0;
+    virtual io_result write(descriptor, std::string_view) = 0;
+    virtual void close(descriptor) = 0;                   // with unread bytes the peer is reset
+
+    // Waits until one is ready, at most so many milliseconds. False: the process was killed while it waited.
+    virtual bool poll(std::span<interest>, std::int64_t milliseconds) = 0;
+    // An order that the environment leaves free: one of 0 .. n-1, n >= 2. The caller records what it made of it.
+    virtual std::uint32_t choose(std::uint32_t n, std::string_view label) = 0;
+
+    traces::recorder& trace;
+};
+
+} // namespace shutdown_repro::server

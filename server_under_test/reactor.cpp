@@ -1,0 +1,191 @@
+#include "server_under_test/reactor.hpp"
+#include <algorithm>
+#include <utility>
+
+namespace shutdown_repro::server {
+
+using traces::entity;
+using traces::kind;
+
+namespace {
+
+constexpr std::int64_t idle_poll_ms = 501; // half a second, and the millisecond that every wait is rounded up by
+constexpr std::string_view next_tick_timer = "next tick";
+
+traces::ref ref_of(reactor::timer_id t) { return {entity::timer, t}; }
+
+} // namespace
+
+reactor::reactor(polling_world& w, serve_order o) : world_(w), order_(o) {}
+
+// --- what is watched ------------------------------------------------------------------------------------------------------
+
+void reactor::io(descriptor h, std::string name, std::function<void(bool)> call) {
+    watched_[h] = {.name = std::move(name), .call = std::move(call)};
+}
+
+void reactor::watch(descriptor h, bool read, bool write) {
+    watcher& w = watched_.at(h);
+    w.read = read;
+    w.write = write;
+}
+
+void reactor::remove(descriptor h) { watched_.erase(h); }
+
+reactor::timer_id reactor::timer(nanoseconds after, std::string_view what, std::string name, callback call, bool recurring) {
+    timer_id const t = ++last_timer_;
+    traces::seq_t armed = traces::no_seq;
+    if (what != next_tick_timer)
+        armed = trace().emit(kind::timer_arm, ref_of(t), id, {{"ms", after / millisecond}, {"what", what}, {"name", name}, {"recurring", recurring}});
+    timers_[t] = {.what = what, .name = std::move(name), .after = after, .due = world_.now() + after, .recurring = recurring, .call = std::move(call), .armed = armed};
+    return t;
+}
+
+void reactor::again(timer_id t) {
+    auto const i = timers_.find(t);
+    if (i == timers_.end()) throw callback_error{"Timer not active"};
+    i->second.due = world_.now() + i->second.after;
+}
+
+void reactor::remove_timer(timer_id t) {
+    if (timers_.erase(t)) trace().emit(kind::timer_cancel, ref_of(t), id);
+}
+
+void reactor::next_tick(callback call) {
+    queued_.push_back({std::move(call), trace().cause()});
+    if (next_tick_timer_) return;
+    next_tick_timer_ = timer(0, next_tick_timer, std::string(next_tick_timer), [this] {
+        next_tick_timer_ = 0;
+        while (!queued_.empty()) {
+            queued_call const first = std::move(queued_.front());
+            queued_.pop_front();
+            traces::recorder::because_of const queued(trace(), first.because);
+            first.call();
+        }
+    });
+}
+
+std::size_t reactor::user_timers_left() const {
+    return static_cast<std::size_t>(std::ranges::count_if(timers_, [](auto const& t) { return t.second.what == "user"; }));
+}
+
+// --- the loop -------------------------------------------------------------------------------------------------------------
+
+bool reactor::run() {
+    running_ = true;
+    traces::recorder::acting const as_loop(trace(), id);
+    trace().emit(kind::loop_start, id);
+    while (running_) {
+        if (watched_.empty() && timers_.empty()) stop("nothing_to_watch");
+        else if (!tick()) return false;
+    }
+    return true;
+}
+
+void reactor::stop(std::string_view why, std::string_view cause) {
+    running_ = false;
+    if (cause.empty()) trace().emit(kind::loop_stopping, id, {}, {{"why", why}});
+    else trace().emit(kind::loop_stopping, id, {}, {{"why", why}, {"cause", cause}});
+}
+
+// Milliseconds to the nearest deadline. A wait is rounded up, so that the timer is due when it ends.
+std::int64_t reactor::patience() const {
+    if (timers_.empty()) return idle_poll_ms;
+    auto const nearest = std::ranges::min_element(timers_, {}, [](auto const& t) { return t.second.due; })->second.due;
+    nanoseconds const left = nearest - world_.now();
+    return left <= 0 ? 0 : left / millisecond + 1;
+}
+
+bool reactor::tick() {
+    std::vector<interest> asked;
+    asked.reserve(watched_.size());
+    for (auto const& [h, w] : watched_) asked.push_back({.on = h, .read = w.read, .write = w.write});
+    if (!world_.poll(asked, patience())) return false;
+    ++ticks_;
+    told_tick_ = false;
+    std::erase_if(asked, [](interest const& i) { return !i.readable && !i.writable; });
+    if (!asked.empty()) serve(std::move(asked));
+    fire_due();
+    return true;
+}
+
+void reactor::begin_tick() {
+    if (!std::exchange(told_tick_, true)) trace().emit(kind::loop_tick, id, {}, {{"number", ticks_}});
+}
+
+void reactor::serve(std::vector<interest> ready) {
+    begin_tick();
+    if (order_ == serve_order::server_first) std::ranges::reverse(ready);
+    auto const gone = [&](interest const& i) { return !watched_.contains(i.on); };
+    for (; !ready.empty(); std::erase_if(ready, gone)) serve_one(take_next(ready, "ready", "served", &reactor::described));
+}
+
+void reactor::serve_one(interest const& ready) {
+    for (bool const writable : {false, true}) {
+        if (!(writable ? ready.writable : ready.readable)) continue;
+        auto const w = watched_.find(ready.on);
+        if (w == watched_.end()) return;
+        auto const call = w->second.call; // it may be removed by what it does
+        guarded("I/O watcher", [&] { call(writable); });
+    }
+}
+
+void reactor::fire_due() {
+    nanoseconds const now = world_.now();
+    std::vector<timer_id> due;
+    for (auto const& [t, entry] : timers_)
+        if (entry.due <= now) due.push_back(t);
+    if (due.empty()) return;
+    begin_tick();
+    std::ranges::stable_sort(due, {}, [&](timer_id t) { return timers_.at(t).due; });
+    auto const not_due = [&](timer_id t) { // removed or begun anew by one that fired before it
+        auto const i = timers_.find(t);
+        return i == timers_.end() || i->second.due > now;
+    };
+    for (; !due.empty(); std::erase_if(due, not_due)) {
+        timer_id const t = take_next(due, "due", "fired", &reactor::described_timer);
+        auto const i = timers_.find(t);
+        callback const call = i->second.call;
+        traces::recorder::because_of const armed(trace(), i->second.armed);
+        traces::seq_t fired = traces::no_seq;
+        if (i->second.what != next_tick_timer) fired = trace().emit(kind::timer_fire, ref_of(t), id, {{"what", i->second.what}, {"name", i->second.name}});
+        traces::recorder::because_of const due_now(trace(), fired);
+        if (i->second.recurring) i->second.due = now + i->second.after;
+        else timers_.erase(i);
+        guarded("Timer", call);
+    }
+}
+
+template <class call_type> void reactor::guarded(std::string_view what, call_type const& call) {
+    try {
+        call();
+    } catch (callback_error const& e) {
+        traces::recorder::because_of const thrown(trace(), e.because);
+        trace().emit(kind::loop_error, id, {}, {{"error", std::string(what) + " failed: " + e.message}});
+    }
+}
+
+// --- orders that are free -------------------------------------------------------------------------------------------------
+
+template <class item>
+item reactor::take_next(std::vector<item>& from, std::string_view list, std::string_view verb, std::string (reactor::*name)(item const&) const) {
+    std::uint32_t choice = 0;
+    if (auto const n = static_cast<std::uint32_t>(from.size()); n > 1 && order_ == serve_order::any) {
+        std::string label = "tick " + std::to_string(ticks_) + ": " + std::string(list) + " = ";
+        for (item const& i : from) label += (&i == &from.front() ? "" : ", ") + (this->*name)(i);
+        choice = world_.choose(n, label);
+        label += "; " + std::string(verb) + " " + (this->*name)(from[choice]) + " first";
+        trace().emit(kind::decision, id, {}, {{"choice", choice}, {"of", n}, {"label", label}});
+    }
+    item const taken = from[choice];
+    from.erase(from.begin() + choice);
+    return taken;
+}
+
+std::string reactor::described(interest const& i) const {
+    return watched_.at(i.on).name + (i.readable && i.writable ? " read and write" : i.readable ? " read" : " write");
+}
+
+std::string reactor::described_timer(timer_id const& t) const { return timers_.at(t).name; }
+
+} // namespace shutdown_repro::server

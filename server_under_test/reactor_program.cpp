@@ -1,0 +1,135 @@
+#include "server_under_test/reactor_program.hpp"
+#include <utility>
+
+namespace shutdown_repro::server {
+
+using traces::kind;
+
+namespace {
+
+constexpr nanoseconds stop_timer = 20 * millisecond, first_delay = 50 * millisecond, further_delay = 20 * millisecond;
+
+int parts_of(reply r) { return r == reply::stream ? 3 : r == reply::stream2 ? 2 : r == reply::stream4 ? 4 : 0; }
+
+} // namespace
+
+reactor_program::reactor_program(polling_world& w, reactor_config const& c)
+    : config_(c), world_(w), reactor_(w, c.order), loop_(reactor_), server_(loop_, c, *this), agent_(loop_, c.client_inactivity_ms) {}
+
+reactor_program::~reactor_program() {
+    world_.trace.mute(); // the process has ended; what follows only gives memory back
+    server_.abandon();
+}
+
+bool reactor_program::run(std::string& error) {
+    if (!server_.start(error)) return false;
+    reactor_.next_tick([this] { issue_requests(); });
+    if (!reactor_.run()) return false;
+    world_.trace.emit(kind::loop_stop, reactor::id, {}, {{"in", static_cast<std::uint64_t>(loop_.incoming())},
+                                                         {"out", static_cast<std::uint64_t>(loop_.outgoing())},
+                                                         {"timers", static_cast<std::uint64_t>(reactor_.user_timers_left())}});
+    return true;
+}
+
+void reactor_program::issue_requests() {
+    for (std::uint32_t k = 1; k <= config_.connections; ++k) agent_.get(server_.port(), k, config_.close, [this](traces::ref) { answered(); });
+}
+
+// --- the handler ----------------------------------------------------------------------------------------------------------
+
+void reactor_program::handle(std::shared_ptr<transaction> const& tx) {
+    traces::recorder::acting const as_handler(world_.trace, tx->id());
+    if (++handled_ == 1) {
+        arm_timers();
+        if (config_.when == stop_moment::handler) stop();
+    }
+    switch (config_.handler) {
+    case reply::imm: return answer(*tx);
+    case reply::stream: case reply::stream2: case reply::stream4: return answer_in_parts(*tx, 0, parts_of(config_.handler));
+    case reply::delay: case reply::delay_weak: case reply::throw_late: return answer_later(tx);
+    case reply::never: return;
+    case reply::throw_raw: throw callback_error{"boom", world_.trace.cause()};
+    case reply::throws: {
+        std::string page;
+        http::write_response(page, 500, config_.close);
+        return tx->answer_for(500, std::move(page));
+    }
+    }
+}
+
+void reactor_program::answer(transaction& tx) {
+    std::string bytes;
+    http::write_response(bytes, 200, config_.close);
+    tx.respond(200, std::move(bytes));
+}
+
+// Head and first part, each further part when the one before is out, and at last the empty one.
+void reactor_program::answer_in_parts(transaction& tx, int part, int parts) {
+    std::string bytes;
+    if (part == 0) http::write_chunked_head(bytes, 200);
+    if (part == parts) {
+        http::write_chunk(bytes, {});
+        return tx.respond(200, std::move(bytes), {}, part);
+    }
+    http::write_chunk(bytes, std::string(4, static_cast<char>('a' + part)));
+    tx.respond(200, std::move(bytes), [this, &tx, part, parts] { answer_in_parts(tx, part + 1, parts); }, part);
+}
+
+void reactor_program::answer_later(std::shared_ptr<transaction> const& tx) {
+    bool const weakly = config_.handler == reply::delay_weak;
+    auto answer_now = [this, name = tx->id(), weak = std::weak_ptr(tx), strong = weakly ? nullptr : tx] {
+        auto const t = weak.lock();
+        if (config_.handler == reply::throw_late) throw callback_error{"boom", world_.trace.cause()};
+        if (!t) throw callback_error{"Transaction already destroyed", world_.trace.cause()};
+        answer(*t);
+        t->resume();
+    };
+    reactor_.timer(first_delay + further_delay * (handled_ - 1), "handler", "the answer to " + traces::to_string(tx->id()), std::move(answer_now));
+}
+
+// --- timers and the stop --------------------------------------------------------------------------------------------------
+
+void reactor_program::arm_timers() {
+    if (config_.timer == user_timer::oneshot || config_.timer == user_timer::recurring) arm_user_timer(config_.timer == user_timer::recurring);
+    if (config_.when == stop_moment::timer) reactor_.timer(stop_timer, "stop", "T", [this] { stop(); });
+}
+
+void reactor_program::arm_user_timer(bool recurring) {
+    nanoseconds const after = config_.timer_ms * millisecond;
+    reactor_.timer(recurring ? after / 3 : after, "user", "U1", [] {}, recurring);
+}
+
+void reactor_program::answered() {
+    ++answered_;
+    if ((config_.when == stop_moment::cb1 && answered_ == 1) || (config_.when == stop_moment::cbN && answered_ == config_.connections)) stop();
+}
+
+void reactor_program::finished(transaction&) {
+    if (config_.when == stop_moment::finish) stop();
+}
+
+void reactor_program::stop() {
+    if (std::exchange(stopped_, true)) return;
+    traces::seq_t const called = world_.trace.emit(kind::act_stop, daemon::id, {}, {{"what", words<stop_action>()[static_cast<std::size_t>(config_.what)]}});
+    traces::recorder::because_of const asked(world_.trace, called);
+    act();
+    if (config_.timer == user_timer::stopcb) arm_user_timer(false);
+    world_.trace.emit(kind::act_return, daemon::id);
+}
+
+void reactor_program::act() {
+    auto const drop = [this] { server_.drop(); };
+    switch (config_.what) {
+    case stop_action::stop: return loop_.stop();
+    case stop_action::u: return drop();
+    case stop_action::un: return reactor_.next_tick(drop);
+    case stop_action::g: return loop_.stop_gracefully();
+    case stop_action::gs: case stop_action::gsu: case stop_action::gsn: break;
+    }
+    loop_.stop_gracefully();
+    server_.stop();
+    if (config_.what == stop_action::gsu) drop();
+    if (config_.what == stop_action::gsn) reactor_.next_tick(drop);
+}
+
+} // namespace shutdown_repro::server

@@ -1,0 +1,22 @@
+// What the systems' comparisons share: one cell of a file gives the differences between what was measured and what the
+// bundled server does.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+#include "repro/execute.hpp"
+
+namespace shutdown_repro::conformance {
+
+using nlohmann::json;
+
+struct differences {
+    std::vector<std::string> counted, advisory; // advisory: printed, and the cell agrees all the same
+};
+
+template <class T> std::string text(T const& v) { return json(v).dump(); }
+
+differences compare_trueasync(json const& cell, repro::simulator&);
+differences compare_mojolicious(json const& cell, repro::simulator&);
+
+} // namespace shutdown_repro::conformance
