@@ -300,6 +300,7 @@ void execution::end_interrupted() {
 } // namespace
 
 traces::trace run_live(scenario const& s, live_options const& options) {
+    if (s.server == "reactor") throw input_error(s.name + " is of the reactor server, which runs in the simulated world only: use --world sim");
     if (s.server != "scoped") throw input_error(s.name + " runs scopes without a server process: use --world sim");
     need_descriptors(s);
     return execution(s, options).run();
