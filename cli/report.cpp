@@ -13,6 +13,11 @@ int severity_of(verdict v) { return v == verdict::violated ? 2 : v == verdict::i
 
 } // namespace
 
+std::string_view policy_name(repro::scenario const& s) {
+    return s.server == "reactor" ? server::words<server::reactor_policy>()[static_cast<std::size_t>(s.reactor.policy)] : name_of(s.config.shutdown);
+}
+std::uint32_t requests_of(repro::scenario const& s) { return s.server == "reactor" ? s.reactor.connections : s.config.requests; }
+
 void run_report::add(traces::trace&& t, judgement&& j, std::string its_schedule) {
     ++executions;
     bool const worse = severity_of(j.verdict) > severity_of(judged.verdict);

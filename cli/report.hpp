@@ -34,6 +34,10 @@ struct checked_trace {
     judgement judged;
 };
 
+// Of the scenario's server, whichever it is.
+std::string_view policy_name(repro::scenario const&);
+std::uint32_t requests_of(repro::scenario const&);
+
 std::string as_text(run_report const&, traces::look);
 std::string as_json(run_report const&);
 std::string as_text(std::vector<checked_trace> const&, traces::look);

@@ -33,8 +33,8 @@ std::string as_json(run_report const& r) {
     d["scenario"] = r.scenario.name;
     d["world"] = r.world;
     if (r.scenario.server != "scopes") { // those are alone: nobody requests anything, nobody has a policy
-        d["policy"] = name_of(r.scenario.config.shutdown);
-        d["requests"] = r.scenario.config.requests;
+        d["policy"] = policy_name(r.scenario);
+        d["requests"] = requests_of(r.scenario);
     }
     d["executions"] = r.executions;
     d["violated"] = r.violated;

@@ -69,9 +69,9 @@ std::string next_command(std::string_view word, std::string_view line, look l) {
 }
 
 std::string headline(run_report const& r, look l) {
-    auto const& c = r.scenario.config;
-    std::string const server = r.scenario.server == "scopes" ? "scopes alone" : r.scenario.server + " server, " + std::string(name_of(c.shutdown));
-    std::string const load = r.scenario.server == "scopes" ? counted(r.scenario.cell.acts.size(), "handler") : counted(c.requests, "request");
+    bool const alone = r.scenario.server == "scopes";
+    std::string const server = alone ? "scopes alone" : r.scenario.server + " server, " + std::string(policy_name(r.scenario));
+    std::string const load = alone ? counted(r.scenario.cell.acts.size(), "handler") : counted(requests_of(r.scenario), "request");
     return paint(l, tint::strong, printable(r.scenario.name)) + " · " + server + " · " + r.world + " · " + load + "\n";
 }
 

@@ -94,7 +94,7 @@ void suggest(run_report& r, options o) {
         return shell_line(words);
     };
     r.again = line(o);
-    if (r.scenario.server == "scopes" || r.scenario.config.shutdown == server::policy::drained) return;
+    if (r.scenario.server != "scoped" || r.scenario.config.shutdown == server::policy::drained) return;
     o.policy = name_of(server::policy::drained);
     o.schedule.clear(); // another policy decides other things
     r.fixed = line(o);

@@ -188,6 +188,7 @@ void rule_run::report(violation v) {
     v.level = std::max(v.level, current_->info->level);
     add_witness(v, v.at);
     current_->reported = true;
+    if (found_.empty() || found_.back().at < v.at) return found_.push_back(std::move(v));
     auto const place = [](violation const& x) { return std::pair(x.at, find_rule(x.rule)); };
     auto const at = std::upper_bound(found_.begin(), found_.end(), v,
                                      [&](violation const& a, violation const& b) { return place(a) < place(b); });
