@@ -329,11 +329,13 @@ std::string_view model::name(ref r) const {
 }
 
 std::string model::describe(ref r) const {
+    if (!words) return {};
     std::string_view const n = name(r);
     return n.empty() ? to_string(r) : std::string(n);
 }
 
 std::string model::label(ref r) const {
+    if (!words) return {};
     std::string_view const n = name(r);
     std::string out = to_string(r);
     if (!n.empty()) out.append(" (").append(n).append(")");
@@ -341,6 +343,7 @@ std::string model::label(ref r) const {
 }
 
 std::string model::who(ref r) const {
+    if (!words) return {};
     line_of line(r);
     if (std::string_view const n = name(r); !n.empty()) line.add(n);
     if (auto const* c = r.type == entity::coroutine ? coroutines.find(r.number) : nullptr) traces::describe(line, *c);

@@ -96,7 +96,8 @@ struct model {
     // where the trace does not say which request was sent.
     template <class F> void each_sent(event const&, F&& f) const;
 
-    // For people.
+    // For people. Without words each is empty: an exploration judges 10^5 executions a second and tells of a few.
+    bool words = true;
     std::string describe(ref) const; // "handler of GET /2" or the id
     std::string label(ref) const;    // "scope:3 (request:2)" or the id
     std::string who(ref) const;      // "coroutine:5   handler of GET /2, spawned at #31, finished at #58, not yet removed"

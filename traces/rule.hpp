@@ -79,6 +79,8 @@ public:
     void on_event(event const& e) override { put(e); }
     void on_footer(footer const&) override;
     void put(event const&) override;
+    // From here on violations come without message and `inside`; everything else of them stays. Not undone by reset().
+    void without_words() { model_.words = false; }
     void finish(bool complete);                        // once, after the last event (and the footer, when there is one)
     void reset();
 

@@ -103,7 +103,7 @@ std::string names(std::span<ref const> who) {
 void show(violation& v, model const& m, std::span<ref const> who) {
     v.witness.reserve(v.witness.size() + 4 * std::min(who.size(), lines_at_most) + 1);
     for (ref const r : who.first(std::min(who.size(), lines_at_most))) {
-        v.inside.push_back(m.who(r));
+        if (m.words) v.inside.push_back(m.who(r));
         if (r.type == entity::coroutine) {
             if (auto const* c = m.coroutines.find(r.number))
                 for (seq_t const s : {c->spawned, c->suspended, m.cancel_of(*c), c->finished}) add_witness(v, s);
@@ -114,7 +114,7 @@ void show(violation& v, model const& m, std::span<ref const> who) {
             add_witness(v, s->opened);
         }
     }
-    if (who.size() > lines_at_most) v.inside.push_back("and " + std::to_string(who.size() - lines_at_most) + " more");
+    if (m.words && who.size() > lines_at_most) v.inside.push_back("and " + std::to_string(who.size() - lines_at_most) + " more");
 }
 
 std::string duration_text(nanoseconds ns) {
@@ -185,6 +185,7 @@ void rule_run::reset() {
 
 void rule_run::report(violation v) {
     v.rule = current_->info->id;
+    if (!model_.words) v.message.clear();
     v.level = std::max(v.level, current_->info->level);
     add_witness(v, v.at);
     current_->reported = true;

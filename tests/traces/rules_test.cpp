@@ -158,6 +158,23 @@ TEST_CASE("a rule_run that was reset judges as a new one, and rules alone judge 
         }
 }
 
+TEST_CASE("without words the same violations are found, and nothing is said of them") {
+    rule_run in_words, silent;
+    silent.without_words();
+    for (breaking const& b : breaks) {
+        std::string const text = slurp(folder + std::string(b.rule) + ".breaks.jsonl");
+        judgement const told = read_and_judge(text, in_words), found = read_and_judge(text, silent);
+        INFO(b.rule);
+        CHECK(found.says == told.says);
+        REQUIRE(found.found.size() == told.found.size());
+        for (std::size_t i = 0; i < told.found.size(); ++i) {
+            CHECK((found.found[i].rule == told.found[i].rule && found.found[i].subject == told.found[i].subject));
+            CHECK((found.found[i].at == told.found[i].at && found.found[i].witness == told.found[i].witness));
+            CHECK((found.found[i].message.empty() && found.found[i].inside.empty()));
+        }
+    }
+}
+
 TEST_CASE("rules are found by id and describe themselves completely") {
     std::set<std::string_view> ids;
     for (rule_info const& r : all_rules()) {
