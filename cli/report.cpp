@@ -1,6 +1,7 @@
 #include "cli/report.hpp"
 #include <algorithm>
 #include "repro/errors.hpp"
+#include "server_under_test/words.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -14,7 +15,7 @@ int severity_of(verdict v) { return v == verdict::violated ? 2 : v == verdict::i
 } // namespace
 
 std::string_view policy_name(repro::scenario const& s) {
-    return s.server == "reactor" ? server::words<server::reactor_policy>()[static_cast<std::size_t>(s.reactor.policy)] : name_of(s.config.shutdown);
+    return s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
 }
 std::uint32_t requests_of(repro::scenario const& s) { return s.server == "reactor" ? s.reactor.connections : s.config.requests; }
 

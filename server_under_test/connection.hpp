@@ -34,7 +34,6 @@ public:
     bool busy() const { return handling_; }
     bool open() const { return static_cast<bool>(stream_); }
     bool unsent() const { return open() && sent_ < out_.size(); }
-    bool waits_for_head() const { return open() && !handling_ && in_.empty() && !unsent(); } // idle
 
     class scope* home = nullptr;     // its scope, when connections have one
 

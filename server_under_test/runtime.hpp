@@ -33,13 +33,6 @@ public:
     void uncaught(coroutine&);
     bool dead() const { return dead_; }             // the simulated process has died
     std::uint32_t alive() const { return alive_; }  // coroutines not removed
-    template <class F> void each_alive(F&& f) {
-        for (std::size_t i = 0; i < coroutine_count_; ++i)
-            if (!coroutines_[i]->removed) f(*coroutines_[i]);
-    }
-    template <class F> void each_scope(F&& f) {
-        for (std::size_t i = 0; i < scope_count_; ++i) f(*scopes_[i]);
-    }
 
     // An always-on assertion of the server's runtime: recorded with who is in the scope, then the process ends.
     // Returns only in the simulated world, with the process dead: the caller leaves its data sound and returns.
