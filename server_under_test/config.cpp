@@ -60,15 +60,6 @@ template <class value> void read(json const& from, char const* key, value& into)
     if (auto const it = from.find(key); it != from.end()) it->get_to(into);
 }
 
-template <class enumeration> void read_word(json const& from, char const* key, enumeration& into) {
-    auto const it = from.find(key);
-    if (it == from.end()) return;
-    auto const word = it->get<std::string>();
-    auto const parsed = parse_word<enumeration>(word);
-    if (!parsed) throw std::runtime_error(std::string("\"") + key + "\" can't be \"" + word + "\"");
-    into = *parsed;
-}
-
 handler_config handler_from_json(json const& j) {
     handler_config h;
     read_word(j, "act", h.does);

@@ -42,19 +42,6 @@ template <> std::span<std::string_view const> words<serve_order>() {
     return all;
 }
 
-namespace {
-
-template <class enumeration> void read_word(json const& from, char const* key, enumeration& into) {
-    auto const it = from.find(key);
-    if (it == from.end()) return;
-    auto const word = it->get<std::string>();
-    auto const parsed = parse_word<enumeration>(word);
-    if (!parsed) throw std::runtime_error(std::string("\"") + key + "\" can't be \"" + word + "\"");
-    into = *parsed;
-}
-
-} // namespace
-
 ordered_json to_json(reactor_config const& c) {
     ordered_json j;
     j["policy"] = word_of(c.policy);
