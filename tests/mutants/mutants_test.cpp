@@ -1,0 +1,164 @@
+// Every mutant of the table is told from the original by a rule, within a bounded search; the table of what it took is printed.
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <random>
+#include "repro/execute.hpp"
+#include "tests/catch.hpp"
+#include "tests/mutants/mutant.hpp"
+#include "tests/mutants/table.hpp"
+#include "traces/jsonl.hpp"
+
+using namespace shutdown_repro;
+using mutants::mutant;
+using repro::scenario;
+
+namespace {
+
+constexpr std::uint32_t random_orders = 300; // a scenario, beside the sweep
+
+std::vector<scenario> read_scenarios() {
+    std::ifstream in(MUTANTS "/scenarios.jsonl");
+    std::vector<scenario> all;
+    for (std::string line; std::getline(in, line);) all.push_back(repro::scenario_from_text(line, "scenarios.jsonl"));
+    return all;
+}
+
+// Each decision is the default or, every so often, any.
+struct sampled final : repro::decision_source {
+    std::minstd_rand random;
+    std::uint32_t one_in = 0; // 0: the default order
+    std::uint32_t choose(std::uint32_t n, std::string_view) override { return one_in && random() % one_in == 0 ? random() % n : 0; }
+};
+
+// The moments of stop and free that a sweep of a drained server tries: both at each point of the original's default order,
+// alone and together with the scenario's own.
+std::vector<scenario> moments_of(scenario const& s) {
+    std::vector<scenario> all{s};
+    if (s.server != "scoped" || s.config.shutdown != server::policy::drained) return all;
+    auto const add = [&](std::string stop, std::string free) {
+        all.push_back(s);
+        all.back().config.stop_at = std::move(stop);
+        all.back().config.free_at = std::move(free);
+    };
+    bool stopped = false;
+    for (auto const& p : repro::passed_stop_points(s)) {
+        stopped = stopped || p.point == "act.stop#1" || p.point == "act.free#1";
+        add(s.config.stop_at, p.point);
+        if (s.config.stop_at != "never") add(s.config.stop_at + "," + p.point, s.config.free_at);
+        if (stopped) continue;
+        add(p.point, s.config.free_at == "handler" ? "server.stopped#1" : s.config.free_at);
+        add("never", p.point);
+        add(p.point, p.point);
+    }
+    // Nobody would stop it.
+    std::erase_if(all, [](scenario const& x) { return x.config.stop_at == "never" && x.config.free_at == "never"; });
+    return all;
+}
+
+struct finding {
+    std::string rule, scenario, stop, free, schedule;
+    std::uint32_t executions = 0;
+};
+
+class searcher {
+public:
+    // The first execution in which something is violated; an empty rule when there is none.
+    finding search(scenario const& s) {
+        std::vector<scenario> const& moments = moments_[s.name].empty() ? moments_[s.name] = moments_of(s) : moments_[s.name];
+        finding f;
+        f.scenario = s.name;
+        sampled decide;
+        for (scenario const& m : moments)
+            if (violates(m, decide, f)) return f;
+        decide.random.seed(1);
+        for (std::uint32_t i = 0; i < random_orders; ++i) {
+            decide.one_in = i % 4 + 1;
+            if (violates(moments[decide.random() % moments.size()], decide, f)) return f;
+        }
+        return f;
+    }
+
+private:
+    repro::simulator sim_;
+    traces::rule_run rules_;
+    traces::trace trace_;
+    std::map<std::string, std::vector<scenario>> moments_;
+
+    bool violates(scenario const& s, sampled& decide, finding& f) {
+        ++f.executions;
+        rules_.reset();
+        sim_.run(s, decide, trace_, &rules_);
+        bool const complete = trace_.foot && trace_.problems.empty();
+        if (trace_.foot) rules_.on_footer(*trace_.foot);
+        rules_.finish(complete);
+        for (auto const& v : rules_.violations())
+            if (v.level != traces::severity::note) {
+                if (f.rule.find(v.rule) == f.rule.npos) f.rule += (f.rule.empty() ? "" : " ") + std::string(v.rule);
+            }
+        if (f.rule.empty() && !complete) f.rule = "(never ended)";
+        f.stop = s.config.stop_at;
+        f.free = s.config.free_at;
+        f.schedule = trace_.head.schedule;
+        return !f.rule.empty();
+    }
+};
+
+scenario const& named(std::vector<scenario> const& all, std::string const& name) {
+    auto const s = std::ranges::find(all, name, &scenario::name);
+    if (s == all.end()) throw std::runtime_error("no scenario \"" + name + "\"");
+    return *s;
+}
+
+// Its own scenarios first.
+finding search_all(searcher& search, mutant const& m, std::vector<scenario> const& all) {
+    std::uint32_t executions = 0;
+    auto const found = [&](scenario const& s) {
+        finding f = search.search(s);
+        f.executions = executions += f.executions;
+        return f;
+    };
+    finding f;
+    for (std::string const& name : m.scenarios)
+        if (f = found(named(all, name)); !f.rule.empty()) return f;
+    for (scenario const& s : all)
+        if (!std::ranges::count(m.scenarios, s.name))
+            if (f = found(s); !f.rule.empty()) return f;
+    return f;
+}
+
+struct restored {
+    ~restored() { mutants::chosen = 0; }
+};
+
+} // namespace
+
+TEST_CASE("the servers as they are violate nothing in any scenario of the mutants") {
+    searcher search;
+    for (scenario const& s : read_scenarios()) {
+        finding const f = search.search(s);
+        INFO(s.name << ": " << f.rule << ", execution " << f.executions << ", stop " << f.stop << ", free " << f.free << ", schedule " << f.schedule);
+        CHECK(f.rule == "");
+    }
+}
+
+TEST_CASE("every mutant is found") {
+    restored const original_again;
+    auto const scenarios = read_scenarios();
+    char const* const only = std::getenv("MUTANT");
+    searcher search;
+    std::cout << "executions  rules, scenario and moment\n";
+    for (mutant const& m : mutants::read_table(MUTANTS "/mutants.txt")) {
+        if (only && m.name != only) continue;
+        mutants::chosen = m.number;
+        finding const f = search_all(search, m, scenarios);
+        std::cout << std::setw(9) << f.executions << "   " << m.name << ": " << (f.rule.empty() ? "not found" : f.rule) << "\n";
+        if (!f.rule.empty())
+            std::cout << "            " << f.scenario << ", stop " << f.stop << ", free " << f.free << ", schedule " << f.schedule << "\n";
+        INFO(m.name);
+        CHECK(f.rule != "");
+    }
+}
