@@ -47,8 +47,9 @@ std::vector<scenario> moments_of(scenario const& s) {
     bool stopped = false;
     for (auto const& p : repro::passed_stop_points(s)) {
         stopped = stopped || p.point == "act.stop#1" || p.point == "act.free#1";
-        add(s.config.stop_at, p.point);
-        if (s.config.stop_at != "never") add(s.config.stop_at + "," + p.point, s.config.free_at);
+        bool const alone = s.config.stop_at == "never"; // then it is the free that begins the end
+        if (!alone || !stopped) add(s.config.stop_at, p.point);
+        if (!alone) add(s.config.stop_at + "," + p.point, s.config.free_at);
         if (stopped) continue;
         add(p.point, s.config.free_at == "handler" ? "server.stopped#1" : s.config.free_at);
         add("never", p.point);

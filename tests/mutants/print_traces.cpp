@@ -1,4 +1,6 @@
-// Prints the traces of every built-in scenario under every policy of its server, in the default order and in some others.
+// print_traces SCENARIOS.jsonl: the traces of every built-in scenario and of those in the file, under every policy of their
+// server, in the default order and in some others.
+#include <fstream>
 #include <iostream>
 #include <random>
 #include "repro/execute.hpp"
@@ -8,7 +10,15 @@ using namespace shutdown_repro;
 
 namespace {
 
-std::vector<repro::scenario> every_policy() {
+std::vector<repro::scenario> scenarios(char const* file) {
+    auto const builtin = repro::builtin_scenarios();
+    std::vector<repro::scenario> all(builtin.begin(), builtin.end());
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) all.push_back(repro::scenario_from_text(line, file));
+    return all;
+}
+
+std::vector<repro::scenario> every_policy(std::vector<repro::scenario> const& scenarios) {
     std::vector<repro::scenario> all;
     auto const add = [&](repro::scenario s, auto policies) {
         for (std::string_view const p : policies) {
@@ -16,13 +26,10 @@ std::vector<repro::scenario> every_policy() {
             all.push_back(s);
         }
     };
-    for (repro::scenario const& s : repro::builtin_scenarios())
+    for (repro::scenario const& s : scenarios)
         if (s.server == "scoped") add(s, server::words<server::policy>());
         else if (s.server == "reactor") add(s, server::words<server::reactor_policy>());
         else all.push_back(s);
-    repro::scenario reactor;
-    reactor.name = reactor.server = "reactor";
-    add(reactor, server::words<server::reactor_policy>());
     return all;
 }
 
@@ -44,10 +51,14 @@ void print(traces::trace const& t) {
 
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        std::cerr << "usage: print_traces SCENARIOS.jsonl\n";
+        return 2;
+    }
     repro::simulator sim;
     traces::trace t;
-    for (repro::scenario const& s : every_policy())
+    for (repro::scenario const& s : every_policy(scenarios(argv[1])))
         for (std::uint32_t seed = 0; seed < 10; ++seed) {
             repro::follow decide(some_order(seed));
             sim.run(s, decide, t);

@@ -64,7 +64,10 @@ std::vector<mutant> read_table(std::string const& path) {
                 end_block();
                 continue;
             }
-            if (!std::exchange(inside, true)) all.emplace_back().number = static_cast<int>(all.size());
+            if (!std::exchange(inside, true)) {
+                all.emplace_back();
+                all.back().number = static_cast<int>(all.size());
+            }
             read_line(all.back(), line);
         }
         end_block();
