@@ -157,6 +157,7 @@ constexpr field reactor_fields[] = {
     {"keep_alive", milliseconds},
     {"inactivity", milliseconds},
     {"client_inactivity", milliseconds},
+    {"grace", milliseconds},
     {"cap", milliseconds},
 };
 

@@ -51,6 +51,18 @@ void reactor::remove_timer(timer_id t) {
     if (timers_.erase(t)) trace().emit(kind::timer_cancel, ref_of(t), id);
 }
 
+// One by one: what a closure owns goes with it, and may remove other timers.
+void reactor::cancel_users_timers(std::string_view reason) {
+    timers_hold_ = false;
+    for (;;) {
+        auto const i = std::ranges::find_if(timers_, [](auto const& t) { return of_user(t.second); });
+        if (i == timers_.end()) return;
+        trace().emit(kind::timer_cancel, ref_of(i->first), id, {{"reason", reason}});
+        timer_entry const gone = std::move(i->second);
+        timers_.erase(i);
+    }
+}
+
 void reactor::next_tick(callback call) {
     queued_.push_back({std::move(call), trace().cause()});
     if (next_tick_timer_) return;
@@ -65,6 +77,9 @@ void reactor::next_tick(callback call) {
     });
 }
 
+// The application's: of the timer that the scenario names, of an answer that comes later, of a stop that does.
+bool reactor::of_user(timer_entry const& t) { return t.what == "user" || t.what == "handler" || t.what == "stop"; }
+
 std::size_t reactor::user_timers_left() const {
     return static_cast<std::size_t>(std::ranges::count_if(timers_, [](auto const& t) { return t.second.what == "user"; }));
 }
@@ -76,7 +91,8 @@ bool reactor::run() {
     traces::recorder::acting const as_loop(trace(), id);
     trace().emit(kind::loop_start, id);
     while (running_) {
-        if (watched_.empty() && timers_.empty()) stop("nothing_to_watch");
+        if (at_end_of_drain_ && !held()) end_drain();
+        else if (watched_.empty() && timers_.empty()) stop("nothing_to_watch");
         else if (!tick()) return false;
     }
     return true;
@@ -86,6 +102,18 @@ void reactor::stop(std::string_view why, std::string_view cause) {
     running_ = false;
     if (cause.empty()) trace().emit(kind::loop_stopping, id, {}, {{"why", why}});
     else trace().emit(kind::loop_stopping, id, {}, {{"why", why}, {"cause", cause}});
+}
+
+void reactor::drain(callback at_end) { at_end_of_drain_ = std::move(at_end); }
+
+void reactor::end_drain() {
+    if (auto const at_end = std::exchange(at_end_of_drain_, {})) at_end();
+    stop("drained");
+}
+
+bool reactor::held() const {
+    auto const holds = [&](auto const& t) { return timers_hold_ && of_user(t.second) && !t.second.recurring; };
+    return !watched_.empty() || !queued_.empty() || std::ranges::any_of(timers_, holds);
 }
 
 // Milliseconds to the nearest deadline. A wait is rounded up, so that the timer is due when it ends.

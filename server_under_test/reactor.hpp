@@ -8,6 +8,9 @@
 // both in hash tables): a decision each, unless an order is set. What next_tick queued runs first in, first out.
 //
 // An error that leaves a callback is recorded and the loop goes on; what the callback had still to do is not done.
+//
+// A loop that drains goes on until it has nothing to do by itself: no handle is watched, nothing is queued, and no timer of
+// the application that fires once is armed. The loop's own timers and recurring ones do not hold it.
 #pragma once
 #include <deque>
 #include <functional>
@@ -39,10 +42,13 @@ public:
     timer_id timer(nanoseconds after, std::string_view what, std::string name, callback, bool recurring = false);
     void again(timer_id);                    // begins anew; one that is active
     void remove_timer(timer_id);             // harmless when it is not active
+    void cancel_users_timers(std::string_view reason); // all of them; those armed from here on do not hold a drain
     void next_tick(callback);                // a timer of 0 for all that is queued until it fires
 
     bool run();                              // to its end; false: the process was killed in it
     void stop(std::string_view why, std::string_view cause = {});
+    void drain(callback at_end);             // `at_end` runs when nothing holds it any more
+    void end_drain();                        // now, whatever holds it
     std::size_t user_timers_left() const;
 
     polling_world& world() { return world_; }
@@ -60,6 +66,8 @@ private:
         traces::seq_t armed = traces::no_seq;
     };
     struct queued_call { callback call; traces::seq_t because; };
+    static bool of_user(timer_entry const&);
+    bool held() const;
     bool tick();
     void serve(std::vector<interest>);
     void serve_one(interest const&);
@@ -78,7 +86,8 @@ private:
     std::deque<queued_call> queued_;
     timer_id last_timer_ = 0, next_tick_timer_ = 0;
     std::uint64_t ticks_ = 0;
-    bool running_ = false, told_tick_ = false;
+    bool running_ = false, told_tick_ = false, timers_hold_ = true;
+    callback at_end_of_drain_;
 };
 
 } // namespace shutdown_repro::server

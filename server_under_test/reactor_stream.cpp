@@ -56,6 +56,11 @@ void reactor_stream::write(std::string_view bytes, reactor::callback on_drain) {
     if (socket_ != no_descriptor) on_.watch(socket_, true, true);
 }
 
+bool reactor_stream::arrived() const {
+    interest i{.on = socket_, .read = true};
+    return socket_ != no_descriptor && on_.world().poll({&i, 1}, 0) && i.readable;
+}
+
 void reactor_stream::readable() {
     std::string bytes(most_at_once, '\0');
     io_result const r = on_.world().read(socket_, bytes);
