@@ -34,6 +34,7 @@ void read_line(mutant& m, std::string const& line) {
     else if (starts("fault ")) m.fault = line.substr(value);
     else if (starts("rules ")) m.rules = words_of(line.substr(value));
     else if (starts("shown ")) m.scenarios = words_of(line.substr(value));
+    else if (starts("needs ")) m.needs = line.substr(value);
     else if (m.name.empty() && line.find(' ') == line.npos) m.name = line;
     else throw std::runtime_error("\"" + line + "\" is no line of a mutant");
 }

@@ -5,8 +5,9 @@
 //     the-drain-waits-for-one-handler                  its name
 //     in    policies.cpp                               the file of server_under_test/
 //     fault it waits for the first handler, not all    what is wrong
-//     rules cancelled-not-awaited                      who is expected to notice: a hint, no oracle
+//     rules cancelled-not-awaited                      who is expected to notice, if not "never-ended": a hint
 //     shown pair-cleanup pair-spawn                    scenarios of scenarios.jsonl that can show it
+//     needs a rule that looks at ...                   why nobody can find it yet; most have no such line
 //     - if («all.population > 0») co_await             what stands there; exactly once in its file
 //     + all.active > 0                                 what the mutant has instead; may be nothing
 //
@@ -20,7 +21,7 @@ namespace shutdown_repro::mutants {
 
 struct mutant {
     int number = 0; // from 1 on, in the order of the table; 0 is the original
-    std::string name, file, fault;
+    std::string name, file, fault, needs;
     std::vector<std::string> rules, scenarios;
     std::string before, original, after; // before and after it only say where
     std::string replacement;
