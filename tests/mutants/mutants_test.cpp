@@ -32,7 +32,8 @@ struct sampled final : repro::decision_source {
     std::minstd_rand random;
     std::uint32_t one_in = 0; // 0: the usual one throughout
     bool last = false;
-    std::uint32_t choose(std::uint32_t n, std::string_view) override {
+    std::uint32_t choose(std::span<repro::alternative const> offered) override {
+        auto const n = static_cast<std::uint32_t>(offered.size());
         if (one_in && random() % one_in == 0) return static_cast<std::uint32_t>(random() % n);
         return last ? n - 1 : 0;
     }
