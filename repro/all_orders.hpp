@@ -12,7 +12,7 @@ namespace shutdown_repro::repro {
 
 class all_orders final : public decision_source {
 public:
-    std::uint32_t choose(std::uint32_t n, std::string_view label) override;
+    std::uint32_t choose(std::span<alternative const>) override;
     bool next(); // after an execution; false: it was the last
 
 private:

@@ -4,9 +4,9 @@
 #include <array>
 #include <functional>
 #include <map>
-#include <random>
 #include "repro/all_orders.hpp"
 #include "repro/execute.hpp"
+#include "repro/random.hpp"
 #include "repro/sim_kernel.hpp"
 #include "server_under_test/daemon.hpp"
 #include "server_under_test/http.hpp"
@@ -47,9 +47,9 @@ repro::scenario drained(std::function<void(reactor_config&)> const& change = [](
 
 // Orders drawn by a seed.
 struct random_orders final : repro::decision_source {
-    std::mt19937 draw;
-    explicit random_orders(std::uint32_t seed) : draw(seed) {}
-    std::uint32_t choose(std::uint32_t n, std::string_view) override { return static_cast<std::uint32_t>(draw() % n); }
+    repro::random_numbers draw;
+    explicit random_orders(std::uint32_t seed) : draw(seed, 0) {}
+    std::uint32_t choose(std::span<server::alternative const> offered) override { return draw.below(static_cast<std::uint32_t>(offered.size())); }
 };
 
 bool of_application(event const& e) { return e.text("what") == "user" || e.text("what") == "handler" || e.text("what") == "stop"; }
@@ -382,6 +382,35 @@ TEST_CASE("a handler that fails over the half of its response has its connection
     CHECK_FALSE(first(s.trace, kind::loop_error));
 }
 
+TEST_CASE("a response whose handler never goes on is cut off a second after the grace, and its finish says so") {
+    bare_server s;
+    s.does = [](server::transaction& tx) {
+        std::string bytes;
+        server::http::write_chunked_head(bytes, 200, false);
+        tx.respond(200, bytes, [] {});
+    };
+    s.client(a_request);
+    s.at(10, [&] { s.loop.stop(); });
+    CHECK(s.reactor.run());
+    CHECK(s.clock / millisecond == 6013);
+    CHECK(first(s.trace, kind::stream_close)->text("how") == "grace_over");
+    CHECK(first(s.trace, kind::request_finish)->text("result") == "cancelled");
+}
+
+TEST_CASE("who answers after having been cancelled is not heard") {
+    traces::trace t;
+    traces::nanoseconds clock = 0;
+    traces::recorder record(t, clock);
+    server::transaction tx(record, {entity::connection, 1});
+    CHECK(tx.read(a_request));
+    CHECK(tx.cancel("503"));
+    tx.respond(200, "late");
+    CHECK(tx.take() == "503");
+    CHECK(tx.take() == "");
+    tx.finish();
+    CHECK(first(t, kind::request_finish)->text("result") == "cancelled");
+}
+
 TEST_CASE("a program that arms a timer from each timer ends when its grace is over, too") {
     bare_server s;
     std::function<void()> again;
@@ -400,8 +429,8 @@ TEST_CASE("all orders are as many as there are choices, and each is taken once")
     repro::all_orders orders;
     std::vector<std::string> seen;
     do {
-        std::string taken = std::to_string(orders.choose(2, ""));
-        if (taken == "1") taken += std::to_string(orders.choose(3, ""));
+        std::string taken = std::to_string(orders.choose(std::array<server::alternative, 2>{}));
+        if (taken == "1") taken += std::to_string(orders.choose(std::array<server::alternative, 3>{}));
         seen.push_back(taken);
     } while (orders.next());
     CHECK(seen == std::vector<std::string>{"0", "10", "11", "12"});
