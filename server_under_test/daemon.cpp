@@ -148,7 +148,6 @@ void daemon::read(traces::ref c, std::string_view bytes) {
     if (draining_) tx->last_of_its_connection();
     if (!tx->read(bytes)) return;
     if (cancelling_) return cancel(c);
-    if (rules_.waits_for_handlers) loop_.stream(c)->timeout(0, {});
     work_on(tx, [&] { app_.handle(tx); });
     tx->on_resume = [this, c] { call(&daemon::write_next, "_write", c); };
     write_next(c);
@@ -178,8 +177,9 @@ void daemon::write_next(traces::ref c) {
     auto const s = loop_.stream(c);
     if (!s) return; // closed, as it can't be completed
     i->second.writing = false;
-    if (bytes.empty() && !tx->finished()) return; // the handler's turn
-    if (rules_.waits_for_handlers) s->timeout(config_.inactivity_ms, "inactivity");
+    bool const handlers_turn = bytes.empty() && !tx->finished();
+    if (rules_.waits_for_handlers) s->timeout(handlers_turn ? 0 : config_.inactivity_ms, "inactivity");
+    if (handlers_turn) return;
     if (!tx->finished()) s->write(bytes, when_drained(&daemon::write_next, "_write", c));
     else if (rules_.finishes_when_written) finish(c);
     else s->write(bytes, when_drained(&daemon::finish, "_finish", c));

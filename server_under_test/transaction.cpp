@@ -24,7 +24,7 @@ bool transaction::read(std::string_view bytes) {
 
 void transaction::respond(int status, std::string bytes, ask more, int part) {
     if (cancelled_) return; // it has its answer
-    trace_.emit(kind::request_respond, id_, connection_, {{"status", status}, {"part", part}});
+    trace_.emit(kind::request_respond, id_, connection_, {{"status", status}, {"part", part}, {"close", !keep_alive_}});
     status_ = status;
     pending_ = std::move(bytes);
     more_ = std::move(more);
@@ -33,14 +33,14 @@ void transaction::respond(int status, std::string bytes, ask more, int part) {
 }
 
 void transaction::answer_for(int status, std::string bytes) {
-    trace_.emit(kind::request_respond, id_, connection_, {{"status", status}, {"part", 0}, {"framework", true}});
+    trace_.emit(kind::request_respond, id_, connection_, {{"status", status}, {"part", 0}, {"close", !keep_alive_}, {"framework", true}});
     status_ = status;
     pending_ = std::move(bytes);
     ended_ = responding_ = true;
 }
 
 bool transaction::fail(std::string_view error, std::string bytes) {
-    trace_.emit(kind::request_respond, id_, connection_, {{"status", 500}, {"part", 0}, {"framework", true}, {"error", error}});
+    trace_.emit(kind::request_respond, id_, connection_, {{"status", 500}, {"part", 0}, {"close", !keep_alive_}, {"framework", true}, {"error", error}});
     if (begun_) return false;
     status_ = 500;
     pending_ = std::move(bytes);
