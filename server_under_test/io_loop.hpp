@@ -38,8 +38,11 @@ public:
 
     void stop() { reactor_.stop("explicit"); }
     void stop_gracefully();
+    // Called once, when a graceful stop begins. No other end of the loop is announced.
+    void on_finish(std::string_view name, reactor::callback);
     std::size_t incoming() const { return in_.size(); }
     std::size_t outgoing() const { return out_.size(); }
+    std::size_t writing() const; // streams with bytes to write or somebody who waits for that
 
 private:
     void admit(descriptor, on_stream const&);
@@ -52,7 +55,10 @@ private:
     reactor& reactor_;
     std::vector<std::shared_ptr<acceptor>> acceptors_;
     std::map<traces::ref, std::shared_ptr<reactor_stream>> in_, out_;
+    struct hook { traces::ref id; reactor::callback call; };
+    std::vector<hook> hooks_;
     bool accepting_ = false, stopping_ = false;
+    traces::seq_t asked_ = traces::no_seq; // to stop gracefully
 };
 
 } // namespace shutdown_repro::server

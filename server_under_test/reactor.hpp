@@ -36,7 +36,8 @@ public:
     void remove(descriptor);                                                   // harmless when it is not
 
     // `what` says whose it is ("user", "keep-alive", …), `name` is for people.
-    timer_id timer(nanoseconds after, std::string_view what, std::string name, callback, bool recurring = false);
+    // `owner` is what the callback works on without keeping it alive, if anything.
+    timer_id timer(nanoseconds after, std::string_view what, std::string name, callback, bool recurring = false, traces::ref owner = {});
     void again(timer_id);                    // begins anew; one that is active
     void remove_timer(timer_id);             // harmless when it is not active
     void next_tick(callback);                // a timer of 0 for all that is queued until it fires
@@ -44,13 +45,16 @@ public:
     bool run();                              // to its end; false: the process was killed in it
     void stop(std::string_view why, std::string_view cause = {});
     std::size_t user_timers_left() const;
+    std::size_t due_timers_left() const;
+    std::size_t queued_calls_left() const { return queued_.size(); }
+    traces::seq_t stopped_at() const { return stopped_at_; } // what ended it
 
     polling_world& world() { return world_; }
     traces::recorder& trace() { return world_.trace; }
     static constexpr traces::ref id{traces::entity::loop, 1};
 
 private:
-    struct watcher { std::string name; std::function<void(bool)> call; bool read = true, write = true; };
+    struct watcher { std::string name; std::function<void(bool)> call; bool read = true, write = true; traces::seq_t failed = traces::no_seq; };
     struct timer_entry {
         std::string_view what;
         std::string name;
@@ -62,11 +66,11 @@ private:
     struct queued_call { callback call; traces::seq_t because; };
     bool tick();
     void serve(std::vector<interest>);
-    void serve_one(interest const&);
+    traces::seq_t serve_one(interest const&, std::vector<interest> const& others);
     void fire_due();
     void begin_tick();
     std::int64_t patience() const;
-    template <class call> void guarded(std::string_view what, call const&);
+    template <class call> traces::seq_t guarded(std::string_view what, call const&); // the error's number, or no_seq
     template <class item> item take_next(std::vector<item>&, std::string_view list, std::string_view verb, std::string (reactor::*name)(item const&) const);
     std::string described(interest const&) const;
     std::string described_timer(timer_id const&) const;
@@ -78,6 +82,7 @@ private:
     std::deque<queued_call> queued_;
     timer_id last_timer_ = 0, next_tick_timer_ = 0;
     std::uint64_t ticks_ = 0;
+    traces::seq_t stopped_at_ = traces::no_seq;
     bool running_ = false, told_tick_ = false;
 };
 
