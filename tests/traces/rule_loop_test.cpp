@@ -42,7 +42,7 @@ TEST_CASE("a lost timer is reported with who set it, how early its loop ended, a
     s.tell("loop.stop", "loop:1");
     auto const found = found_in(s);
     REQUIRE(told_by(found) == "timer-lost timer:1");
-    CHECK(found[0].message == "timer:1 (U1) had neither fired nor been cancelled when loop:1 ended, 100 ms before it was due; exempt: 1 recurring, 2 internal");
+    CHECK(found[0].message == "timer:1 (U1) neither fired nor was cancelled: loop:1 ended 100 ms before it was due and did not wait for it; exempt: 1 recurring, 2 internal");
     CHECK(found[0].inside == std::vector<std::string>{"timer:1   U1, set at #1 by request:1"});
     CHECK(found[0].witness == std::vector<seq_t>{1, 5, 6});
 }

@@ -86,8 +86,8 @@ struct timer_lost final : rule {
 private:
     std::string message(model const& m, ref timer, timer_state const& t, std::size_t recurring, std::size_t internal) const {
         nanoseconds const early = t.due - ended_at_;
-        std::string out = m.label(timer) + " had neither fired nor been cancelled when " + to_string(where_) + " ended, ";
-        out += early > 0 ? duration_text(early) + " before it was due" : "although it was due";
+        std::string out = m.label(timer) + " neither fired nor was cancelled: " + to_string(where_) + " ended ";
+        out += early > 0 ? duration_text(early) + " before it was due and did not wait for it" : "although it was due";
         if (recurring + internal == 0) return out + "; no timer is exempt";
         out += "; exempt:";
         if (recurring) out += " " + std::to_string(recurring) + " recurring";

@@ -66,7 +66,7 @@ private:
         while (!todo.empty()) {
             event const* e = todo.back();
             todo.pop_back();
-            for (seq_t why : e->because) add(why, true);
+            for (seq_t why : e->because) add(why, !first_act_ || why >= first_act_->seq || e->seq < first_act_->seq);
         }
         bool const has_act = std::any_of(steps.begin(), steps.end(), [](event const* e) { return is_act(e->what); });
         if (!has_act && first_act_ && first_act_->seq < v.at) steps.insert(first_act_);

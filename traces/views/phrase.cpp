@@ -200,7 +200,7 @@ constexpr row table[] = {
     {kind::stream_timeout, [](event const& e) { return stream(e) + " was inactive for too long"; }},
     {kind::stream_close_gracefully, closed_gracefully},
     {kind::stream_close, [](event const& e) { return stream(e) + " closes" + with(e, ": ", "how"); }},
-    {kind::timer_arm, [](event const& e) { return subject(e) + " is set" + with(e, " for ", "ms", " ms") + with(e, ": ", "name"); }},
+    {kind::timer_arm, [](event const& e) { return subject(e) + " is set" + with(e, " for ", "ms", " ms") + (e.by.type == entity::loop ? "" : caller(e)) + with(e, ": ", "name"); }},
     {kind::timer_fire, [](event const& e) { return subject(e) + " fires" + with(e, ": ", "name"); }},
     {kind::timer_cancel, [](event const& e) { return subject(e) + " is cancelled"; }},
     {kind::loop_start, [](event const& e) { return subject(e) + " runs"; }},
