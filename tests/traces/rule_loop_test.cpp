@@ -132,7 +132,7 @@ TEST_CASE("without facts of timers, callbacks, hooks or dependencies their rules
     s.tell("server.open", "server:1");
     s.tell("act.stop", "server:1");
     s.tell("server.free", "server:1");
-    CHECK(why_not(s, "timer-lost") == "needs timers facts and loops, process facts, the trace has none");
+    CHECK(why_not(s, "timer-lost") == "needs timers facts and process, loops facts, the trace has none");
     CHECK(why_not(s, "timer-after-destroy") == "needs timers facts, the trace has none");
     CHECK(why_not(s, "callback-after-destroy") == "needs callbacks facts, the trace has none");
     CHECK(why_not(s, "shutdown-hook-skipped") == "needs hooks facts, the trace has none");
