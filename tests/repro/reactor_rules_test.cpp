@@ -1,5 +1,9 @@
 // The reactor server, judged: each policy and order of the second report breaks the rules that its outcome should break, and
 // the explanation of the report's crash tells its second scenario step by step.
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
 #include "repro/execute.hpp"
 #include "repro/scenario.hpp"
 #include "tests/catch.hpp"
@@ -163,4 +167,37 @@ timer-lost at #71, 8 steps back:
   still inside
     timer:7   U1, set at #35 by request:1
 )");
+}
+
+TEST_CASE("in each measured cell the rules find a lost finish and a lost timer exactly where the real program lost one") {
+    std::ifstream cells(TEST_DATA "/mojolicious.jsonl");
+    std::map<std::string_view, int> broken;
+    for (std::string line; std::getline(cells, line);) {
+        auto const cell = nlohmann::json::parse(line);
+        auto const &p = cell.at("params"), &outcome = cell.at("outcome");
+        INFO(cell.at("id"));
+        nlohmann::json const fields{{"connections", p.at("n")}, {"close", p.at("conn") == "close"}, {"handler", p.at("handler")}, {"timer", p.at("timers")},
+                                    {"when", p.at("when")}, {"what", p.at("what")}, {"order", p.at("order") == "asc" ? "client-first" : "server-first"}};
+        std::string const text = fields.dump();
+        judged const j = run(text.substr(1, text.size() - 2));
+        std::map<std::string_view, int> found;
+        for (auto const& v : j.found) ++found[v.rule], ++broken[v.rule];
+        if (!j.told.foot->signal.empty()) { // it still ran when it was killed: nothing is missing for good
+            CHECK((found["finish-event-lost"] == 0 && found["timer-lost"] == 0));
+            continue;
+        }
+        int lost = 0, dropped = 0, dead = 0;
+        for (auto const& tx : outcome.at("tx")) lost += tx.at("request") == 1 && tx.at("finish") == 0;
+        for (auto const& t : outcome.at("user_timers")) dropped += t.at("kind") == "oneshot" && t.at("fired") == 0;
+        for (auto const& e : outcome.at("errors")) dead += e.get<std::string>().find("on an undefined value") != std::string::npos;
+        CHECK(found["finish-event-lost"] == lost);
+        CHECK(found["callback-after-destroy"] == dead);
+        CHECK(std::ranges::count_if(j.found, [](auto const& v) { return v.rule == "timer-lost" && v.message.find("(U1)") != std::string::npos; }) == dropped);
+        CHECK(found["finish-event-doubled"] == 0);
+    }
+    for (char const* rule : {"finish-event-lost", "timer-lost", "timer-after-destroy", "callback-after-destroy", "unhandled-exception-at-stop",
+                             "shutdown-hook-skipped", "loop-stopped-with-pending-work", "idle-connection-blocks-stop"}) {
+        INFO(rule);
+        CHECK(broken[rule] > 0);
+    }
 }
