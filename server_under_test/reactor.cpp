@@ -20,8 +20,8 @@ reactor::reactor(polling_world& w, serve_order o) : world_(w), order_(o) {}
 
 // --- what is watched ------------------------------------------------------------------------------------------------------
 
-void reactor::io(descriptor h, std::string name, std::function<void(bool)> call) {
-    watched_[h] = {.name = std::move(name), .call = std::move(call)};
+void reactor::io(descriptor h, traces::ref whose, std::string name, std::function<void(bool)> call) {
+    watched_[h] = {.whose = whose, .name = std::move(name), .call = std::move(call)};
 }
 
 void reactor::watch(descriptor h, bool read, bool write) {
@@ -127,17 +127,19 @@ void reactor::serve(std::vector<interest> ready) {
     traces::seq_t before = traces::no_seq; // why this one is served only now: a choice, or the turn of another
     for (; !ready.empty(); std::erase_if(ready, gone)) {
         traces::seq_t const next = trace().next();
-        interest const first = take_next(ready, "ready", "served", &reactor::described);
-        traces::recorder::because_of const turn(trace(), trace().next() == next ? before : next);
+        interest const first = take_next(ready, "ready", "served");
+        traces::recorder::because_of const turn(trace(), trace().next() == next ? before : trace().next() - 1);
         before = serve_one(first, ready);
     }
 }
 
 traces::seq_t reactor::serve_one(interest const& ready, std::vector<interest> const& others) {
     watcher& watched = watched_.at(ready.on);
-    std::string const name = described(ready);
-    std::string waiting;
-    for (interest const& i : others) waiting += (waiting.empty() ? "" : ", ") + described(i);
+    std::string name, waiting;
+    if (world_.words) {
+        name = described(ready);
+        for (interest const& i : others) waiting += (waiting.empty() ? "" : ", ") + described(i);
+    }
     traces::field const said[] = {{"tick", ticks_}, {"handle", name}, {"before", waiting}};
     traces::recorder::besides const cut_short(trace(), std::exchange(watched.failed, traces::no_seq));
     traces::seq_t const served = trace().emit(kind::loop_serve, id, {}, std::span(said, others.empty() ? 2 : 3));
@@ -166,7 +168,7 @@ void reactor::fire_due() {
         return i == timers_.end() || i->second.due > now;
     };
     for (; !due.empty(); std::erase_if(due, not_due)) {
-        timer_id const t = take_next(due, "due", "fired", &reactor::described_timer);
+        timer_id const t = take_next(due, "due", "fired");
         auto const i = timers_.find(t);
         callback const call = i->second.call;
         traces::recorder::because_of const armed(trace(), i->second.armed);
@@ -191,25 +193,36 @@ template <class call_type> traces::seq_t reactor::guarded(std::string_view what,
 
 // --- orders that are free -------------------------------------------------------------------------------------------------
 
-template <class item>
-item reactor::take_next(std::vector<item>& from, std::string_view list, std::string_view verb, std::string (reactor::*name)(item const&) const) {
-    std::uint32_t choice = 0;
-    if (auto const n = static_cast<std::uint32_t>(from.size()); n > 1 && order_ == serve_order::any) {
-        std::string label = "tick " + std::to_string(ticks_) + ": " + std::string(list) + " = ";
-        for (item const& i : from) label += (&i == &from.front() ? "" : ", ") + (this->*name)(i);
-        choice = world_.choose(n, label);
-        label += "; " + std::string(verb) + " " + (this->*name)(from[choice]) + " first";
-        trace().emit(kind::decision, id, {}, {{"choice", choice}, {"of", n}, {"label", label}});
+template <class item> item reactor::take_next(std::vector<item>& from, std::string_view list, std::string_view verb) {
+    decided taken;
+    if (from.size() > 1 && order_ == serve_order::any) {
+        offered_.clear();
+        for (item const& i : from) offered_.push_back(offered(i));
+        taken = world_.choose(offered_);
+        std::string label;
+        if (world_.words) {
+            label = "tick " + std::to_string(ticks_) + ": " + std::string(list) + " = ";
+            for (item const& i : from) label += (&i == &from.front() ? "" : ", ") + described(i);
+            label += "; " + std::string(verb) + " " + described(from[taken.choice]) + " first";
+        }
+        trace().emit(kind::decision, id, {}, {{"number", taken.number}, {"choice", taken.choice}, {"of", static_cast<std::uint64_t>(from.size())}, {"label", label}});
     }
-    item const taken = from[choice];
-    from.erase(from.begin() + choice);
-    return taken;
+    if (from.size() == 1) world_.only(offered(from.front()));
+    item const next = from[taken.choice];
+    from.erase(from.begin() + taken.choice);
+    return next;
 }
+
+alternative reactor::offered(interest const& i) const {
+    return {i.readable && i.writable ? "is read and written" : i.readable ? "is read" : "is written", watched_.at(i.on).whose};
+}
+
+alternative reactor::offered(timer_id t) const { return {"fires", ref_of(t)}; }
 
 std::string reactor::described(interest const& i) const {
     return watched_.at(i.on).name + (i.readable && i.writable ? " read and write" : i.readable ? " read" : " write");
 }
 
-std::string reactor::described_timer(timer_id const& t) const { return timers_.at(t).name; }
+std::string reactor::described(timer_id t) const { return timers_.at(t).name; }
 
 } // namespace shutdown_repro::server
