@@ -217,7 +217,7 @@ story kept(bool idle = true) {
     s.tell("connection.open", "connection:1", {}, "server:1");
     s.tell("request.begin", "request:1", {}, "connection:1");
     s.now = 2 * ms;
-    if (idle) s.tell("request.finish", "request:1", {}, "connection:1");
+    if (idle) s.tell("request.finish", "request:1"); // whose connection is known from its begin
     s.now = 10 * ms;
     s.tell("act.stop", "server:1");
     s.now = 480 * ms;

@@ -33,7 +33,7 @@ struct idle_connection_blocks_stop final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        follow(e);
+        follow(e, m);
         if (m.t0 == no_seq || reported_) return;
         switch (e.what) {
         case kind::client_done: case kind::client_fail: case kind::request_finish: case kind::coroutine_finish: worked_ = e.t; return;
@@ -65,7 +65,7 @@ private:
     };
 
     // Both ends of a connection may be in a trace, or one.
-    void follow(event const& e) {
+    void follow(event const& e, model const& m) {
         auto const begun = [](live_set<peer>& of, std::uint32_t n) { ++of.open(n).open; };
         auto const over = [&](live_set<peer>& of, std::uint32_t n) {
             if (peer* p = of.find(n)) p->open -= p->open > 0, p->idle_since = e.seq;
@@ -79,8 +79,12 @@ private:
         case kind::connection_open: served_.open(e.id.number); return;
         case kind::connection_close: return gone(served_, e.id, e);
         case kind::stream_close: return gone(served_, e.parent, e);
-        case kind::request_begin: return begun(served_, e.parent.number);
-        case kind::request_finish: return over(served_, e.parent.number);
+        case kind::request_begin:
+            if (e.parent.type == entity::connection) begun(served_, e.parent.number);
+            return;
+        case kind::request_finish:
+            if (request_state const* r = m.requests.find(e.id.number); r && r->connection) over(served_, r->connection.number);
+            return;
         default: return;
         }
     }
