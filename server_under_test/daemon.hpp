@@ -70,6 +70,7 @@ private:
     std::shared_ptr<transaction> build(traces::ref);
     transaction* open_transaction(traces::ref);
     void call(method, std::string_view name, traces::ref); // by a callback that does not ask whether it is there
+    traces::seq_t entered(std::string_view method, traces::ref);
     [[noreturn]] void nobody(std::string_view method) const;
     void let_go();
     void destroy();
@@ -88,6 +89,7 @@ private:
     std::uint32_t references_ = 1; // the program's
     bool alive_ = true, destroying_ = false, cancelling_ = false;
     std::uint16_t port_ = 0;
+    traces::seq_t dropped_ = traces::no_seq; // the program's reference
     std::optional<hold> draining_; // the drain's reference
 };
 

@@ -27,12 +27,16 @@ reactor_program::~reactor_program() {
 }
 
 bool reactor_program::run(std::string& error) {
+    loop_.on_finish("the program's end", [] {});
     if (!server_.start(error)) return false;
     reactor_.next_tick([this] { issue_requests(); });
     if (!reactor_.run()) return false;
-    world_.trace.emit(kind::loop_stop, reactor::id, {}, {{"in", static_cast<std::uint64_t>(loop_.incoming())},
-                                                         {"out", static_cast<std::uint64_t>(loop_.outgoing())},
-                                                         {"timers", static_cast<std::uint64_t>(reactor_.user_timers_left())}});
+    traces::recorder::because_of const ended(world_.trace, reactor_.stopped_at());
+    auto const left = [](std::size_t n) { return static_cast<std::uint64_t>(n); };
+    world_.trace.emit(kind::loop_stop, reactor::id, {}, {{"in", left(loop_.incoming())}, {"out", left(loop_.outgoing())},
+                                                         {"timers", left(reactor_.user_timers_left())},
+                                                         {"queued", left(reactor_.queued_calls_left())}, {"writing", left(loop_.writing())},
+                                                         {"due", left(reactor_.due_timers_left())}});
     return true;
 }
 
@@ -91,7 +95,7 @@ void reactor_program::answer_later(std::shared_ptr<transaction> const& tx) {
             t->resume();
         });
     };
-    reactor_.timer(first_delay + further_delay * (handled_ - 1), "handler", "the answer to " + traces::to_string(tx->id()), std::move(answer_now));
+    reactor_.timer(first_delay + further_delay * (handled_ - 1), "handler", "the answer to " + traces::to_string(tx->id()), std::move(answer_now), false, tx->id());
 }
 
 // --- timers and the stop --------------------------------------------------------------------------------------------------
