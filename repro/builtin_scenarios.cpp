@@ -32,10 +32,64 @@ scenario scope_disposal_on_free() {
     return s;
 }
 
+// mojolicious/mojo#2286: the client's callback stops the loop gracefully, stops the server and drops it, all in the
+// process of its server. Whether the server's end of the connection is served before the client's decides whether the transaction was
+// finished by then. Timeouts are those of the framework.
+scenario lost_finish() {
+    scenario s;
+    s.name = "lost-finish";
+    s.summary = "client served first, the finish of a request is lost";
+    s.server = "reactor";
+    s.reactor.timer = server::user_timer::none;
+    s.reactor.timer_ms = 2000;
+    s.reactor.keep_alive_ms = 5000;
+    s.reactor.inactivity_ms = 30'000;
+    s.reactor.client_inactivity_ms = 40'000;
+    s.reactor.cap_ms = 60'000;
+    return s;
+}
+
+// The same program with a timer of 2 s that its handler arms.
+scenario lost_timer() {
+    scenario s = lost_finish();
+    s.name = "lost-timer";
+    s.summary = "a graceful stop loses the timer that a handler armed";
+    s.reactor.timer = server::user_timer::oneshot;
+    return s;
+}
+
+// A loop that is told to stop gracefully, and nothing else: what the framework's own processes do.
+scenario graceful_stop(std::string name, std::string summary, server::reply handler) {
+    scenario s = lost_timer();
+    s.name = std::move(name);
+    s.summary = std::move(summary);
+    s.reactor.handler = handler;
+    s.reactor.when = server::stop_moment::timer;
+    s.reactor.what = server::stop_action::g;
+    return s;
+}
+
+// The response is sent, and its connection is kept alive for longer than the timer takes.
+scenario graceful_stop_slow() {
+    return graceful_stop("graceful-stop-slow", "stopped while a slow request is with its handler", server::reply::delay);
+}
+
+scenario graceful_stop_idle() {
+    return graceful_stop("graceful-stop-idle", "an idle keep-alive connection delays a graceful stop", server::reply::imm);
+}
+
+// No connection is left, so nothing is waited for, the timer neither.
+scenario graceful_stop_close() {
+    scenario s = graceful_stop("graceful-stop-close", "with no connection left, a stop waits for no timer", server::reply::imm);
+    s.reactor.close = true;
+    return s;
+}
+
 } // namespace
 
 std::span<scenario const> builtin_scenarios() {
-    static scenario const all[] = {scope_disposal(), scope_disposal_on_free()};
+    static scenario const all[] = {scope_disposal(), scope_disposal_on_free(), lost_finish(), lost_timer(),
+                                   graceful_stop_slow(), graceful_stop_idle(), graceful_stop_close()};
     return all;
 }
 

@@ -247,7 +247,7 @@ void simulator::run(scenario const& s, decision_source& decide, traces::trace& i
     into.head.scenario = to_json_text(s);
     into.head.schedule = to_string(impl_->decisions.taken);
     into.head.observes = s.server == "scopes"    ? "scopes coroutines server"
-                         : s.server == "reactor" ? "requests connections server clients process"
+                         : s.server == "reactor" ? "requests connections server clients process loops timers callbacks hooks dependencies"
                                                  : "scopes coroutines requests connections server clients process";
     into.foot = foot;
     if (!complete) into.problems.push_back("the server never ended: nobody called stop, or what it waits for never happens");

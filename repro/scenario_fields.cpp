@@ -159,6 +159,7 @@ constexpr field reactor_fields[] = {
     {"keep_alive", milliseconds},
     {"inactivity", milliseconds},
     {"client_inactivity", milliseconds},
+    {"grace", milliseconds},
     {"cap", milliseconds},
 };
 

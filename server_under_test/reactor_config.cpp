@@ -10,7 +10,7 @@ using nlohmann::ordered_json;
 
 template <> std::span<std::string_view const> words<reactor_policy>() {
     static constexpr std::string_view all[] = {
-        "as-reported", "guard-self", "strong-self", "close-on-destroy", "deferred-destroy", "eager-drain", "no-destroy",
+        "as-reported", "guard-self", "strong-self", "close-on-destroy", "deferred-destroy", "eager-drain", "no-destroy", "drained",
     };
     return all;
 }
@@ -56,6 +56,7 @@ ordered_json to_json(reactor_config const& c) {
     j["keep_alive"] = c.keep_alive_ms;
     j["inactivity"] = c.inactivity_ms;
     j["client_inactivity"] = c.client_inactivity_ms;
+    j["grace"] = c.grace_ms;
     j["cap"] = c.cap_ms;
     return j;
 }
@@ -74,6 +75,7 @@ reactor_config reactor_config_from_json(json const& j) {
     c.keep_alive_ms = j.value("keep_alive", c.keep_alive_ms);
     c.inactivity_ms = j.value("inactivity", c.inactivity_ms);
     c.client_inactivity_ms = j.value("client_inactivity", c.client_inactivity_ms);
+    c.grace_ms = j.value("grace", c.grace_ms);
     c.cap_ms = j.value("cap", c.cap_ms);
     return c;
 }

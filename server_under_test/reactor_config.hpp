@@ -15,6 +15,7 @@ enum class reactor_policy : std::uint8_t {
     deferred_destroy, // the server goes in the next tick
     eager_drain,      // a transaction finishes as soon as its last byte is written
     no_destroy,       // the last reference is never dropped
+    drained,          // ours: whatever stops it, what is under way ends first, bounded by the grace
 };
 
 enum class reply : std::uint8_t { imm, delay, delay_weak, throws, throw_raw, throw_late, never, stream, stream2, stream4 };
@@ -34,6 +35,7 @@ struct reactor_config {
     serve_order order = serve_order::any;
     std::int64_t timer_ms = 300;      // of the user timer; a recurring one takes a third
     std::int64_t keep_alive_ms = 470, inactivity_ms = 630, client_inactivity_ms = 860;
+    std::int64_t grace_ms = 5000;     // drained: what is left then is cancelled
     std::int64_t cap_ms = 7000;       // the process is killed then
 };
 

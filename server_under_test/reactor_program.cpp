@@ -9,12 +9,17 @@ namespace {
 
 constexpr nanoseconds stop_timer = 20 * millisecond, first_delay = 50 * millisecond, further_delay = 20 * millisecond;
 
+std::optional<nanoseconds> grace_of(reactor_config const& c) {
+    if (!rules_of(c.policy).drains) return std::nullopt;
+    return c.grace_ms * millisecond;
+}
+
 int parts_of(reply r) { return r == reply::stream ? 3 : r == reply::stream2 ? 2 : r == reply::stream4 ? 4 : 0; }
 
 } // namespace
 
 reactor_program::reactor_program(polling_world& w, reactor_config const& c)
-    : config_(c), world_(w), reactor_(w, c.order), loop_(reactor_), server_(loop_, c, *this), agent_(loop_, c.client_inactivity_ms) {}
+    : config_(c), world_(w), reactor_(w, c.order), loop_(reactor_, grace_of(c)), server_(loop_, c, *this), agent_(loop_, c.client_inactivity_ms) {}
 
 reactor_program::~reactor_program() {
     world_.trace.mute(); // the process has ended; what follows only gives memory back
@@ -22,12 +27,16 @@ reactor_program::~reactor_program() {
 }
 
 bool reactor_program::run(std::string& error) {
+    loop_.on_finish("the program's end", [] {});
     if (!server_.start(error)) return false;
     reactor_.next_tick([this] { issue_requests(); });
     if (!reactor_.run()) return false;
-    world_.trace.emit(kind::loop_stop, reactor::id, {}, {{"in", static_cast<std::uint64_t>(loop_.incoming())},
-                                                         {"out", static_cast<std::uint64_t>(loop_.outgoing())},
-                                                         {"timers", static_cast<std::uint64_t>(reactor_.user_timers_left())}});
+    traces::recorder::because_of const ended(world_.trace, reactor_.stopped_at());
+    auto const left = [](std::size_t n) { return static_cast<std::uint64_t>(n); };
+    world_.trace.emit(kind::loop_stop, reactor::id, {}, {{"in", left(loop_.incoming())}, {"out", left(loop_.outgoing())},
+                                                         {"timers", left(reactor_.user_timers_left())},
+                                                         {"queued", left(reactor_.queued_calls_left())}, {"writing", left(loop_.writing())},
+                                                         {"due", left(reactor_.due_timers_left())}});
     return true;
 }
 
@@ -51,7 +60,7 @@ void reactor_program::handle(std::shared_ptr<transaction> const& tx) {
     case reply::throw_raw: throw callback_error{"boom", world_.trace.cause()};
     case reply::throws: {
         std::string page;
-        http::write_response(page, 500, config_.close);
+        http::write_response(page, 500, !tx->keep_alive());
         return tx->answer_for(500, std::move(page));
     }
     }
@@ -59,14 +68,14 @@ void reactor_program::handle(std::shared_ptr<transaction> const& tx) {
 
 void reactor_program::answer(transaction& tx) {
     std::string bytes;
-    http::write_response(bytes, 200, config_.close);
+    http::write_response(bytes, 200, !tx.keep_alive());
     tx.respond(200, std::move(bytes));
 }
 
 // Head and first part, each further part when the one before is out, and at last the empty one.
 void reactor_program::answer_in_parts(transaction& tx, int part, int parts) {
     std::string bytes;
-    if (part == 0) http::write_chunked_head(bytes, 200);
+    if (part == 0) http::write_chunked_head(bytes, 200, !tx.keep_alive());
     if (part == parts) {
         http::write_chunk(bytes, {});
         return tx.respond(200, std::move(bytes), {}, part);
@@ -79,12 +88,14 @@ void reactor_program::answer_later(std::shared_ptr<transaction> const& tx) {
     bool const weakly = config_.handler == reply::delay_weak;
     auto answer_now = [this, name = tx->id(), weak = std::weak_ptr(tx), strong = weakly ? nullptr : tx] {
         auto const t = weak.lock();
-        if (config_.handler == reply::throw_late) throw callback_error{"boom", world_.trace.cause()};
-        if (!t) throw callback_error{"Transaction already destroyed", world_.trace.cause()};
-        answer(*t);
-        t->resume();
+        server_.work_on(t, [&] {
+            if (config_.handler == reply::throw_late) throw callback_error{"boom", world_.trace.cause()};
+            if (!t) throw callback_error{"Transaction already destroyed", world_.trace.cause()};
+            answer(*t);
+            t->resume();
+        });
     };
-    reactor_.timer(first_delay + further_delay * (handled_ - 1), "handler", "the answer to " + traces::to_string(tx->id()), std::move(answer_now));
+    reactor_.timer(first_delay + further_delay * (handled_ - 1), "handler", "the answer to " + traces::to_string(tx->id()), std::move(answer_now), false, tx->id());
 }
 
 // --- timers and the stop --------------------------------------------------------------------------------------------------

