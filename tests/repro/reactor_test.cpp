@@ -226,11 +226,14 @@ TEST_CASE("server first, the transaction finishes, and the timer is lost all the
     CHECK(user_timer_of(t) == "lost");
 }
 
-TEST_CASE("the error points back at the drain that was told, and that at the write which subscribed to it") {
+TEST_CASE("the error points back at the callback that found nobody, to the drain that was told, and to the write which subscribed to it") {
     auto const t = run(program());
     event const* const error = first(t, kind::loop_error);
     REQUIRE(error->because.size() == 1);
-    event const& drain = t.events[error->because[0]];
+    event const& entry = t.events[error->because[0]];
+    CHECK(entry.what == kind::callback_enter);
+    REQUIRE(entry.because.size() == 1);
+    event const& drain = t.events[entry.because[0]];
     CHECK(drain.what == kind::stream_drain);
     CHECK(t.events[drain.because[0]].what == kind::stream_queue);
 }
