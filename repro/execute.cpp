@@ -10,6 +10,7 @@
 #include "server_under_test/cell_program.hpp"
 #include "server_under_test/reactor_program.hpp"
 #include "server_under_test/scoped_server.hpp"
+#include "server_under_test/signal_sender.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -120,18 +121,27 @@ struct simulator::impl {
 
     // Its loop polls, so it runs by itself until it ends or is killed.
     traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
-        out.to = &to;
+        server::signal_sender signals(s.reactor, to);
+        out.to = &signals;
         complete = true;
         clock = 0;
         sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * server::millisecond);
+        signals.world = &kernel;
         server::reactor_program program(kernel, s.reactor);
         std::string error;
         bool const returned = program.run(error);
         if (!error.empty()) throw input_error(error); // a simulated port is never taken
+        if (!returned)
+            for (traces::kind const k : {traces::kind::process_signal, traces::kind::process_exit})
+                record.emit(k, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
         traces::footer foot;
         foot.events = record.next();
-        if (returned) foot.exit_status = 0;
-        else foot.signal = "SIGKILL";
+        if (returned) {
+            foot.exit_status = 0;
+        } else {
+            foot.signal = "SIGKILL";
+            foot.note = "killed after " + std::to_string(s.reactor.cap_ms) + " ms";
+        }
         return foot;
     }
 
@@ -180,6 +190,7 @@ void simulator::run(scenario const& s, decision_source& decide, traces::trace& i
     into.head.observes = s.server == "scopes"    ? "scopes coroutines server"
                          : s.server == "reactor" ? "requests connections server clients"
                                                  : "scopes coroutines requests connections server clients";
+    if (!foot.note.empty()) into.problems.push_back("the server never ended by itself: " + foot.note);
     if (complete) into.foot = foot;
     else into.problems.push_back("the server never ended: nobody called stop, or what it waits for never happens");
 }

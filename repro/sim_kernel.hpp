@@ -27,6 +27,8 @@ public:
     server::io_result write(descriptor, std::string_view) override;
     void close(descriptor) override;
     bool poll(std::span<server::interest>, std::int64_t milliseconds) override;
+    void send_signal(int number, traces::seq_t because) override;
+    server::arrived_signal take_signal() override;
     std::uint32_t choose(std::uint32_t n, std::string_view label) override { return decide_.choose(n, label); }
 
 private:
@@ -46,6 +48,7 @@ private:
     decision_source& decide_;
     nanoseconds cap_;
     std::vector<socket> sockets_;
+    std::vector<server::arrived_signal> signals_;
 };
 
 } // namespace shutdown_repro::repro

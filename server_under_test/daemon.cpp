@@ -27,7 +27,7 @@ void daemon::stop() {
 // --- the end --------------------------------------------------------------------------------------------------------------
 
 void daemon::drop() {
-    if (rules_.never_drops) return;
+    if (rules_.never_drops || !std::exchange(held_, false)) return;
     if (rules_.drops_in_next_tick) {
         trace_.emit(kind::act_free, id);
         return loop_.on().next_tick([this] { let_go(); });

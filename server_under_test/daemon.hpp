@@ -31,7 +31,7 @@ public:
 
     bool start(std::string& error);
     void stop();            // accepts no more; the listening socket stays open, connections stay
-    void drop();            // the program's reference goes
+    void drop();            // the program's reference goes, once
     void abandon() { destroying_ = true; } // the process ends: no destructor runs any more
     std::uint16_t port() const { return port_; }
     static constexpr traces::ref id{traces::entity::server, 1};
@@ -75,7 +75,7 @@ private:
     std::shared_ptr<acceptor> listening_;
     std::map<traces::ref, connection> connections_;
     std::uint32_t references_ = 1; // the program's
-    bool alive_ = true, destroying_ = false;
+    bool held_ = true, alive_ = true, destroying_ = false; // held: by the program
     std::uint16_t port_ = 0;
 };
 

@@ -1,8 +1,8 @@
 // The seam under a loop that polls: sockets by number, and one poll over all of them, as the kernel has them. A readiness
 // loop takes a snapshot of all that is ready and serves it in an order of its own; the one-shot waits of world.hpp can't
-// say that. The simulated kernel is repro/sim_kernel.hpp.
+// say that. The simulated kernel is repro/sim_kernel.hpp, the real one is behind server_under_test/poll_world.hpp.
 //
-// One thread. Only poll() waits.
+// One thread. Only poll() waits, and only poll() is interrupted by a signal: what its handler does is done between two ticks.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -22,6 +22,11 @@ struct interest {
     bool readable = false, writable = false;  // answered
 };
 
+struct arrived_signal {
+    int number = 0;                           // SIGQUIT, …; 0: none
+    traces::seq_t because = traces::no_seq;   // what it was sent for, when this process sent it
+};
+
 class polling_world {
 public:
     explicit polling_world(traces::recorder& r) : trace(r) {}
@@ -37,7 +42,10 @@ public:
     virtual void close(descriptor) = 0;                   // with unread bytes the peer is reset
 
     // Waits until one is ready, at most so many milliseconds. False: the process was killed while it waited.
+    // A signal that was sent before or comes meanwhile ends it, and then nothing is told to be ready.
     virtual bool poll(std::span<interest>, std::int64_t milliseconds) = 0;
+    virtual void send_signal(int number, traces::seq_t because) = 0; // to this process; one that waits already is the same
+    virtual arrived_signal take_signal() = 0;                        // each that ended the last poll, once
     // An order that the environment leaves free: one of 0 .. n-1, n >= 2. The caller records what it made of it.
     virtual std::uint32_t choose(std::uint32_t n, std::string_view label) = 0;
 

@@ -7,6 +7,8 @@
 // Which ready handle is served first, and which due timer fires first, is left free by the environment (the original keeps
 // both in hash tables): a decision each, unless an order is set. What next_tick queued runs first in, first out.
 //
+// A signal is handled where it ends the poll, before anything else of that tick.
+//
 // An error that leaves a callback is recorded and the loop goes on; what the callback had still to do is not done.
 #pragma once
 #include <deque>
@@ -44,6 +46,7 @@ public:
     bool run();                              // to its end; false: the process was killed in it
     void stop(std::string_view why, std::string_view cause = {});
     std::size_t user_timers_left() const;
+    std::function<void(arrived_signal)> on_signal;
 
     polling_world& world() { return world_; }
     traces::recorder& trace() { return world_.trace; }
