@@ -5,6 +5,7 @@
 // A run that was killed by its cap shows the firing of a recurring timer as "many"; its firings are left out of the events.
 #include <algorithm>
 #include <map>
+#include "repro/live.hpp"
 #include "server_under_test/http.hpp"
 #include "tests/conformance/conformance.hpp"
 
@@ -194,12 +195,7 @@ ticks without_firings(ticks all) {
     return all;
 }
 
-} // namespace
-
-differences compare_mojolicious(json const& cell, repro::simulator& sim) {
-    repro::follow in_order{repro::schedule{}};
-    traces::trace t;
-    sim.run(scenario_of(cell), in_order, t);
+differences compare(json const& cell, traces::trace const& t) {
     reader const ours(t, cell.at("params"));
 
     differences d;
@@ -222,6 +218,19 @@ differences compare_mojolicious(json const& cell, repro::simulator& sim) {
         break;
     }
     return d;
+}
+
+} // namespace
+
+differences compare_mojolicious(json const& cell, repro::simulator& sim) {
+    repro::follow in_order{repro::schedule{}};
+    traces::trace t;
+    sim.run(scenario_of(cell), in_order, t);
+    return compare(cell, t);
+}
+
+differences compare_mojolicious_live(json const& cell) {
+    return compare(cell, repro::run_live(scenario_of(cell), {.server_path = SERVER_UNDER_TEST, .partial_path = {}}));
 }
 
 } // namespace shutdown_repro::conformance
