@@ -5,6 +5,7 @@
 #include "repro/sim_kernel.hpp"
 #include "server_under_test/poll_world.hpp"
 #include "tests/catch.hpp"
+#include "traces/trace.hpp"
 
 using namespace shutdown_repro;
 using server::descriptor;
