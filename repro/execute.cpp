@@ -131,17 +131,17 @@ struct simulator::impl {
         std::string error;
         bool const returned = program.run(error);
         if (!error.empty()) throw input_error(error); // a simulated port is never taken
-        if (!returned)
-            for (traces::kind const k : {traces::kind::process_signal, traces::kind::process_exit})
-                record.emit(k, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+        traces::ref const process{traces::entity::process, 1};
         traces::footer foot;
-        foot.events = record.next();
         if (returned) {
             foot.exit_status = 0;
+            record.emit(traces::kind::process_exit, process, {}, {{"status", 0}});
         } else {
             foot.signal = "SIGKILL";
             foot.note = "killed after " + std::to_string(s.reactor.cap_ms) + " ms";
+            for (traces::kind const k : {traces::kind::process_signal, traces::kind::process_exit}) record.emit(k, process, {}, {{"signal", foot.signal}});
         }
+        foot.events = record.next();
         return foot;
     }
 

@@ -105,9 +105,9 @@ TEST_CASE("the reactor's handlers of every kind live and die alike in both world
         for (char const* order : {"client-first", "server-first"})
             for (char const* when : {"handler", "finish", "signal"}) {
                 repro::scenario s = repro::load_scenario("quit-connection-close");
-                bool const ends = handler != "never" && handler != "delay_weak" && handler != "throw_raw" && handler != "throw_late";
+                bool const finishes = handler != "never" && handler != "delay_weak" && handler != "throw_raw" && handler != "throw_late";
                 for (auto const& [key, value] :
-                     {std::pair<char const*, std::string_view>{"handler", handler}, {"order", order}, {"when", ends ? when : "handler"}, {"connections", "2"},
+                     {std::pair<char const*, std::string_view>{"handler", handler}, {"order", order}, {"when", finishes ? when : "handler"},
                       {"what", "gs"}, {"timer_after", "300"}, {"inactivity", "700"}, {"client_inactivity", "1000"}})
                     repro::set_field(s, key, value);
                 INFO(handler << " " << order << " " << when);

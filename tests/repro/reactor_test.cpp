@@ -337,7 +337,7 @@ TEST_CASE("however it is stopped, a transaction finishes at most once and never 
                         }
                         CHECK(good);
                         CHECK(t.foot->exit_status == 0);
-                        CHECK(t.events.back().what == kind::loop_stop);
+                        CHECK(count(t, kind::loop_stop) == 1);
                     }
 }
 
