@@ -29,7 +29,8 @@ public:
     bool poll(std::span<server::interest>, std::int64_t milliseconds) override;
     void send_signal(int number, traces::seq_t because) override;
     server::arrived_signal take_signal() override;
-    std::uint32_t choose(std::uint32_t n, std::string_view label) override { return decide_.choose(n, label); }
+    void only(server::alternative const& a) override { decide_.only(a); }
+    server::decided choose(std::span<server::alternative const> offered) override { return {decide_.choose(offered), decisions_++}; }
 
 private:
     struct socket {
@@ -47,6 +48,7 @@ private:
     nanoseconds& clock_;
     decision_source& decide_;
     nanoseconds cap_;
+    std::uint64_t decisions_ = 0;
     std::vector<socket> sockets_;
     std::vector<server::arrived_signal> signals_;
 };

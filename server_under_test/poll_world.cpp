@@ -154,7 +154,10 @@ bool poll_world::poll(std::span<interest> asked, std::int64_t milliseconds) {
     return true;
 }
 
-std::uint32_t poll_world::choose(std::uint32_t n, std::string_view) { return std::uniform_int_distribution<std::uint32_t>(0, n - 1)(draw_); }
+decided poll_world::choose(std::span<alternative const> offered) {
+    std::uniform_int_distribution<std::size_t> place(0, offered.size() - 1);
+    return {static_cast<std::uint32_t>(place(draw_)), decisions_++};
+}
 
 // --- signals --------------------------------------------------------------------------------------------------------------
 

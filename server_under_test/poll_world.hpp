@@ -36,7 +36,7 @@ public:
     bool poll(std::span<interest>, std::int64_t milliseconds) override; // whoever watches the process kills it, not we
     void send_signal(int number, traces::seq_t because) override;
     arrived_signal take_signal() override;
-    std::uint32_t choose(std::uint32_t n, std::string_view label) override;
+    decided choose(std::span<alternative const>) override;
 
 private:
     descriptor add(int socket);
@@ -44,6 +44,7 @@ private:
 
     nanoseconds& clock_;
     std::mt19937 draw_;
+    std::uint64_t decisions_ = 0;
     std::vector<int> sockets_;       // by our number; closed: -1
     std::vector<arrived_signal> sent_; // by us, and not yet taken
     int signals_ = -1;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include "server_under_test/alternative.hpp"
 #include "server_under_test/world.hpp"
 #include "traces/recorder.hpp"
 
@@ -46,10 +47,12 @@ public:
     virtual bool poll(std::span<interest>, std::int64_t milliseconds) = 0;
     virtual void send_signal(int number, traces::seq_t because) = 0; // to this process; one that waits already is the same
     virtual arrived_signal take_signal() = 0;                        // each that ended the last poll, once
-    // An order that the environment leaves free: one of 0 .. n-1, n >= 2. The caller records what it made of it.
-    virtual std::uint32_t choose(std::uint32_t n, std::string_view label) = 0;
+    // An order that the environment leaves free: one of two or more. The caller records what it made of it.
+    virtual decided choose(std::span<alternative const>) = 0;
+    virtual void only(alternative const&) {} // just one thing is next: no order, but a step
 
     traces::recorder& trace;
+    bool words = true; // decisions are told with a label; an exploration does without
 };
 
 } // namespace shutdown_repro::server

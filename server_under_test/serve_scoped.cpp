@@ -6,7 +6,7 @@
 namespace shutdown_repro::server {
 
 std::uint64_t serve_scoped(config const& c, traces::sink& to) {
-    control points(c, to);
+    control points(c.stop_at, c.free_at, to);
     traces::nanoseconds clock = 0;
     traces::recorder record(points, clock);
     tcp_world world(record, clock);

@@ -177,10 +177,11 @@ TEST_CASE("the real kernel's sockets are closed on exec and with their world, an
 
 TEST_CASE("live, what is left free is drawn: every choice comes, and the seed repeats them") {
     kernels a, b;
+    std::vector<server::alternative> const three(3);
     std::vector<std::uint32_t> drawn, again, counts(3);
     for (int i = 0; i < 300; ++i) {
-        drawn.push_back(a.real.choose(3, ""));
-        again.push_back(b.real.choose(3, ""));
+        drawn.push_back(a.real.choose(three).choice);
+        again.push_back(b.real.choose(three).choice);
         ++counts.at(drawn.back());
     }
     CHECK(drawn == again);

@@ -161,7 +161,7 @@ TEST_CASE("a handle that is closed by one served before it is not served in that
     auto const listening = l.kernel.listen(port, error);
     auto const a = l.kernel.connect(port), b = l.kernel.connect(port);
     for (auto const h : {a, b}) {
-        l.loop.io(h, "client", [&, h](bool) {
+        l.loop.io(h, {entity::client, 1}, "client", [&, h](bool) {
             l.say(h == a ? "a" : "b");
             l.loop.remove(a);
             l.loop.remove(b);
@@ -423,6 +423,7 @@ TEST_CASE("what no signal asks for, and a moment that is no stop point, are refu
     repro::scenario s = repro::load_scenario("quit-slow-request");
     CHECK_THROWS_WITH(repro::set_field(s, "what", "u"), ContainsSubstring("is no stop that a signal asks for"));
     CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "request.begun#1"), ContainsSubstring("request.begin"));
+    CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "any"), ContainsSubstring("must be stop points"));
     CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "handler"), ContainsSubstring("must be stop points, as in \"request.begin#1\""));
 }
 
