@@ -10,6 +10,7 @@
 #include "server_under_test/cell_program.hpp"
 #include "server_under_test/reactor_program.hpp"
 #include "server_under_test/scoped_server.hpp"
+#include "server_under_test/signal_sender.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -153,17 +154,22 @@ struct simulator::impl {
 
     // Its loop polls, so it runs by itself until it ends or is killed.
     traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
-        out.to = &to;
+        server::signal_sender signals(s.reactor, to);
+        out.to = &signals;
         complete = true;
         clock = 0;
         sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * server::millisecond);
+        signals.world = &kernel;
         kernel.words = words;
         server::reactor_program program(kernel, s.reactor);
         std::string error;
         bool const returned = program.run(error);
         if (!error.empty()) throw input_error(error); // a simulated port is never taken
         traces::footer foot;
-        if (!returned) record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+        if (!returned) {
+            record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+            foot.note = "killed after " + std::to_string(s.reactor.cap_ms) + " ms";
+        }
         record_exit(returned ? "" : "SIGKILL");
         if (returned) foot.exit_status = 0;
         else foot.signal = "SIGKILL";
@@ -246,11 +252,9 @@ void simulator::run(scenario const& s, decision_source& decide, traces::trace& i
     into.head.world = "sim";
     into.head.scenario = to_json_text(s);
     into.head.schedule = to_string(impl_->decisions.taken);
-    into.head.observes = s.server == "scopes"    ? "scopes coroutines server"
-                         : s.server == "reactor" ? "requests connections server clients process loops timers callbacks hooks dependencies"
-                                                 : "scopes coroutines requests connections server clients process";
+    into.head.observes = observed_in(s);
     into.foot = foot;
-    if (!complete) into.problems.push_back("the server never ended: nobody called stop, or what it waits for never happens");
+    if (!foot.note.empty()) into.problems.push_back("the server never ended by itself: " + foot.note);
 }
 
 std::vector<passed_point> passed_stop_points(scenario const& s) {

@@ -30,7 +30,7 @@ void daemon::stop() {
 // --- the end --------------------------------------------------------------------------------------------------------------
 
 void daemon::drop() {
-    if (rules_.never_drops) return;
+    if (rules_.never_drops || !std::exchange(held_, false)) return;
     dropped_ = trace_.emit(kind::act_free, id);
     traces::recorder::because_of const dropped(trace_, dropped_);
     if (rules_.drains) loop_.drain(); // who gives the server up asks for its end

@@ -138,6 +138,10 @@ bool reactor::tick() {
     if (!world_.poll(asked, patience())) return false;
     ++ticks_;
     told_tick_ = false;
+    for (arrived_signal s; (s = world_.take_signal()).number;) {
+        begin_tick();
+        on_signal(s);
+    }
     std::erase_if(asked, [](interest const& i) { return !i.readable && !i.writable; });
     if (!asked.empty()) serve(std::move(asked));
     fire_due();

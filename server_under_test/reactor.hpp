@@ -7,6 +7,8 @@
 // Which ready handle is served first, and which due timer fires first, is left free by the environment (the original keeps
 // both in hash tables): a decision each, unless an order is set. What next_tick queued runs first in, first out.
 //
+// A signal is handled where it ends the poll, before anything else of that tick.
+//
 // An error that leaves a callback is recorded and the loop goes on; what the callback had still to do is not done.
 //
 // A loop that drains goes on until it has nothing to do by itself: no handle is watched, nothing is queued, and no timer of
@@ -55,6 +57,7 @@ public:
     std::size_t due_timers_left() const;
     std::size_t queued_calls_left() const { return queued_.size(); }
     traces::seq_t stopped_at() const { return stopped_at_; } // what ended it
+    std::function<void(arrived_signal)> on_signal;
 
     polling_world& world() { return world_; }
     traces::recorder& trace() { return world_.trace; }
