@@ -20,7 +20,9 @@ std::string mark(severity s, look l) {
 
 std::string one(violation const& v, look l) {
     std::size_t const indent = 2 + rule_width + 2;
-    std::string out = mark(v.level, l) + " " + paint(l, tint::strong, pad(v.rule, rule_width)) + "  " + wrap(printable(v.message), l.width, indent) + "\n";
+    bool const fits = v.rule.size() <= rule_width; // a longer name has its line for itself
+    std::string const between = fits ? "  " : "\n" + std::string(indent, ' ');
+    std::string out = mark(v.level, l) + " " + paint(l, tint::strong, fits ? pad(v.rule, rule_width) : std::string(v.rule)) + between + wrap(printable(v.message), l.width, indent) + "\n";
     for (std::size_t i = 0; i < v.inside.size(); ++i) {
         if (i == most_inside) return out + "    … inspect --explain names more\n";
         out += "    " + wrap(printable(v.inside[i]), l.width, 6) + "\n";

@@ -98,6 +98,7 @@ std::vector<std::string> command_line(options const& o) {
 
 // How to see it again (exactly, when simulated), and whether the correct policy is free of it.
 void suggest(run_report& r, options o) {
+    if (!r.schedule.empty()) o.world = "sim"; // also what a live execution drew
     if (r.executions == 1 || o.world == "sim") o.repeat = 1;
     o.schedule = r.schedule;
     auto const line = [](options const& from) {
@@ -149,6 +150,7 @@ private:
             schedule = to_string(source.taken());
         } else {
             t = repro::run_live(report_.scenario, {.server_path = options_.server, .partial_path = path_});
+            schedule = t.head.schedule;
         }
         judgement judged = judge(t);
         report_.add(std::move(t), std::move(judged), std::move(schedule));

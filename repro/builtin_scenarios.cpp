@@ -1,5 +1,6 @@
 // The scenarios that are there without a file: each reproduces a public report with the report's own parameters.
 #include "repro/scenario.hpp"
+#include <utility>
 
 namespace shutdown_repro::repro {
 namespace {
@@ -58,29 +59,30 @@ scenario lost_timer() {
     return s;
 }
 
-// A loop that is told to stop gracefully, and nothing else: what the framework's own processes do.
-scenario graceful_stop(std::string name, std::string summary, server::reply handler) {
+// What that kind of server does when SIGQUIT asks it to stop gracefully.
+scenario quit(std::string name, std::string summary) {
     scenario s = lost_timer();
     s.name = std::move(name);
     s.summary = std::move(summary);
-    s.reactor.handler = handler;
-    s.reactor.when = server::stop_moment::timer;
+    s.reactor.when = server::stop_moment::signal;
     s.reactor.what = server::stop_action::g;
     return s;
 }
 
-// The response is sent, and its connection is kept alive for longer than the timer takes.
-scenario graceful_stop_slow() {
-    return graceful_stop("graceful-stop-slow", "stopped while a slow request is with its handler", server::reply::delay);
+scenario quit_slow_request() {
+    scenario s = quit("quit-slow-request", "SIGQUIT while a handler has still to answer");
+    s.reactor.handler = server::reply::delay;
+    return s;
 }
 
-scenario graceful_stop_idle() {
-    return graceful_stop("graceful-stop-idle", "an idle keep-alive connection delays a graceful stop", server::reply::imm);
+scenario quit_idle_connection() {
+    scenario s = quit("quit-idle-connection", "SIGQUIT over an idle keep-alive connection");
+    s.reactor.signal_at = "request.finish#1";
+    return s;
 }
 
-// No connection is left, so nothing is waited for, the timer neither.
-scenario graceful_stop_close() {
-    scenario s = graceful_stop("graceful-stop-close", "with no connection left, a stop waits for no timer", server::reply::imm);
+scenario quit_connection_close() {
+    scenario s = quit("quit-connection-close", "SIGQUIT over a request with Connection: close");
     s.reactor.close = true;
     return s;
 }
@@ -89,7 +91,7 @@ scenario graceful_stop_close() {
 
 std::span<scenario const> builtin_scenarios() {
     static scenario const all[] = {scope_disposal(), scope_disposal_on_free(), lost_finish(), lost_timer(),
-                                   graceful_stop_slow(), graceful_stop_idle(), graceful_stop_close()};
+                                   quit_slow_request(), quit_idle_connection(), quit_connection_close()};
     return all;
 }
 

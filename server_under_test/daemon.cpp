@@ -9,6 +9,7 @@ using traces::kind;
 daemon::daemon(io_loop& l, reactor_config const& c, application& a)
     : loop_(l), config_(c), rules_(rules_of(c.policy)), app_(a), trace_(l.on().trace()) {
     trace_.emit(kind::server_open, id, {}, {{"policy", words<reactor_policy>()[static_cast<std::size_t>(c.policy)]}, {"name", "daemon"}});
+    trace_.emit(kind::object_depend, id, {}, {{"on", reactor::id}}); // its destructor takes its connections out of the loop
     if (rules_.drains) loop_.on_drain({.begin = [this] { begin_drain(); }, .cancel = [this] { cancel_the_rest(); }, .over = [this] { draining_.reset(); }});
 }
 
@@ -29,14 +30,12 @@ void daemon::stop() {
 // --- the end --------------------------------------------------------------------------------------------------------------
 
 void daemon::drop() {
-    if (rules_.never_drops) return;
-    if (rules_.drops_in_next_tick) {
-        trace_.emit(kind::act_free, id);
-        return loop_.on().next_tick([this] { let_go(); });
-    }
-    traces::recorder::because_of const dropped(trace_, trace_.emit(kind::act_free, id));
+    if (rules_.never_drops || !std::exchange(held_, false)) return;
+    dropped_ = trace_.emit(kind::act_free, id);
+    traces::recorder::because_of const dropped(trace_, dropped_);
     if (rules_.drains) loop_.drain(); // who gives the server up asks for its end
-    let_go();
+    if (rules_.drops_in_next_tick) loop_.on().next_tick([this] { let_go(); });
+    else let_go();
 }
 
 void daemon::let_go() {
@@ -44,6 +43,7 @@ void daemon::let_go() {
 }
 
 void daemon::destroy() {
+    traces::recorder::besides const dropped(trace_, dropped_);
     traces::seq_t const begun = trace_.emit(kind::server_destroy, id, {}, {{"connections", static_cast<std::uint64_t>(connections_.size())}});
     traces::recorder::because_of const destroyed(trace_, begun);
     for (traces::ref const c : all_connections()) {
@@ -97,7 +97,10 @@ void daemon::nobody(std::string_view name) const {
     throw callback_error{"Can't call method \"" + std::string(name) + "\" on an undefined value", trace_.cause()};
 }
 
+traces::seq_t daemon::entered(std::string_view name, traces::ref c) { return trace_.emit(kind::callback_enter, id, c, {{"method", name}}); }
+
 void daemon::call(method m, std::string_view name, traces::ref c) {
+    traces::recorder::because_of const callback(trace_, entered(name, c));
     if (!alive_) nobody(name);
     hold const self(*this);
     traces::recorder::acting const as_server(trace_, id);
@@ -110,15 +113,14 @@ void daemon::accepted(reactor_stream& s, traces::ref c) {
     connections_[c];
     s.timeout(config_.inactivity_ms, "inactivity");
     s.on_close = [this, c] {
-        if (!alive_) return;
-        hold const self(*this);
-        traces::recorder::acting const as_server(trace_, id);
-        closed(c);
+        if (alive_) call(&daemon::closed, "_close", c);
     };
-    s.on_timeout = [this] {
+    s.on_timeout = [this, c] {
+        traces::recorder::because_of const callback(trace_, entered("_trace", c));
         if (!alive_) nobody("_trace");
     };
     s.on_read = [this, c](std::string_view bytes) {
+        traces::recorder::because_of const callback(trace_, entered("_read", c));
         if (!alive_) nobody("_read");
         read(c, bytes);
     };

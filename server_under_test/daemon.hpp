@@ -36,7 +36,7 @@ public:
 
     bool start(std::string& error);
     void stop();            // accepts no more; the listening socket stays open, connections stay
-    void drop();            // the program's reference goes
+    void drop();            // the program's reference goes, once
     void abandon() { destroying_ = true; } // the process ends: no destructor runs any more
     // Runs what the application does for a request. What that fails with is the request's, where the policy has it so.
     void work_on(std::shared_ptr<transaction> const&, reactor::callback const& work);
@@ -70,6 +70,7 @@ private:
     std::shared_ptr<transaction> build(traces::ref);
     transaction* open_transaction(traces::ref);
     void call(method, std::string_view name, traces::ref); // by a callback that does not ask whether it is there
+    traces::seq_t entered(std::string_view method, traces::ref);
     [[noreturn]] void nobody(std::string_view method) const;
     void let_go();
     void destroy();
@@ -86,8 +87,9 @@ private:
     std::shared_ptr<acceptor> listening_;
     std::map<traces::ref, connection> connections_;
     std::uint32_t references_ = 1; // the program's
-    bool alive_ = true, destroying_ = false, cancelling_ = false;
+    bool held_ = true, alive_ = true, destroying_ = false, cancelling_ = false; // held: by the program
     std::uint16_t port_ = 0;
+    traces::seq_t dropped_ = traces::no_seq; // the program's reference
     std::optional<hold> draining_; // the drain's reference
 };
 

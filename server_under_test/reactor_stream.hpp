@@ -47,6 +47,7 @@ private:
     std::vector<subscriber> drain_;
     reactor::timer_id timer_ = 0;
     bool graceful_ = false;
+    traces::seq_t asked_ = traces::no_seq; // to close gracefully
 };
 
 } // namespace shutdown_repro::server

@@ -173,7 +173,7 @@ std::int64_t ms_from_stop(traces::trace const& t) { return (t.events.back().t - 
 // ---- every order
 
 TEST_CASE("drained is clean in every order of the report's programs") {
-    for (char const* name : {"lost-finish", "lost-timer", "graceful-stop-slow", "graceful-stop-idle", "graceful-stop-close"})
+    for (char const* name : {"lost-finish", "lost-timer", "quit-slow-request", "quit-idle-connection", "quit-connection-close"})
         for (bool const close : {false, true})
             for (std::uint32_t const connections : {1u, 2u}) {
                 if (connections == 2 && name != std::string("lost-timer")) continue; // some ten thousand orders
