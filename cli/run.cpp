@@ -8,6 +8,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/report.hpp"
+#include "cli/scenario_options.hpp"
 #include "repro/all_orders.hpp"
 #include "repro/errors.hpp"
 #include "repro/execute.hpp"
@@ -17,44 +18,14 @@ namespace shutdown_repro::cli {
 namespace {
 
 constexpr std::string_view first_world = "live";
-constexpr std::string_view drained = "drained"; // the correct policy, of every server
 constexpr std::size_t most_orders = 10'000;
 
 struct options {
-    std::string what, world{first_world}, policy, order, stop_at, free_at, schedule, trace, server;
-    std::optional<std::uint32_t> requests, connections;
-    std::optional<std::int64_t> grace_ms;
-    std::vector<std::string> sets;
+    scenario_options scenario;
+    std::string world{first_world}, schedule, trace, server;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false;
 };
-
-repro::scenario scenario_of(options const& o) {
-    repro::scenario s = repro::load_scenario(o.what);
-    for (std::string const& set : o.sets) {
-        auto const equals = set.find('=');
-        if (equals == set.npos || equals == 0) throw repro::input_error("--set: \"" + set + "\" is not KEY=VALUE, like grace=100");
-        repro::set_field(s, std::string_view(set).substr(0, equals), std::string_view(set).substr(equals + 1));
-    }
-    auto const set = [&s](char const* flag, std::string const& key, std::string const& value) {
-        if (value.empty()) return;
-        try {
-            repro::set_field(s, key, value);
-        } catch (repro::input_error const& e) {
-            std::string const asked = "--set " + key, what = e.what(); // it names what it was asked through
-            throw repro::input_error(what.starts_with(asked) ? flag + what.substr(asked.size()) : what, e.exit_status);
-        }
-    };
-    bool const reactor = s.server == "reactor"; // a connection for each request; its moments of stop are words
-    set("--policy", "policy", o.policy);
-    set("--order", "order", o.order);
-    set("--stop-at", reactor ? "when" : "stop", o.stop_at);
-    set("--free-at", "free", o.free_at);
-    set("--requests", reactor ? "connections" : "requests", o.requests ? std::to_string(*o.requests) : "");
-    set("--connections", "connections", o.connections ? std::to_string(*o.connections) : "");
-    set("--grace", "grace", o.grace_ms ? std::to_string(*o.grace_ms) : "");
-    return s;
-}
 
 void refuse_what_does_not_fit(options const& o) {
     if (o.world == "sim" && !o.server.empty()) throw repro::input_error("--server: the simulated world starts no server; leave it out, or use --world live");
@@ -78,21 +49,11 @@ void require_writable(std::string const& path) {
 
 // The words of this run, without what only says where its results go.
 std::vector<std::string> command_line(options const& o) {
-    std::vector<std::string> words{"shutdown-repro", "run", o.what};
-    auto const add = [&](char const* flag, std::string const& value) {
-        if (!value.empty()) words.insert(words.end(), {flag, value});
-    };
-    add("--world", o.world == first_world ? "" : o.world);
-    add("--policy", o.policy);
-    add("--order", o.order);
-    add("--requests", o.requests ? std::to_string(*o.requests) : "");
-    add("--connections", o.connections ? std::to_string(*o.connections) : "");
-    add("--stop-at", o.stop_at);
-    add("--free-at", o.free_at);
-    add("--grace", o.grace_ms ? std::to_string(*o.grace_ms) : "");
-    for (std::string const& set : o.sets) add("--set", set);
-    add("--server", o.server);
-    add("--schedule", o.schedule == "default" ? "" : o.schedule);
+    std::vector<std::string> words{"shutdown-repro", "run", o.scenario.what};
+    add_word(words, "--world", o.world == first_world ? "" : o.world);
+    add_words(words, o.scenario);
+    add_word(words, "--server", o.server);
+    add_word(words, "--schedule", o.schedule == "default" ? "" : o.schedule);
     return words;
 }
 
@@ -107,8 +68,8 @@ void suggest(run_report& r, options o) {
         return shell_line(words);
     };
     r.again = line(o);
-    if (r.scenario.server == "scopes" || policy_name(r.scenario) == drained) return;
-    o.policy = drained;
+    if (r.scenario.server == "scopes" || policy_name(r.scenario) == correct_policy) return;
+    o.scenario.policy = correct_policy;
     o.schedule.clear(); // another policy decides other things
     r.fixed = line(o);
 }
@@ -116,7 +77,7 @@ void suggest(run_report& r, options o) {
 class runner {
 public:
     runner(options const& o, output& out) : options_(o), out_(out), path_(o.trace) {
-        report_.scenario = scenario_of(o);
+        report_.scenario = scenario_of(o.scenario);
         report_.world = o.world;
         std::string name = report_.scenario.name;
         std::replace(name.begin(), name.end(), '/', '-');
@@ -194,16 +155,8 @@ private:
 void add_run(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<options>();
     CLI::App* const sub = app.add_subcommand("run", "execute a scenario and judge it");
-    sub->add_option("SCENARIO", o->what, "a built-in scenario (list scenarios) or a FILE.json")->required();
+    add_scenario_options(*sub, o->scenario);
     sub->add_option("--world", o->world, "live: a real server; sim: simulated, in process")->check(one_of({"live", "sim"}));
-    sub->add_option("--policy", o->policy, "how the server shuts down (list policies)")->type_name("POLICY");
-    sub->add_option("--order", o->order, "who is served first when several are ready (reactor)")->type_name("ORDER");
-    sub->add_option("--requests", o->requests, "requests that are sent")->check(whole_number(1, 100'000))->type_name("N");
-    sub->add_option("--connections", o->connections, "the same for the reactor: one request each")->check(whole_number(1, 1'000))->type_name("N");
-    sub->add_option("--stop-at", o->stop_at, "when stop is called (list stop-points)")->type_name("POINT");
-    sub->add_option("--free-at", o->free_at, "when free is called")->type_name("POINT");
-    sub->add_option("--grace", o->grace_ms, "the policy's patience with handlers, milliseconds")->check(whole_number(0, 86'400'000))->type_name("MS");
-    sub->add_option("--set", o->sets, "any other field of the scenario")->type_name("KEY=VALUE")->allow_extra_args(false);
     sub->add_option("--schedule", o->schedule, "the decisions to take, as a report prints them (sim)")->type_name("S");
     sub->add_flag("--all-orders", o->all_orders, "execute every order once, and tell each (sim)");
     sub->add_option("--repeat", o->repeat, "executions")->check(whole_number(1, 1'000'000))->type_name("N");

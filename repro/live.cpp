@@ -329,7 +329,8 @@ void execution::end_interrupted() {
 
 traces::trace run_live(scenario const& s, live_options const& options) {
     if (s.server == "scopes") throw input_error(s.name + " runs scopes without a server process: use --world sim");
-    if (server::lists(s.config.stop_at, "any") || server::lists(s.config.free_at, "any"))
+    bool const open = is_reactor(s) ? s.reactor.when == server::stop_moment::any : server::lists(s.config.stop_at, "any") || server::lists(s.config.free_at, "any");
+    if (open)
         throw input_error(s.name + ": the moment \"any\" is a decision, which only the simulated world takes: use --world sim, or name a stop point");
     need_descriptors(s);
     return execution(s, options).run();

@@ -41,6 +41,7 @@ public:
     // Runs what the application does for a request. What that fails with is the request's, where the policy has it so.
     void work_on(std::shared_ptr<transaction> const&, reactor::callback const& work);
     std::uint16_t port() const { return port_; }
+    bool held() const { return held_; } // by the program
     static constexpr traces::ref id{traces::entity::server, 1};
 
 private:

@@ -97,7 +97,7 @@ bool reactor::run() {
     running_ = true;
     traces::recorder::acting const as_loop(trace(), id);
     trace().emit(kind::loop_start, id);
-    while (running_) {
+    for (; running_; before_poll()) {
         if (at_end_of_drain_ && !held()) end_drain();
         else if (watched_.empty() && timers_.empty()) stop("nothing_to_watch");
         else if (!tick()) return false;
@@ -157,11 +157,12 @@ void reactor::serve(std::vector<interest> ready) {
     if (order_ == serve_order::server_first) std::ranges::reverse(ready);
     auto const gone = [&](interest const& i) { return !watched_.contains(i.on); };
     traces::seq_t before = traces::no_seq; // why this one is served only now: a choice, or the turn of another
-    for (; !ready.empty(); std::erase_if(ready, gone)) {
+    for (;;) {
         traces::seq_t const next = trace().next();
-        interest const first = take_next(ready, "ready", "served");
+        auto const first = take_next(ready, gone, "ready", "served");
+        if (!first) return;
         traces::recorder::because_of const turn(trace(), trace().next() == next ? before : trace().next() - 1);
-        before = serve_one(first, ready);
+        before = serve_one(*first, ready);
     }
 }
 
@@ -199,8 +200,8 @@ void reactor::fire_due() {
         auto const i = timers_.find(t);
         return i == timers_.end() || i->second.due > now;
     };
-    for (; !due.empty(); std::erase_if(due, not_due)) {
-        timer_id const t = take_next(due, "due", "fired");
+    while (auto const next = take_next(due, not_due, "due", "fired")) {
+        timer_id const t = *next;
         auto const i = timers_.find(t);
         callback const call = i->second.call;
         traces::recorder::because_of const armed(trace(), i->second.armed);
@@ -225,24 +226,59 @@ template <class call_type> traces::seq_t reactor::guarded(std::string_view what,
 
 // --- orders that are free -------------------------------------------------------------------------------------------------
 
-template <class item> item reactor::take_next(std::vector<item>& from, std::string_view list, std::string_view verb) {
-    decided taken;
-    if (from.size() > 1 && order_ == serve_order::any) {
+template <class item, class is_gone>
+std::optional<item> reactor::take_next(std::vector<item>& from, is_gone const& gone, std::string_view list, std::string_view verb) {
+    for (;;) {
+        std::erase_if(from, gone);
+        if (from.empty()) return std::nullopt;
         offered_.clear();
-        for (item const& i : from) offered_.push_back(offered(i));
-        taken = world_.choose(offered_);
-        std::string label;
-        if (world_.words) {
-            label = "tick " + std::to_string(ticks_) + ": " + std::string(list) + " = ";
-            for (item const& i : from) label += (&i == &from.front() ? "" : ", ") + described(i);
-            label += "; " + std::string(verb) + " " + described(from[taken.choice]) + " first";
+        for (item const& i : from)
+            if (offered_.empty() || order_ == serve_order::any) offered_.push_back(offered(i));
+        std::size_t const natural = offered_.size();
+        if (acts) acts->offer(offered_);
+        decided taken;
+        if (offered_.size() > 1) taken = world_.choose(offered_);
+        else world_.only(offered_.front());
+        if (taken.choice >= natural) {
+            act(taken);
+            continue;
         }
-        trace().emit(kind::decision, id, {}, {{"number", taken.number}, {"choice", taken.choice}, {"of", static_cast<std::uint64_t>(from.size())}, {"label", label}});
+        if (natural > 1) {
+            std::string label;
+            if (world_.words) {
+                label = "tick " + std::to_string(ticks_) + ": " + std::string(list) + " = ";
+                for (item const& i : from) label += (&i == &from.front() ? "" : ", ") + described(i);
+                label += "; " + std::string(verb) + " " + described(from[taken.choice]) + " first";
+            }
+            trace().emit(kind::decision, id, {}, {{"number", taken.number}, {"choice", taken.choice}, {"of", static_cast<std::uint64_t>(offered_.size())}, {"label", label}});
+        }
+        item const next = from[taken.choice];
+        from.erase(from.begin() + taken.choice);
+        return next;
     }
-    if (from.size() == 1) world_.only(offered(from.front()));
-    item const next = from[taken.choice];
-    from.erase(from.begin() + taken.choice);
-    return next;
+}
+
+void reactor::act(decided taken) {
+    alternative const chosen = offered_[taken.choice];
+    trace().emit(kind::decision, chosen.who, {}, {{"number", taken.number}, {"choice", taken.choice}, {"of", static_cast<std::uint64_t>(offered_.size())}, {"label", chosen.does}});
+    acts->take(chosen);
+}
+
+void reactor::before_poll() {
+    while (acts && running_) {
+        bool const idle = acts->idle();
+        offered_.clear();
+        if (!idle) offered_.push_back({"the loop polls", id});
+        acts->offer(offered_);
+        if (offered_.empty() || (!idle && offered_.size() == 1)) return;
+        if (offered_.size() == 1) {
+            acts->take(alternative(offered_.front()));
+            continue;
+        }
+        decided const taken = world_.choose(offered_);
+        if (!idle && taken.choice == 0) return;
+        act(taken);
+    }
 }
 
 alternative reactor::offered(interest const& i) const {

@@ -17,6 +17,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 #include "server_under_test/polling.hpp"
 #include "server_under_test/reactor_config.hpp"
@@ -59,6 +60,15 @@ public:
     traces::seq_t stopped_at() const { return stopped_at_; } // what ended it
     std::function<void(arrived_signal)> on_signal;
 
+    // What somebody else may do before the next callback or poll because its moment is open. `offer` appends it; once `idle`
+    // says that nothing is worth waiting for, it is done.
+    struct open_acts {
+        std::function<void(std::vector<alternative>&)> offer;
+        std::function<bool()> idle;
+        std::function<void(alternative const&)> take;
+    };
+    std::optional<open_acts> acts;
+
     polling_world& world() { return world_; }
     traces::recorder& trace() { return world_.trace; }
     static constexpr traces::ref id{traces::entity::loop, 1};
@@ -83,7 +93,9 @@ private:
     void begin_tick();
     std::int64_t patience() const;
     template <class call> traces::seq_t guarded(std::string_view what, call const&); // the error's number, or no_seq
-    template <class item> item take_next(std::vector<item>&, std::string_view list, std::string_view verb);
+    template <class item, class is_gone> std::optional<item> take_next(std::vector<item>&, is_gone const&, std::string_view list, std::string_view verb);
+    void before_poll();
+    void act(decided);
     alternative offered(interest const&) const;
     alternative offered(timer_id) const;
     std::string described(interest const&) const;

@@ -28,7 +28,7 @@ template <> std::span<std::string_view const> words<user_timer>() {
 }
 
 template <> std::span<std::string_view const> words<stop_moment>() {
-    static constexpr std::string_view all[] = {"cb1", "cbN", "timer", "handler", "finish", "signal"};
+    static constexpr std::string_view all[] = {"cb1", "cbN", "timer", "handler", "finish", "signal", "any"};
     return all;
 }
 

@@ -20,7 +20,8 @@ enum class reactor_policy : std::uint8_t {
 
 enum class reply : std::uint8_t { imm, delay, delay_weak, throws, throw_raw, throw_late, never, stream, stream2, stream4 };
 enum class user_timer : std::uint8_t { none, oneshot, recurring, stopcb };
-enum class stop_moment : std::uint8_t { cb1, cbN, timer, handler, finish, signal };
+// any: a decision, before each callback and poll; so is then that the server is dropped, beside what the stop does
+enum class stop_moment : std::uint8_t { cb1, cbN, timer, handler, finish, signal, any };
 enum class stop_action : std::uint8_t { g, gs, gsu, gsn, u, un, stop };
 enum class serve_order : std::uint8_t { any, client_first, server_first }; // any: decisions
 

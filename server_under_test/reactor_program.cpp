@@ -23,6 +23,7 @@ int parts_of(reply r) { return r == reply::stream ? 3 : r == reply::stream2 ? 2 
 reactor_program::reactor_program(polling_world& w, reactor_config const& c)
     : config_(c), world_(w), reactor_(w, c.order), loop_(reactor_, grace_of(c)), server_(loop_, c, *this), agent_(loop_, c.client_inactivity_ms) {
     reactor_.on_signal = [this](arrived_signal s) { signalled(s); };
+    if (c.when == stop_moment::any) open_acts();
 }
 
 reactor_program::~reactor_program() {
@@ -121,7 +122,27 @@ void reactor_program::answered() {
 }
 
 void reactor_program::finished(transaction&) {
+    ++finished_;
     if (config_.when == stop_moment::finish) stop_once();
+}
+
+// Once every request has been answered, every transaction is over and no timer of the user is armed, nothing more is worth
+// waiting for, and the stop is called at last.
+void reactor_program::open_acts() {
+    static constexpr alternative stop_is_called{"stop is called", {traces::entity::control, 1}}, free_is_called{"free is called", {traces::entity::control, 1}};
+    reactor_.acts.emplace(reactor::open_acts{
+        .offer = [this](std::vector<alternative>& to) {
+            if (!stopped_) to.push_back(stop_is_called);
+            if (free_open_ && server_.held()) to.push_back(free_is_called);
+        },
+        .idle = [this] { return !stopped_ && answered_ == config_.connections && finished_ >= handled_ && reactor_.user_timers_left() == 0; },
+        .take = [this](alternative const& taken) {
+            traces::recorder::acting const as_control(world_.trace, {traces::entity::control, 1});
+            if (taken == stop_is_called) return stop_once();
+            free_open_ = false;
+            server_.drop();
+        },
+    });
 }
 
 void reactor_program::stop_once() {

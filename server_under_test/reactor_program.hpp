@@ -29,6 +29,7 @@ private:
     void stop_once();
     void stop(stop_action);
     void act(stop_action);
+    void open_acts();
     void arm_user_timer(bool recurring);
 
     reactor_config const& config_;
@@ -38,7 +39,8 @@ private:
     daemon server_;
     user_agent agent_;
     std::uint32_t handled_ = 0, answered_ = 0;
-    bool stopped_ = false;
+    std::uint32_t finished_ = 0;
+    bool stopped_ = false, free_open_ = true;
 };
 
 } // namespace shutdown_repro::server
