@@ -13,6 +13,7 @@ using job = std::function<int(output&)>;
 void add_run(CLI::App&, job& chosen);
 void add_check(CLI::App&, job& chosen);
 void add_inspect(CLI::App&, job& chosen);
+void add_diff(CLI::App&, job& chosen);
 void add_list(CLI::App&, job& chosen);
 void add_explain(CLI::App&, job& chosen);
 
