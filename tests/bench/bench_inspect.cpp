@@ -1,6 +1,7 @@
 // What looking at a long trace costs beside reading it alone: the ratio holds on a noisy machine where the times do not.
 #include <benchmark/benchmark.h>
-#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <unistd.h>
@@ -21,7 +22,7 @@ constexpr int rounds = 1'000'000 / 10;
 // Requests that come and go: a million events, few actors alive at a time.
 std::string const& long_trace() {
     static std::string const path = [] {
-        std::string name = "/tmp/bench-inspect-XXXXXX";
+        std::string name = std::filesystem::temp_directory_path() / "bench-inspect-XXXXXX";
         int const fd = mkstemp(name.data());
         if (fd < 0) std::abort();
         ::close(fd);

@@ -152,8 +152,8 @@ TEST_CASE("what differs stands with both numbers, what is common is folded, and 
     INFO(text);
     CHECK_THAT(text, ContainsSubstring("… 20 alike"));
     CHECK_THAT(text, ContainsSubstring("first     A  #30 coroutine:1 fails with an error (no cancellation)\n          B  #30 coroutine:1 ends: cancelled\n"));
-    CHECK_THAT(line_with(text, "#30      "), ContainsSubstring("▸-  #30      coroutine:1 fails with an error"));
-    CHECK_THAT(line_with(text, "ends: cancelled"), ContainsSubstring(" +      #30  coroutine:1 ends: cancelled"));
+    CHECK_THAT(text, ContainsSubstring("▸-  #30      coroutine:1 fails with an error"));
+    CHECK_THAT(text, ContainsSubstring("\n +      #30  coroutine:1 ends: cancelled"));
     CHECK_THAT(line_with(text, "leaves its scope"), ContainsSubstring("    #31 #31  "));
     CHECK(text.find("coroutine:2  handler") == text.npos); // who is alike is named only
     CHECK_THAT(text, ContainsSubstring("all of server:1, scope:1, scope:2"));
@@ -221,7 +221,9 @@ TEST_CASE("a changed scenario and another end are said") {
 TEST_CASE("an actor's thousand events that only one trace has are counted, and 80 columns are kept") {
     std::vector<std::string> many = served(1, 2);
     for (int i = 0; i < 1000; ++i) many.push_back(R"("kind":"timer.fire","id":"timer:7","detail":{"name":")" + std::string(100, 'x') + std::to_string(i) + R"("})");
-    std::string const text = page(told(served(1, 2)), told(many));
+    std::string const name(200, 'n'), scenario = R"({"format":"shutdown-repro/trace","version":"1.0","scenario":{"long":")" + std::string(200, 's') + "\"}}\n";
+    trace const a = told(served(1, 2)), b = told(many, scenario);
+    std::string const text = diff(compare(a, b), {a, {}, name}, {b, {}, "b"}, {80, false});
     CHECK_THAT(text, ContainsSubstring("timer:7  only in B") && ContainsSubstring("… 992 more"));
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) CHECK(columns(line) <= 80);
@@ -237,5 +239,5 @@ TEST_CASE("the rule that an event breaks stands under it") {
     std::string const text = diff(compare(a, b), {a, broken, "a"}, {b, {}, "b"}, {80, false});
     INFO(text);
     CHECK_THAT(text, ContainsSubstring("✗ scope-disposed-nonempty\n") && ContainsSubstring("no rule is broken"));
-    CHECK_THAT(line_with(text, "#10"), ContainsSubstring("▸-✗ #10"));
+    CHECK_THAT(text, ContainsSubstring("▸-✗ #10 "));
 }

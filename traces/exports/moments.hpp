@@ -43,7 +43,4 @@ private:
     std::vector<std::pair<seq_t, Data>> all_;
 };
 
-// Whose lane an event belongs to.
-inline ref lane_of(event const& e) { return e.id ? e.id : e.by; }
-
 } // namespace shutdown_repro::traces

@@ -19,6 +19,8 @@ struct member {
     std::size_t depth = 0;     // in the tree: 0 for who stands in nobody
 };
 
+// Whose lane an event belongs to: whom it happened to, else who did it.
+inline ref lane_of(event const& e) { return e.id ? e.id : e.by; }
 // It is the last that its subject does, in its own life.
 bool ends_life(kind);
 // What the event calls its subject, for people; "" when it does not name it.

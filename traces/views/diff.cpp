@@ -14,8 +14,6 @@ using sequence = std::vector<event const*>;
 // The same in every execution's sense, but never in its number.
 bool is_volatile(std::string_view detail) { return detail == "port"; }
 
-ref lane_of(event const& e) { return e.id ? e.id : e.by; }
-
 // One trace's events, each as a number that is equal for equal events of both.
 class side {
 public:

@@ -60,8 +60,17 @@ public:
     }
 
 private:
+    // Beside the titles; a word that is wider than that is cut.
+    std::string wrapped(std::string_view text) const {
+        std::string out;
+        for (std::string_view word; !text.empty(); text.remove_prefix(std::min(text.size(), word.size() + 1))) {
+            word = text.substr(0, text.find(' '));
+            out += (out.empty() ? "" : " ") + fit(word, look_.width > title ? look_.width - title : 0);
+        }
+        return wrap(out, look_.width, title);
+    }
     std::string row(std::string_view name, std::string_view text) const {
-        return paint(look_, tint::faint, pad(name, title)) + wrap(text, look_.width, title) + "\n";
+        return paint(look_, tint::faint, pad(name, title)) + wrapped(text) + "\n";
     }
     static std::string ending(std::string const& e) { return e.empty() ? "not said" : printable(e); }
 
@@ -70,7 +79,7 @@ private:
         if (!s.of.head.world.empty()) text += " · " + printable(s.of.head.world);
         if (!s.of.head.schedule.empty()) text += " · schedule " + printable(s.of.head.schedule);
         text += " · " + counted(s.of.events.size(), "event");
-        std::string out = paint(look_, tint::strong, pad(letter, title)) + wrap(text, look_.width, title) + "\n";
+        std::string out = paint(look_, tint::strong, pad(letter, title)) + wrapped(text) + "\n";
         std::set<std::string_view> rules;
         for (violation const& v : s.violations)
             if (v.level != severity::note) rules.insert(v.rule);
@@ -85,7 +94,7 @@ private:
         for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
             std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : "nothing there";
             if (e && e->what == kind::decision && e->id) text += " (" + to_string(e->id) + ")";
-            out += paint(look_, tint::faint, pad(out.empty() ? name : "", title)) + letter + "  " + wrap(text, look_.width, title + 3) + "\n";
+            out += paint(look_, tint::faint, pad(out.empty() ? name : "", title)) + letter + "  " + fit(text, look_.width > title + 3 ? look_.width - title - 3 : 0) + "\n";
         }
         return out;
     }
