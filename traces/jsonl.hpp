@@ -21,6 +21,7 @@ void write_event(std::string& out, event const&);
 void write_footer(std::string& out, footer const&);
 // A JSON string with its quotes: ASCII controls escaped, bytes that are no UTF-8 replaced by U+FFFD.
 void write_string(std::string& out, std::string_view);
+std::string to_text(trace const&); // all of it
 // The whole trace, or trace_error (the message says which file and why) and the file as it was before.
 void write_file(std::string const& path, trace const&);
 
