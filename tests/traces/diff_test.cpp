@@ -187,6 +187,17 @@ TEST_CASE("the decision that separates two simulated traces is named") {
     CHECK_THAT(text, ContainsSubstring("schedule 1=1"));
 }
 
+TEST_CASE("a decision is known by its number in the schedule, and the default may be left out") {
+    std::string const header = R"({"format":"shutdown-repro/trace","version":"1.0","world":"sim","schedule":"6=1"})" "\n";
+    std::string const open = R"("kind":"server.open","id":"server:1")";
+    trace const a = told({open, R"("kind":"decision","id":"control:1","detail":{"number":6,"choice":1,"of":2,"label":"free is called"})"}, header), b = told({open}, header);
+    comparison const c = compare(a, b);
+    REQUIRE(c.decision);
+    CHECK(c.decision->index == 6);
+    CHECK(c.decision->separates);
+    CHECK_THAT(page(a, b), ContainsSubstring("A  #1 choice 1 of 2: free is called (control:1)\n          B  none: it goes on as by default\n"));
+}
+
 TEST_CASE("a decision that comes after other differences separates nothing") {
     auto const decides = [](std::string const& kind, int choice) {
         return told({R"("kind":")" + kind + R"(","id":"server:1")", R"("kind":"decision","detail":{"choice":)" + std::to_string(choice) + R"(,"of":2,"label":"x"})"});

@@ -1,6 +1,8 @@
 #include "traces/views/diff.hpp"
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include "traces/views/edits.hpp"
 #include "traces/views/phrase.hpp"
 #include "traces/views/who_is_who.hpp"
@@ -130,13 +132,26 @@ std::size_t steps_before(event const* decision, side const& s) {
     return static_cast<std::size_t>(std::lower_bound(s.steps.begin(), s.steps.end(), decision) - s.steps.begin());
 }
 
+// By their number in the schedule: where only the default was taken a trace may leave a decision out. Without numbers they are
+// counted.
+std::map<std::size_t, event const*> numbered(sequence const& decisions) {
+    std::map<std::size_t, event const*> out;
+    for (std::size_t i = 0; i < decisions.size(); ++i) {
+        std::int64_t const number = decisions[i]->integer("number", -1);
+        out.try_emplace(number < 0 ? i : static_cast<std::size_t>(number), decisions[i]);
+    }
+    return out;
+}
+
 std::optional<changed_decision> first_change(side const& a, side const& b) {
-    std::size_t const most = std::max(a.decisions.size(), b.decisions.size());
-    auto const at = [](side const& s, std::size_t i) { return i < s.decisions.size() ? s.decisions[i] : nullptr; };
+    auto const of_a = numbered(a.decisions), of_b = numbered(b.decisions);
+    auto const at = [](auto const& of, std::size_t i) { auto const found = of.find(i); return found == of.end() ? nullptr : found->second; };
+    std::set<std::size_t> all;
+    for (auto const* of : {&of_a, &of_b})
+        for (auto const& [number, e] : *of) all.insert(number);
     std::optional<changed_decision> out;
-    if (a.decisions.empty() || b.decisions.empty()) return out; // one of them decides nothing: it was not simulated
-    for (std::size_t i = 0; i < most; ++i) {
-        event_pair const here{at(a, i), at(b, i)};
+    for (std::size_t i : all) {
+        event_pair const here{at(of_a, i), at(of_b, i)};
         if (here.alike() && a.numbers.at(here.a) == b.numbers.at(here.b)) continue;
         if (!out) out = changed_decision{i, here, 0, true};
         else ++out->later;
@@ -188,7 +203,8 @@ comparison compare(trace const& ta, trace const& tb) {
     }
     if (differ) find_first(c, a, b);
     else c.reordered = reordering(a, b);
-    c.decision = first_change(a, b);
+    auto const was_decided = [](trace const& t, side const& s) { return !t.head.schedule.empty() || !s.decisions.empty(); };
+    if (was_decided(ta, a) && was_decided(tb, b)) c.decision = first_change(a, b); // both were simulated
     c.scenario = scenario_changes(ta.head.scenario, tb.head.scenario);
     c.end_a = ending(ta);
     c.end_b = ending(tb);

@@ -27,9 +27,9 @@ struct compared_actor {
 
 struct changed_field { std::string name, a, b; }; // of the scenario; values as JSON, "" where it is absent
 
-// The first decision that was taken otherwise; one trace may have ended before it.
+// The first decision that was taken otherwise. One trace may not have it: it went on as by default, or ended before.
 struct changed_decision {
-    std::size_t index = 0;           // as schedules count
+    std::size_t index = 0;           // as schedules count, where the trace says it
     event_pair at;
     std::size_t later = 0;           // how many further ones differ
     bool separates = true;           // nothing differed before it

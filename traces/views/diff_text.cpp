@@ -89,10 +89,10 @@ private:
     }
 
     // An event of each trace, one under the other.
-    std::string both(std::string_view name, event_pair const& p) const {
+    std::string both(std::string_view name, event_pair const& p, std::string_view without = "nothing there") const {
         std::string out;
         for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
-            std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : "nothing there";
+            std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : std::string(without);
             if (e && e->what == kind::decision && e->id) text += " (" + to_string(e->id) + ")";
             out += paint(look_, tint::faint, pad(out.empty() ? name : "", title)) + letter + "  " + fit(text, look_.width > title + 3 ? look_.width - title - 3 : 0) + "\n";
         }
@@ -105,7 +105,7 @@ private:
         }
         changed_decision const& d = *c_.decision;
         std::string const later = !d.separates ? ", after other differences" : d.later ? ", " + std::to_string(d.later) + " later ones differ too" : "";
-        return row("decided", "otherwise first in decision " + std::to_string(d.index) + later) + both("", d.at);
+        return row("decided", "otherwise first in decision " + std::to_string(d.index) + later) + both("", d.at, "none: it goes on as by default");
     }
 
     // Who does the same in both is named, not told.
