@@ -16,6 +16,7 @@ void add_replay(CLI::App&, job& chosen);
 void add_shrink(CLI::App&, job& chosen);
 void add_check(CLI::App&, job& chosen);
 void add_inspect(CLI::App&, job& chosen);
+void add_diff(CLI::App&, job& chosen);
 void add_list(CLI::App&, job& chosen);
 void add_explain(CLI::App&, job& chosen);
 

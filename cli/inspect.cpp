@@ -1,10 +1,16 @@
-// inspect: a recorded trace, drawn.
+// inspect: a recorded trace, drawn, counted, or handed to other tools.
 #include <iostream>
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
+#include "cli/export.hpp"
 #include "cli/judgement.hpp"
 #include "cli/report.hpp"
+#include "cli/source.hpp"
+#include "cli/watch.hpp"
 #include "repro/errors.hpp"
+#include "traces/views/pages.hpp"
+#include "traces/views/state.hpp"
+#include "traces/views/stats.hpp"
 #include "traces/views/views.hpp"
 
 namespace shutdown_repro::cli {
@@ -13,36 +19,117 @@ namespace {
 using namespace traces;
 
 struct options {
-    std::string path, follow;
-    bool timeline = false, tree = false, explain = false;
+    std::string path, follow, filter, export_format, output;
+    std::string at;
+    bool timeline = false, tree = false, explain = false, stats = false, watch = false;
+
+    bool any_view() const { return timeline || tree || explain || stats || !follow.empty(); }
 };
 
-std::string follow_id(trace const& t, std::string const& text, look l) {
+ref id_to_follow(std::string const& text) {
     auto const id = parse_ref(text);
     if (!id) throw repro::input_error("--follow: \"" + text + "\" is no id; one looks like coroutine:5 (inspect --tree shows them)");
-    std::string page = follow(t, *id, l);
-    if (page.empty()) throw repro::input_error("--follow: no event of the trace concerns " + text + " (inspect --tree shows who does appear)");
-    return page;
+    return *id;
 }
 
-std::string headline(trace const& t, judgement const& j, look l) {
+filter filter_of(std::string const& expression) {
+    if (expression.empty()) return {};
+    try {
+        return filter(expression);
+    } catch (filter_error const& e) {
+        throw repro::input_error(std::string("--filter: ") + e.what());
+    }
+}
+
+// What belongs to another way of looking is refused, not ignored.
+void check_combination(options const& o) {
+    if (!o.at.empty() && !o.tree) throw repro::input_error("--at says when the tree is drawn: add --tree");
+    if (!o.output.empty() && o.export_format.empty()) throw repro::input_error("--output is where an export goes: add --export FORMAT");
+    if (!o.export_format.empty() && (o.any_view() || o.watch)) throw repro::input_error("--export goes without views and without --watch");
+    if (o.watch && (o.tree || o.explain || o.stats || !o.follow.empty())) throw repro::input_error("--watch prints rows only: it goes with --filter, not with other views");
+}
+
+// Everything that one reading can tell of each event, for the views that are wanted.
+struct first_look final : reader_events {
+    first_look(options const& o, look l) : wanted(o), which(filter_of(o.filter)), rows(l) {
+        if (!o.follow.empty()) followed.emplace(id_to_follow(o.follow), l);
+    }
+    void on_header(header const& h) override { judge.on_header(h); }
+    void on_footer(footer const& f) override { judge.on_footer(f); }
+    void on_event(event const& e) override {
+        if (events++ == 0 && followed) followed->start(e);
+        judge.on_event(e);
+        bool const fits = which.fits(e);
+        fitting += fits;
+        if (wanted.timeline) rows.survey(e, fits);
+        if (followed && fits) followed->survey(e);
+        if (wanted.stats && fits) figures.on_event(e);
+    }
+
+    options const& wanted;
+    filter which;
+    judging judge;
+    timeline_page rows;
+    std::optional<follow_page> followed;
+    stats figures;
+    std::uint64_t events = 0, fitting = 0;
+};
+
+struct each_event final : reader_events {
+    explicit each_event(std::function<void(event const&)> f) : does(std::move(f)) {}
+    void on_header(header const&) override {}
+    void on_event(event const& e) override { does(e); }
+    void on_footer(footer const&) override {}
+    std::function<void(event const&)> does;
+};
+
+std::string headline(judgement const& j, look l) {
     std::string out = j.scenario.empty() ? "a trace" : printable(j.scenario);
     out = paint(l, tint::strong, out) + (j.world.empty() ? "" : " · " + printable(j.world)) + " · " + counted(j.events, "event") + " · " + duration(j.span);
-    if (!t.head.tool.empty()) out += " · by " + printable(t.head.tool);
+    if (!j.tool.empty()) out += " · by " + printable(j.tool);
     return out + "\n";
 }
 
-int inspect(options const& o, output& out) {
-    trace const t = read_file(o.path);
-    judgement const judged = judge(t);
-    for (std::string const& problem : judged.problems) std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
+std::string tree_page(options const& o, trace const& t, judgement const& judged, look l) {
+    if (o.at.empty()) return tree(t, judged.violations, l);
+    seq_t const at = std::stoull(o.at);
+    if (!event_index(t).find(at)) throw repro::input_error("--at: the trace has no event " + o.at + " (inspect without --tree shows their numbers)");
+    return tree_at(at, t, judged.violations, l);
+}
+
+void print_rows(source& from, first_look& seen, judgement const& judged, output& out) {
+    out.print("\n" + seen.rows.heading(judged.violations));
+    seen.which.restart();
+    each_event again([&](event const& e) { out.print(seen.rows.row(e, seen.which.fits(e))); });
+    from.read(again);
+}
+
+void print_followed(source& from, first_look& seen, output& out) {
+    out.print("\n");
+    seen.which.restart();
+    each_event again([&](event const& e) { out.print(seen.followed->row(e, seen.which.fits(e))); });
+    from.read(again);
+}
+
+int inspect(options o, output& out) {
+    check_combination(o);
+    if (o.watch) return watch(o.path, filter_of(o.filter), out);
+    if (!o.export_format.empty()) return export_trace(o.path, o.export_format, o.output, filter_of(o.filter), out);
+    if (!o.any_view()) o.timeline = true;
     look const l = out.page();
-    std::vector<std::string> pages{headline(t, judged, l) + acts_as_text(t, l)};
-    if (o.tree) pages.push_back(tree(t, judged.violations, l));
-    if (o.timeline || !(o.tree || o.explain || !o.follow.empty())) pages.push_back(timeline(t, judged.violations, l));
-    if (!o.follow.empty()) pages.push_back(follow_id(t, o.follow, l));
-    if (o.explain) pages.push_back(judged.violations.empty() ? "no rule is broken: nothing to explain\n" : explain(t, judged.violations, l));
-    for (std::size_t i = 0; i < pages.size(); ++i) out.print((i ? "\n" : "") + pages[i]);
+    source from(o.path);
+    first_look seen(o, l);
+    judgement const judged = seen.judge.result(from.read(seen));
+    for (std::string const& problem : judged.problems) std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
+    if (seen.events > 0 && seen.fitting == 0) throw repro::input_error("--filter: no event of the trace fits", repro::nothing_selected);
+    if (seen.followed && seen.followed->empty()) throw repro::input_error("--follow: no event of the trace concerns " + o.follow + " (inspect --tree shows who does appear)");
+    std::string const drawn = o.tree ? "\n" + tree_page(o, from.whole(), judged, l) : "";
+    out.print(headline(judged, l) + acts_as_text(judged, l));
+    if (o.stats) out.print("\n" + seen.figures.text(l));
+    out.print(drawn);
+    if (o.timeline) print_rows(from, seen, judged, out);
+    if (seen.followed) print_followed(from, seen, out);
+    if (o.explain) out.print("\n" + (judged.violations.empty() ? "no rule is broken: nothing to explain\n" : explain(from.whole(), judged.violations, l)));
     return repro::clean;
 }
 
@@ -54,8 +141,14 @@ void add_inspect(CLI::App& app, job& chosen) {
     sub->add_option("TRACE", o->path, "trace file; - is standard input")->required();
     sub->add_flag("--timeline", o->timeline, "a row an event, a lane an actor (when no other view is asked for)");
     sub->add_flag("--tree", o->tree, "the scopes and who is in them, where the server failed or at the end");
+    sub->add_option("--at", o->at, "the tree right after the event with this number")->type_name("SEQ")->check(whole_number(0, INT64_MAX));
     sub->add_option("--follow", o->follow, "only what concerns one id")->type_name("ID");
     sub->add_flag("--explain", o->explain, "for each violation the steps that led to it");
+    sub->add_flag("--stats", o->stats, "what happened how often, who lived and waited how long, who acted");
+    sub->add_option("--filter", o->filter, "only the events that fit: 'scope.* and not by control:*', 'under scope:2'")->type_name("EXPR");
+    sub->add_flag("--watch", o->watch, "rows as they are appended to the trace, until its footer");
+    sub->add_option("--export", o->export_format, "the trace for another tool")->check(one_of({"chrome", "perfetto", "otlp", "dot", "shiviz"}));
+    sub->add_option("--output", o->output, "where the export goes; standard output without it")->type_name("FILE");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return inspect(*o, out); }; });
 }
 

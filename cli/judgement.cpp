@@ -1,6 +1,7 @@
 #include "cli/judgement.hpp"
 #include <nlohmann/json.hpp>
-#include <optional>
+#include "traces/views/state.hpp"
+#include "traces/views/text.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -16,51 +17,63 @@ std::string scenario_name(std::string const& document) {
     return {};
 }
 
-// Hands the trace to the rules and notes on the way what a report says beside them.
-class judge_as_it_comes final : public reader_events {
-public:
-    void on_header(header const& h) override {
-        so_far_.world = h.world;
-        so_far_.schedule = h.schedule;
-        so_far_.scenario = scenario_name(h.scenario);
-        rules_.on_header(h);
-    }
-    void on_event(event const& e) override {
-        if (so_far_.events++ == 0) start_ = e.t;
-        so_far_.span = e.t - start_;
-        rules_.on_event(e);
-    }
-    void on_footer(footer const& f) override {
-        foot_ = f;
-        rules_.on_footer(f);
-    }
-    judgement result(std::vector<std::string> problems) {
-        so_far_.problems = std::move(problems);
-        auto const note = [&](std::string why) {
-            if (so_far_.problems.empty()) so_far_.problems.push_back(std::move(why));
-        };
-        if (!foot_) note("the trace has no footer: it was cut short");
-        else if (foot_->dropped) note(std::to_string(foot_->dropped) + " events were dropped");
-        else if (!foot_->note.empty()) note(foot_->note);
-        bool const complete = so_far_.problems.empty();
-        rules_.finish(complete);
-        so_far_.violations = rules_.violations();
-        so_far_.not_applicable = rules_.not_applicable();
-        so_far_.verdict = traces::judge(so_far_.violations, complete);
-        return std::move(so_far_);
-    }
-
-private:
-    rule_run rules_;
-    judgement so_far_;
-    std::optional<footer> foot_;
-    nanoseconds start_ = 0;
-};
+// Who is still in work at this point: "while request:2 (GET /2) is not answered".
+std::string unanswered(model const& m) {
+    std::vector<std::string> waiting;
+    m.requests.each([&](std::uint32_t number, request_state const& r) {
+        if (r.responded == no_seq) waiting.push_back(named({entity::request, number}, m));
+    });
+    if (waiting.empty()) return {};
+    if (waiting.size() == 1) return ", while " + waiting[0] + " is not answered";
+    return ", while " + waiting[0] + (waiting.size() == 2 ? " and " + waiting[1] : " and " + std::to_string(waiting.size() - 1) + " more") + " are not answered";
+}
 
 } // namespace
 
+std::string judging::told(event const& e) const {
+    model const& m = rules_.state();
+    return (e.by ? "by " + named(e.by, m) + " " : std::string()) + "at #" + std::to_string(e.seq) + ", " + duration(so_far_.span) + unanswered(m);
+}
+
+void judging::on_header(header const& h) {
+    so_far_.world = h.world;
+    so_far_.schedule = h.schedule;
+    so_far_.scenario = scenario_name(h.scenario);
+    so_far_.tool = h.tool;
+    rules_.on_header(h);
+}
+
+void judging::on_event(event const& e) {
+    if (so_far_.events++ == 0) start_ = e.t;
+    so_far_.span = elapsed(start_, e.t);
+    rules_.on_event(e);
+    if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = told(e);
+    if (e.what == kind::act_free && so_far_.free == "never") so_far_.free = told(e);
+}
+
+void judging::on_footer(footer const& f) {
+    foot_ = f;
+    rules_.on_footer(f);
+}
+
+judgement judging::result(std::vector<std::string> problems) {
+    so_far_.problems = std::move(problems);
+    auto const note = [&](std::string why) {
+        if (so_far_.problems.empty()) so_far_.problems.push_back(std::move(why));
+    };
+    if (!foot_) note("the trace has no footer: it was cut short");
+    else if (foot_->dropped) note(std::to_string(foot_->dropped) + " events were dropped");
+    else if (!foot_->note.empty()) note(foot_->note);
+    bool const complete = so_far_.problems.empty();
+    rules_.finish(complete);
+    so_far_.violations = rules_.violations();
+    so_far_.not_applicable = rules_.not_applicable();
+    so_far_.verdict = traces::judge(so_far_.violations, complete);
+    return std::move(so_far_);
+}
+
 judgement judge(trace const& t) {
-    judge_as_it_comes judge;
+    judging judge;
     judge.on_header(t.head);
     for (event const& e : t.events) judge.on_event(e);
     if (t.foot) judge.on_footer(*t.foot);
@@ -68,7 +81,7 @@ judgement judge(trace const& t) {
 }
 
 judgement judge_file(std::string const& path) {
-    judge_as_it_comes judge;
+    judging judge;
     read_result read = read_stream(path, judge);
     return judge.result(std::move(read.problems));
 }

@@ -51,7 +51,7 @@ int reporting_errors(bool json, output&, std::function<int()> const& it);
 traces::verdict verdict_of(std::vector<checked_trace> const&);
 int status_of(traces::verdict);
 
-// When and by whom stop and free were called, from the trace: one line each, for people.
-std::string acts_as_text(traces::trace const&, traces::look);
+// When and by whom stop and free were called: one line each, for people.
+std::string acts_as_text(judgement const&, traces::look);
 
 } // namespace shutdown_repro::cli

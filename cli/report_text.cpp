@@ -2,8 +2,6 @@
 #include <map>
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/state.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -98,42 +96,14 @@ std::string rate(run_report const& r, look l) {
     return paint(l, tint::faint, out);
 }
 
-// Who is still in work at this point: "while request:2 (GET /2) is not answered".
-std::string unanswered(model const& m) {
-    std::vector<std::string> waiting;
-    m.requests.each([&](std::uint32_t number, request_state const& r) {
-        if (r.responded == no_seq) waiting.push_back(named({entity::request, number}, m));
-    });
-    if (waiting.empty()) return {};
-    if (waiting.size() == 1) return " while " + waiting[0] + " is not answered";
-    return " while " + waiting[0] + (waiting.size() == 2 ? " and " + waiting[1] : " and " + std::to_string(waiting.size() - 1) + " more") + " are not answered";
-}
-
 } // namespace
 
-std::string acts_as_text(trace const& t, look l) {
-    model m;
-    std::string stop = "never", free = "never";
-    auto const tell = [&](event const& e) {
-        nanoseconds const after = e.t - t.events.front().t;
-        return (e.by ? "by " + named(e.by, m) + " " : std::string()) + "at #" + std::to_string(e.seq) + ", " + duration(after) + "," + unanswered(m);
-    };
-    for (event const& e : t.events) {
-        m.apply(e);
-        if (e.what == kind::act_stop && stop == "never") stop = tell(e);
-        if (e.what == kind::act_free && free == "never") free = tell(e);
-        m.forget(e);
-    }
-    std::string out;
-    for (auto* line : {&stop, &free}) {
-        if (line->ends_with(',')) line->pop_back();
-        out += paint(l, tint::faint, line == &stop ? "stop  " : "free  ") + wrap(*line, l.width, 6) + "\n";
-    }
-    return out;
+std::string acts_as_text(judgement const& j, look l) {
+    return paint(l, tint::faint, "stop  ") + wrap(j.stop, l.width, 6) + "\n" + paint(l, tint::faint, "free  ") + wrap(j.free, l.width, 6) + "\n";
 }
 
 std::string as_text(run_report const& r, look l) {
-    std::string out = headline(r, l) + acts_as_text(r.told, l) + "\n" + every_order(r, l) + details(r.judged, l) + "\n" + rate(r, l);
+    std::string out = headline(r, l) + acts_as_text(r.judged, l) + "\n" + every_order(r, l) + details(r.judged, l) + "\n" + rate(r, l);
     out += std::to_string(r.violated) + " of " + std::to_string(r.executions) + " executions violated";
     if (r.inconclusive) out += ", " + std::to_string(r.inconclusive) + " inconclusive";
     out += " · " + counts(r.judged) + (r.trace_path.empty() ? "" : " · trace " + r.trace_path) + "\n";

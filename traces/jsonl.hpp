@@ -2,6 +2,7 @@
 // Format: man/shutdown-repro-trace.5 and traces/trace.schema.json.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ struct trace_error : std::runtime_error {
 void write_header(std::string& out, header const&);
 void write_event(std::string& out, event const&);
 void write_footer(std::string& out, footer const&);
+// A JSON string with its quotes: ASCII controls escaped, bytes that are no UTF-8 replaced by U+FFFD.
+void write_string(std::string& out, std::string_view);
 std::string to_text(trace const&); // all of it
 // The whole trace, or trace_error (the message says which file and why) and the file as it was before.
 void write_file(std::string const& path, trace const&);
@@ -44,6 +47,21 @@ inline constexpr std::string_view cut_short = "there is no footer: the trace was
 // major version, with file and line; a torn last line, lost events and a missing footer are problems, not errors.
 // `path` "-" reads standard input.
 read_result read_stream(std::string const& path, reader_events&);
+// The same for a trace that is still being written. What stands after the last line end waits for its rest.
+class growing_trace {
+public:
+    growing_trace(std::string const& path, reader_events&);
+    ~growing_trace();
+    growing_trace(growing_trace const&) = delete;
+    bool more();              // hands on what has come since; false when nothing has
+    bool ended() const;       // its footer was read
+    void must_be_there() const; // throws trace_error when the file was emptied, deleted or replaced meanwhile
+    read_result finish();     // once; what has no line end counts as torn
+
+private:
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
 read_result read_text(std::string_view text, std::string_view name, reader_events&);
 trace read_file(std::string const& path);
 void read_text_into(std::string_view text, std::string_view name, trace&); // replaces what the trace held

@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "traces/jsonl.hpp"
 #include "traces/jsonl_line.hpp"
@@ -29,6 +30,7 @@ public:
         if (untold_ > 0) result_.problems.push_back("and " + std::to_string(untold_) + " more");
         return std::move(result_);
     }
+    bool ended() const { return result_.has_footer; }
     [[noreturn]] void too_long() {
         ++number_;
         fail("the line is longer than " + std::to_string(longest_line >> 20) + " MiB");
@@ -119,6 +121,14 @@ public:
     ~input() { if (fd_ != STDIN_FILENO) ::close(fd_); }
 
     std::string const& name() const { return name_; }
+    // Of a regular file that is followed: why what was read of it is no longer its beginning, or nullptr.
+    char const* lost(std::uint64_t read) const {
+        struct stat now {};
+        if (::fstat(fd_, &now) != 0) fail();
+        if (!S_ISREG(now.st_mode)) return nullptr;
+        if (static_cast<std::uint64_t>(now.st_size) < read) return "was emptied";
+        return now.st_nlink == 0 ? "was deleted or replaced" : nullptr;
+    }
     std::size_t read(char* to, std::size_t room) {
         for (;;) {
             ssize_t const n = ::read(fd_, to, room);
@@ -151,20 +161,44 @@ read_result read_text(std::string_view text, std::string_view name, reader_event
     return r.finish(text.substr(r.lines(text)));
 }
 
-read_result read_stream(std::string const& path, reader_events& to) {
-    input in(path);
-    reading r(in.name(), to);
-    std::vector<char> buffer(std::size_t{256} << 10);
-    std::size_t held = 0;
-    while (std::size_t const n = in.read(buffer.data() + held, buffer.size() - held)) {
-        std::size_t const done = r.lines({buffer.data(), held + n}, held);
-        held = held + n - done;
-        if (done > 0) std::memmove(buffer.data(), buffer.data() + done, held);
-        if (held < buffer.size()) continue;
-        if (held >= longest_line) r.too_long();
-        buffer.resize(buffer.size() * 2);
+struct growing_trace::impl {
+    impl(std::string const& path, reader_events& to) : in(path), lines(in.name(), to), buffer(std::size_t{256} << 10) {}
+    input in;
+    reading lines;
+    std::vector<char> buffer;
+    std::size_t held = 0; // bytes of it that are no whole line yet
+    std::uint64_t read = 0;
+};
+
+growing_trace::growing_trace(std::string const& path, reader_events& to) : impl_(std::make_unique<impl>(path, to)) {}
+growing_trace::~growing_trace() = default;
+
+bool growing_trace::more() {
+    impl& my = *impl_;
+    std::size_t const n = my.in.read(my.buffer.data() + my.held, my.buffer.size() - my.held);
+    my.read += n;
+    std::size_t const done = my.lines.lines({my.buffer.data(), my.held + n}, my.held);
+    my.held = my.held + n - done;
+    if (done > 0) std::memmove(my.buffer.data(), my.buffer.data() + done, my.held);
+    if (my.held == my.buffer.size()) {
+        if (my.held >= longest_line) my.lines.too_long();
+        my.buffer.resize(my.buffer.size() * 2);
     }
-    return r.finish({buffer.data(), held});
+    return n > 0;
+}
+
+bool growing_trace::ended() const { return impl_->lines.ended(); }
+
+void growing_trace::must_be_there() const {
+    if (char const* why = impl_->in.lost(impl_->read)) throw trace_error(impl_->in.name() + " " + why + " while it was read");
+}
+
+read_result growing_trace::finish() { return impl_->lines.finish({impl_->buffer.data(), impl_->held}); }
+
+read_result read_stream(std::string const& path, reader_events& to) {
+    growing_trace t(path, to);
+    while (t.more()) {}
+    return t.finish();
 }
 
 void read_text_into(std::string_view text, std::string_view name, trace& to) {

@@ -51,7 +51,9 @@ int utf8_length(std::string_view s) {
     return length;
 }
 
-void put_text(std::string& out, std::string_view s) {
+} // namespace
+
+void write_string(std::string& out, std::string_view s) {
     out += '"';
     while (!s.empty()) {
         std::size_t plain = 0;
@@ -73,6 +75,8 @@ void put_text(std::string& out, std::string_view s) {
     out += '"';
 }
 
+namespace {
+
 template <class Range, class Put> void put_list(std::string& out, Range const& range, Put put) {
     char before = '[';
     for (auto const& element : range) {
@@ -91,17 +95,17 @@ void put_value(std::string& out, value const& v) {
     case value::type::ids: return put_list(out, v.ids, put_id);
     case value::type::text: break;
     }
-    if (ref looks_like; !known_id(v.text, looks_like)) return put_text(out, v.text);
+    if (ref looks_like; !known_id(v.text, looks_like)) return write_string(out, v.text);
     out += R"({"text":)";
-    put_text(out, v.text);
+    write_string(out, v.text);
     out += '}';
 }
 
 // A document inside the header. Its own line breaks go, and what is no JSON (or too deep for the reader) becomes a string.
 void put_document(std::string& out, std::string_view json) {
-    if (nests_deeper(json, deepest_nesting - 1)) return put_text(out, json);
+    if (nests_deeper(json, deepest_nesting - 1)) return write_string(out, json);
     auto const document = nlohmann::ordered_json::parse(json, nullptr, false);
-    if (document.is_discarded()) return put_text(out, json);
+    if (document.is_discarded()) return write_string(out, json);
     out += document.dump();
 }
 
@@ -110,7 +114,7 @@ void put_words(std::string& out, std::string_view words) {
     for (std::size_t at = 0; (at = words.find_first_not_of(' ', at)) != words.npos;) {
         std::size_t const end = std::min(words.find(' ', at), words.size());
         out += before;
-        put_text(out, words.substr(at, end - at));
+        write_string(out, words.substr(at, end - at));
         before = ',';
         at = end;
     }
@@ -120,12 +124,12 @@ void put_words(std::string& out, std::string_view words) {
 } // namespace
 
 void write_header(std::string& out, header const& h) {
-    put_text(out += R"({"format":)", trace_format);
+    write_string(out += R"({"format":)", trace_format);
     out += R"(,"version":"1.0")";
-    if (!h.tool.empty()) put_text(out += R"(,"tool":)", h.tool);
+    if (!h.tool.empty()) write_string(out += R"(,"tool":)", h.tool);
     if (!h.scenario.empty()) put_document(out += R"(,"scenario":)", h.scenario);
-    if (!h.world.empty()) put_text(out += R"(,"world":)", h.world);
-    if (!h.schedule.empty()) put_text(out += R"(,"schedule":)", h.schedule);
+    if (!h.world.empty()) write_string(out += R"(,"world":)", h.world);
+    if (!h.schedule.empty()) write_string(out += R"(,"schedule":)", h.schedule);
     if (!h.observes.empty()) put_words(out += R"(,"observes":)", h.observes);
     if (!h.target.empty()) put_document(out += R"(,"target":)", h.target);
     if (!h.twin.empty()) put_document(out += R"(,"twin":)", h.twin);
@@ -136,7 +140,7 @@ void write_event(std::string& out, event const& e) {
     put_number(out += R"({"seq":)", e.seq);
     put_number(out += R"(,"t":)", e.t);
     out += R"(,"kind":)";
-    if (e.what == kind::other && !e.what_text.empty()) put_text(out, e.what_text);
+    if (e.what == kind::other && !e.what_text.empty()) write_string(out, e.what_text);
     else ((out += '"') += name_of(e.what)) += '"';
     if (e.id) put_id(out += R"(,"id":)", e.id);
     if (e.parent) put_id(out += R"(,"parent":)", e.parent);
@@ -145,7 +149,7 @@ void write_event(std::string& out, event const& e) {
     std::string_view before = R"(,"detail":{)";
     for (field const& f : e.detail) {
         if (f.val.is == value::type::id && !f.val.id) continue; // nobody is written as absent
-        put_text(out += before, f.key);
+        write_string(out += before, f.key);
         put_value(out += ':', f.val);
         before = ",";
     }
@@ -156,13 +160,13 @@ void write_footer(std::string& out, footer const& f) {
     put_number(out += R"({"footer":true,"events":)", f.events);
     put_number(out += R"(,"dropped":)", f.dropped);
     if (!f.signal.empty()) {
-        put_text(out += R"(,"outcome":{"signal":)", f.signal);
+        write_string(out += R"(,"outcome":{"signal":)", f.signal);
         out += '}';
     } else if (f.exit_status) {
         put_number(out += R"(,"outcome":{"status":)", *f.exit_status);
         out += '}';
     }
-    if (!f.note.empty()) put_text(out += R"(,"note":)", f.note);
+    if (!f.note.empty()) write_string(out += R"(,"note":)", f.note);
     out += "}\n";
 }
 

@@ -233,6 +233,7 @@ TEST_CASE("more lanes than fit are a list, with the kinds named") {
     CHECK_THAT(lines(page)[7], ContainsSubstring("client.connect  client:8 connects"));
     CHECK(widest(page) <= 80);
     CHECK(widest(timeline(t, {}, {20, false})) <= 40); // too narrow for words: the rows stay
+    CHECK_THAT(lines(timeline(t, {}, {40, false}))[7], ContainsSubstring("#7  client:8 connects")); // the words say the kind too
 }
 
 TEST_CASE("the tree of a failed trace shows who was where at the failure") {

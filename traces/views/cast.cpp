@@ -14,7 +14,9 @@ int rank(entity type) {
     return static_cast<int>(at - order.begin());
 }
 
-bool ends(kind what) {
+} // namespace
+
+bool ends_life(kind what) {
     switch (what) {
     case kind::server_free: case kind::scope_disposed: case kind::coroutine_remove: case kind::request_finish: case kind::connection_close:
     case kind::stream_close: case kind::timer_fire: case kind::timer_cancel: case kind::loop_stop: case kind::client_done:
@@ -23,7 +25,7 @@ bool ends(kind what) {
     }
 }
 
-std::string name_in(event const& e) {
+std::string name_given(event const& e) {
     if (e.what == kind::request_begin) {
         std::string const method(e.text("method")), path(e.text("path"));
         return printable(method.empty() || path.empty() ? method + path : method + " " + path);
@@ -33,6 +35,8 @@ std::string name_in(event const& e) {
     ref const id = e.id_of("name"); // a name that looks like an id, as some writers leave it
     return id ? to_string(id) : printable(e.text("name"));
 }
+
+namespace {
 
 // A coroutine stands before the child scopes of its scope.
 bool before(member const& a, member const& b) {
@@ -45,51 +49,58 @@ bool before(member const& a, member const& b) {
 } // namespace
 
 cast::cast(trace const& t, std::size_t end) {
-    std::map<ref, member> seen;
-    auto note = [&](ref who, std::size_t index) -> member& {
-        auto const [at, fresh] = seen.try_emplace(who);
-        if (fresh) at->second.id = who, at->second.first = index;
-        at->second.last = index;
-        return at->second;
-    };
-    for (std::size_t i = 0; i < std::min(end, t.events.size()); ++i) {
-        event const& e = t.events[i];
-        if (e.by) note(e.by, i);
-        if (!e.id) continue;
-        member& m = note(e.id, i);
-        m.over = ends(e.what);
-        if (e.parent && !m.parent) m.parent = e.parent;
-        if (std::string name = name_in(e); !name.empty()) m.name = std::move(name);
-    }
-    arrange(seen);
+    for (std::size_t i = 0; i < std::min(end, t.events.size()); ++i) note(t.events[i], i);
+    arrange();
+}
+
+member& cast::seen(ref who, std::size_t index) {
+    auto const [at, fresh] = place_.try_emplace(who, members_.size());
+    if (fresh) members_.push_back({.id = who, .parent = {}, .name = {}, .first = index});
+    member& m = members_[at->second];
+    m.last = index;
+    return m;
+}
+
+void cast::note(event const& e, std::size_t index) {
+    if (e.by) seen(e.by, index);
+    if (!e.id) return;
+    member& m = seen(e.id, index);
+    m.over = ends_life(e.what);
+    if (e.parent && !m.parent) m.parent = e.parent;
+    if (std::string name = name_given(e); !name.empty()) m.name = std::move(name);
 }
 
 // Depth first without recursion: a foreign trace may nest scopes as deep as it likes, or name each other's parents in a ring.
-void cast::arrange(std::map<ref, member> const& seen) {
-    std::map<ref, std::vector<member>> children;
+void cast::arrange() {
+    std::unordered_map<ref, std::vector<member>> children;
     std::vector<member> roots;
-    for (auto const& [id, m] : seen) {
-        bool const in_tree = (id.type == entity::scope || id.type == entity::coroutine) && m.parent.type == entity::scope && seen.contains(m.parent);
+    std::sort(members_.begin(), members_.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
+    std::vector<member> const all = std::move(members_);
+    for (member const& m : all) {
+        bool const in_tree = (m.id.type == entity::scope || m.id.type == entity::coroutine) && m.parent.type == entity::scope && place_.contains(m.parent);
         (in_tree ? children[m.parent] : roots).push_back(m);
     }
+    members_.clear();
+    place_.clear();
     auto place = [&](std::vector<member> stack) {
         std::sort(stack.begin(), stack.end(), [](auto const& a, auto const& b) { return before(b, a); });
         while (!stack.empty()) {
             member m = std::move(stack.back());
             stack.pop_back();
             if (!place_.try_emplace(m.id, members_.size()).second) continue;
-            auto& inside = children[m.id];
-            std::sort(inside.begin(), inside.end(), [](auto const& a, auto const& b) { return before(b, a); });
-            for (member& c : inside) {
-                c.depth = m.depth + 1;
-                stack.push_back(c);
+            if (auto const inside = children.find(m.id); inside != children.end()) {
+                std::sort(inside->second.begin(), inside->second.end(), [](auto const& a, auto const& b) { return before(b, a); });
+                for (member& c : inside->second) {
+                    c.depth = m.depth + 1;
+                    stack.push_back(c);
+                }
             }
             members_.push_back(std::move(m));
         }
     };
     place(std::move(roots));
-    for (auto const& [id, m] : seen)
-        if (!place_.contains(id)) place({m});
+    for (member const& m : all)
+        if (!place_.contains(m.id)) place({m});
 }
 
 member const* cast::find(ref who) const {

@@ -1,8 +1,9 @@
 // Who appears in a trace, and in which order views put them: servers, who controls them, scopes each with its coroutines and
 // then its child scopes, requests, connections, clients, processes.
 #pragma once
-#include <map>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 #include "traces/trace.hpp"
 
@@ -18,18 +19,29 @@ struct member {
     std::size_t depth = 0;     // in the tree: 0 for who stands in nobody
 };
 
+// Whose lane an event belongs to: whom it happened to, else who did it.
+inline ref lane_of(event const& e) { return e.id ? e.id : e.by; }
+// It is the last that its subject does, in its own life.
+bool ends_life(kind);
+// What the event calls its subject, for people; "" when it does not name it.
+std::string name_given(event const&);
+
 class cast {
 public:
     // Of the events up to and including index `end` - 1.
     explicit cast(trace const&, std::size_t end = static_cast<std::size_t>(-1));
+    // Event by event: note() each, arrange() once. Memory is in the number of members.
+    cast() = default;
+    void note(event const&, std::size_t index);
+    void arrange();
 
     std::vector<member> const& in_order() const { return members_; }
     member const* find(ref) const;
 
 private:
-    void arrange(std::map<ref, member> const& seen);
+    member& seen(ref, std::size_t index);
     std::vector<member> members_;
-    std::map<ref, std::size_t> place_; // of each in members_
+    std::unordered_map<ref, std::size_t> place_; // of each in members_
 };
 
 } // namespace shutdown_repro::traces

@@ -1,7 +1,6 @@
 #include <algorithm>
+#include "traces/views/pages.hpp"
 #include "traces/views/phrase.hpp"
-#include "traces/views/rows.hpp"
-#include "traces/views/state.hpp"
 #include "traces/views/views.hpp"
 
 namespace shutdown_repro::traces {
@@ -17,21 +16,35 @@ bool concerns(event const& e, ref id) {
 
 } // namespace
 
-std::string follow(trace const& t, ref id, look l) {
-    rows const page(t, {}, l);
-    event_index const events(t);
-    std::string out;
-    for (event const& e : t.events) {
-        if (!concerns(e, id)) continue;
-        out += page.gutter(e) + page.kind_and_words(e) + "\n";
-        for (seq_t why : e.because) {
-            event const* cause = events.find(why);
-            if (!cause || concerns(*cause, id)) continue; // what concerns it has its own row
-            std::string const line = "← #" + std::to_string(why) + " " + printable(kind_text(*cause)) + ": " + phrase(*cause);
-            std::size_t const indent = page.indent();
-            out += std::string(indent, ' ') + paint(l, tint::faint, fit(line, l.width > indent ? l.width - indent : 0)) + "\n";
-        }
+void follow_page::survey(event const& e) {
+    if (concerns(e, id_)) {
+        any_ = true;
+        page_.measure(e);
+        causes_.insert(e.because.begin(), e.because.end());
     }
+}
+
+std::string follow_page::row(event const& e, bool shown) {
+    bool const own = shown && concerns(e, id_);
+    if (causes_.contains(e.seq)) told_[e.seq] = own ? "" : printable(kind_text(e)) + ": " + phrase(e); // what concerns it has its own row
+    if (!own) return {};
+    std::string out = page_.gutter(e) + page_.kind_and_words(e) + "\n";
+    for (seq_t why : e.because) {
+        auto const cause = told_.find(why);
+        if (cause == told_.end() || cause->second.empty()) continue;
+        std::string const line = "← #" + std::to_string(why) + " " + cause->second;
+        std::size_t const indent = page_.indent();
+        out += std::string(indent, ' ') + paint(look_, tint::faint, fit(line, look_.width > indent ? look_.width - indent : 0)) + "\n";
+    }
+    return out;
+}
+
+std::string follow(trace const& t, ref id, look l) {
+    follow_page page(id, l);
+    if (!t.events.empty()) page.start(t.events.front());
+    for (event const& e : t.events) page.survey(e);
+    std::string out;
+    for (event const& e : t.events) out += page.row(e);
     return out;
 }
 

@@ -6,6 +6,7 @@ namespace shutdown_repro::traces {
 namespace {
 
 constexpr std::size_t widest_kind = 20;
+constexpr std::size_t least_words = 24; // columns; where a kind would leave less it is left out, the words say it too
 
 tint tint_of(kind what) {
     if (what == kind::act_stop || what == kind::act_free) return tint::warn;
@@ -16,22 +17,29 @@ bool stands_out(kind what) { return tint_of(what) != tint::strong; }
 
 } // namespace
 
-rows::rows(trace const& t, std::span<violation const> violations, look l) : look_(l) {
-    if (!t.events.empty()) start_ = t.events.front().t;
-    for (event const& e : t.events) {
-        time_ = std::max(time_, milliseconds(e.t - start_).size());
-        seq_ = std::max(seq_, 1 + std::to_string(e.seq).size());
-        kind_ = std::max(kind_, std::min(widest_kind, columns(printable(kind_text(e)))));
-    }
+rows::rows(look l) : look_(l) {}
+
+void rows::measure(event const& e) {
+    auto const digits = [](std::uint64_t n) { std::size_t d = 1; for (; n > 9; n /= 10) ++d; return d; };
+    nanoseconds const t = elapsed(start_, e.t);
+    // As milliseconds() writes it: three decimals after the point, a sign before.
+    time_ = std::max(time_, digits(static_cast<std::uint64_t>(std::llabs(t / 1'000'000))) + 4 + (t / 1000 < 0));
+    seq_ = std::max(seq_, 1 + digits(e.seq));
+    std::string_view const name = kind_text(e);
+    if (e.what != kind::other) kind_ = std::max(kind_, std::min(widest_kind, name.size()));
+    else kind_ = std::max(kind_, std::min(widest_kind, columns(printable(name))));
+}
+
+void rows::mark(std::span<violation const> violations) {
     for (violation const& v : violations) {
         at_.emplace(v.at, &v);
-        for (seq_t w : v.witness) witness_[w] = true;
+        witness_.insert(v.witness.begin(), v.witness.end());
     }
 }
 
 std::string rows::gutter(event const& e) const {
     std::string const mark = breaks(e) ? paint(look_, tint::bad, "✗") : witness_.contains(e.seq) ? paint(look_, tint::warn, "›") : " ";
-    std::string const rest = pad_left(milliseconds(e.t - start_), time_) + " " + pad_left("#" + std::to_string(e.seq), seq_) + "  ";
+    std::string const rest = pad_left(milliseconds(elapsed(start_, e.t)), time_) + " " + pad_left("#" + std::to_string(e.seq), seq_) + "  ";
     return mark + " " + paint(look_, tint::faint, rest);
 }
 
@@ -41,6 +49,7 @@ std::string rows::words(event const& e, std::size_t used) const {
 }
 
 std::string rows::kind_and_words(event const& e) const {
+    if (look_.width < indent() + kind_ + 2 + least_words) return words(e, indent());
     std::string const name = pad(fit(printable(kind_text(e)), kind_), kind_);
     return paint(look_, tint::faint, name) + "  " + words(e, indent() + kind_ + 2);
 }
@@ -48,11 +57,13 @@ std::string rows::kind_and_words(event const& e) const {
 std::string rows::broken_here(event const& e) const {
     std::string out;
     auto const [from, to] = at_.equal_range(e.seq);
-    for (auto at = from; at != to; ++at) {
-        std::string const line = "✗ " + std::string(at->second->rule) + "  " + printable(at->second->message);
-        out += std::string(indent(), ' ') + paint(look_, tint::bad, fit(line, look_.width > indent() ? look_.width - indent() : 0)) + "\n";
-    }
+    for (auto at = from; at != to; ++at) out += broken(*at->second);
     return out;
+}
+
+std::string rows::broken(violation const& v) const {
+    std::string const line = "✗ " + std::string(v.rule) + "  " + printable(v.message);
+    return std::string(indent(), ' ') + paint(look_, tint::bad, fit(line, look_.width > indent() ? look_.width - indent() : 0)) + "\n";
 }
 
 } // namespace shutdown_repro::traces

@@ -1,6 +1,7 @@
-// Rows of events, as timeline, follow and explain share them: mark, time, number, then the words.
+// Rows of events, as timeline, follow and watch share them: mark, time, number, then the words.
 #pragma once
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include "traces/rule.hpp"
@@ -11,8 +12,12 @@ namespace shutdown_repro::traces {
 
 class rows {
 public:
-    // Views all three.
-    rows(trace const&, std::span<violation const>, look);
+    explicit rows(look);
+    // Before any row: every event that will have one, for the widths of the columns, and once the first of the trace, for the
+    // time to count from.
+    void start(event const& first) { start_ = first.t; }
+    void measure(event const&);
+    void mark(std::span<violation const>); // views them
 
     std::size_t indent() const { return 2 + time_ + 1 + seq_ + 2; } // columns of the gutter
     // Mark (✗ a violation, › an event that shows one), milliseconds since the first event, number.
@@ -23,13 +28,14 @@ public:
     std::string kind_and_words(event const&) const;
     // A line for each violation of this event, or nothing.
     std::string broken_here(event const&) const;
+    std::string broken(violation const&) const; // that line
 
 private:
     look look_;
     nanoseconds start_ = 0;
     std::size_t time_ = 0, seq_ = 0, kind_ = 0; // widths
     std::multimap<seq_t, violation const*> at_;
-    std::map<seq_t, bool> witness_;
+    std::set<seq_t> witness_;
 };
 
 } // namespace shutdown_repro::traces

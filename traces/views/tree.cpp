@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 #include "traces/views/cast.hpp"
 #include "traces/views/phrase.hpp"
@@ -14,7 +15,7 @@ constexpr std::size_t most_gone = 6;       // siblings in a row that are gone; m
 // What is known of the execution at the moment that is drawn.
 struct moment {
     std::size_t end = 0;                   // events seen
-    event const* failure = nullptr;        // what it stands at, when that is not the end
+    event const* stop = nullptr;           // what it stands at, when that is not the end
     model state;                           // with what the last event ended still in it
     std::map<ref, std::string> fate;       // how who is gone went, or what is known of who has no states
 };
@@ -53,16 +54,16 @@ std::string fate_of(event const& e, std::string const& before) {
     }
 }
 
-moment replay(trace const& t, std::span<violation const> violations) {
+moment replay(trace const& t, event const* stop) {
     moment now;
-    now.failure = failure_in(t, violations);
+    now.stop = stop;
     for (event const& e : t.events) {
         if (now.end) now.state.forget(t.events[now.end - 1]);
         now.state.apply(e);
         ++now.end;
         if (e.id)
             if (std::string& fate = now.fate[e.id]; true) fate = fate_of(e, fate);
-        if (&e == now.failure) return now;
+        if (&e == now.stop) return now;
     }
     if (now.end) now.state.forget(t.events.back());
     return now;
@@ -70,10 +71,10 @@ moment replay(trace const& t, std::span<violation const> violations) {
 
 class drawing {
 public:
-    drawing(trace const& t, std::span<violation const> violations, look l)
-        : look_(l), now_(replay(t, violations)), events_(t), cast_(t, now_.end) {
+    drawing(trace const& t, std::span<violation const> violations, look l, event const* stop)
+        : look_(l), now_(replay(t, stop)), events_(t), cast_(t, now_.end) {
         for (violation const& v : violations)
-            if (now_.failure && v.at <= now_.failure->seq) blamed_.insert(v.subject);
+            if (now_.stop && v.at <= now_.stop->seq) blamed_.insert(v.subject);
         find_requests(t);
     }
 
@@ -95,9 +96,9 @@ private:
     std::string title(trace const& t) const {
         if (t.events.empty()) return "no events";
         event const& last = t.events[now_.end - 1];
-        std::string const when = "#" + std::to_string(last.seq) + ", " + milliseconds(last.t - t.events.front().t) + " ms";
-        if (!now_.failure) return paint(look_, tint::strong, "at the end") + ", " + when;
-        return paint(look_, tint::strong, "at " + when) + ": " + phrase(*now_.failure);
+        std::string const when = "#" + std::to_string(last.seq) + ", " + milliseconds(elapsed(t.events.front().t, last.t)) + " ms";
+        if (!now_.stop) return paint(look_, tint::strong, "at the end") + ", " + when;
+        return paint(look_, tint::strong, "at " + when) + ": " + phrase(*now_.stop);
     }
 
     // A request belongs to the scope that is named after it, or that was opened because of it.
@@ -197,6 +198,10 @@ private:
 
 } // namespace
 
-std::string tree(trace const& t, std::span<violation const> violations, look l) { return drawing(t, violations, l).draw(t); }
+std::string tree(trace const& t, std::span<violation const> violations, look l) { return drawing(t, violations, l, failure_in(t, violations)).draw(t); }
+
+std::string tree_at(seq_t at, trace const& t, std::span<violation const> violations, look l) {
+    return drawing(t, violations, l, event_index(t).find(at)).draw(t);
+}
 
 } // namespace shutdown_repro::traces

@@ -15,6 +15,8 @@ std::string timeline(trace const&, std::span<violation const>, look);
 // The scope tree with everybody's state where the server failed (its failed assertion, else the first
 // violation), or at the end when nothing is broken.
 std::string tree(trace const&, std::span<violation const>, look);
+// The same right after the event with this number; at the end when there is no such event.
+std::string tree_at(seq_t, trace const&, std::span<violation const>, look);
 
 // The events that concern one id, each with its causes; empty when no event does.
 std::string follow(trace const&, ref id, look);

@@ -1,0 +1,80 @@
+// The scope tree as a graph for Graphviz: scopes are boxes, coroutines ellipses, requests beside the scope that serves them.
+// Who is still there at the end of what was exported is drawn solid, who is gone is dashed and grey.
+#include "traces/exports/exports.hpp"
+#include "traces/views/cast.hpp"
+#include "traces/views/state.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+// A quoted string; printable() has made line ends and what is no UTF-8 visible before.
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
+
+std::string node(ref r) { return quoted(to_string(r)); }
+
+class dot final : public exporter {
+public:
+    dot(header const&, text_sink to) : to_(std::move(to)) {}
+
+    void on_event(event const& e) override {
+        who_.note(e, index_++);
+        model_.apply(e);
+        model_.forget(e);
+    }
+
+    void finish() override {
+        who_.arrange();
+        to_("digraph scopes {\n  rankdir=LR;\n  node [fontname=\"sans-serif\", fontsize=11];\n");
+        for (member const& m : who_.in_order()) {
+            if (!drawn(m)) continue;
+            to_("  " + node(m.id) + " [" + look_of(m) + "];\n");
+            if (m.parent && drawn(m.parent)) to_("  " + node(m.parent) + " -> " + node(m.id) + ";\n");
+            if (ref const request = parse_ref(m.name).value_or(ref{}); m.id.type == entity::scope && request && drawn(request))
+                to_("  " + node(m.id) + " -> " + node(request) + " [style=dotted, arrowhead=none];\n");
+        }
+        to_("}\n");
+    }
+
+private:
+    static bool is_drawn(entity type) {
+        return type == entity::server || type == entity::scope || type == entity::coroutine || type == entity::request || type == entity::listener;
+    }
+    bool drawn(member const& m) const { return is_drawn(m.id.type); }
+    bool drawn(ref r) const { return is_drawn(r.type) && who_.find(r); }
+
+    bool gone(member const& m) const {
+        if (m.id.type == entity::coroutine) return !model_.coroutines.find(m.id.number);
+        if (m.id.type == entity::scope) return !model_.scopes.find(m.id.number);
+        return m.over;
+    }
+    std::string look_of(member const& m) const {
+        std::string label = to_string(m.id);
+        if (!m.name.empty() && m.name != label) label += "  " + m.name;
+        std::string const state = state_of(m.id, model_);
+        // The line break is ours: a backslash of the name is doubled.
+        std::string text = quoted(label);
+        if (!state.empty()) text = text.substr(0, text.size() - 1) + "\\n" + quoted(state).substr(1);
+        bool const is_scope = m.id.type == entity::scope;
+        return "label=" + text + ", shape=" + (is_scope ? "box" : m.id.type == entity::coroutine ? "ellipse" : "plaintext") +
+               (gone(m) ? ", style=dashed, color=gray50, fontcolor=gray50" : "");
+    }
+
+    text_sink to_;
+    cast who_;
+    model model_;
+    std::size_t index_ = 0;
+};
+
+} // namespace
+
+std::unique_ptr<exporter> export_dot(header const& h, text_sink to) { return std::make_unique<dot>(h, std::move(to)); }
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,227 @@
+#include <algorithm>
+#include <map>
+#include <set>
+#include "traces/views/diff.hpp"
+#include "traces/views/phrase.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+constexpr std::size_t context = 1;      // events that are alike beside those that are not
+constexpr std::size_t most_in_a_row = 8; // events in a row that one trace has and the other has not
+constexpr std::size_t title = 10;
+
+std::string shown(event const& e, std::string_view key) {
+    value const* v = e.find(key);
+    if (!v) return "no " + printable(key);
+    std::string text = v->is == value::type::text ? printable(v->text) : v->is == value::type::id ? to_string(v->id) : "";
+    if (v->is == value::type::ids)
+        for (ref r : v->ids) text += (text.empty() ? "" : " ") + to_string(r);
+    else if (text.empty()) text = std::to_string(v->integer);
+    return printable(key) + " " + text;
+}
+
+// Of two events that read alike: what the first one has otherwise.
+std::string otherwise(event const& e, event const& other) {
+    std::vector<std::string> all;
+    auto const person = [](ref r) { return r ? to_string(r) : std::string("nobody"); };
+    if (e.by != other.by) all.push_back("by " + person(e.by));
+    if (e.parent != other.parent) all.push_back("in " + person(e.parent));
+    for (event const* side : {&e, &other})
+        for (field const& f : side->detail) {
+            if (side == &other && e.find(f.key)) continue;
+            if (std::string text = shown(e, f.key); text != shown(other, f.key)) all.push_back(std::move(text));
+        }
+    std::string out;
+    for (std::string const& one : all) out += (out.empty() ? " · " : ", ") + one;
+    return out;
+}
+
+class page {
+public:
+    page(comparison const& c, diff_side const& a, diff_side const& b, look l) : c_(c), a_(a), b_(b), look_(l) {
+        for (diff_side const* s : {&a, &b})
+            for (event const& e : s->of.events) digits_ = std::max(digits_, 1 + std::to_string(e.seq).size());
+        for (violation const& v : a.violations) broken_a_[v.at].push_back(v.rule);
+        for (violation const& v : b.violations) broken_b_[v.at].push_back(v.rule);
+    }
+
+    std::string write() {
+        std::string out = headline("A", a_) + headline("B", b_);
+        for (changed_field const& f : c_.scenario)
+            out += row("scenario", printable(f.name) + ": " + (f.a.empty() ? "absent" : printable(f.a)) + " in A, " + (f.b.empty() ? "absent" : printable(f.b)) + " in B");
+        out += decided();
+        if (c_.first.a || c_.first.b) out += both("first", c_.first);
+        if (c_.end_a != c_.end_b) out += row("ends", "A: " + ending(c_.end_a) + "; B: " + ending(c_.end_b));
+        out += alike();
+        for (std::size_t i = 0; i < c_.actors.size(); ++i)
+            if (!c_.actors[i].alike) out += "\n" + lane(c_.actors[i], i == c_.first_actor);
+        return out;
+    }
+
+private:
+    // Beside the titles; a word that is wider than that is cut.
+    std::string wrapped(std::string_view text) const {
+        std::string out;
+        for (std::string_view word; !text.empty(); text.remove_prefix(std::min(text.size(), word.size() + 1))) {
+            word = text.substr(0, text.find(' '));
+            out += (out.empty() ? "" : " ") + fit(word, look_.width > title ? look_.width - title : 0);
+        }
+        return wrap(out, look_.width, title);
+    }
+    std::string row(std::string_view name, std::string_view text) const {
+        return paint(look_, tint::faint, pad(name, title)) + wrapped(text) + "\n";
+    }
+    static std::string ending(std::string const& e) { return e.empty() ? "not said" : printable(e); }
+
+    std::string headline(std::string_view letter, diff_side const& s) const {
+        std::string text = printable(s.name);
+        if (!s.of.head.world.empty()) text += " · " + printable(s.of.head.world);
+        if (!s.of.head.schedule.empty()) text += " · schedule " + printable(s.of.head.schedule);
+        text += " · " + counted(s.of.events.size(), "event");
+        std::string out = paint(look_, tint::strong, pad(letter, title)) + wrapped(text) + "\n";
+        std::set<std::string_view> rules;
+        for (violation const& v : s.violations)
+            if (v.level != severity::note) rules.insert(v.rule);
+        std::string list;
+        for (std::string_view rule : rules) list += (list.empty() ? "✗ " : ", ") + std::string(rule);
+        return out + std::string(title, ' ') + (list.empty() ? paint(look_, tint::faint, "no rule is broken") : paint(look_, tint::bad, wrap(list, look_.width, title))) + "\n";
+    }
+
+    // An event of each trace, one under the other.
+    std::string both(std::string_view name, event_pair const& p, std::string_view without = "nothing there") const {
+        std::string out;
+        for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
+            std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : std::string(without);
+            if (e && e->what == kind::decision && e->id) text += " (" + to_string(e->id) + ")";
+            out += paint(look_, tint::faint, pad(out.empty() ? name : "", title)) + letter + "  " + fit(text, look_.width > title + 3 ? look_.width - title - 3 : 0) + "\n";
+        }
+        return out;
+    }
+    std::string decided() const {
+        if (!c_.decision) {
+            bool const both = !a_.of.head.schedule.empty() && !b_.of.head.schedule.empty() && !c_.alike();
+            return both ? row("decided", "no decision separates them: all are the same") : "";
+        }
+        changed_decision const& d = *c_.decision;
+        std::string const later = !d.separates ? ", after other differences" : d.later ? ", " + std::to_string(d.later) + " later ones differ too" : "";
+        return row("decided", "otherwise first in decision " + std::to_string(d.index) + later) + both("", d.at, "none: it goes on as by default");
+    }
+
+    // Who does the same in both is named, not told.
+    std::string alike() const {
+        std::string who;
+        std::size_t events = 0, actors = 0;
+        for (compared_actor const& a : c_.actors) {
+            events += static_cast<std::size_t>(std::count_if(a.events.begin(), a.events.end(), [](event_pair const& p) { return p.alike(); }));
+            if (!a.alike || a.events.empty()) continue;
+            ++actors;
+            who += (who.empty() ? "" : ", ") + ids(a);
+        }
+        if (c_.alike()) return row("alike", counted(events, "event") + " of " + counted(actors, "actor"));
+        std::string out;
+        if (c_.reordered) out += row("order", "everybody does the same, in another order, first at") + both("", *c_.reordered);
+        std::size_t const room = look_.width > title ? 3 * (look_.width - title) : 0;
+        out += row("alike", counted(events, "event") + (who.empty() ? "" : "; all of " + fit(who, room)));
+        return out;
+    }
+
+    static std::string ids(compared_actor const& a) {
+        if (!a.a && !a.b) return "nobody";
+        if (!a.a || !a.b || a.a == a.b) return to_string(a.a ? a.a : a.b);
+        return to_string(a.a) + " = B's " + to_string(a.b);
+    }
+
+    std::string lane(compared_actor const& a, bool differs_first) {
+        std::string const where = a.a && !a.b ? "  only in A" : a.b && !a.a ? "  only in B" : "";
+        std::string out = paint(look_, tint::strong, fit(ids(a) + (a.name.empty() ? "" : "  " + a.name) + where, look_.width)) + "\n";
+        first_ = differs_first;
+        auto const& all = a.events;
+        for (std::size_t i = 0; i < all.size();) {
+            std::size_t end = i;
+            while (end < all.size() && all[end].alike() == all[i].alike()) ++end;
+            out += all[i].alike() ? common(all, i, end) : difference(all, i, end);
+            i = end;
+        }
+        return out;
+    }
+
+    std::string common(std::vector<event_pair> const& all, std::size_t from, std::size_t to) {
+        std::string out;
+        std::size_t const head = from == 0 ? from : std::min(to, from + context);
+        std::size_t const tail = to == all.size() ? to : std::max(head, to - std::min(to, context));
+        bool const fold = tail > head + 1; // a line for one event tells as much as the event
+        for (std::size_t i = from; i < to; ++i) {
+            if (fold && i == head) {
+                out += left(' ', false, nullptr, nullptr) + paint(look_, tint::faint, "… " + std::to_string(tail - head) + " alike") + "\n";
+                i = tail;
+                if (i == to) break;
+            }
+            out += line(all[i]);
+        }
+        return out;
+    }
+
+    // First what only A has, then what only B has.
+    std::string difference(std::vector<event_pair> const& all, std::size_t from, std::size_t to) {
+        std::string out;
+        std::vector<event_pair> of_each[2];
+        for (std::size_t i = from; i < to; ++i) of_each[all[i].a ? 0 : 1].push_back(all[i]);
+        for (bool of_a : {true, false}) {
+            auto const& rows = of_each[of_a ? 0 : 1];
+            std::size_t const most = rows.size() > most_in_a_row + 1 ? most_in_a_row : rows.size();
+            for (std::size_t i = 0; i < most; ++i) out += line(rows[i], hidden(rows[i], of_each[of_a ? 1 : 0]));
+            if (most < rows.size()) out += left(of_a ? '-' : '+', false, nullptr, nullptr) + paint(look_, tint::faint, "… " + std::to_string(rows.size() - most) + " more") + "\n";
+        }
+        return out;
+    }
+
+    // A row that reads like one of the other trace's says in what it differs.
+    static std::string hidden(event_pair const& row, std::vector<event_pair> const& others) {
+        event const& e = row.a ? *row.a : *row.b;
+        std::string const words = phrase(e);
+        for (std::size_t i = 0; i < std::min(others.size(), most_in_a_row); ++i) {
+            event const& other = others[i].a ? *others[i].a : *others[i].b;
+            if (other.what == e.what && phrase(other) == words) return otherwise(e, other);
+        }
+        return {};
+    }
+
+    // "▸-✗ #12 #14  "
+    std::string left(char sign, bool broken, event const* a, event const* b) const {
+        auto const number = [&](event const* e) { return pad_left(e ? "#" + std::to_string(e->seq) : "", digits_); };
+        tint const color = sign == '-' ? tint::bad : tint::good;
+        return (first_ && (sign != ' ') && (a || b) ? paint(look_, tint::warn, "▸") : " ") + (sign == ' ' ? " " : paint(look_, color, {&sign, 1})) + (broken ? paint(look_, tint::bad, "✗") : " ") + " "
+             + paint(look_, tint::faint, number(a) + " " + number(b)) + "  ";
+    }
+
+    std::string line(event_pair const& p, std::string const& more = {}) {
+        char const sign = p.alike() ? ' ' : p.a ? '-' : '+';
+        auto const of_a = p.a ? broken_a_.find(p.a->seq) : broken_a_.end();
+        auto const of_b = p.b ? broken_b_.find(p.b->seq) : broken_b_.end();
+        bool const in_a = of_a != broken_a_.end(), in_b = of_b != broken_b_.end();
+        std::size_t const indent = 4 + 2 * digits_ + 3;
+        std::size_t const room = look_.width > indent ? look_.width - indent : 0;
+        std::string const words = fit(phrase(p.a ? *p.a : *p.b) + more, room);
+        std::string out = left(sign, in_a || in_b, p.a, p.b);
+        if (sign != ' ') first_ = false;
+        out += (sign == ' ' ? words : paint(look_, sign == '-' ? tint::bad : tint::good, words)) + "\n";
+        std::string const margin(indent, ' ');
+        if (in_a) for (std::string_view rule : of_a->second) out += margin + paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in A" : ""), room)) + "\n";
+        if (in_b) for (std::string_view rule : of_b->second) out += margin + paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in B" : ""), room)) + "\n";
+        return out;
+    }
+
+    comparison const& c_;
+    diff_side const &a_, &b_;
+    look look_;
+    std::size_t digits_ = 0;
+    bool first_ = false; // the next difference is the first of all
+    std::map<seq_t, std::vector<std::string_view>> broken_a_, broken_b_;
+};
+
+} // namespace
+
+std::string diff(comparison const& c, diff_side const& a, diff_side const& b, look l) { return page(c, a, b, l).write(); }
+
+} // namespace shutdown_repro::traces
