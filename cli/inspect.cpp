@@ -2,6 +2,7 @@
 #include <iostream>
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
+#include "cli/html_report.hpp"
 #include "cli/judgement.hpp"
 #include "cli/report.hpp"
 #include "repro/errors.hpp"
@@ -13,7 +14,7 @@ namespace {
 using namespace traces;
 
 struct options {
-    std::string path, follow;
+    std::string path, follow, html, twin;
     bool timeline = false, tree = false, explain = false;
 };
 
@@ -36,10 +37,11 @@ int inspect(options const& o, output& out) {
     trace const t = read_file(o.path);
     judgement const judged = judge(t);
     for (std::string const& problem : judged.problems) std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
+    if (!o.html.empty()) write_html(o.html, o.path, t, judged, o.twin);
     look const l = out.page();
     std::vector<std::string> pages{headline(t, judged, l) + acts_as_text(t, l)};
     if (o.tree) pages.push_back(tree(t, judged.violations, l));
-    if (o.timeline || !(o.tree || o.explain || !o.follow.empty())) pages.push_back(timeline(t, judged.violations, l));
+    if (o.timeline || !(o.tree || o.explain || !o.follow.empty() || !o.html.empty())) pages.push_back(timeline(t, judged.violations, l));
     if (!o.follow.empty()) pages.push_back(follow_id(t, o.follow, l));
     if (o.explain) pages.push_back(judged.violations.empty() ? "no rule is broken: nothing to explain\n" : explain(t, judged.violations, l));
     for (std::size_t i = 0; i < pages.size(); ++i) out.print((i ? "\n" : "") + pages[i]);
@@ -56,6 +58,8 @@ void add_inspect(CLI::App& app, job& chosen) {
     sub->add_flag("--tree", o->tree, "the scopes and who is in them, where the server failed or at the end");
     sub->add_option("--follow", o->follow, "only what concerns one id")->type_name("ID");
     sub->add_flag("--explain", o->explain, "for each violation the steps that led to it");
+    auto* const html = sub->add_option("--html", o->html, "write a page for browsers")->type_name("FILE");
+    sub->add_option("--twin", o->twin, "a passing trace, beside it on that page")->type_name("TRACE")->needs(html);
     sub->callback([o, &chosen] { chosen = [o](output& out) { return inspect(*o, out); }; });
 }
 

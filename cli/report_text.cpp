@@ -95,7 +95,7 @@ std::string unanswered(model const& m) {
 
 } // namespace
 
-std::string acts_as_text(trace const& t, look l) {
+acts acts_of(trace const& t) {
     model m;
     std::string stop = "never", free = "never";
     auto const tell = [&](event const& e) {
@@ -108,12 +108,14 @@ std::string acts_as_text(trace const& t, look l) {
         if (e.what == kind::act_free && free == "never") free = tell(e);
         m.forget(e);
     }
-    std::string out;
-    for (auto* line : {&stop, &free}) {
+    for (auto* line : {&stop, &free})
         if (line->ends_with(',')) line->pop_back();
-        out += paint(l, tint::faint, line == &stop ? "stop  " : "free  ") + wrap(*line, l.width, 6) + "\n";
-    }
-    return out;
+    return {stop, free};
+}
+
+std::string acts_as_text(trace const& t, look l) {
+    auto const [stop, free] = acts_of(t);
+    return paint(l, tint::faint, "stop  ") + wrap(stop, l.width, 6) + "\n" + paint(l, tint::faint, "free  ") + wrap(free, l.width, 6) + "\n";
 }
 
 std::string as_text(run_report const& r, look l) {

@@ -14,7 +14,10 @@ std::size_t sequence(std::string_view s) {
     if (n == 0 || n > s.size()) return 0;
     for (std::size_t i = 1; i < n; ++i)
         if (!continues(s[i])) return 0;
-    return n;
+    // Longer than need be, a surrogate, or past the last code point: no decoder takes those.
+    bool const none = n > 2 && ((byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) ||
+                                (byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f));
+    return none ? 0 : n;
 }
 
 std::string escaped(unsigned char c) {
