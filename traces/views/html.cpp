@@ -53,7 +53,7 @@ constexpr std::string_view legend =
     "<svg width=\"26\" height=\"12\" aria-hidden=\"true\"><path class=\"life waits\" d=\"M2 6H24\" stroke=\"#a9b7c6\" stroke-width=\"2\"/></svg> waiting, or closed "
     "<svg width=\"26\" height=\"12\" aria-hidden=\"true\"><path class=\"life over\" d=\"M2 6H24\" stroke=\"#8496a9\" stroke-width=\"3\" stroke-dasharray=\"1 4\"/></svg> over, not gone "
     "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><circle class=\"ink\" cx=\"6\" cy=\"6\" r=\"3.5\" fill=\"none\" stroke=\"#3d4752\" stroke-width=\"2\"/></svg> begins "
-    "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><circle class=\"ink\" cx=\"6\" cy=\"6\" r=\"1.5\" fill=\"none\" stroke=\"#3d4752\" stroke-width=\"6\"/></svg> ends "
+    "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><path class=\"ink\" d=\"M6 6h0\" stroke=\"#3d4752\" stroke-width=\"9\" stroke-linecap=\"round\"/></svg> ends "
     "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"choice\" x=\"3\" y=\"3\" width=\"6\" height=\"6\" fill=\"none\" stroke=\"#2458c5\" stroke-width=\"2\"/></svg> decision "
     "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><path class=\"act\" d=\"M1 6H11\" stroke=\"#8a5800\" stroke-width=\"10\"/></svg> stop, free "
     "<svg width=\"26\" height=\"12\" aria-hidden=\"true\"><path class=\"arrows\" d=\"M2 6H24\" stroke=\"#c5281c\" stroke-width=\"2\"/></svg> led to the violation</p>\n";

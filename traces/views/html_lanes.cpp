@@ -142,13 +142,15 @@ private:
 
     // Who did it, when that was somebody else.
     std::string joins() const {
-        std::string path;
+        std::string path, doers;
         for (std::size_t i = 0; i < v_.events().size(); ++i) {
             std::size_t const subject = v_.lane_of(v_.events()[i].id), actor = v_.lane_of(v_.events()[i].by);
             if (subject == html_view::none || actor == html_view::none || subject == actor) continue;
             path += "M" + std::to_string(html_scale::x(i)) + " " + std::to_string(html_scale::y(actor)) + "V" + std::to_string(html_scale::y(subject));
+            doers += place(html_scale::x(i), html_scale::y(actor));
         }
-        return path.empty() ? "" : "<path class=\"join\" d=\"" + path + "\" fill=\"none\" stroke=\"#c3cad2\" vector-effect=\"non-scaling-stroke\"/>\n";
+        return path.empty() ? "" : "<path class=\"join\" d=\"" + path + "\" fill=\"none\" stroke=\"#c3cad2\" vector-effect=\"non-scaling-stroke\"/>\n<path class=\"doer\" d=\"" + doers
+                                       + "\" fill=\"none\" stroke=\"#8496a9\" stroke-width=\"4\" stroke-linecap=\"round\" vector-effect=\"non-scaling-stroke\"/>\n";
     }
 
     std::string marks() const { return v_.detailed() ? marks_with_links() : coarse_marks(); }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t indent = 14, deepest = 8; // pixels of a level, levels that are drawn
 constexpr std::size_t margin = 16, letter = 7;  // pixels
-constexpr std::size_t most_columns = 34;
+constexpr std::size_t most_columns = 42;
 
 struct label {
     std::string id, name;
