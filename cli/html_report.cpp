@@ -33,7 +33,11 @@ std::vector<std::pair<std::string, std::string>> facts_of(traces::trace const& t
     about += traces::counted(j.events, "event") + " · " + traces::duration(j.span) + (j.world == "sim" ? " virtual" : "");
     if (!t.head.tool.empty()) about += " · by " + t.head.tool;
     auto const [stop, free] = acts_of(t);
-    return {{"trace", about}, {"stop", stop}, {"free", free}};
+    std::size_t const idle = j.not_applicable.size();
+    std::string rules = traces::counted(traces::all_rules().size() - idle, "rule") + " judged";
+    if (idle) rules += ", " + std::to_string(idle) + " not applicable: ";
+    for (auto const& skipped : j.not_applicable) rules += (&skipped == &j.not_applicable.front() ? "" : ", ") + std::string(skipped.rule->id) + " " + skipped.why;
+    return {{"trace", about}, {"stop", stop}, {"free", free}, {"rules", rules}};
 }
 
 traces::html_side side_of(traces::trace const& t, judgement const& j, std::string const& path) {

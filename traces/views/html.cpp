@@ -36,7 +36,7 @@ std::string problems(html_side const& side) {
 
 std::string top(html_page const& p) {
     std::string out = "<header>\n" + verdict_line(p.side) + "<h1>" + html_text(p.title) + "</h1>\n" + facts(p);
-    if (!p.again.empty()) out += "<div class=\"again\"><span class=\"word\">again</span><code id=\"again\">" + html_text(p.again) + "</code><button type=\"button\" id=\"copy\" hidden>Copy</button></div>\n";
+    if (!p.again.empty()) out += "<div class=\"again\"><span class=\"word\">again</span> <code id=\"again\">" + html_text(p.again) + "</code> <button type=\"button\" id=\"copy\" hidden>Copy</button></div>\n";
     return out + problems(p.side) + "</header>\n";
 }
 
@@ -47,16 +47,24 @@ constexpr std::string_view tools =
     "<span class=\"zoom\"><button type=\"button\" id=\"out\" aria-label=\"Zoom out\">−</button><button type=\"button\" id=\"fit\" aria-label=\"Fit to the width\">Fit</button>"
     "<button type=\"button\" id=\"in\" aria-label=\"Zoom in\">+</button></span></div>\n";
 
-constexpr std::string_view legend =
-    "<p class=\"legend\">"
-    "<svg width=\"26\" height=\"12\" aria-hidden=\"true\"><path class=\"life works\" d=\"M2 6H24\" stroke=\"#a9b7c6\" stroke-width=\"7\"/></svg> at work, or open "
-    "<svg width=\"26\" height=\"12\" aria-hidden=\"true\"><path class=\"life waits\" d=\"M2 6H24\" stroke=\"#a9b7c6\" stroke-width=\"2\"/></svg> waiting, or closed "
-    "<svg width=\"26\" height=\"12\" aria-hidden=\"true\"><path class=\"life over\" d=\"M2 6H24\" stroke=\"#8496a9\" stroke-width=\"3\" stroke-dasharray=\"1 4\"/></svg> over, not gone "
-    "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><circle class=\"ink\" cx=\"6\" cy=\"6\" r=\"3.5\" fill=\"none\" stroke=\"#3d4752\" stroke-width=\"2\"/></svg> begins "
-    "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><path class=\"ink\" d=\"M6 6h0\" stroke=\"#3d4752\" stroke-width=\"9\" stroke-linecap=\"round\"/></svg> ends "
-    "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"choice\" x=\"3\" y=\"3\" width=\"6\" height=\"6\" fill=\"none\" stroke=\"#2458c5\" stroke-width=\"2\"/></svg> decision "
-    "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><path class=\"act\" d=\"M1 6H11\" stroke=\"#8a5800\" stroke-width=\"10\"/></svg> stop, free "
-    "<svg width=\"26\" height=\"12\" aria-hidden=\"true\"><path class=\"arrows\" d=\"M2 6H24\" stroke=\"#c5281c\" stroke-width=\"2\"/></svg> led to the violation</p>\n";
+// Signs of the picture, drawn as there.
+std::string sign_of(std::string_view width, std::string_view drawing, std::string_view word) {
+    std::string out = "<span><svg width=\"";
+    return out.append(width).append("\" height=\"12\" aria-hidden=\"true\" fill=\"none\">").append(drawing).append("</svg> ").append(word).append("</span> ");
+}
+
+std::string legend(html_view const& v) {
+    std::string out = "<p class=\"legend\">"
+        + sign_of("26", "<path class=\"life works\" d=\"M2 6H24\" stroke=\"#a9b7c6\" stroke-width=\"7\"/>", "at work, or open")
+        + sign_of("26", "<path class=\"life waits\" d=\"M2 6H24\" stroke=\"#a9b7c6\" stroke-width=\"2\"/>", "waiting, or closed")
+        + sign_of("26", "<path class=\"life over\" d=\"M2 6H24\" stroke=\"#8496a9\" stroke-width=\"3\" stroke-dasharray=\"1 4\"/>", "over, not gone")
+        + sign_of("12", "<circle class=\"ink\" cx=\"6\" cy=\"6\" r=\"3.5\" stroke=\"#3d4752\" stroke-width=\"2\"/>", "begins")
+        + sign_of("12", "<path class=\"ink\" d=\"M6 6h0\" stroke=\"#3d4752\" stroke-width=\"9\" stroke-linecap=\"round\"/>", "ends")
+        + sign_of("12", "<rect class=\"choice\" x=\"3\" y=\"3\" width=\"6\" height=\"6\" stroke=\"#2458c5\" stroke-width=\"2\"/>", "decision")
+        + sign_of("12", "<path class=\"act\" d=\"M1 6H11\" stroke=\"#8a5800\" stroke-width=\"10\"/>", "stop, free");
+    if (!v.arrows().empty()) out += sign_of("26", "<path class=\"arrows\" d=\"M2 6H24\" stroke=\"#c5281c\" stroke-width=\"2\"/>", "led to the violation");
+    return out + "</p>\n";
+}
 
 std::string name_of_side(html_side const& side) {
     return "<h2><span class=\"" + std::string(name_of(side.verdict)) + "\">" + std::string(sign(side.verdict)) + " " + std::string(name_of(side.verdict)) + "</span> "
@@ -69,8 +77,8 @@ std::string drawn(html_view const& v, bool beside_another, std::size_t parts_at)
     std::string out = "<section class=\"side\" data-letter=\"" + v.letter() + "\" aria-label=\"" + (beside_another ? html_text(v.side().name) : "The trace") + "\">\n";
     if (beside_another) out += name_of_side(v.side());
     if (v.events().empty()) return out + "<p>The trace has no events.</p></section>\n";
-    out += "<table class=\"picture\" role=\"presentation\"><tr><td>" + html_names(v) + "<td><div class=\"scroll\">" + html_lanes(v, scale, parts_at) + "</div></table>\n";
-    if (!beside_another) out.append(legend);
+    out += "<table class=\"picture\" role=\"presentation\"><tr><td>" + html_names(v, beside_another) + "<td><div class=\"scroll\">" + html_lanes(v, scale, parts_at) + "</div></table>\n";
+    if (!beside_another) out += legend(v);
     out += html_list(v, parts_at);
     return out + "<script type=\"application/json\" class=\"data\">" + html_data(v, scale) + "</script>\n</section>\n";
 }
@@ -83,8 +91,7 @@ std::string both(html_page const& p, html_view const& v) {
     };
     std::string out = "<p class=\"parting\">";
     out += at == html_view::none ? "Both traces tell the same events." : "Both tell the same until they part, at " + number(v) + " and " + number(twin) + ".";
-    out += "</p>\n";
-    out.append(legend);
+    out += "</p>\n" + legend(v);
     return out + "<div class=\"sides\">\n" + drawn(v, true, at) + drawn(twin, true, at) + "</div>\n";
 }
 

@@ -176,7 +176,7 @@ private:
             if (lane == html_view::none) continue;
             std::string const at = place(html_scale::x(i), html_scale::y(lane));
             paths[static_cast<std::size_t>(shape_of(v_.events()[i].what))] += at;
-            if (v_.on_way(i)) way += at;
+            if (v_.on_way(i) && !is_act(v_.events()[i].what)) way += at;
         }
         std::string out;
         for (std::size_t i = 0; i < paths.size(); ++i)

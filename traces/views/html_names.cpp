@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t indent = 14, deepest = 8; // pixels of a level, levels that are drawn
 constexpr std::size_t margin = 16, letter = 7;  // pixels
-constexpr std::size_t most_columns = 42;
+constexpr std::size_t most_columns = 42, most_beside_another = 24;
 
 struct label {
     std::string id, name;
@@ -27,24 +27,24 @@ std::string types_of(html_lane const& lane) {
     return out;
 }
 
-label label_of(html_lane const& lane) {
+label label_of(html_lane const& lane, std::size_t room) {
     member const& m = lane.who.front();
     label l;
     l.left = margin + std::min(m.depth, deepest) * indent;
     l.id = lane.shared() ? "… " + std::to_string(lane.who.size()) + " more" : to_string(m.id);
     std::string const name = lane.shared() ? types_of(lane) : m.name == l.id ? "" : m.name;
     std::size_t const used = columns(l.id) + 1 + (l.left - margin) / letter;
-    l.name = fit(name, most_columns > used ? most_columns - used : 0);
+    l.name = fit(name, room > used ? room - used : 0);
     return l;
 }
 
 } // namespace
 
-std::string html_names(html_view const& v) {
+std::string html_names(html_view const& v, bool beside_another) {
     std::vector<label> labels;
     std::size_t width = 120;
     for (html_lane const& lane : v.lanes()) {
-        labels.push_back(label_of(lane));
+        labels.push_back(label_of(lane, beside_another ? most_beside_another : most_columns));
         width = std::max(width, labels.back().width() + margin);
     }
     std::string out = "<svg class=\"names\" role=\"group\" aria-label=\"Actors\" width=\"" + std::to_string(width) + "\" height=\""

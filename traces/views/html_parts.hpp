@@ -18,7 +18,7 @@ struct html_scale {
 html_scale scale_for(html_view const&, bool beside_another);
 
 std::string html_violations(html_view const&); // who broke which rule, who was inside, how it came
-std::string html_names(html_view const&);      // whose lane it is: the picture's left column
+std::string html_names(html_view const&, bool beside_another); // whose lane it is: the picture's left column
 std::string html_lanes(html_view const&, html_scale, std::size_t parts_at); // the picture
 struct arrows { std::string lines, heads; };   // the lines are stretched with the picture, the heads are not
 arrows html_arrows(html_view const&, html_scale); // the way to what is broken, in its place in the picture

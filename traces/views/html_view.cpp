@@ -97,7 +97,8 @@ void html_view::share_lanes() {
 
 std::size_t parting(html_view const& a, html_view const& b) {
     auto const same = [](event const& x, event const& y) {
-        return x.what == y.what && x.id == y.id && x.parent == y.parent && x.by == y.by && kind_text(x) == kind_text(y) && phrase(x) == phrase(y);
+        bool const names_its_policy = x.what == kind::server_open; // which may well be why one passes: no event of the execution
+        return x.what == y.what && x.id == y.id && x.parent == y.parent && x.by == y.by && kind_text(x) == kind_text(y) && (names_its_policy || phrase(x) == phrase(y));
     };
     auto const [at, other] = std::mismatch(a.events().begin(), a.events().end(), b.events().begin(), b.events().end(), same);
     bool const differ = at != a.events().end() || other != b.events().end();
