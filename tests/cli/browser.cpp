@@ -1,4 +1,5 @@
 #include "tests/cli/browser.hpp"
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>

@@ -32,7 +32,6 @@
       this.events = data.events.map(([lane, actor, ids, causes, details], index) => ({ index, lane, actor, ids, causes, details, effects: [] }));
       for (const e of this.events) for (const cause of e.causes) this.events[cause].effects.push(e.index);
       this.rows = [...section.querySelectorAll('.list tbody tr')];
-      this.texts = this.rows.map(row => row.textContent.toLowerCase());
       this.chart = section.querySelector('.chart');
       this.along = section.querySelector('.along');
       this.scroll = section.querySelector('.scroll');
@@ -47,6 +46,10 @@
         title.parentNode.setAttribute('aria-label', title.textContent);
         title.remove();
       }
+    }
+    text(index) { // when somebody asks: that of a long list takes a while
+      this.texts ??= this.rows.map(row => row.textContent.toLowerCase());
+      return this.texts[index];
     }
     y(lane) { return this.top + lane * this.row + this.row / 2; }
     x(index) { return (2 * index + 1) * this.unit; }
@@ -68,7 +71,7 @@
     show(wanted, lit) {
       let path = '', count = 0;
       this.rows.forEach((row, i) => {
-        const yes = !wanted || wanted(this.events[i], this.texts[i]);
+        const yes = !wanted || wanted(this.events[i]);
         if (row.hidden === yes) row.hidden = !yes;
         count += yes;
         if (wanted && yes && this.events[i].lane >= 0) path += `M${2 * i + 1} ${this.y(this.events[i].lane)}h0`;
@@ -121,7 +124,7 @@
     for (const side of sides) {
       const id = followed === null ? -2 : side.ids.indexOf(followed);
       const wanted = followed === null && !words.length ? null
-        : (e, text) => (id === -2 || e.ids.includes(id)) && words.every(word => text.includes(word));
+        : e => (id === -2 || e.ids.includes(id)) && words.every(word => side.text(e.index).includes(word));
       count += side.show(wanted, name => name === followed);
     }
     $('count').textContent = followed === null && !words.length ? '' : `${count} of ${total}`;
