@@ -217,7 +217,7 @@ TEST_CASE("each theme has its colours, and in each the text stands out from its 
         return Math.min(...selectors.map(s => { const e = document.querySelector(s), style = getComputedStyle(e);
             const [x, y] = [luminance(e instanceof SVGElement ? style.fill : style.color), luminance(ground(e))].sort((a, b) => b - a); return (x + .05) / (y + .05); }));
     })(['h1', '.verdict', 'dt', '#again', '.card h2', '.level', '.card .message', '.where a', '.steps .kind', '.inside', '.legend', '.names .id', '.names .of', '.time text', '.flag text',
-        '.list th', '.list .act td:nth-child(3)', '.list .choice td:nth-child(3)', '.list .broken p', '#filter'])))";
+        '.list th', '.list .act td:nth-child(3)', '.list .choice td:nth-child(3)', '.list .broken p', '#filter']))";
     std::string grounds[2];
     for (bool const dark : {false, true}) {
         b.open(page_of(here, {golden}), {.dark = dark});
