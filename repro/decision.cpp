@@ -31,6 +31,13 @@ decided parse_part(std::string_view part) {
     return {*index, *choice};
 }
 
+// "server:1 accepts or client:2 sends"
+std::string in_words(std::span<alternative const> offered) {
+    std::string text;
+    for (alternative const& a : offered) text += (text.empty() ? "" : " or ") + traces::to_string(a.who) + " " + std::string(a.does);
+    return text;
+}
+
 } // namespace
 
 std::string to_string(schedule const& s) {
@@ -62,13 +69,12 @@ schedule parse_schedule(std::string_view text) {
 
 follow::follow(schedule wanted) : wanted_(std::move(wanted)) {}
 
-std::uint32_t follow::choose(std::uint32_t n, std::string_view label) {
+std::uint32_t follow::choose(std::span<alternative const> offered) {
     std::size_t const index = taken_.choices.size();
     std::uint32_t choice = index < wanted_.choices.size() ? wanted_.choices[index] : 0;
-    if (choice >= n) {
-        if (diverged_.empty())
-            diverged_ = "decision " + std::to_string(index) + " (" + std::string(label) + ") has choices 0 to " + std::to_string(n - 1) +
-                        ", the schedule wants " + std::to_string(choice);
+    if (choice >= offered.size()) {
+        if (diverged_.empty()) diverged_ = "decision " + std::to_string(index) + " (" + in_words(offered) + ") has choices 0 to " +
+                                           std::to_string(offered.size() - 1) + ", the schedule wants " + std::to_string(choice);
         choice = 0;
     }
     taken_.choices.push_back(choice);

@@ -2,19 +2,28 @@
 // function of (scenario, schedule). The default order takes choice 0 everywhere.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-#include "traces/event.hpp"
+#include "server_under_test/alternative.hpp"
 
 namespace shutdown_repro::repro {
+
+using server::alternative;
 
 class decision_source {
 public:
     virtual ~decision_source() = default;
-    // One of 0 .. n-1, n >= 2. `label` says what is chosen between, for people.
-    virtual std::uint32_t choose(std::uint32_t n, std::string_view label) = 0;
+    // Which of two or more happens, by its place. The first is the default.
+    virtual std::uint32_t choose(std::span<alternative const>) = 0;
+    // Told when just one thing can happen next outside: no decision, but a step.
+    virtual void only(alternative const&) {}
 };
+
+// Thrown out of choose() by a source that has seen enough of the execution; the simulator puts everything away and lets it
+// pass.
+struct abandoned {};
 
 // All decisions of an execution. Printable and storable: "default", or the decisions away from the default as
 // "index=choice", comma separated ("3=1,17=2").
@@ -31,7 +40,7 @@ schedule parse_schedule(std::string_view);
 class follow final : public decision_source {
 public:
     explicit follow(schedule);
-    std::uint32_t choose(std::uint32_t n, std::string_view label) override;
+    std::uint32_t choose(std::span<alternative const>) override;
     schedule const& taken() const { return taken_; }
     std::string diverged() const; // after the execution: where it left the schedule, "" when it did not
 

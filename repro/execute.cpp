@@ -34,11 +34,12 @@ struct both final : traces::sink {
 struct noting final : decision_source {
     decision_source* decide = nullptr;
     schedule taken;
-    std::uint32_t choose(std::uint32_t n, std::string_view label) override {
-        std::uint32_t const choice = decide->choose(n, label);
+    std::uint32_t choose(std::span<alternative const> offered) override {
+        std::uint32_t const choice = decide->choose(offered);
         taken.choices.push_back(choice);
         return choice;
     }
+    void only(alternative const& a) override { decide->only(a); }
 };
 
 // The program of one execution, whichever server it is.
@@ -89,15 +90,20 @@ struct simulator::impl {
     server::runtime runtime{world};
     std::deque<http_client> clients;
     noting decisions;
+    std::vector<alternative> offered; // proceed()'s, kept for its capacity
+    bool words = true;
 
     traces::footer run(scenario const& s, decision_source& decide, traces::sink& to, bool& complete) {
         decisions.decide = &decide;
         decisions.taken.choices.clear();
         record.reset();
-        if (s.server == "reactor") return run_reactor(s, to, complete);
-        server::control control(s.config, to);
-        out.to = &control;
+        return s.server == "reactor" ? run_reactor(s, to, complete) : run_scopes(s, to, complete);
+    }
 
+    traces::footer run_scopes(scenario const& s, traces::sink& to, bool& complete) {
+        server::control control(s.config.stop_at, s.config.free_at, to);
+        out.to = &control;
+        as_new const whatever_happens{*this};
         std::optional<cell_run> cell;
         std::optional<http_run> http;
         program* const p = s.server == "scopes" ? static_cast<program*>(&cell.emplace(runtime, s)) : &http.emplace(runtime, s);
@@ -111,12 +117,17 @@ struct simulator::impl {
         complete = world.ended();
         if (world.dead()) foot.signal = "SIGABRT";
         else foot.exit_status = 0;
-        http.reset();
-        cell.reset();
-        runtime.reset();
-        world.clear();
         return foot;
     }
+
+    // An execution that was abandoned leaves parked frames and waits behind, too.
+    struct as_new {
+        impl& of;
+        ~as_new() {
+            of.runtime.reset();
+            of.world.clear();
+        }
+    };
 
     // Its loop polls, so it runs by itself until it ends or is killed.
     traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
@@ -124,6 +135,7 @@ struct simulator::impl {
         complete = true;
         clock = 0;
         sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * server::millisecond);
+        kernel.words = words;
         server::reactor_program program(kernel, s.reactor);
         std::string error;
         bool const returned = program.run(error);
@@ -144,6 +156,7 @@ struct simulator::impl {
         }
     }
 
+    // One step; false when nothing can happen any more.
     bool proceed(program& p, server::control& control) {
         if (!world.ended()) {
             if (world.dead()) {
@@ -152,16 +165,47 @@ struct simulator::impl {
                 control.act(*p.stoppable(), record);
                 return true;
             } else if (p.over()) {
+                if (p.stoppable() && control.last_call(*p.stoppable(), record)) return true;
                 world.end_process();
             }
         }
-        if (world.step(decisions)) return true;
-        return !world.ended() && !world.server_waits() && p.stalled();
+        bool const may_act = !world.ended() && p.stoppable() && control.open();
+        if (world.busy() && !may_act) { // the most frequent step by far
+            world.take(0);
+            return true;
+        }
+        offered.clear();
+        world.offer(offered);
+        std::size_t const natural = offered.size();
+        if (may_act) control.offer(offered, natural == 0);
+        if (offered.empty()) return !world.ended() && !world.server_waits() && p.stalled();
+        std::uint32_t const choice = offered.size() == 1 ? the_only_one() : decide(natural);
+        if (choice < natural) world.take(choice);
+        else control.take(offered[choice], *p.stoppable(), record);
+        return true;
+    }
+
+    std::uint32_t the_only_one() {
+        decisions.only(offered.front());
+        return 0;
+    }
+
+    // That the server goes on, or time, and nobody stops or frees it, is told by what follows.
+    std::uint32_t decide(std::size_t natural) {
+        std::uint32_t const choice = decisions.choose(offered);
+        if (natural > 1 || choice > 0)
+            record.emit(traces::kind::decision, offered[choice].who, {},
+                        {{"number", static_cast<std::uint64_t>(decisions.taken.choices.size() - 1)}, {"choice", choice},
+                         {"of", static_cast<std::uint64_t>(offered.size())}, {"label", offered[choice].does}});
+        return choice;
     }
 };
 
 simulator::simulator() : impl_(std::make_unique<impl>()) {}
 simulator::~simulator() = default;
+
+void simulator::without_words() { impl_->words = false; }
+schedule const& simulator::taken() const { return impl_->decisions.taken; }
 
 traces::footer simulator::run(scenario const& s, decision_source& decide, traces::sink& to) {
     bool complete;

@@ -7,7 +7,7 @@
 
 namespace shutdown_repro::repro {
 
-// Reusable: keeps its memory between executions.
+// Reusable: keeps its memory between executions, also after one that was abandoned (what choose() throws passes through).
 class simulator {
 public:
     simulator();
@@ -16,6 +16,9 @@ public:
     void run(scenario const&, decision_source&, traces::trace& into, traces::sink* also = nullptr);
     // Without keeping the events, for speed: only `to` sees them. Returns the footer.
     traces::footer run(scenario const&, decision_source&, traces::sink& to);
+    // From here on decisions are recorded without a label where that costs.
+    void without_words();
+    schedule const& taken() const; // of the latest execution
 
 private:
     struct impl;

@@ -302,6 +302,8 @@ void execution::end_interrupted() {
 traces::trace run_live(scenario const& s, live_options const& options) {
     if (s.server == "reactor") throw input_error(s.name + " is of the reactor server, which runs in the simulated world only: use --world sim");
     if (s.server != "scoped") throw input_error(s.name + " runs scopes without a server process: use --world sim");
+    if (server::lists(s.config.stop_at, "any") || server::lists(s.config.free_at, "any"))
+        throw input_error(s.name + ": the moment \"any\" is a decision, which only the simulated world takes: use --world sim, or name a stop point");
     need_descriptors(s);
     return execution(s, options).run();
 }

@@ -19,6 +19,7 @@ struct field {
 constexpr std::int64_t a_day_ms = 86'400'000;
 constexpr std::int64_t most_requests = 1'000'000;
 constexpr std::int64_t most_connections = 1'000;
+constexpr std::int64_t most_steps = 1'000;
 constexpr std::size_t most_handlers = 10'000;
 
 // ---- one value
@@ -27,6 +28,7 @@ void flag(located_value const& v) { v.check_flag(); }
 void milliseconds(located_value const& v) { v.number("a number of milliseconds", 0, a_day_ms); }
 void a_port(located_value const& v) { v.number("a port number", 0, 65'535); }
 void count(located_value const& v) { v.number("a number", 1, most_requests); }
+void steps(located_value const& v) { v.number("a number of answers", 0, most_steps); }
 void a_few(located_value const& v) { v.number("a number", 1, most_connections); }
 template <class enumeration> void word(located_value const& v) { v.one_of(server::words<enumeration>()); }
 template <std::string_view const&... allowed> void one_of(located_value const& v) {
@@ -54,7 +56,7 @@ void one_line(located_value const& v) {
 
 // A suggestion for the first kind in a list of stop points that is none.
 std::string kind_meant(std::string_view points) {
-    std::vector<std::string_view> kinds{"handler", "never"};
+    std::vector<std::string_view> kinds{"handler", "any", "never"};
     for (std::size_t k = 0; k < traces::kind_count; ++k) kinds.push_back(name_of(static_cast<traces::kind>(k)));
     for (auto const& part : points | std::views::split(',')) {
         std::string_view const point(part.begin(), part.end());
@@ -94,7 +96,7 @@ void calls(located_value const& v) {
 }
 
 void handlers(located_value const& v) {
-    static constexpr field fields[] = {{"act", word<server::act>}, {"delay", milliseconds}, {"calls", calls}};
+    static constexpr field fields[] = {{"act", word<server::act>}, {"delay", milliseconds}, {"steps", steps}, {"calls", calls}};
     for (located_value const& handler : v.items("a list of handlers", 1, most_handlers)) {
         handler.check_object("a handler, as in {\"act\": \"park\"}");
         check_fields(handler, fields);
@@ -179,8 +181,7 @@ void check_whose_fields(located_value const& document, server_kind const& mine) 
 // "handler" promises that one calls it. A scenario in which nobody does would only ever hang.
 void check_somebody_calls(located_value const& document, server::config const& c, std::string_view what) {
     std::string const& points = what == stop ? c.stop_at : c.free_at;
-    auto const listed = [&](auto const& part) { return std::string_view(part.begin(), part.end()) == "handler"; };
-    if (!std::ranges::any_of(points | std::views::split(','), listed)) return;
+    if (!server::lists(points, "handler")) return;
     auto const serving = c.handlers | std::views::take(c.requests);
     if (std::ranges::any_of(serving, [&](auto const& h) { return what == stop ? h.calls_stop : h.calls_free; })) return;
     std::string const named(what);

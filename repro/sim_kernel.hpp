@@ -27,7 +27,8 @@ public:
     server::io_result write(descriptor, std::string_view) override;
     void close(descriptor) override;
     bool poll(std::span<server::interest>, std::int64_t milliseconds) override;
-    std::uint32_t choose(std::uint32_t n, std::string_view label) override { return decide_.choose(n, label); }
+    void only(server::alternative const& a) override { decide_.only(a); }
+    server::decided choose(std::span<server::alternative const> offered) override { return {decide_.choose(offered), decisions_++}; }
 
 private:
     struct socket {
@@ -45,6 +46,7 @@ private:
     nanoseconds& clock_;
     decision_source& decide_;
     nanoseconds cap_;
+    std::uint64_t decisions_ = 0;
     std::vector<socket> sockets_;
 };
 

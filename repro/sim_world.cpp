@@ -88,6 +88,15 @@ sim_world::~sim_world() = default;
 
 void sim_world::start(server::timer& t, nanoseconds after) { timers_.arm(t, clock_ + std::max<nanoseconds>(after, 0)); }
 
+void sim_world::ask(server::question& q) {
+    q.asked = true;
+    possible_.push_back({outside::what::answers, q.whose, nullptr, nullptr, &q});
+}
+
+void sim_world::withdraw(server::question& q) {
+    if (std::exchange(q.asked, false)) std::erase_if(possible_, [&](outside const& o) { return o.asked == &q; });
+}
+
 std::unique_ptr<server::listener> sim_world::listen(std::uint16_t port, std::string& error) {
     if (listening_) {
         error = "port " + std::to_string(port) + " is in use (127.0.0.1)";
@@ -106,6 +115,7 @@ void sim_world::end_process() {
     trace.unmute();
     ready.clear();
     timers_.clear();
+    std::erase_if(possible_, [](outside const& o) { return o.asked != nullptr; });
     acceptable_ = nullptr;
     listening_ = false;
     reset_backlog();
@@ -115,37 +125,42 @@ void sim_world::end_process() {
 
 // --- what happens --------------------------------------------------------------------------------------------------------
 
-bool sim_world::step(decision_source& decide) {
-    if (work* w = ready.pop()) {
-        w->run(*w);
-        return true;
+std::string_view sim_world::words(outside const& o) {
+    switch (o.does) {
+    case outside::what::client_acts: return o.client->next_act();
+    case outside::what::accepts: return "the server accepts";
+    case outside::what::reads: return "the server reads";
+    case outside::what::writes: return "the server writes";
+    case outside::what::answers: return "a handler's question is answered";
     }
+    return {};
+}
+
+void sim_world::offer(std::vector<alternative>& to) const {
+    if (!ready.empty()) return to.push_back({"the server goes on", {entity::server, 1}});
+    for (outside const& o : possible_) to.push_back({words(o), o.who});
+    if (possible_.empty() && !timers_.empty()) to.push_back({"time passes", {entity::world, 1}});
+}
+
+void sim_world::take(std::size_t choice) {
+    if (work* w = ready.pop()) return w->run(*w);
     if (!possible_.empty()) {
-        std::size_t choice = 0;
-        if (std::size_t const n = possible_.size(); n > 1) {
-            choice = decide.choose(static_cast<std::uint32_t>(n), "what happens next outside");
-            outside const& o = possible_[choice];
-            std::string_view const label = o.does == outside::what::client_acts ? o.client->next_act()
-                                         : o.does == outside::what::accepts    ? "the server accepts"
-                                         : o.does == outside::what::reads      ? "the server reads"
-                                                                               : "the server writes";
-            trace.emit(kind::decision, o.who, {}, {{"choice", static_cast<std::uint64_t>(choice)}, {"of", static_cast<std::uint64_t>(n)}, {"label", label}});
-        }
         outside const chosen = possible_[choice];
         possible_.erase(possible_.begin() + static_cast<std::ptrdiff_t>(choice));
-        happens(chosen);
-        return true;
+        return happens(chosen);
     }
-    if (timers_.empty()) return false;
     clock_ = std::max(clock_, timers_.next_due());
     server::timer& t = timers_.take_next();
     t.run(t);
-    return true;
 }
 
 void sim_world::happens(outside const& o) {
     if (o.does == outside::what::client_acts) return o.client->act();
     traces::recorder::acting const as_world(trace, {entity::world, 1});
+    if (o.does == outside::what::answers) {
+        o.asked->asked = false;
+        return o.asked->run(*o.asked);
+    }
     work** const slot = o.does == outside::what::accepts ? &acceptable_ : o.does == outside::what::reads ? &o.socket->readable : &o.socket->writable;
     if (o.does == outside::what::accepts) accept_offered_ = false;
     else (o.does == outside::what::reads ? o.socket->readable_queued : o.socket->writable_queued) = false;

@@ -1,8 +1,8 @@
 // The simulated world: virtual time, in-memory TCP, one thread, in process. It does what a loopback and an event loop do and
 // leaves free what they leave free:
 //   - ready work runs first in, first out, and to the end, before the loop looks at the outside again (no decision);
-//   - what can happen outside then (a client acts, a handle becomes ready) happens in any order: one decision each time
-//     that there are two or more, the oldest first by default;
+//   - what can happen outside then (a client acts, a handle becomes ready, somebody answers a handler's question) happens in
+//     any order: one decision each time that there are two or more, the oldest first by default;
 //   - time passes only when nothing else can happen, to the next timer; timers of one instant in the order of arming.
 // The kernel is modelled where it shows: bytes sent are in the peer's buffer at once; closing with unread bytes resets;
 // closing a listener resets its backlog; a process that dies closes everything it had.
@@ -48,11 +48,16 @@ public:
     nanoseconds now() const override { return clock_; }
     void start(server::timer&, nanoseconds after) override;
     void cancel(server::timer& t) override { timers_.cancel(t); }
+    void ask(server::question&) override;
+    void withdraw(server::question&) override;
     std::unique_ptr<server::listener> listen(std::uint16_t port, std::string& error) override;
     void die(std::string_view message) override;
 
-    // One thing happens: false when nothing can.
-    bool step(decision_source&);
+    // What can happen next, in the default order, appended: when the server has ready work, only that.
+    void offer(std::vector<alternative>&) const;
+    // The one of offer()'s at this place happens.
+    void take(std::size_t choice);
+    bool busy() const { return !ready.empty(); } // offer() has one: the ready work
     bool dead() const { return dead_; }
     // The process is gone, by its own end or its death: the kernel closes what it had. What runs then is the clients only.
     void end_process();
@@ -72,11 +77,13 @@ private:
     friend class sim_stream;
     friend class sim_listener;
     struct outside {
-        enum class what : std::uint8_t { client_acts, accepts, reads, writes } does;
+        enum class what : std::uint8_t { client_acts, accepts, reads, writes, answers } does;
         traces::ref who;
-        sim_client* client;
-        sim_socket* socket;
+        sim_client* client = nullptr;
+        sim_socket* socket = nullptr;
+        server::question* asked = nullptr;
     };
+    static std::string_view words(outside const&);
     void happens(outside const&);
     void offer_read(sim_socket&);
     void offer_accept();

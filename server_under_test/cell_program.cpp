@@ -35,7 +35,7 @@ bool cell_program::stalled() {
 void cell_program::spawn_handler(std::uint32_t i) {
     act const does = cell_.acts[i - 1];
     scope& home = cell_.place == placement::child ? rt_.open("R" + std::to_string(i), server_, false) : *server_;
-    coroutine* const h = rt_.spawn(home, "h" + std::to_string(i), [&](coroutine& c) { return handle(c, *this, does, i); });
+    coroutine* const h = rt_.spawn(home, "h" + std::to_string(i), [&](coroutine& c) { return handle(c, *this, {.does = does}, i); });
     if (!h || does != act::hook_park) return;
     h->make_hook = completion_hook;
     h->context = reinterpret_cast<void*>(static_cast<std::uintptr_t>(i));

@@ -51,6 +51,7 @@ namespace {
 ordered_json to_json(handler_config const& h) {
     ordered_json j{{"act", name_of(h.does)}};
     if (h.delay_ms) j["delay"] = *h.delay_ms;
+    if (h.steps) j["steps"] = h.steps;
     if (h.calls_stop) j["calls"].push_back("stop");
     if (h.calls_free) j["calls"].push_back("free");
     return j;
@@ -64,6 +65,7 @@ handler_config handler_from_json(json const& j) {
     handler_config h;
     read_word(j, "act", h.does);
     if (j.contains("delay")) h.delay_ms = j["delay"].get<std::int64_t>();
+    h.steps = j.value("steps", h.steps);
     for (json const& call : j.value("calls", json::array())) (call == "free" ? h.calls_free : h.calls_stop) = true;
     return h;
 }

@@ -29,6 +29,7 @@ enum class act : std::uint8_t {
 struct handler_config {
     act does = act::park;
     std::optional<std::int64_t> delay_ms = std::nullopt; // instead of the act's own
+    std::uint32_t steps = 0;               // instead of a delay: so many answers from outside, one after the other
     bool calls_stop = false;               // after it has answered
     bool calls_free = false;
 };

@@ -63,6 +63,18 @@ void delayed::await_suspend(std::coroutine_handle<> h) {
     self.set_alarm(how_long, wake::value);
 }
 
+void answered::await_suspend(std::coroutine_handle<> h) {
+    self.park(h, "answer");
+    self.asking.owner = &self;
+    self.asking.whose = whose;
+    self.asking.run = [](work& w) {
+        coroutine& c = *static_cast<coroutine::outside_wait&>(w).owner;
+        because_of const here(c.rt->trace(), c.parked);
+        c.wake_up(wake::value);
+    };
+    self.rt->on.ask(self.asking);
+}
+
 void signalled::await_suspend(std::coroutine_handle<> h) {
     self.park(h, what, timeout);
     if (on) {
@@ -98,6 +110,7 @@ completion await_after_cancellation(coroutine& self, scope& s) {
 
 void coroutine::withdraw_waits() {
     rt->on.cancel(alarm);
+    rt->on.withdraw(asking);
     if (signal* s = std::exchange(waiting_on, nullptr)) s->waiting.erase(std::find(s->waiting.begin(), s->waiting.end(), this));
     if (scope* s = std::exchange(wait.on, nullptr)) {
         s->waits.erase(std::find(s->waits.begin(), s->waits.end(), &wait));
@@ -214,7 +227,7 @@ void coroutine::reset() {
     on_finish = nullptr;
     make_hook = nullptr;
     context = nullptr;
-    alarm.armed = false;
+    alarm.armed = asking.armed = asking.asked = false;
     waiting_on = nullptr;
     wait = {};
     at = {};

@@ -60,6 +60,7 @@ struct coroutine final : work {
     void reset();
 
     struct delay_timer final : timer { coroutine* owner = nullptr; } alarm;
+    struct outside_wait final : question { coroutine* owner = nullptr; } asking;
     signal* waiting_on = nullptr;
     completion_wait wait;
 
@@ -80,6 +81,7 @@ private:
     traces::seq_t woken_by = traces::no_seq, parked = traces::no_seq;
 
     friend struct delayed;
+    friend struct answered;
     friend struct signalled;
     friend struct completion;
     void set_alarm(nanoseconds after, wake means);
@@ -95,6 +97,15 @@ struct [[nodiscard]] delayed {
     wake await_resume() { return self.take_wake(); }
 };
 inline delayed delay(coroutine& self, nanoseconds d) { return {self, d}; }
+
+// The answer of somebody outside, asked on behalf of a request.
+struct [[nodiscard]] answered {
+    coroutine& self;
+    traces::ref whose;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>);
+    wake await_resume() { return self.take_wake(); }
+};
 
 struct [[nodiscard]] signalled {
     coroutine& self;

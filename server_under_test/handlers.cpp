@@ -22,13 +22,17 @@ void spawn_child(coroutine& self, std::uint32_t i) {
 
 } // namespace
 
-task handle(coroutine& self, handler_host& host, act does, std::uint32_t i, std::int64_t delay_ms) {
+task handle(coroutine& self, handler_host& host, handler_config config, std::uint32_t i) {
+    act const does = config.does;
     wake woken = wake::value;
     if (signal* together = host.hold(self)) woken = co_await wait(self, *together, "latch");
-    if (woken == wake::value) {
-        if (does == act::spawn) spawn_child(self, i);
-        if (does == act::forever) woken = co_await never(self);
-        else woken = co_await delay(self, (delay_ms < 0 ? own_delay_ms(does, i) : delay_ms) * millisecond);
+    if (woken == wake::value && does == act::spawn) spawn_child(self, i);
+    if (does == act::forever) {
+        if (woken == wake::value) woken = co_await never(self);
+    } else if (config.steps) {
+        for (std::uint32_t s = 0; s < config.steps && woken == wake::value; ++s) woken = co_await answered{self, {traces::entity::request, i}};
+    } else if (woken == wake::value) {
+        woken = co_await delay(self, config.delay_ms.value_or(own_delay_ms(does, i)) * millisecond);
     }
     if (woken == wake::value) {
         if (does == act::throw_resume) co_return outcome::failed;
@@ -39,7 +43,9 @@ task handle(coroutine& self, handler_host& host, act does, std::uint32_t i, std:
     case act::throw_cancel: co_return outcome::failed;
     case act::spawn_on_cancel: spawn_child(self, i); co_return outcome::cancelled;
     case act::cleanup:
-        if (co_await delay(self, (5 + i) * millisecond) == wake::cancelled) co_return outcome::cancelled;
+        if (config.steps) woken = co_await answered{self, {traces::entity::request, i}};
+        else woken = co_await delay(self, (5 + i) * millisecond);
+        if (woken == wake::cancelled) co_return outcome::cancelled;
         host.answer(self, i);
         co_return outcome::completed;
     default: co_return outcome::cancelled;

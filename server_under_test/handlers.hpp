@@ -13,8 +13,8 @@ public:
     virtual void answer(coroutine&, std::uint32_t /*request*/) {} // the response, then what the scenario has it call
 };
 
-// `i`: the request's number; it staggers the acts' delays as in the cells. `delay_ms` < 0: the act's own.
-task handle(coroutine& self, handler_host&, act, std::uint32_t i, std::int64_t delay_ms = -1);
+// `i`: the request's number; it staggers the acts' own delays as in the cells.
+task handle(coroutine& self, handler_host&, handler_config, std::uint32_t i);
 
 // For coroutine::make_hook of act::hook_park; coroutine::context is the request's number.
 task completion_hook(coroutine& self);

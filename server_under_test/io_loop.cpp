@@ -25,7 +25,7 @@ acceptor::~acceptor() {
 
 void acceptor::start() {
     if (std::exchange(accepting_, true)) return;
-    on_.io(socket_, "listener", [this](bool) {
+    on_.io(socket_, {entity::server, 1}, "listener", [this](bool) {
         for (descriptor h; accepting_ && (h = on_.world().accept(socket_)) != no_descriptor;) on_accept_(h);
     });
     on_.watch(socket_, true, false);
@@ -92,7 +92,7 @@ void io_loop::make_connection(traces::ref id, std::uint16_t port, on_stream cons
         closed(id, "timeout");
         connected(nullptr, id);
     });
-    reactor_.io(h, name_of_end(id), [this, id, h, patience, connected](bool) {
+    reactor_.io(h, id, name_of_end(id), [this, id, h, patience, connected](bool) {
         reactor_.remove_timer(patience);
         reactor_.remove(h);
         reactor_.trace().emit(kind::client_connected, id);

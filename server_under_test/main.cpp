@@ -103,7 +103,7 @@ int serve(arguments const& given) {
     file.head(header_of_server());
 
     announcer to_file(file, given.ready_fd);
-    server::control points(wanted, to_file);
+    server::control points(wanted.stop_at, wanted.free_at, to_file);
     traces::nanoseconds clock = 0;
     traces::recorder record(points, clock);
     server::tcp_world world(record, clock);

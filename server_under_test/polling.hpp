@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include "server_under_test/alternative.hpp"
 #include "server_under_test/world.hpp"
 #include "traces/recorder.hpp"
 
@@ -38,10 +39,12 @@ public:
 
     // Waits until one is ready, at most so many milliseconds. False: the process was killed while it waited.
     virtual bool poll(std::span<interest>, std::int64_t milliseconds) = 0;
-    // An order that the environment leaves free: one of 0 .. n-1, n >= 2. The caller records what it made of it.
-    virtual std::uint32_t choose(std::uint32_t n, std::string_view label) = 0;
+    // An order that the environment leaves free: one of two or more. The caller records what it made of it.
+    virtual decided choose(std::span<alternative const>) = 0;
+    virtual void only(alternative const&) {} // just one thing is next: no order, but a step
 
     traces::recorder& trace;
+    bool words = true; // decisions are told with a label; an exploration does without
 };
 
 } // namespace shutdown_repro::server

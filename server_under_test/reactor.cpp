@@ -20,8 +20,8 @@ reactor::reactor(polling_world& w, serve_order o) : world_(w), order_(o) {}
 
 // --- what is watched ------------------------------------------------------------------------------------------------------
 
-void reactor::io(descriptor h, std::string name, std::function<void(bool)> call) {
-    watched_[h] = {.name = std::move(name), .call = std::move(call)};
+void reactor::io(descriptor h, traces::ref whose, std::string name, std::function<void(bool)> call) {
+    watched_[h] = {.whose = whose, .name = std::move(name), .call = std::move(call)};
 }
 
 void reactor::watch(descriptor h, bool read, bool write) {
@@ -117,7 +117,7 @@ void reactor::serve(std::vector<interest> ready) {
     begin_tick();
     if (order_ == serve_order::server_first) std::ranges::reverse(ready);
     auto const gone = [&](interest const& i) { return !watched_.contains(i.on); };
-    for (; !ready.empty(); std::erase_if(ready, gone)) serve_one(take_next(ready, "ready", "served", &reactor::described));
+    for (; !ready.empty(); std::erase_if(ready, gone)) serve_one(take_next(ready, "ready", "served"));
 }
 
 void reactor::serve_one(interest const& ready) {
@@ -143,7 +143,7 @@ void reactor::fire_due() {
         return i == timers_.end() || i->second.due > now;
     };
     for (; !due.empty(); std::erase_if(due, not_due)) {
-        timer_id const t = take_next(due, "due", "fired", &reactor::described_timer);
+        timer_id const t = take_next(due, "due", "fired");
         auto const i = timers_.find(t);
         callback const call = i->second.call;
         traces::recorder::because_of const armed(trace(), i->second.armed);
@@ -167,25 +167,36 @@ template <class call_type> void reactor::guarded(std::string_view what, call_typ
 
 // --- orders that are free -------------------------------------------------------------------------------------------------
 
-template <class item>
-item reactor::take_next(std::vector<item>& from, std::string_view list, std::string_view verb, std::string (reactor::*name)(item const&) const) {
-    std::uint32_t choice = 0;
-    if (auto const n = static_cast<std::uint32_t>(from.size()); n > 1 && order_ == serve_order::any) {
-        std::string label = "tick " + std::to_string(ticks_) + ": " + std::string(list) + " = ";
-        for (item const& i : from) label += (&i == &from.front() ? "" : ", ") + (this->*name)(i);
-        choice = world_.choose(n, label);
-        label += "; " + std::string(verb) + " " + (this->*name)(from[choice]) + " first";
-        trace().emit(kind::decision, id, {}, {{"choice", choice}, {"of", n}, {"label", label}});
+template <class item> item reactor::take_next(std::vector<item>& from, std::string_view list, std::string_view verb) {
+    decided taken;
+    if (from.size() > 1 && order_ == serve_order::any) {
+        offered_.clear();
+        for (item const& i : from) offered_.push_back(offered(i));
+        taken = world_.choose(offered_);
+        std::string label;
+        if (world_.words) {
+            label = "tick " + std::to_string(ticks_) + ": " + std::string(list) + " = ";
+            for (item const& i : from) label += (&i == &from.front() ? "" : ", ") + described(i);
+            label += "; " + std::string(verb) + " " + described(from[taken.choice]) + " first";
+        }
+        trace().emit(kind::decision, id, {}, {{"number", taken.number}, {"choice", taken.choice}, {"of", static_cast<std::uint64_t>(from.size())}, {"label", label}});
     }
-    item const taken = from[choice];
-    from.erase(from.begin() + choice);
-    return taken;
+    if (from.size() == 1) world_.only(offered(from.front()));
+    item const next = from[taken.choice];
+    from.erase(from.begin() + taken.choice);
+    return next;
 }
+
+alternative reactor::offered(interest const& i) const {
+    return {i.readable && i.writable ? "is read and written" : i.readable ? "is read" : "is written", watched_.at(i.on).whose};
+}
+
+alternative reactor::offered(timer_id t) const { return {"fires", ref_of(t)}; }
 
 std::string reactor::described(interest const& i) const {
     return watched_.at(i.on).name + (i.readable && i.writable ? " read and write" : i.readable ? " read" : " write");
 }
 
-std::string reactor::described_timer(timer_id const& t) const { return timers_.at(t).name; }
+std::string reactor::described(timer_id t) const { return timers_.at(t).name; }
 
 } // namespace shutdown_repro::server

@@ -31,7 +31,8 @@ public:
 
     reactor(polling_world&, serve_order);
 
-    void io(descriptor, std::string name, std::function<void(bool writable)>); // watched for both
+    // Watched for both. `whose` end it is; `name` is for people.
+    void io(descriptor, traces::ref whose, std::string name, std::function<void(bool writable)>);
     void watch(descriptor, bool read, bool write);                            // one that is watched
     void remove(descriptor);                                                   // harmless when it is not
 
@@ -50,7 +51,7 @@ public:
     static constexpr traces::ref id{traces::entity::loop, 1};
 
 private:
-    struct watcher { std::string name; std::function<void(bool)> call; bool read = true, write = true; };
+    struct watcher { traces::ref whose; std::string name; std::function<void(bool)> call; bool read = true, write = true; };
     struct timer_entry {
         std::string_view what;
         std::string name;
@@ -67,9 +68,11 @@ private:
     void begin_tick();
     std::int64_t patience() const;
     template <class call> void guarded(std::string_view what, call const&);
-    template <class item> item take_next(std::vector<item>&, std::string_view list, std::string_view verb, std::string (reactor::*name)(item const&) const);
+    template <class item> item take_next(std::vector<item>&, std::string_view list, std::string_view verb);
+    alternative offered(interest const&) const;
+    alternative offered(timer_id) const;
     std::string described(interest const&) const;
-    std::string described_timer(timer_id const&) const;
+    std::string described(timer_id) const;
 
     polling_world& world_;
     serve_order order_;
@@ -77,6 +80,7 @@ private:
     std::map<timer_id, timer_entry> timers_;
     std::deque<queued_call> queued_;
     timer_id last_timer_ = 0, next_tick_timer_ = 0;
+    std::vector<alternative> offered_; // take_next()'s, kept for its capacity
     std::uint64_t ticks_ = 0;
     bool running_ = false, told_tick_ = false;
 };

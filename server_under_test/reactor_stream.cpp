@@ -20,7 +20,7 @@ reactor_stream::~reactor_stream() {
 }
 
 void reactor_stream::start() {
-    on_.io(socket_, name_, [weak = weak_from_this()](bool writable) {
+    on_.io(socket_, owner_, name_, [weak = weak_from_this()](bool writable) {
         if (auto const self = weak.lock()) writable ? self->writable() : self->readable();
     });
 }

@@ -74,6 +74,7 @@ void runtime::access_after_free(scope const& about, std::string_view operation) 
 void runtime::reset() {
     for (std::size_t i = 0; i < coroutine_count_; ++i) {
         on.cancel(coroutines_[i]->alarm);
+        on.withdraw(coroutines_[i]->asking);
         coroutines_[i]->reset();
     }
     scope_count_ = coroutine_count_ = 0;

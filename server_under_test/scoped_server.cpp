@@ -10,15 +10,6 @@ using because_of = traces::recorder::because_of;
 
 namespace {
 
-bool by_handler(std::string_view points) {
-    for (std::size_t at = 0; (at = points.find("handler", at)) != points.npos; ++at) {
-        bool const begins = at == 0 || points[at - 1] == ',';
-        std::size_t const end = at + 7;
-        if (begins && (end == points.size() || points[end] == ',')) return true;
-    }
-    return false;
-}
-
 // A name with a number at its end, without allocating.
 class numbered {
 public:
@@ -46,7 +37,7 @@ struct scoped_server::in_flight : pooled {
 
 scoped_server::scoped_server(runtime& rt, config const& c)
     : config_(c), policy_(policy_of(c.shutdown)), rt_(rt), id_(rt.trace().fresh(entity::server)),
-      stop_by_handler_(by_handler(c.stop_at)), free_by_handler_(by_handler(c.free_at)) {
+      stop_by_handler_(lists(c.stop_at, "handler")), free_by_handler_(lists(c.free_at, "handler")) {
     rt.trace().emit(kind::server_open, id_, {}, {{"name", "scoped"}, {"policy", name_of(c.shutdown)}});
 }
 
@@ -210,7 +201,7 @@ void scoped_server::on_request(connection& from, std::uint32_t number) {
     handler_config const& h = config_.handler(number);
     coroutine* const c = rt_.spawn(home, handler_name.view(), [&](coroutine& self) {
         self.context = &r;
-        return handle(self, *this, h.does, number, h.delay_ms.value_or(-1));
+        return handle(self, *this, h, number);
     });
     if (!c) return request_over(r, outcome::never_ran);
     c->on_finish = [](coroutine& self, outcome o) {

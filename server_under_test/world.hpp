@@ -53,6 +53,13 @@ struct timer : work {
     std::size_t slot = 0;    // the world's own
 };
 
+// What is asked of somebody outside (a database, another service), who answers when it likes: then its work runs, once.
+// Destroy it only when it is not asked.
+struct question : timer {
+    traces::ref whose;
+    bool asked = false;
+};
+
 enum class io : std::uint8_t { ok, would_block, eof, reset };
 struct io_result {
     io status = io::ok;
@@ -86,6 +93,9 @@ public:
     virtual nanoseconds now() const = 0;
     virtual void start(timer&, nanoseconds after) = 0;
     virtual void cancel(timer&) = 0;                    // harmless when not armed
+    // A world in which nobody else is takes a millisecond for the answer.
+    virtual void ask(question& q) { start(q, millisecond); }
+    virtual void withdraw(question& q) { cancel(q); }   // harmless when it is not asked
     // 127.0.0.1; port 0 lets the world choose. Null with `error` set ("port 8080 is in use").
     virtual std::unique_ptr<listener> listen(std::uint16_t port, std::string& error) = 0;
     // The process ends here, as abort() would end it: the live world prints the message and aborts; the simulated world

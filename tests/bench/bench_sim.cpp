@@ -24,7 +24,7 @@ struct judged final : traces::sink {
 
 // The default order.
 struct in_order final : repro::decision_source {
-    std::uint32_t choose(std::uint32_t, std::string_view) override { return 0; }
+    std::uint32_t choose(std::span<repro::alternative const>) override { return 0; }
 };
 
 repro::scenario seed(benchmark::State const& state) {

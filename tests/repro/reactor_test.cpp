@@ -161,7 +161,7 @@ TEST_CASE("a handle that is closed by one served before it is not served in that
     auto const listening = l.kernel.listen(port, error);
     auto const a = l.kernel.connect(port), b = l.kernel.connect(port);
     for (auto const h : {a, b}) {
-        l.loop.io(h, "client", [&, h](bool) {
+        l.loop.io(h, {entity::client, 1}, "client", [&, h](bool) {
             l.say(h == a ? "a" : "b");
             l.loop.remove(a);
             l.loop.remove(b);

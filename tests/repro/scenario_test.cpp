@@ -109,7 +109,7 @@ TEST_CASE("a wrong field of a scenario file is reported with file, line and what
     CHECK(complaint(R"("requests": 1000001)") == "mine.json:5: \"requests\" must be a number from 1 to 1000000, is 1000001");
     CHECK(complaint(R"("port": 65536)") == "mine.json:5: \"port\" must be a port number from 0 to 65535, is 65536");
     CHECK(complaint(R"("free": "server.stoped#1")") ==
-          "mine.json:5: \"free\" is wrong: \"server.stoped#1\" is no stop point: a stop point is KIND#N (coroutine.suspend#2), handler or never; "
+          "mine.json:5: \"free\" is wrong: \"server.stoped#1\" is no stop point: a stop point is KIND#N (coroutine.suspend#2), handler, any or never; "
           "did you mean \"server.stopped\"?");
     CHECK(complaint(R"("free": 3)") == "mine.json:5: \"free\" must be stop points, as in \"coroutine.suspend#2\", is 3");
 }

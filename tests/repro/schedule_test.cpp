@@ -4,6 +4,17 @@
 
 using namespace shutdown_repro::repro;
 
+namespace {
+
+// Offered: clients 1 to n, each of whom `does` something.
+std::uint32_t choose(follow& f, std::uint32_t n, std::string_view does) {
+    std::vector<alternative> offered;
+    for (std::uint32_t c = 1; c <= n; ++c) offered.push_back({does, {shutdown_repro::traces::entity::client, c}});
+    return f.choose(offered);
+}
+
+} // namespace
+
 TEST_CASE("a schedule is printed as its decisions away from the default") {
     CHECK(to_string(schedule{}) == "default");
     CHECK(to_string(schedule{{0, 0, 0}}) == "default");
@@ -30,31 +41,31 @@ TEST_CASE("a wrong schedule is refused with the part that is wrong") {
 
 TEST_CASE("an execution follows its schedule, takes the default beyond it, and tells what it took") {
     follow f(parse_schedule("1=2"));
-    CHECK(f.choose(2, "a") == 0);
-    CHECK(f.choose(3, "b") == 2);
-    CHECK(f.choose(2, "c") == 0);
+    CHECK(choose(f, 2, "a") == 0);
+    CHECK(choose(f, 3, "b") == 2);
+    CHECK(choose(f, 2, "c") == 0);
     CHECK(f.taken() == schedule{{0, 2, 0}});
     CHECK(f.diverged().empty());
 }
 
 TEST_CASE("a choice that is not offered is a divergence, and the default is taken") {
     follow f(parse_schedule("0=1,1=5,2=7"));
-    CHECK(f.choose(2, "whose data arrives") == 1);
-    CHECK(f.choose(3, "who is served") == 0);
-    CHECK(f.choose(2, "who is served next") == 0);
-    CHECK(f.diverged() == "decision 1 (who is served) has choices 0 to 2, the schedule wants 5");
+    CHECK(choose(f, 2, "whose data arrives") == 1);
+    CHECK(choose(f, 3, "is served") == 0);
+    CHECK(choose(f, 2, "who is served next") == 0);
+    CHECK(f.diverged() == "decision 1 (client:1 is served or client:2 is served or client:3 is served) has choices 0 to 2, the schedule wants 5");
     CHECK(f.taken() == schedule{{1, 0, 0}});
 }
 
 TEST_CASE("an execution that ends before its schedule does has diverged") {
     follow f(parse_schedule("0=1,4=1"));
-    f.choose(2, "only one");
+    choose(f, 2, "only one");
     CHECK(f.diverged() == "the execution ended after 1 decisions, the schedule goes on to decision 4");
 }
 
 TEST_CASE("what was taken, followed again, is taken again") {
     auto const decide = [](follow& f) {
-        for (std::uint32_t n = 2; n < 40; ++n) f.choose(n, "n");
+        for (std::uint32_t n = 2; n < 40; ++n) choose(f, n, "n");
     };
     follow first(parse_schedule("0=1,7=8,30=31"));
     decide(first);

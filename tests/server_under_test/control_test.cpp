@@ -18,13 +18,7 @@ struct bench final : traces::sink, server::stoppable {
     control under_test;
     traces::recorder record{under_test, clock};
 
-    explicit bench(std::string stop_at, std::string free_at = "never") : under_test(make(std::move(stop_at), std::move(free_at)), *this) {}
-    static server::config make(std::string stop_at, std::string free_at) {
-        server::config c;
-        c.stop_at = std::move(stop_at);
-        c.free_at = std::move(free_at);
-        return c;
-    }
+    explicit bench(std::string_view stop_at, std::string_view free_at = "never") : under_test(stop_at, free_at, *this) {}
 
     void put(traces::event const& e) override {
         seen.emplace_back(name_of(e.what));
@@ -128,7 +122,7 @@ TEST_CASE("a handler's stop and a named point go together") {
 }
 
 TEST_CASE("a wrong stop point is refused with what is expected") {
-    CHECK(complaint("corutine.suspend#2") == "\"corutine.suspend#2\" is no stop point: a stop point is KIND#N (coroutine.suspend#2), handler or never");
+    CHECK(complaint("corutine.suspend#2") == "\"corutine.suspend#2\" is no stop point: a stop point is KIND#N (coroutine.suspend#2), handler, any or never");
     CHECK(complaint("coroutine.suspend") == "\"coroutine.suspend\" does not say which one: write \"coroutine.suspend#1\" for the first");
     CHECK(complaint("coroutine.suspend#0") == "\"coroutine.suspend#0\" must end in a number from 1 on, as in coroutine.suspend#1");
     CHECK(complaint("never,server.ready#1") == "\"never,server.ready#1\" says never and more: never stands alone");

@@ -39,16 +39,9 @@ struct counting_server final : stoppable {
     int stops = 0, frees = 0;
 };
 
-config points(std::string stop_at, std::string free_at) {
-    config c;
-    c.stop_at = std::move(stop_at);
-    c.free_at = std::move(free_at);
-    return c;
-}
-
 // A TCP world with everything around it.
 struct bench {
-    explicit bench(config const& c = points("never", "never")) : stops(c, kept) {}
+    explicit bench(std::string_view stop_at = "never", std::string_view free_at = "never") : stops(stop_at, free_at, kept) {}
     tcp_world::end run(std::function<bool()> over = [] { return false; }) { return world.run(stops, server, over); }
     traces::trace kept;
     control stops;
@@ -356,7 +349,7 @@ TEST_CASE("what was written before shutdown_send arrives, then the end of the st
 }
 
 TEST_CASE("stop and free are called at their points, between two pieces of work") {
-    bench b(points("coroutine.spawn#2", "act.stop#1"));
+    bench b("coroutine.spawn#2", "act.stop#1");
     std::string order;
     auto const spawn = [&](char const* name) {
         b.record.emit(traces::kind::coroutine_spawn, b.record.fresh(traces::entity::coroutine));

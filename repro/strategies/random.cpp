@@ -1,0 +1,49 @@
+// random: everything that the environment does is drawn uniformly, and stop and free each come at a uniformly drawn step.
+// (Drawn at each step with the rest, they would nearly always come within the first few.)
+#include <algorithm>
+#include "repro/random.hpp"
+#include "repro/strategy.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+class random_strategy_ final : public strategy {
+public:
+    random_strategy_(terrain const& t, std::uint64_t seed) : seed_(seed), steps_(std::max(1u, t.decisions)) {}
+
+    bool begin(std::uint64_t n) override {
+        random_ = random_numbers(seed_, n);
+        stop_at_ = random_.below(steps_ + 1);
+        free_at_ = random_.below(steps_ + 1);
+        step_ = 0;
+        return true;
+    }
+
+    std::uint32_t choose(std::span<alternative const> offered) override {
+        std::uint32_t const now = step_++;
+        auto const place = [&](auto is) { return static_cast<std::uint32_t>(std::ranges::find_if(offered, is) - offered.begin()); };
+        if (std::uint32_t const stop = place(is_stop); now >= stop_at_ && stop < offered.size()) return stop;
+        if (std::uint32_t const free = place(is_free); now >= free_at_ && free < offered.size()) return free;
+        auto const natural = std::ranges::count_if(offered, [](alternative const& a) { return !is_stop(a) && !is_free(a); });
+        return natural > 1 ? random_.below(static_cast<std::uint32_t>(natural)) : 0;
+    }
+
+private:
+    std::uint64_t seed_;
+    std::uint32_t steps_, stop_at_ = 0, free_at_ = 0, step_ = 0;
+    random_numbers random_;
+};
+
+} // namespace
+
+strategy_info random_strategy() {
+    return {
+        .name = "random",
+        .summary = "every order drawn uniformly, stop and free each at a uniformly drawn step",
+        .make = [](terrain const& t, std::uint64_t seed, share) -> std::unique_ptr<strategy> { return std::make_unique<random_strategy_>(t, seed); },
+        .guarantee = [](terrain const&, effort const& e) { return sampled_guarantee(e, "random schedules"); },
+        .wants_events = false,
+    };
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,22 @@
+// What can happen next where the environment is free to choose: the words in which a world offers a decision.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include "traces/event.hpp"
+
+namespace shutdown_repro::server {
+
+// One of the things that can happen next. `does` and `who` name it: of two offers in a row the same thing has the same name.
+struct alternative {
+    std::string_view does; // "the client connects"; lives as long as the program
+    traces::ref who;       // whose step it is
+    friend bool operator==(alternative const&, alternative const&) = default;
+};
+
+// Of the offered ones, the taken one.
+struct decided {
+    std::uint32_t choice = 0;
+    std::uint64_t number = 0; // of the decision, in its execution
+};
+
+} // namespace shutdown_repro::server
