@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include "cli/again.hpp"
+#include "cli/judgement.hpp"
 #include "cli/report.hpp"
 #include "repro/errors.hpp"
 #include "traces/views/html.hpp"
@@ -13,6 +15,8 @@ namespace shutdown_repro::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t most_events = 100'000;
 
 void refuse_to_overwrite(std::string const& to, std::string const& trace) {
     std::error_code ignored;
@@ -27,39 +31,56 @@ void write_text(std::string const& to, std::string const& text) {
     if (!file) throw repro::input_error("--html: can't write " + to + ": " + std::strerror(errno ? errno : EIO) + "; choose another file");
 }
 
-// What is said of it in one line each, under its title.
-std::vector<std::pair<std::string, std::string>> facts_of(traces::trace const& t, judgement const& j) {
-    std::string about = j.world.empty() ? "" : j.world + " · ";
-    about += traces::counted(j.events, "event") + " · " + traces::duration(j.span) + (j.world == "sim" ? " virtual" : "");
-    if (!t.head.tool.empty()) about += " · by " + t.head.tool;
-    auto const [stop, free] = acts_of(t);
+struct judged_trace {
+    std::string path;
+    traces::trace told;
+    judgement judged;
+
+    explicit judged_trace(std::string const& from) : path(from), told(traces::read_file(from)), judged(judge(told)) {
+        if (told.events.size() > most_events)
+            throw repro::input_error("--html: " + path + " has " + std::to_string(told.events.size()) + " events, and browsers take a page of at most "
+                                     + std::to_string(most_events) + " well; draw a part of it, or look at it with --timeline");
+    }
+    traces::html_side side() const {
+        return {.trace = told, .violations = judged.violations, .verdict = judged.verdict, .problems = judged.problems, .name = path == "-" ? "standard input" : path};
+    }
+};
+
+std::string judged_by(judgement const& j) {
     std::size_t const idle = j.not_applicable.size();
-    std::string rules = traces::counted(traces::all_rules().size() - idle, "rule") + " judged";
-    if (idle) rules += ", " + std::to_string(idle) + " not applicable: ";
-    for (auto const& skipped : j.not_applicable) rules += (&skipped == &j.not_applicable.front() ? "" : ", ") + std::string(skipped.rule->id) + " " + skipped.why;
-    return {{"trace", about}, {"stop", stop}, {"free", free}, {"rules", rules}};
+    std::string out = traces::counted(traces::all_rules().size() - idle, "rule") + " judged";
+    for (auto const& skipped : j.not_applicable)
+        out += (&skipped == &j.not_applicable.front() ? ", " + std::to_string(idle) + " not applicable: " : ", ") + std::string(skipped.rule->id) + " " + skipped.why;
+    return out;
 }
 
-traces::html_side side_of(traces::trace const& t, judgement const& j, std::string const& path) {
-    return {.trace = t, .violations = j.violations, .verdict = j.verdict, .problems = j.problems, .name = path == "-" ? "standard input" : path};
+// What is said of it in a line each, under its title.
+std::vector<std::pair<std::string, std::string>> facts_of(judged_trace const& t) {
+    judgement const& j = t.judged;
+    std::string about = j.world.empty() ? "" : j.world + " · ";
+    about += traces::counted(j.events, "event") + " · " + traces::duration(j.span) + (j.world == "sim" ? " virtual" : "");
+    if (!t.told.head.tool.empty()) about += " · by " + t.told.head.tool;
+    std::vector<std::pair<std::string, std::string>> facts{{"trace", about}};
+    std::istringstream acts(acts_as_text(t.told, {.width = std::string::npos}));
+    for (std::string word, rest; acts >> word && std::getline(acts >> std::ws, rest);) facts.emplace_back(word, rest);
+    facts.emplace_back("rules", judged_by(j));
+    return facts;
 }
 
 } // namespace
 
-void write_html(std::string const& to, std::string const& path, traces::trace const& t, judgement const& j, std::string const& twin_path) {
-    refuse_to_overwrite(to, path);
-    refuse_to_overwrite(to, twin_path);
-    std::optional<traces::trace> twin;
-    judgement of_twin;
-    if (!twin_path.empty()) {
-        twin = traces::read_file(twin_path);
-        of_twin = judge(*twin);
-    }
-    traces::html_page page{.title = j.scenario.empty() ? fs::path(path).filename().string() : j.scenario, .side = side_of(t, j, path)};
-    if (twin) page.twin.emplace(side_of(*twin, of_twin, twin_path));
-    page.again = again_line(t.head);
-    page.facts = facts_of(t, j);
-    write_text(to, as_html(page));
+std::string write_html(std::string const& file, std::string const& path, std::string const& twin) {
+    refuse_to_overwrite(file, path);
+    refuse_to_overwrite(file, twin);
+    judged_trace const one(path);
+    std::optional<judged_trace> other;
+    if (!twin.empty()) other.emplace(twin);
+    traces::html_page page{.title = one.judged.scenario.empty() ? fs::path(path).filename().string() : one.judged.scenario, .side = one.side()};
+    if (other) page.twin.emplace(other->side());
+    page.again = again_line(one.told.head);
+    page.facts = facts_of(one);
+    write_text(file, as_html(page));
+    return traces::printable(page.title) + " · " + std::string(name_of(one.judged.verdict)) + (other ? " · beside " + other->path : "") + " · page " + file + "\n";
 }
 
 } // namespace shutdown_repro::cli

@@ -1,12 +1,12 @@
 // inspect --html: a trace, and perhaps another beside it, as one page in a file.
 #pragma once
 #include <string>
-#include "cli/judgement.hpp"
-#include "traces/trace.hpp"
 
 namespace shutdown_repro::cli {
 
-// Throws input_error when the file can't be written, or is one of the traces. "" as `twin_path`: there is none.
-void write_html(std::string const& to, std::string const& path, traces::trace const&, judgement const&, std::string const& twin_path);
+// Reads and judges the trace at `path` ("-" is standard input) and, when that is not "", the one at `twin`. Throws
+// input_error when the file can't be written, is one of the traces, or would be too large for a browser. Gives a line that
+// says what was written.
+std::string write_html(std::string const& file, std::string const& path, std::string const& twin);
 
 } // namespace shutdown_repro::cli

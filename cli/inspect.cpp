@@ -34,14 +34,19 @@ std::string headline(trace const& t, judgement const& j, look l) {
 }
 
 int inspect(options const& o, output& out) {
+    bool const any_view = o.timeline || o.tree || o.explain || !o.follow.empty();
+    if (!o.html.empty()) {
+        if (any_view) throw repro::input_error("--html goes without other views: the page has them");
+        out.print(write_html(o.html, o.path, o.twin));
+        return repro::clean;
+    }
     trace const t = read_file(o.path);
     judgement const judged = judge(t);
     for (std::string const& problem : judged.problems) std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
-    if (!o.html.empty()) write_html(o.html, o.path, t, judged, o.twin);
     look const l = out.page();
     std::vector<std::string> pages{headline(t, judged, l) + acts_as_text(t, l)};
     if (o.tree) pages.push_back(tree(t, judged.violations, l));
-    if (o.timeline || !(o.tree || o.explain || !o.follow.empty() || !o.html.empty())) pages.push_back(timeline(t, judged.violations, l));
+    if (o.timeline || !any_view) pages.push_back(timeline(t, judged.violations, l));
     if (!o.follow.empty()) pages.push_back(follow_id(t, o.follow, l));
     if (o.explain) pages.push_back(judged.violations.empty() ? "no rule is broken: nothing to explain\n" : explain(t, judged.violations, l));
     for (std::size_t i = 0; i < pages.size(); ++i) out.print((i ? "\n" : "") + pages[i]);

@@ -50,7 +50,5 @@ int status_of(traces::verdict);
 
 // When and by whom stop and free were called, from the trace: one line each, for people.
 std::string acts_as_text(traces::trace const&, traces::look);
-struct acts { std::string stop, free; };
-acts acts_of(traces::trace const&); // the same without a page
 
 } // namespace shutdown_repro::cli

@@ -95,7 +95,7 @@ std::string unanswered(model const& m) {
 
 } // namespace
 
-acts acts_of(trace const& t) {
+std::string acts_as_text(trace const& t, look l) {
     model m;
     std::string stop = "never", free = "never";
     auto const tell = [&](event const& e) {
@@ -108,14 +108,12 @@ acts acts_of(trace const& t) {
         if (e.what == kind::act_free && free == "never") free = tell(e);
         m.forget(e);
     }
-    for (auto* line : {&stop, &free})
+    std::string out;
+    for (auto* line : {&stop, &free}) {
         if (line->ends_with(',')) line->pop_back();
-    return {stop, free};
-}
-
-std::string acts_as_text(trace const& t, look l) {
-    auto const [stop, free] = acts_of(t);
-    return paint(l, tint::faint, "stop  ") + wrap(stop, l.width, 6) + "\n" + paint(l, tint::faint, "free  ") + wrap(free, l.width, 6) + "\n";
+        out += paint(l, tint::faint, line == &stop ? "stop  " : "free  ") + wrap(*line, l.width, 6) + "\n";
+    }
+    return out;
 }
 
 std::string as_text(run_report const& r, look l) {

@@ -59,13 +59,14 @@ int visible_rows(browser& b) { return b.ask("[...document.querySelectorAll('.lis
 
 } // namespace
 
-TEST_CASE("inspect --html writes a page and says the headline only") {
+TEST_CASE("inspect --html writes a page and says so in a line") {
     folder const here;
-    result const r = run({"inspect", golden, "--html", here.file("p.html")});
+    result const r = run({"inspect", golden, "--html", "p.html"}, {.in = here.path()});
     CHECK(r.status == 0);
-    CHECK(r.out.find("coroutine.spawn") == r.out.npos);
+    CHECK(r.out == "scope-disposal · violated · page p.html\n");
     CHECK_THAT(here.read("p.html"), ContainsSubstring("<h1>scope-disposal</h1>"));
-    CHECK(run({"inspect", golden, "--html", here.file("q.html"), "--timeline"}).out.size() > r.out.size());
+    result const piped = run({"inspect", "-", "--html", "q.html"}, {.in = here.path(), .input = slurp(golden)});
+    CHECK(piped.status == 0);
     CHECK(here.read("p.html") == here.read("q.html"));
 }
 
@@ -81,6 +82,17 @@ TEST_CASE("a page that can't be written, or would replace its trace, is refused"
     CHECK_THAT(itself.err, ContainsSubstring("is the trace itself"));
     CHECK(slurp(trace) == slurp(golden));
     CHECK_THAT(run({"inspect", trace, "--twin", golden}).err, ContainsSubstring("--html"));
+    CHECK_THAT(run({"inspect", trace, "--html", here.file("p.html"), "--tree"}).err, ContainsSubstring("goes without other views"));
+    CHECK_FALSE(here.has("p.html"));
+}
+
+TEST_CASE("a trace of more events than a browser takes is refused with what to do instead") {
+    folder const here;
+    std::string text = lines(slurp(golden))[0] + "\n";
+    for (int i = 0; i <= 100'000; ++i) text += R"({"seq":)" + std::to_string(i) + R"(,"t":0,"kind":"loop.tick","id":"loop:1"})" + "\n";
+    result const r = run({"inspect", here.write("long.jsonl", text), "--html", here.file("p.html")});
+    CHECK(r.status == 2);
+    CHECK_THAT(r.err, ContainsSubstring("100001 events") && ContainsSubstring("--timeline"));
 }
 
 TEST_CASE("the page's command runs the very same execution again") {

@@ -23,8 +23,11 @@ way causes::way_to(violation const& v) const {
     while (!todo.empty()) {
         event const* e = todo.back();
         todo.pop_back();
-        for (seq_t why : e->because) add(why, true);
+        for (seq_t why : e->because) add(why, !first_act_ || why >= first_act_->seq || e->seq < first_act_->seq);
     }
+    for (event const* e : std::vector<event const*>(steps.begin(), steps.end()))
+        for (seq_t why : e->because)
+            if (event const* choice = events_.find(why); choice && choice->what == kind::decision) steps.insert(choice);
     bool const has_act = std::any_of(steps.begin(), steps.end(), [](event const* e) { return is_act(e->what); });
     if (!has_act && first_act_ && first_act_->seq < v.at) steps.insert(first_act_);
     return {steps.begin(), steps.end()}; // events lie in their trace in order, and so do their addresses

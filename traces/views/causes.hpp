@@ -17,7 +17,8 @@ class causes {
 public:
     explicit causes(trace const&); // views it
     // Everything that led to it after the stop, back to the act that began it. What shows it from before the stop (who was
-    // spawned where) is one step each: how that came about is not what went wrong.
+    // spawned where, what was queued) is one step each, with the choice that it was: how it came about otherwise is not what
+    // went wrong.
     way way_to(violation const&) const;
 
 private:

@@ -29,24 +29,9 @@ std::string_view json_escape(char c) {
     }
 }
 
-// Line ends of JavaScript, and marks that turn the direction of what follows: nothing a reader should meet unseen.
-constexpr struct { std::string_view bytes, shown; } unseen[] = {
-    {"\u2028", "\\u2028"}, {"\u2029", "\\u2029"}, {"\u200e", "\\u200e"}, {"\u200f", "\\u200f"}, {"\u202a", "\\u202a"},
-    {"\u202b", "\\u202b"}, {"\u202c", "\\u202c"}, {"\u202d", "\\u202d"}, {"\u202e", "\\u202e"}, {"\u2066", "\\u2066"},
-    {"\u2067", "\\u2067"}, {"\u2068", "\\u2068"}, {"\u2069", "\\u2069"}, {"\ufeff", "\\ufeff"},
-};
-
-std::string visible(std::string_view text) {
-    std::string out = printable(text);
-    if (out.find_first_of("\xe2\xef") == out.npos) return out;
-    for (auto const& [bytes, shown] : unseen)
-        for (std::size_t at = 0; (at = out.find(bytes, at)) != out.npos; at += shown.size()) out.replace(at, bytes.size(), shown);
-    return out;
-}
-
 std::string escaped(std::string_view text, std::string_view (*escape)(char)) {
     std::string out;
-    for (char c : visible(text)) {
+    for (char c : printable(text)) {
         std::string_view const instead = escape(c);
         if (instead.empty()) out += c;
         else out += instead;

@@ -6,7 +6,7 @@
 
 namespace shutdown_repro::traces {
 
-// For element content and for attributes in double quotes. Control characters and bytes that are no UTF-8 come out visible.
+// For element content and for attributes in double quotes. What printable() makes visible comes out visible.
 std::string html_text(std::string_view);
 
 // A JSON string, quotes included, that may stand inside a script element.

@@ -10,6 +10,7 @@
 #include "traces/views/causes.hpp"
 #include "traces/views/cast.hpp"
 #include "traces/views/html.hpp"
+#include "traces/views/text.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -32,7 +33,7 @@ public:
     member const* who(ref id) const { return cast_.find(id); }
     std::size_t lane_of(ref) const;         // none for nobody
     std::size_t index_of(seq_t) const;      // of the event; none when the trace lacks it
-    nanoseconds since_start(event const& e) const { return e.t - events().front().t; }
+    nanoseconds since_start(event const& e) const { return elapsed(events().front().t, e.t); }
     // Each event has its own element in the picture, with a link and a tooltip.
     bool detailed() const { return events().size() <= most_detailed; }
 

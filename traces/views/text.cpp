@@ -1,5 +1,6 @@
 #include "traces/views/text.hpp"
 #include <cstdlib>
+#include <limits>
 
 namespace shutdown_repro::traces {
 namespace {
@@ -14,10 +15,20 @@ std::size_t sequence(std::string_view s) {
     if (n == 0 || n > s.size()) return 0;
     for (std::size_t i = 1; i < n; ++i)
         if (!continues(s[i])) return 0;
-    // Longer than need be, a surrogate, or past the last code point: no decoder takes those.
-    bool const none = n > 2 && ((byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) ||
-                                (byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f));
-    return none ? 0 : n;
+    // Longer than need be, a surrogate, or past the last character.
+    bool const odd = (byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) || (byte(0) == 0xf0 && byte(1) < 0x90) ||
+                     (byte(0) == 0xf4 && byte(1) > 0x8f);
+    return odd ? 0 : n;
+}
+
+// C1 controls (U+0080 to U+009F) steer terminals as escape sequences do; U+2028, U+2029 end lines in other people's tools, and
+// what sets the direction (U+202A to U+202E, U+2066 to U+2069) makes a line read as something else.
+bool steers(std::string_view c) {
+    auto byte = [&](std::size_t i) { return static_cast<unsigned char>(c[i]); };
+    if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
+    if (c.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
+    if (c.size() != 3 || byte(0) != 0xe2) return false;
+    return (byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae) || (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9);
 }
 
 std::string escaped(unsigned char c) {
@@ -47,11 +58,8 @@ std::string paint(look l, tint t, std::string_view text) {
 std::string printable(std::string_view text) {
     std::string out;
     while (!text.empty()) {
-        auto const first = static_cast<unsigned char>(text[0]);
         std::size_t const n = sequence(text);
-        // C1 controls (U+0080 to U+009F) steer terminals as escape sequences do.
-        bool const control = first < 0x20 || first == 0x7f || (n == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
-        if (n == 0 || control) {
+        if (n == 0 || steers(text.substr(0, n))) {
             for (char c : text.substr(0, n ? n : 1)) out += escaped(static_cast<unsigned char>(c));
         } else {
             out.append(text.substr(0, n));
@@ -104,6 +112,12 @@ std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
         column += wide;
     }
     return out;
+}
+
+nanoseconds elapsed(nanoseconds from, nanoseconds to) {
+    nanoseconds t = 0;
+    if (__builtin_sub_overflow(to, from, &t)) t = to < from ? std::numeric_limits<nanoseconds>::min() : std::numeric_limits<nanoseconds>::max();
+    return t;
 }
 
 std::string duration(nanoseconds t) {

@@ -29,6 +29,8 @@ std::string pad_left(std::string_view, std::size_t width);
 // Breaks between words; every line after the first begins with `indent` spaces, and the first is already `indent` wide.
 std::string wrap(std::string_view, std::size_t width, std::size_t indent);
 
+// From one moment to a later one; what no nanoseconds can hold is as much as they can.
+nanoseconds elapsed(nanoseconds from, nanoseconds to);
 // "503 µs", "84 ms", "2.1 s".
 std::string duration(nanoseconds);
 // Milliseconds with three decimals: "84.503".
