@@ -163,6 +163,15 @@ TEST_CASE("a trace in which nothing is broken has no arrows, no crosses and no c
     }
 }
 
+TEST_CASE("a moment is written once, and where there is room") {
+    story s;
+    for (int i = 0; i < 40; ++i) {
+        s.now = (i / 10) * 20'000'000 + (i < 10 ? 0 : i); // four moments, in which the clock goes on a little
+        s.tell("loop.tick", "loop:1");
+    }
+    CHECK(all(judged_trace(std::move(s.told)).page(), "class=\"at time\"[^]*?<text[^>]*>([^<]*)<") == std::vector<std::string>{"0", "20 ms", "40 ms", "60 ms"});
+}
+
 TEST_CASE("in a crowd lanes are shared, but not by whom a violation concerns") {
     judged_trace const r(crowd(300));
     html_view const v(r.side(), "");

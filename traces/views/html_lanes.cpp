@@ -87,17 +87,16 @@ public:
 
 private:
     std::string times() const {
-        std::string out;
-        nanoseconds shown = -1;
+        std::string out, shown;
         std::size_t free = 0; // from here on
         for (std::size_t i = 0; i < v_.events().size(); ++i) {
             nanoseconds const t = v_.since_start(v_.events()[i]);
+            std::string const label = t == 0 ? "0" : duration(t);
             std::size_t const at = scale_.pixels(2 * i);
-            if (t == shown || at < free) continue;
-            shown = t;
+            if (label == shown || at < free) continue;
+            shown = label;
             free = at + least_between_times;
-            out += html_glyph(scale_, 2 * i, 0, "time", "<path d=\"M0 8V" + std::to_string(html_scale::height(v_)) + "\" stroke=\"#e4e7eb\"/><text x=\"5\" y=\"16\" fill=\"#5b6470\">"
-                            + (t == 0 ? "0" : duration(t)) + "</text>");
+            out += html_glyph(scale_, 2 * i, 0, "time", "<path d=\"M0 8V" + std::to_string(html_scale::height(v_)) + "\" stroke=\"#e4e7eb\"/><text x=\"5\" y=\"16\" fill=\"#5b6470\">" + label + "</text>");
         }
         return out;
     }
