@@ -1,9 +1,7 @@
 #include "cli/arguments.hpp"
 #include <charconv>
-#include <stdexcept>
 #include "repro/errors.hpp"
 #include "repro/nearest.hpp"
-#include "server_under_test/control.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -110,18 +108,6 @@ CLI::Validator one_of(std::vector<std::string_view> words) {
         return "must be " + list_of(words) + ", is \"" + text + "\"" + repro::did_you_mean(text, words);
     };
     return {check, shape, "one of"};
-}
-
-CLI::Validator stop_points() {
-    auto check = [](std::string& text) -> std::string {
-        try {
-            server::parse_stop_points(text);
-        } catch (std::invalid_argument const& e) {
-            return e.what();
-        }
-        return {};
-    };
-    return {check, "", "stop points"};
 }
 
 std::string shell_line(std::vector<std::string> const& words) {

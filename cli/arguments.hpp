@@ -14,7 +14,6 @@ void parse(CLI::App& app, int argc, char const* const* argv);
 CLI::Validator whole_number(std::int64_t least, std::int64_t most);
 // One of the words; the complaint suggests the nearest. The views must outlive the parser.
 CLI::Validator one_of(std::vector<std::string_view> words);
-CLI::Validator stop_points();
 
 // As a shell reads it back to the same words.
 std::string shell_line(std::vector<std::string> const& words);

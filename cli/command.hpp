@@ -11,6 +11,9 @@ namespace shutdown_repro::cli {
 using job = std::function<int(output&)>;
 
 void add_run(CLI::App&, job& chosen);
+void add_explore(CLI::App&, job& chosen);
+void add_replay(CLI::App&, job& chosen);
+void add_shrink(CLI::App&, job& chosen);
 void add_check(CLI::App&, job& chosen);
 void add_inspect(CLI::App&, job& chosen);
 void add_list(CLI::App&, job& chosen);

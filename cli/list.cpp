@@ -36,14 +36,34 @@ std::string rules(look l) {
 
 std::string policies(look l) {
     using server::policy;
-    return table({{std::string(name_of(policy::as_reported)), "as the report has it: stop drains nothing, free releases"},
+    auto const heading = [l](char const* text) { return traces::paint(l, tint::faint, text) + "\n"; };
+    return heading("of the scoped server:") + table({{std::string(name_of(policy::as_reported)), "as the report has it: stop drains nothing, free releases"},
                   {std::string(name_of(policy::upstream_fix)), "as it was mended upstream: wait up to the grace, cancel, wait for the cancellation, with the holes that this has"},
-                  {std::string(name_of(policy::drained)), "ours: nothing is disposed before it is strictly empty"}}, l);
+                  {std::string(name_of(policy::drained)), "ours: nothing is disposed before it is strictly empty"}}, l) +
+           "\n" + heading("of the reactor server:") + table({{"as-reported", "as the report has it: callbacks hold the server weakly, and a drain's calls it unasked"},
+                          {"guard-self", "the report's first remedy: a drain callback whose server is gone does nothing"},
+                          {"strong-self", "a drain callback keeps the server alive until it has run"},
+                          {"close-on-destroy", "the server's destructor finishes the open transactions"},
+                          {"deferred-destroy", "the dropped server goes in the next tick"},
+                          {"eager-drain", "a transaction finishes as soon as its last byte is written"},
+                          {"no-destroy", "the server is never dropped"},
+                          {"drained", "ours: whatever stops it, what is under way ends first; what is left after the grace is cancelled and said"}}, l);
+}
+
+// The reactor is stopped by its program, in one of these moments.
+std::string moments(look l) {
+    return table({{"cb1", "in the callback of the first request of a client to complete"},
+                  {"cbN", "in the callback of the last one"},
+                  {"timer", "in a timer of 20 ms that the first handler arms"},
+                  {"handler", "in the first handler, before it answers"},
+                  {"finish", "in the finish event of the first transaction to finish"}}, l);
 }
 
 std::string stop_points_of(std::string const& scenario, look l) {
+    repro::scenario const s = repro::load_scenario(scenario);
+    if (s.server == "reactor") return moments(l);
     rows all;
-    for (auto const& p : repro::passed_stop_points(repro::load_scenario(scenario))) all.emplace_back(p.point, traces::printable(p.what));
+    for (auto const& p : repro::passed_stop_points(s)) all.emplace_back(p.point, traces::printable(p.what));
     return table(all, l);
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 using namespace shutdown_repro;
 
-constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_check, cli::add_inspect, cli::add_list, cli::add_explain};
+constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink, cli::add_check, cli::add_inspect, cli::add_list, cli::add_explain};
 
 int run(int argc, char** argv) {
     CLI::App app{"Reproduces, finds, explains and gates the bugs that servers have while they shut down.", "shutdown-repro"};
@@ -22,7 +22,7 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", "shutdown-repro " SHUTDOWN_REPRO_VERSION);
     std::string color = "auto";
     app.add_option("--color", color, "colour: auto (on a terminal), always or never")->check(cli::one_of({"auto", "always", "never"}));
-    app.footer("Exit status: 0 clean, 1 violated, 2 usage or bad input, 3 inconclusive, 6 schedule diverged, 70 our own bug.");
+    app.footer("Exit status: 0 clean, 1 violated, 2 usage or bad input, 3 inconclusive, 6 replay diverged, 70 our own bug.");
     for (auto add : commands) add(app, chosen);
     int status = repro::clean;
     try {

@@ -14,6 +14,13 @@ int severity_of(verdict v) { return v == verdict::violated ? 2 : v == verdict::i
 
 } // namespace
 
+std::string broken_rules(judgement const& j) {
+    std::string out;
+    for (traces::violation const& v : j.violations)
+        if (v.level != traces::severity::note && out.find(v.rule) == out.npos) out.append(out.empty() ? "" : ", ").append(v.rule);
+    return out;
+}
+
 std::string_view policy_name(repro::scenario const& s) {
     return s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
 }

@@ -23,6 +23,8 @@ struct run_report {
     judgement judged;                     // of that one
     std::string schedule;                 // of that one; "" when the world has none
     std::string trace_path;               // where it was kept, or ""
+    struct order { std::string schedule; traces::verdict verdict; std::string rules; };
+    std::vector<order> orders;            // each one, when all were executed
     std::string again, fixed;             // command lines; "" when there is none
 
     void add(traces::trace&&, judgement&&, std::string schedule);
@@ -35,6 +37,7 @@ struct checked_trace {
 };
 
 // Of the scenario's server, whichever it is.
+std::string broken_rules(judgement const&); // "finish-event-lost, timer-lost"; without notes
 std::string_view policy_name(repro::scenario const&);
 std::uint32_t requests_of(repro::scenario const&);
 

@@ -41,6 +41,7 @@ std::string as_json(run_report const& r) {
     d["inconclusive"] = r.inconclusive;
     d["rules"] = json::object();
     for (auto const& [rule, count] : r.by_rule) d["rules"][rule] = count;
+    for (auto const& o : r.orders) d["orders"].push_back({{"schedule", o.schedule}, {"verdict", name_of(o.verdict)}, {"rules", o.rules}});
     d["violations"] = json::array();
     for (traces::violation const& v : r.judged.violations) {
         json one = of(v);

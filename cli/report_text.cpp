@@ -20,7 +20,9 @@ std::string mark(severity s, look l) {
 
 std::string one(violation const& v, look l) {
     std::size_t const indent = 2 + rule_width + 2;
-    std::string out = mark(v.level, l) + " " + paint(l, tint::strong, pad(v.rule, rule_width)) + "  " + wrap(printable(v.message), l.width, indent) + "\n";
+    bool const fits = v.rule.size() <= rule_width; // a longer name has its line for itself
+    std::string const between = fits ? "  " : "\n" + std::string(indent, ' ');
+    std::string out = mark(v.level, l) + " " + paint(l, tint::strong, fits ? pad(v.rule, rule_width) : std::string(v.rule)) + between + wrap(printable(v.message), l.width, indent) + "\n";
     for (std::size_t i = 0; i < v.inside.size(); ++i) {
         if (i == most_inside) return out + "    … inspect --explain names more\n";
         out += "    " + wrap(printable(v.inside[i]), l.width, 6) + "\n";
@@ -75,6 +77,20 @@ std::string headline(run_report const& r, look l) {
     return paint(l, tint::strong, printable(r.scenario.name)) + " · " + server + " · " + r.world + " · " + load + "\n";
 }
 
+// One line an order: its schedule and what became of it.
+std::string every_order(run_report const& r, look l) {
+    if (r.orders.empty()) return {};
+    std::size_t wide = 0;
+    for (auto const& o : r.orders) wide = std::max(wide, o.schedule.size());
+    std::string out;
+    for (auto const& o : r.orders) {
+        bool const bad = o.verdict != verdict::clean;
+        std::string const told = o.rules.empty() ? std::string(name_of(o.verdict)) : o.rules;
+        out += (bad ? paint(l, tint::bad, "✗") : paint(l, tint::good, "✓")) + " " + pad(o.schedule, wide) + "  " + wrap(told, l.width, wide + 4) + "\n";
+    }
+    return out + "\n";
+}
+
 std::string rate(run_report const& r, look l) {
     if (r.executions == 1 || r.by_rule.empty()) return {};
     std::string out = "broken in how many of " + std::to_string(r.executions) + " executions; above is the first\n";
@@ -117,7 +133,7 @@ std::string acts_as_text(trace const& t, look l) {
 }
 
 std::string as_text(run_report const& r, look l) {
-    std::string out = headline(r, l) + acts_as_text(r.told, l) + "\n" + details(r.judged, l) + "\n" + rate(r, l);
+    std::string out = headline(r, l) + acts_as_text(r.told, l) + "\n" + every_order(r, l) + details(r.judged, l) + "\n" + rate(r, l);
     out += std::to_string(r.violated) + " of " + std::to_string(r.executions) + " executions violated";
     if (r.inconclusive) out += ", " + std::to_string(r.inconclusive) + " inconclusive";
     out += " · " + counts(r.judged) + (r.trace_path.empty() ? "" : " · trace " + r.trace_path) + "\n";

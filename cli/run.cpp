@@ -8,6 +8,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/report.hpp"
+#include "repro/all_orders.hpp"
 #include "repro/errors.hpp"
 #include "repro/execute.hpp"
 #include "repro/live.hpp"
@@ -16,14 +17,16 @@ namespace shutdown_repro::cli {
 namespace {
 
 constexpr std::string_view first_world = "live";
+constexpr std::string_view drained = "drained"; // the correct policy, of every server
+constexpr std::size_t most_orders = 10'000;
 
 struct options {
-    std::string what, world{first_world}, policy, stop_at, free_at, schedule, trace, server;
-    std::optional<std::uint32_t> requests;
+    std::string what, world{first_world}, policy, order, stop_at, free_at, schedule, trace, server;
+    std::optional<std::uint32_t> requests, connections;
     std::optional<std::int64_t> grace_ms;
     std::vector<std::string> sets;
     std::uint32_t repeat = 1;
-    bool json = false;
+    bool all_orders = false, json = false;
 };
 
 repro::scenario scenario_of(options const& o) {
@@ -42,10 +45,13 @@ repro::scenario scenario_of(options const& o) {
             throw repro::input_error(what.starts_with(asked) ? flag + what.substr(asked.size()) : what, e.exit_status);
         }
     };
+    bool const reactor = s.server == "reactor"; // a connection for each request; its moments of stop are words
     set("--policy", "policy", o.policy);
-    set("--stop-at", "stop", o.stop_at);
+    set("--order", "order", o.order);
+    set("--stop-at", reactor ? "when" : "stop", o.stop_at);
     set("--free-at", "free", o.free_at);
-    set("--requests", "requests", o.requests ? std::to_string(*o.requests) : "");
+    set("--requests", reactor ? "connections" : "requests", o.requests ? std::to_string(*o.requests) : "");
+    set("--connections", "connections", o.connections ? std::to_string(*o.connections) : "");
     set("--grace", "grace", o.grace_ms ? std::to_string(*o.grace_ms) : "");
     return s;
 }
@@ -53,6 +59,10 @@ repro::scenario scenario_of(options const& o) {
 void refuse_what_does_not_fit(options const& o) {
     if (o.world == "sim" && !o.server.empty()) throw repro::input_error("--server: the simulated world starts no server; leave it out, or use --world live");
     if (o.world == "live" && !o.schedule.empty()) throw repro::input_error("--schedule: only the simulated world follows a schedule; add --world sim");
+    if (!o.all_orders) return;
+    if (o.world == "live") throw repro::input_error("--all-orders: only the simulated world can choose every order; add --world sim");
+    if (!o.schedule.empty()) throw repro::input_error("--all-orders: takes every schedule, so it can't follow one; leave --schedule out");
+    if (o.repeat > 1) throw repro::input_error("--all-orders: each order has one execution, the same each time; leave --repeat out");
 }
 
 // Before anything is run, so that a long run is not lost to a typing error. Nothing is created yet.
@@ -74,7 +84,9 @@ std::vector<std::string> command_line(options const& o) {
     };
     add("--world", o.world == first_world ? "" : o.world);
     add("--policy", o.policy);
+    add("--order", o.order);
     add("--requests", o.requests ? std::to_string(*o.requests) : "");
+    add("--connections", o.connections ? std::to_string(*o.connections) : "");
     add("--stop-at", o.stop_at);
     add("--free-at", o.free_at);
     add("--grace", o.grace_ms ? std::to_string(*o.grace_ms) : "");
@@ -86,6 +98,7 @@ std::vector<std::string> command_line(options const& o) {
 
 // How to see it again (exactly, when simulated), and whether the correct policy is free of it.
 void suggest(run_report& r, options o) {
+    if (!r.schedule.empty()) o.world = "sim"; // also what a live execution drew
     if (r.executions == 1 || o.world == "sim") o.repeat = 1;
     o.schedule = r.schedule;
     auto const line = [](options const& from) {
@@ -94,8 +107,8 @@ void suggest(run_report& r, options o) {
         return shell_line(words);
     };
     r.again = line(o);
-    if (r.scenario.server != "scoped" || r.scenario.config.shutdown == server::policy::drained) return;
-    o.policy = name_of(server::policy::drained);
+    if (r.scenario.server == "scopes" || policy_name(r.scenario) == drained) return;
+    o.policy = drained;
     o.schedule.clear(); // another policy decides other things
     r.fixed = line(o);
 }
@@ -112,7 +125,8 @@ public:
 
     int run() {
         if (!options_.trace.empty()) require_writable(options_.trace);
-        for (std::uint32_t i = 0; i < options_.repeat; ++i) {
+        if (options_.all_orders) every_order();
+        else for (std::uint32_t i = 0; i < options_.repeat; ++i) {
             if (options_.repeat > 1) out_.progress(std::to_string(i) + " of " + std::to_string(options_.repeat) + " executions, " + std::to_string(report_.violated) + " violated");
             once();
         }
@@ -136,9 +150,24 @@ private:
             schedule = to_string(source.taken());
         } else {
             t = repro::run_live(report_.scenario, {.server_path = options_.server, .partial_path = path_});
+            schedule = t.head.schedule;
         }
         judgement judged = judge(t);
         report_.add(std::move(t), std::move(judged), std::move(schedule));
+    }
+
+    void every_order() {
+        repro::all_orders orders;
+        do {
+            if (report_.executions == most_orders)
+                throw repro::input_error("--all-orders: this scenario has more than " + std::to_string(most_orders) + " orders; make it smaller, as with --requests 1");
+            traces::trace t;
+            simulator_.run(report_.scenario, orders, t);
+            judgement judged = judge(t);
+            std::string schedule = t.head.schedule;
+            report_.orders.push_back({schedule, judged.verdict, broken_rules(judged)});
+            report_.add(std::move(t), std::move(judged), std::move(schedule));
+        } while (orders.next());
     }
 
     // Why it could not be kept, or "". A violation that was seen is reported even when the disk is full.
@@ -160,10 +189,6 @@ private:
     repro::simulator simulator_;
 };
 
-std::vector<std::string_view> policy_names() {
-    return {name_of(server::policy::as_reported), name_of(server::policy::upstream_fix), name_of(server::policy::drained)};
-}
-
 } // namespace
 
 void add_run(CLI::App& app, job& chosen) {
@@ -171,13 +196,16 @@ void add_run(CLI::App& app, job& chosen) {
     CLI::App* const sub = app.add_subcommand("run", "execute a scenario and judge it");
     sub->add_option("SCENARIO", o->what, "a built-in scenario (list scenarios) or a FILE.json")->required();
     sub->add_option("--world", o->world, "live: a real server; sim: simulated, in process")->check(one_of({"live", "sim"}));
-    sub->add_option("--policy", o->policy, "how the server shuts down (list policies)")->check(one_of(policy_names()));
+    sub->add_option("--policy", o->policy, "how the server shuts down (list policies)")->type_name("POLICY");
+    sub->add_option("--order", o->order, "who is served first when several are ready (reactor)")->type_name("ORDER");
     sub->add_option("--requests", o->requests, "requests that are sent")->check(whole_number(1, 100'000))->type_name("N");
-    sub->add_option("--stop-at", o->stop_at, "when stop is called (list stop-points)")->check(stop_points())->type_name("POINT");
-    sub->add_option("--free-at", o->free_at, "when free is called")->check(stop_points())->type_name("POINT");
+    sub->add_option("--connections", o->connections, "the same for the reactor: one request each")->check(whole_number(1, 1'000))->type_name("N");
+    sub->add_option("--stop-at", o->stop_at, "when stop is called (list stop-points)")->type_name("POINT");
+    sub->add_option("--free-at", o->free_at, "when free is called")->type_name("POINT");
     sub->add_option("--grace", o->grace_ms, "the policy's patience with handlers, milliseconds")->check(whole_number(0, 86'400'000))->type_name("MS");
     sub->add_option("--set", o->sets, "any other field of the scenario")->type_name("KEY=VALUE")->allow_extra_args(false);
     sub->add_option("--schedule", o->schedule, "the decisions to take, as a report prints them (sim)")->type_name("S");
+    sub->add_flag("--all-orders", o->all_orders, "execute every order once, and tell each (sim)");
     sub->add_option("--repeat", o->repeat, "executions")->check(whole_number(1, 1'000'000))->type_name("N");
     sub->add_option("--trace", o->trace, "keep the trace here, whatever happens")->type_name("FILE");
     sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");

@@ -1,5 +1,6 @@
 // The scenarios that are there without a file: each reproduces a public report with the report's own parameters.
 #include "repro/scenario.hpp"
+#include <utility>
 
 namespace shutdown_repro::repro {
 namespace {
@@ -32,10 +33,65 @@ scenario scope_disposal_on_free() {
     return s;
 }
 
+// mojolicious/mojo#2286: the client's callback stops the loop gracefully, stops the server and drops it, all in the
+// process of its server. Whether the server's end of the connection is served before the client's decides whether the transaction was
+// finished by then. Timeouts are those of the framework.
+scenario lost_finish() {
+    scenario s;
+    s.name = "lost-finish";
+    s.summary = "client served first, the finish of a request is lost";
+    s.server = "reactor";
+    s.reactor.timer = server::user_timer::none;
+    s.reactor.timer_ms = 2000;
+    s.reactor.keep_alive_ms = 5000;
+    s.reactor.inactivity_ms = 30'000;
+    s.reactor.client_inactivity_ms = 40'000;
+    s.reactor.cap_ms = 60'000;
+    return s;
+}
+
+// The same program with a timer of 2 s that its handler arms.
+scenario lost_timer() {
+    scenario s = lost_finish();
+    s.name = "lost-timer";
+    s.summary = "a graceful stop loses the timer that a handler armed";
+    s.reactor.timer = server::user_timer::oneshot;
+    return s;
+}
+
+// What that kind of server does when SIGQUIT asks it to stop gracefully.
+scenario quit(std::string name, std::string summary) {
+    scenario s = lost_timer();
+    s.name = std::move(name);
+    s.summary = std::move(summary);
+    s.reactor.when = server::stop_moment::signal;
+    s.reactor.what = server::stop_action::g;
+    return s;
+}
+
+scenario quit_slow_request() {
+    scenario s = quit("quit-slow-request", "SIGQUIT while a handler has still to answer");
+    s.reactor.handler = server::reply::delay;
+    return s;
+}
+
+scenario quit_idle_connection() {
+    scenario s = quit("quit-idle-connection", "SIGQUIT over an idle keep-alive connection");
+    s.reactor.signal_at = "request.finish#1";
+    return s;
+}
+
+scenario quit_connection_close() {
+    scenario s = quit("quit-connection-close", "SIGQUIT over a request with Connection: close");
+    s.reactor.close = true;
+    return s;
+}
+
 } // namespace
 
 std::span<scenario const> builtin_scenarios() {
-    static scenario const all[] = {scope_disposal(), scope_disposal_on_free()};
+    static scenario const all[] = {scope_disposal(), scope_disposal_on_free(), lost_finish(), lost_timer(),
+                                   quit_slow_request(), quit_idle_connection(), quit_connection_close()};
     return all;
 }
 

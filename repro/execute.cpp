@@ -10,6 +10,7 @@
 #include "server_under_test/cell_program.hpp"
 #include "server_under_test/reactor_program.hpp"
 #include "server_under_test/scoped_server.hpp"
+#include "server_under_test/signal_sender.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -109,15 +110,37 @@ struct simulator::impl {
         program* const p = s.server == "scopes" ? static_cast<program*>(&cell.emplace(runtime, s)) : &http.emplace(runtime, s);
         p->start();
         if (s.server != "scopes") begin_clients(s);
-        for (std::uint64_t steps = 0; proceed(*p, control); ++steps)
-            if (steps > most_steps) std::abort();
-
-        traces::footer foot;
-        foot.events = record.next();
+        run_on(*p, control);
         complete = world.ended();
-        if (world.dead()) foot.signal = "SIGABRT";
+        traces::footer foot;
+        if (!complete && p->stoppable()) kill(foot);
+        else if (world.dead()) foot.signal = "SIGABRT";
         else foot.exit_status = 0;
+        if (!complete) run_on(*p, control); // the clients see the end
+        foot.events = record.next();
         return foot;
+    }
+
+    void run_on(program& p, server::control& control) {
+        for (std::uint64_t steps = 0; proceed(p, control); ++steps)
+            if (steps > most_steps) std::abort();
+    }
+
+    // As the live runner does with a server that does not end by itself.
+    void kill(traces::footer& foot) {
+        record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+        end_process("SIGKILL");
+        foot.signal = "SIGKILL";
+        foot.note = "killed: nothing could happen any more";
+    }
+    // "": by itself. The kernel closes what it had.
+    void end_process(std::string_view signal) {
+        world.end_process();
+        record_exit(signal);
+    }
+    void record_exit(std::string_view signal) {
+        if (signal.empty()) record.emit(traces::kind::process_exit, {traces::entity::process, 1}, {}, {{"status", 0}});
+        else record.emit(traces::kind::process_exit, {traces::entity::process, 1}, {}, {{"signal", signal}});
     }
 
     // An execution that was abandoned leaves parked frames and waits behind, too.
@@ -131,19 +154,26 @@ struct simulator::impl {
 
     // Its loop polls, so it runs by itself until it ends or is killed.
     traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
-        out.to = &to;
+        server::signal_sender signals(s.reactor, to);
+        out.to = &signals;
         complete = true;
         clock = 0;
         sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * server::millisecond);
+        signals.world = &kernel;
         kernel.words = words;
         server::reactor_program program(kernel, s.reactor);
         std::string error;
         bool const returned = program.run(error);
         if (!error.empty()) throw input_error(error); // a simulated port is never taken
         traces::footer foot;
-        foot.events = record.next();
+        if (!returned) {
+            record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+            foot.note = "killed after " + std::to_string(s.reactor.cap_ms) + " ms";
+        }
+        record_exit(returned ? "" : "SIGKILL");
         if (returned) foot.exit_status = 0;
         else foot.signal = "SIGKILL";
+        foot.events = record.next();
         return foot;
     }
 
@@ -160,13 +190,13 @@ struct simulator::impl {
     bool proceed(program& p, server::control& control) {
         if (!world.ended()) {
             if (world.dead()) {
-                world.end_process();
+                end_process("SIGABRT");
             } else if (control.pending() && p.stoppable()) {
                 control.act(*p.stoppable(), record);
                 return true;
             } else if (p.over()) {
                 if (p.stoppable() && control.last_call(*p.stoppable(), record)) return true;
-                world.end_process();
+                end_process({});
             }
         }
         bool const may_act = !world.ended() && p.stoppable() && control.open();
@@ -207,9 +237,10 @@ simulator::~simulator() = default;
 void simulator::without_words() { impl_->words = false; }
 schedule const& simulator::taken() const { return impl_->decisions.taken; }
 
-traces::footer simulator::run(scenario const& s, decision_source& decide, traces::sink& to) {
-    bool complete;
-    return impl_->run(s, decide, to, complete);
+simulator::ending simulator::run(scenario const& s, decision_source& decide, traces::sink& to) {
+    ending e;
+    e.foot = impl_->run(s, decide, to, e.complete);
+    return e;
 }
 
 void simulator::run(scenario const& s, decision_source& decide, traces::trace& into, traces::sink* also) {
@@ -221,11 +252,9 @@ void simulator::run(scenario const& s, decision_source& decide, traces::trace& i
     into.head.world = "sim";
     into.head.scenario = to_json_text(s);
     into.head.schedule = to_string(impl_->decisions.taken);
-    into.head.observes = s.server == "scopes"    ? "scopes coroutines server"
-                         : s.server == "reactor" ? "requests connections server clients"
-                                                 : "scopes coroutines requests connections server clients";
-    if (complete) into.foot = foot;
-    else into.problems.push_back("the server never ended: nobody called stop, or what it waits for never happens");
+    into.head.observes = observed_in(s);
+    into.foot = foot;
+    if (!foot.note.empty()) into.problems.push_back("the server never ended by itself: " + foot.note);
 }
 
 std::vector<passed_point> passed_stop_points(scenario const& s) {

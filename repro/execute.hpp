@@ -14,8 +14,12 @@ public:
     ~simulator();
     // The trace is replaced. `also` (e.g. a rule_run) sees each event as it is recorded; may be null.
     void run(scenario const&, decision_source&, traces::trace& into, traces::sink* also = nullptr);
-    // Without keeping the events, for speed: only `to` sees them. Returns the footer.
-    traces::footer run(scenario const&, decision_source&, traces::sink& to);
+    // Without keeping the events, for speed: only `to` sees them.
+    struct ending {
+        traces::footer foot;
+        bool complete = false; // the server ended by itself
+    };
+    ending run(scenario const&, decision_source&, traces::sink& to);
     // From here on decisions are recorded without a label where that costs.
     void without_words();
     schedule const& taken() const; // of the latest execution

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "repro/child_process.hpp"
 #include "repro/curl_clients.hpp"
+#include "repro/decision.hpp"
 #include "repro/errors.hpp"
 #include "repro/join.hpp"
 #include "repro/listening.hpp"
@@ -80,17 +81,29 @@ private:
     descriptor fd_;
 };
 
+// Server and clients share one process and one loop: it has no clients of ours, and ends by itself or at its cap.
+bool is_reactor(scenario const& s) { return s.server == "reactor"; }
+
 void need_descriptors(scenario const& s) {
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    std::uint64_t const connections = connections_of(s), most = limit.rlim_cur;
-    if (connections + spare_descriptors <= most) return;
-    std::uint64_t requests = (most - std::min(most, spare_descriptors)) * std::max(1u, s.per_connection);
+    std::uint64_t const most = limit.rlim_cur, free = most - std::min(most, spare_descriptors);
+    std::uint64_t const each = is_reactor(s) ? 2 : 1; // both ends are in its process
+    std::uint64_t const connections = is_reactor(s) ? s.reactor.connections : connections_of(s);
+    if (connections * each <= free) return;
+    std::uint64_t requests = is_reactor(s) ? free / each : free * std::max(1u, s.per_connection);
     if (requests >= 1000) requests -= requests % 100;
     throw input_error("cannot hold " + std::to_string(connections) + " connections: the descriptor limit is " + std::to_string(most) +
-                      " (ulimit -n, hard limit " + std::to_string(limit.rlim_max) + "); use --requests " + std::to_string(requests));
+                      " (ulimit -n, hard limit " + std::to_string(limit.rlim_max) + "); use " +
+                      (is_reactor(s) ? "--set connections=" : "--requests ") + std::to_string(requests));
+}
+
+std::string config_of(scenario const& s) {
+    auto config = is_reactor(s) ? server::to_json(s.reactor) : server::to_json(s.config);
+    config["server"] = s.server;
+    return config.dump();
 }
 
 nanoseconds longest_delay(scenario const& s) {
@@ -98,6 +111,20 @@ nanoseconds longest_delay(scenario const& s) {
     std::int64_t longest = default_most + s.config.requests;
     for (server::handler_config const& h : s.config.handlers) longest = std::max(longest, h.delay_ms.value_or(0));
     return longest * millisecond;
+}
+
+// From the moment in which it listens.
+nanoseconds time_to_end(scenario const& s, live_options const& options) {
+    if (is_reactor(s)) return s.reactor.cap_ms * millisecond;
+    return longest_delay(s) + (s.config.grace_ms + options.patience_ms) * millisecond;
+}
+
+// What the execution decided, as far as it was left free: the simulated world can follow it.
+std::string schedule_of(traces::trace const& t) {
+    schedule taken;
+    for (traces::event const& e : t.events)
+        if (e.what == kind::decision) taken.choices.push_back(static_cast<std::uint32_t>(e.integer("choice")));
+    return taken.choices.empty() ? "" : to_string(taken);
 }
 
 // --- one execution -------------------------------------------------------------------------------------------------------
@@ -149,7 +176,7 @@ private:
 traces::trace execution::run() {
     start_server();
     wait_for_port();
-    if (port_) start_clients();
+    if (port_ && !is_reactor(plan_)) start_clients();
     wait_for_end();
     look_for_port();
     return joined();
@@ -157,7 +184,7 @@ traces::trace execution::run() {
 
 void execution::start_server() {
     std::string const config = folder_.file("config.json");
-    std::ofstream(config) << server::to_json(plan_.config).dump();
+    std::ofstream(config) << config_of(plan_);
     record(kind::process_start); // dated before anything that it does
     child_.emplace(server_path_, std::vector<std::string>{"--config", "@" + config, "--trace", folder_.file("server.jsonl"), "--ready-fd",
                                                           std::to_string(child_process::note_fd)});
@@ -221,7 +248,7 @@ void execution::start_clients() {
 
 void execution::wait_for_end() {
     nanoseconds const begun = server::monotonic_now();
-    nanoseconds const deadline = begun + longest_delay(plan_) + (plan_.config.grace_ms + options_.patience_ms) * millisecond;
+    nanoseconds const deadline = begun + time_to_end(plan_, options_);
     while (!end_) {
         wait(note_.empty() ? deadline : std::numeric_limits<nanoseconds>::max());
         if (end_ || !note_.empty() || server::monotonic_now() < deadline) continue;
@@ -274,7 +301,8 @@ traces::trace execution::joined() {
     traces::trace all = join(of_server, seen_);
     all.head.scenario = to_json_text(plan_);
     all.head.world = "live";
-    all.head.observes = "scopes coroutines requests connections server clients process";
+    all.head.observes = observed_in(plan_);
+    all.head.schedule = schedule_of(all);
     if (!end_) return all;
     if (!note_.empty()) all.problems.push_back("the server never ended by itself: " + note_);
     traces::footer& foot = all.foot.emplace();
@@ -300,8 +328,7 @@ void execution::end_interrupted() {
 } // namespace
 
 traces::trace run_live(scenario const& s, live_options const& options) {
-    if (s.server == "reactor") throw input_error(s.name + " is of the reactor server, which runs in the simulated world only: use --world sim");
-    if (s.server != "scoped") throw input_error(s.name + " runs scopes without a server process: use --world sim");
+    if (s.server == "scopes") throw input_error(s.name + " runs scopes without a server process: use --world sim");
     if (server::lists(s.config.stop_at, "any") || server::lists(s.config.free_at, "any"))
         throw input_error(s.name + ": the moment \"any\" is a decision, which only the simulated world takes: use --world sim, or name a stop point");
     need_descriptors(s);

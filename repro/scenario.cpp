@@ -117,6 +117,12 @@ scenario scenario_from_text(std::string_view text, std::string_view file_name) {
     return from_document(located_document::parse(text, std::string(file_name)));
 }
 
+std::string_view observed_in(scenario const& s) {
+    if (s.server == "scopes") return "scopes coroutines server";
+    if (s.server == "reactor") return "requests connections server clients process loops timers callbacks hooks dependencies";
+    return "scopes coroutines requests connections server clients process";
+}
+
 std::string to_json_text(scenario const& s) {
     ordered_json j;
     j["scenario"] = s.name;

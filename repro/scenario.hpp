@@ -29,6 +29,8 @@ std::span<scenario const> builtin_scenarios();
 // file:line and what was expected.
 scenario load_scenario(std::string const& name_or_file);
 scenario scenario_from_text(std::string_view json, std::string_view file_name);
+// Which groups of facts a trace of it holds, in either world (the header's "observes").
+std::string_view observed_in(scenario const&);
 // The document, canonical; scenario_from_text reads it back to the same.
 std::string to_json_text(scenario const&);
 // --set KEY=VALUE: a field of the document by dotted path ("owner=extra", "handlers.2.act=cleanup", counted from 1).

@@ -75,6 +75,13 @@ void stop_points(located_value const& v) {
     }
 }
 
+// Nobody calls there: something sends.
+void signal_points(located_value const& v) {
+    stop_points(v);
+    std::string const& points = v.json().get_ref<std::string const&>();
+    if (server::lists(points, "handler") || server::lists(points, "any")) v.must_be("stop points, as in \"request.begin#1\"");
+}
+
 // ---- objects
 
 std::vector<std::string_view> names_of(std::span<field const> fields) {
@@ -154,11 +161,13 @@ constexpr field reactor_fields[] = {
     {"timer", word<server::user_timer>},
     {"when", word<server::stop_moment>},
     {"what", word<server::stop_action>},
+    {"signal_at", signal_points},
     {"order", word<server::serve_order>},
     {"timer_after", milliseconds},
     {"keep_alive", milliseconds},
     {"inactivity", milliseconds},
     {"client_inactivity", milliseconds},
+    {"grace", milliseconds},
     {"cap", milliseconds},
 };
 
@@ -189,6 +198,13 @@ void check_somebody_calls(located_value const& document, server::config const& c
                                                 "\"]; say when in \"" + named + "\" (\"server.ready#1\", or \"never\")");
 }
 
+// SIGQUIT asks for a graceful stop and SIGTERM for a plain one; no signal only frees.
+void check_signal(located_value const& document) {
+    auto const c = server::reactor_config_from_json(document.json());
+    if (c.when == server::stop_moment::signal && (c.what == server::stop_action::u || c.what == server::stop_action::un))
+        document.find("what").value_or(document).fail("is no stop that a signal asks for: with \"when\": \"signal\" it is \"g\", \"gs\", \"gsu\", \"gsn\" or \"stop\"");
+}
+
 } // namespace
 
 void check_scenario(located_value const& document) {
@@ -201,6 +217,7 @@ void check_scenario(located_value const& document) {
     check_fields(document, mine.fields);
     if (!document.find("scenario")) document.fail("has no \"scenario\": its name");
 
+    if (name == reactor) check_signal(document);
     if (name != scoped) return;
     auto const config = server::config_from_json(document.json());
     check_somebody_calls(document, config, stop);

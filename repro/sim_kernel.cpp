@@ -87,10 +87,22 @@ bool sim_kernel::look(server::interest& i) {
 }
 
 bool sim_kernel::poll(std::span<server::interest> asked, std::int64_t milliseconds) {
+    if (!signals_.empty()) return true;
     bool ready = false;
     for (server::interest& i : asked) ready |= look(i);
     if (!ready) clock_ = std::min(cap_, clock_ + milliseconds * server::millisecond);
     return clock_ < cap_;
+}
+
+void sim_kernel::send_signal(int number, traces::seq_t because) {
+    if (!std::ranges::count(signals_, number, &server::arrived_signal::number)) signals_.push_back({number, because});
+}
+
+server::arrived_signal sim_kernel::take_signal() {
+    if (signals_.empty()) return {};
+    server::arrived_signal const first = signals_.front();
+    signals_.erase(signals_.begin());
+    return first;
 }
 
 } // namespace shutdown_repro::repro

@@ -27,6 +27,8 @@ public:
     server::io_result write(descriptor, std::string_view) override;
     void close(descriptor) override;
     bool poll(std::span<server::interest>, std::int64_t milliseconds) override;
+    void send_signal(int number, traces::seq_t because) override;
+    server::arrived_signal take_signal() override;
     void only(server::alternative const& a) override { decide_.only(a); }
     server::decided choose(std::span<server::alternative const> offered) override { return {decide_.choose(offered), decisions_++}; }
 
@@ -48,6 +50,7 @@ private:
     nanoseconds cap_;
     std::uint64_t decisions_ = 0;
     std::vector<socket> sockets_;
+    std::vector<server::arrived_signal> signals_;
 };
 
 } // namespace shutdown_repro::repro

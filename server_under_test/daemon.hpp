@@ -7,10 +7,15 @@
 //   - Inside the destructor the weak references still resolve.
 //   - Afterwards a callback that calls the server unasked fails, as a call on an undefined value does.
 //
+// In a drain (see io_loop) it closes its idle connections at once, serves what had arrived, and says that each response is the
+// last. The drain is a reference: the server outlives all that may call it.
+//
 // What differs between the shutdown policies is a table of facts (reactor_policies.hpp).
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
+#include <vector>
 #include "server_under_test/io_loop.hpp"
 #include "server_under_test/reactor_policies.hpp"
 #include "server_under_test/transaction.hpp"
@@ -31,8 +36,10 @@ public:
 
     bool start(std::string& error);
     void stop();            // accepts no more; the listening socket stays open, connections stay
-    void drop();            // the program's reference goes
+    void drop();            // the program's reference goes, once
     void abandon() { destroying_ = true; } // the process ends: no destructor runs any more
+    // Runs what the application does for a request. What that fails with is the request's, where the policy has it so.
+    void work_on(std::shared_ptr<transaction> const&, reactor::callback const& work);
     std::uint16_t port() const { return port_; }
     static constexpr traces::ref id{traces::entity::server, 1};
 
@@ -63,9 +70,14 @@ private:
     std::shared_ptr<transaction> build(traces::ref);
     transaction* open_transaction(traces::ref);
     void call(method, std::string_view name, traces::ref); // by a callback that does not ask whether it is there
+    traces::seq_t entered(std::string_view method, traces::ref);
     [[noreturn]] void nobody(std::string_view method) const;
     void let_go();
     void destroy();
+    void begin_drain();
+    void cancel_the_rest();
+    void cancel(traces::ref);
+    std::vector<traces::ref> all_connections() const;
 
     io_loop& loop_;
     reactor_config const& config_;
@@ -75,8 +87,10 @@ private:
     std::shared_ptr<acceptor> listening_;
     std::map<traces::ref, connection> connections_;
     std::uint32_t references_ = 1; // the program's
-    bool alive_ = true, destroying_ = false;
+    bool held_ = true, alive_ = true, destroying_ = false, cancelling_ = false; // held: by the program
     std::uint16_t port_ = 0;
+    traces::seq_t dropped_ = traces::no_seq; // the program's reference
+    std::optional<hold> draining_; // the drain's reference
 };
 
 } // namespace shutdown_repro::server

@@ -104,9 +104,9 @@ void write_response(std::string& out, int status, bool close) {
     out.append(close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n").append(reason).append("\n");
 }
 
-void write_chunked_head(std::string& out, int status) {
+void write_chunked_head(std::string& out, int status, bool close) {
     write_status_line(out, status);
-    out.append("Transfer-Encoding: chunked\r\n\r\n");
+    out.append("Transfer-Encoding: chunked\r\n").append(close ? "Connection: close\r\n\r\n" : "\r\n");
 }
 
 void write_chunk(std::string& out, std::string_view bytes) {

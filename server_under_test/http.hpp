@@ -28,7 +28,7 @@ struct response {
 response parse_response(std::string_view bytes);
 void write_response(std::string& out, int status, bool close);
 // A response in chunks: the head, each chunk, and the end, which is the empty chunk.
-void write_chunked_head(std::string& out, int status);
+void write_chunked_head(std::string& out, int status, bool close);
 void write_chunk(std::string& out, std::string_view bytes);
 std::string_view reason_of(int status);   // "Internal Server Error"
 

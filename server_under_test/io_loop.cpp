@@ -9,6 +9,7 @@ using traces::kind;
 namespace {
 
 constexpr nanoseconds connect_timeout = 10'000 * millisecond;
+constexpr nanoseconds flush_patience = 1000 * millisecond; // with clients that do not read, after what is left was cancelled
 
 std::string name_of_end(traces::ref id) {
     return (id.type == entity::client ? "client connection:" : "server connection:") + std::to_string(id.number);
@@ -25,10 +26,12 @@ acceptor::~acceptor() {
 
 void acceptor::start() {
     if (std::exchange(accepting_, true)) return;
-    on_.io(socket_, {entity::server, 1}, "listener", [this](bool) {
-        for (descriptor h; accepting_ && (h = on_.world().accept(socket_)) != no_descriptor;) on_accept_(h);
-    });
+    on_.io(socket_, {entity::server, 1}, "listener", [this](bool) { accept_waiting(); });
     on_.watch(socket_, true, false);
+}
+
+void acceptor::accept_waiting() {
+    for (descriptor h; accepting_ && (h = on_.world().accept(socket_)) != no_descriptor;) on_accept_(h);
 }
 
 void acceptor::stop() {
@@ -91,7 +94,7 @@ void io_loop::make_connection(traces::ref id, std::uint16_t port, on_stream cons
         reactor_.world().close(h);
         closed(id, "timeout");
         connected(nullptr, id);
-    });
+    }, false, id);
     reactor_.io(h, id, name_of_end(id), [this, id, h, patience, connected](bool) {
         reactor_.remove_timer(patience);
         reactor_.remove(h);
@@ -123,16 +126,81 @@ void io_loop::remove(traces::ref id, std::string_view how) {
 // Any connection that goes asks whether it was the last one that a graceful stop waits for.
 void io_loop::closed(traces::ref id, std::string_view how) {
     if (!in_.erase(id) && !out_.erase(id)) return;
-    if (stopping_ && in_.empty()) reactor_.stop("last_incoming_closed", how);
+    traces::recorder::besides const asked(reactor_.trace(), asked_);
+    if (stopping_ && in_.empty() && !grace_) reactor_.stop("last_incoming_closed", how);
     else accept_again();
 }
 
+void io_loop::on_finish(std::string_view name, reactor::callback call) {
+    hooks_.push_back({reactor_.trace().fresh(entity::listener), std::move(call)});
+    reactor_.trace().emit(kind::hook_add, hooks_.back().id, reactor::id, {{"name", name}});
+}
+
+std::size_t io_loop::writing() const {
+    std::size_t n = 0;
+    for (auto const* side : {&in_, &out_})
+        for (auto const& [unused, s] : *side) n += s && s->writing();
+    return n;
+}
+
+void io_loop::stop() { grace_ ? drain() : reactor_.stop("explicit"); }
+
 void io_loop::stop_gracefully() {
+    if (grace_) return drain();
     accept_no_more();
-    reactor_.trace().emit(kind::loop_stop_gracefully, reactor::id, {}, {{"incoming", static_cast<std::uint64_t>(incoming())}});
+    traces::seq_t const called = say_that_it_stops();
     if (std::exchange(stopping_, true)) return;
-    reactor_.trace().emit(kind::loop_finish, reactor::id);
+    traces::recorder::because_of const asked(reactor_.trace(), asked_ = called);
+    tell_who_wants_to_know();
     if (in_.empty()) reactor_.stop("no_incoming");
+}
+
+traces::seq_t io_loop::say_that_it_stops() {
+    return reactor_.trace().emit(kind::loop_stop_gracefully, reactor::id, {}, {{"incoming", static_cast<std::uint64_t>(incoming())}});
+}
+
+void io_loop::tell_who_wants_to_know() {
+    traces::recorder& trace = reactor_.trace();
+    trace.emit(kind::loop_finish, reactor::id);
+    for (hook const& h : hooks_) {
+        traces::recorder::because_of const begun(trace, trace.emit(kind::hook_begin, h.id, reactor::id));
+        h.call();
+        trace.emit(kind::hook_end, h.id, reactor::id);
+    }
+}
+
+// --- draining -------------------------------------------------------------------------------------------------------------
+
+// Who waits to be accepted came before the stop.
+void io_loop::drain() {
+    if (std::exchange(stopping_, true)) return;
+    for (auto const& a : acceptors_) a->accept_waiting();
+    accept_no_more();
+    asked_ = say_that_it_stops();
+    traces::recorder::because_of const asked(reactor_.trace(), asked_);
+    tell_who_wants_to_know();
+    bound_ = reactor_.timer(*grace_, "grace", "the grace of the drain", [this] { cancel_the_rest(); });
+    reactor_.drain([this] {
+        reactor_.remove_timer(bound_);
+        reactor_.cancel_users_timers("drained"); // the recurring ones, unless the grace was over
+        if (steps_.over) steps_.over();
+    });
+    if (steps_.begin) steps_.begin();
+}
+
+void io_loop::cancel_the_rest() {
+    reactor_.cancel_users_timers("grace is over");
+    if (steps_.cancel) steps_.cancel();
+    bound_ = reactor_.timer(flush_patience, "grace", "the patience with what was cancelled", [this] { close_the_rest(); });
+}
+
+void io_loop::close_the_rest() {
+    for (auto* const side : {&in_, &out_}) {
+        auto const all = *side; // closing takes them out
+        for (auto const& [id, s] : all)
+            if (s) s->close("grace_over");
+    }
+    reactor_.end_drain();
 }
 
 } // namespace shutdown_repro::server

@@ -2,8 +2,10 @@
 //
 //     server-under-test --config JSON|@FILE --trace FILE [--ready-fd N]
 //
+// The field "server" of the config names it: "scoped", the default, or "reactor".
 // Once it listens it writes its port and a newline to descriptor N. Exit status: 0 when the server is over, 2 when it could
 // not be started; what was wrong is on stderr. Each fact is in the trace file before the next one happens.
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -14,8 +16,7 @@
 #include <stdexcept>
 #include <sys/resource.h>
 #include <unistd.h>
-#include "server_under_test/scoped_server.hpp"
-#include "server_under_test/tcp_world.hpp"
+#include "server_under_test/serve.hpp"
 #include "traces/jsonl.hpp"
 
 namespace {
@@ -49,11 +50,11 @@ arguments parse(int argc, char** argv) {
     return given;
 }
 
-server::config read_config(std::string const& given) {
-    if (given.front() != '@') return server::config_from_json(nlohmann::json::parse(given));
+nlohmann::json read_config(std::string const& given) {
+    if (given.front() != '@') return nlohmann::json::parse(given);
     std::ifstream file(given.substr(1));
     if (!file) throw std::runtime_error("cannot read " + given.substr(1));
-    return server::config_from_json(nlohmann::json::parse(file));
+    return nlohmann::json::parse(file);
 }
 
 // Passes facts to the file, and tells the port to whoever waits for it once the server listens.
@@ -89,37 +90,39 @@ void use_all_descriptors() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-traces::header header_of_server() {
-    traces::header head;
-    head.world = "live";
-    head.tool = "server-under-test";
-    head.observes = "scopes coroutines requests connections server";
-    return head;
+// One of the servers that can be started.
+struct bundled_server {
+    std::string_view name, observes;
+    std::uint64_t (*serve)(nlohmann::json const& config, traces::sink&); // to its end; how many facts there were
+};
+
+constexpr bundled_server servers[] = {
+    {"scoped", "scopes coroutines requests connections server",
+     [](nlohmann::json const& config, traces::sink& to) { return server::serve_scoped(server::config_from_json(config), to); }},
+    {"reactor", "requests connections server clients",
+     [](nlohmann::json const& config, traces::sink& to) { return server::serve_reactor(server::reactor_config_from_json(config), to); }},
+};
+
+bundled_server const& server_of(nlohmann::json const& config) {
+    std::string const wanted = config.value("server", "scoped");
+    auto const found = std::ranges::find(servers, wanted, &bundled_server::name);
+    if (found == std::end(servers)) throw std::runtime_error("\"server\" can't be \"" + wanted + "\"");
+    return *found;
 }
 
 int serve(arguments const& given) {
-    server::config const wanted = read_config(given.config);
+    nlohmann::json const config = read_config(given.config);
+    bundled_server const& wanted = server_of(config);
     traces::file_sink file(given.trace);
-    file.head(header_of_server());
-
+    traces::header head;
+    head.world = "live";
+    head.tool = "server-under-test";
+    head.observes = wanted.observes;
+    file.head(head);
     announcer to_file(file, given.ready_fd);
-    server::control points(wanted.stop_at, wanted.free_at, to_file);
-    traces::nanoseconds clock = 0;
-    traces::recorder record(points, clock);
-    server::tcp_world world(record, clock);
-    world.stop_on_signals();
-
-    {
-        server::runtime rt(world);
-        server::scoped_server under_test(rt, wanted);
-        std::string error;
-        if (!under_test.start(error)) throw std::runtime_error(error);
-        auto const over = [&] { return under_test.over(); };
-        while (world.run(points, under_test, over) == server::tcp_world::end::nothing_left && under_test.stalled()) {}
-    }
 
     traces::footer foot;
-    foot.events = record.next();
+    foot.events = wanted.serve(config, to_file);
     foot.dropped = file.dropped();
     foot.exit_status = 0;
     file.foot(foot);

@@ -1,8 +1,8 @@
 // The seam under a loop that polls: sockets by number, and one poll over all of them, as the kernel has them. A readiness
 // loop takes a snapshot of all that is ready and serves it in an order of its own; the one-shot waits of world.hpp can't
-// say that. The simulated kernel is repro/sim_kernel.hpp.
+// say that. The simulated kernel is repro/sim_kernel.hpp, the real one is behind server_under_test/poll_world.hpp.
 //
-// One thread. Only poll() waits.
+// One thread. Only poll() waits, and only poll() is interrupted by a signal: what its handler does is done between two ticks.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -23,6 +23,11 @@ struct interest {
     bool readable = false, writable = false;  // answered
 };
 
+struct arrived_signal {
+    int number = 0;                           // SIGQUIT, …; 0: none
+    traces::seq_t because = traces::no_seq;   // what it was sent for, when this process sent it
+};
+
 class polling_world {
 public:
     explicit polling_world(traces::recorder& r) : trace(r) {}
@@ -38,7 +43,10 @@ public:
     virtual void close(descriptor) = 0;                   // with unread bytes the peer is reset
 
     // Waits until one is ready, at most so many milliseconds. False: the process was killed while it waited.
+    // A signal that was sent before or comes meanwhile ends it, and then nothing is told to be ready.
     virtual bool poll(std::span<interest>, std::int64_t milliseconds) = 0;
+    virtual void send_signal(int number, traces::seq_t because) = 0; // to this process; one that waits already is the same
+    virtual arrived_signal take_signal() = 0;                        // each that ended the last poll, once
     // An order that the environment leaves free: one of two or more. The caller records what it made of it.
     virtual decided choose(std::span<alternative const>) = 0;
     virtual void only(alternative const&) {} // just one thing is next: no order, but a step

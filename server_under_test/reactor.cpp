@@ -32,11 +32,13 @@ void reactor::watch(descriptor h, bool read, bool write) {
 
 void reactor::remove(descriptor h) { watched_.erase(h); }
 
-reactor::timer_id reactor::timer(nanoseconds after, std::string_view what, std::string name, callback call, bool recurring) {
+reactor::timer_id reactor::timer(nanoseconds after, std::string_view what, std::string name, callback call, bool recurring, traces::ref owner) {
     timer_id const t = ++last_timer_;
     traces::seq_t armed = traces::no_seq;
-    if (what != next_tick_timer)
-        armed = trace().emit(kind::timer_arm, ref_of(t), id, {{"ms", after / millisecond}, {"what", what}, {"name", name}, {"recurring", recurring}});
+    if (what != next_tick_timer) {
+        traces::field const said[] = {{"ms", after / millisecond}, {"what", what}, {"name", name}, {"recurring", recurring}, {"owner", owner}};
+        armed = trace().emit(kind::timer_arm, ref_of(t), id, std::span(said, owner ? 5 : 4));
+    }
     timers_[t] = {.what = what, .name = std::move(name), .after = after, .due = world_.now() + after, .recurring = recurring, .call = std::move(call), .armed = armed};
     return t;
 }
@@ -49,6 +51,18 @@ void reactor::again(timer_id t) {
 
 void reactor::remove_timer(timer_id t) {
     if (timers_.erase(t)) trace().emit(kind::timer_cancel, ref_of(t), id);
+}
+
+// One by one: what a closure owns goes with it, and may remove other timers.
+void reactor::cancel_users_timers(std::string_view reason) {
+    timers_hold_ = false;
+    for (;;) {
+        auto const i = std::ranges::find_if(timers_, [](auto const& t) { return of_user(t.second); });
+        if (i == timers_.end()) return;
+        trace().emit(kind::timer_cancel, ref_of(i->first), id, {{"reason", reason}});
+        timer_entry const gone = std::move(i->second);
+        timers_.erase(i);
+    }
 }
 
 void reactor::next_tick(callback call) {
@@ -65,8 +79,16 @@ void reactor::next_tick(callback call) {
     });
 }
 
+// The application's: of the timer that the scenario names, of an answer that comes later, of a stop that does.
+bool reactor::of_user(timer_entry const& t) { return t.what == "user" || t.what == "handler" || t.what == "stop"; }
+
 std::size_t reactor::user_timers_left() const {
     return static_cast<std::size_t>(std::ranges::count_if(timers_, [](auto const& t) { return t.second.what == "user"; }));
+}
+
+std::size_t reactor::due_timers_left() const {
+    nanoseconds const now = world_.now();
+    return static_cast<std::size_t>(std::ranges::count_if(timers_, [&](auto const& t) { return t.second.due <= now && t.second.what != next_tick_timer; }));
 }
 
 // --- the loop -------------------------------------------------------------------------------------------------------------
@@ -76,16 +98,29 @@ bool reactor::run() {
     traces::recorder::acting const as_loop(trace(), id);
     trace().emit(kind::loop_start, id);
     while (running_) {
-        if (watched_.empty() && timers_.empty()) stop("nothing_to_watch");
+        if (at_end_of_drain_ && !held()) end_drain();
+        else if (watched_.empty() && timers_.empty()) stop("nothing_to_watch");
         else if (!tick()) return false;
     }
     return true;
 }
 
 void reactor::stop(std::string_view why, std::string_view cause) {
-    running_ = false;
-    if (cause.empty()) trace().emit(kind::loop_stopping, id, {}, {{"why", why}});
-    else trace().emit(kind::loop_stopping, id, {}, {{"why", why}, {"cause", cause}});
+    traces::field const said[] = {{"why", why}, {"cause", cause}};
+    traces::seq_t const told = trace().emit(kind::loop_stopping, id, {}, std::span(said, cause.empty() ? 1 : 2));
+    if (std::exchange(running_, false)) stopped_at_ = told;
+}
+
+void reactor::drain(callback at_end) { at_end_of_drain_ = std::move(at_end); }
+
+void reactor::end_drain() {
+    if (auto const at_end = std::exchange(at_end_of_drain_, {})) at_end();
+    stop("drained");
+}
+
+bool reactor::held() const {
+    auto const holds = [&](auto const& t) { return timers_hold_ && of_user(t.second) && !t.second.recurring; };
+    return !watched_.empty() || !queued_.empty() || std::ranges::any_of(timers_, holds);
 }
 
 // Milliseconds to the nearest deadline. A wait is rounded up, so that the timer is due when it ends.
@@ -103,6 +138,10 @@ bool reactor::tick() {
     if (!world_.poll(asked, patience())) return false;
     ++ticks_;
     told_tick_ = false;
+    for (arrived_signal s; (s = world_.take_signal()).number;) {
+        begin_tick();
+        on_signal(s);
+    }
     std::erase_if(asked, [](interest const& i) { return !i.readable && !i.writable; });
     if (!asked.empty()) serve(std::move(asked));
     fire_due();
@@ -117,17 +156,35 @@ void reactor::serve(std::vector<interest> ready) {
     begin_tick();
     if (order_ == serve_order::server_first) std::ranges::reverse(ready);
     auto const gone = [&](interest const& i) { return !watched_.contains(i.on); };
-    for (; !ready.empty(); std::erase_if(ready, gone)) serve_one(take_next(ready, "ready", "served"));
+    traces::seq_t before = traces::no_seq; // why this one is served only now: a choice, or the turn of another
+    for (; !ready.empty(); std::erase_if(ready, gone)) {
+        traces::seq_t const next = trace().next();
+        interest const first = take_next(ready, "ready", "served");
+        traces::recorder::because_of const turn(trace(), trace().next() == next ? before : trace().next() - 1);
+        before = serve_one(first, ready);
+    }
 }
 
-void reactor::serve_one(interest const& ready) {
+traces::seq_t reactor::serve_one(interest const& ready, std::vector<interest> const& others) {
+    watcher& watched = watched_.at(ready.on);
+    std::string name, waiting;
+    if (world_.words) {
+        name = described(ready);
+        for (interest const& i : others) waiting += (waiting.empty() ? "" : ", ") + described(i);
+    }
+    traces::field const said[] = {{"tick", ticks_}, {"handle", name}, {"before", waiting}};
+    traces::recorder::besides const cut_short(trace(), std::exchange(watched.failed, traces::no_seq));
+    traces::seq_t const served = trace().emit(kind::loop_serve, id, {}, std::span(said, others.empty() ? 2 : 3));
+    traces::recorder::because_of const turn(trace(), served);
     for (bool const writable : {false, true}) {
         if (!(writable ? ready.writable : ready.readable)) continue;
         auto const w = watched_.find(ready.on);
-        if (w == watched_.end()) return;
+        if (w == watched_.end()) break;
         auto const call = w->second.call; // it may be removed by what it does
-        guarded("I/O watcher", [&] { call(writable); });
+        traces::seq_t const failed = guarded("I/O watcher", [&] { call(writable); });
+        if (auto const still = watched_.find(ready.on); failed != traces::no_seq && still != watched_.end()) still->second.failed = failed;
     }
+    return served;
 }
 
 void reactor::fire_due() {
@@ -156,12 +213,13 @@ void reactor::fire_due() {
     }
 }
 
-template <class call_type> void reactor::guarded(std::string_view what, call_type const& call) {
+template <class call_type> traces::seq_t reactor::guarded(std::string_view what, call_type const& call) {
     try {
         call();
+        return traces::no_seq;
     } catch (callback_error const& e) {
         traces::recorder::because_of const thrown(trace(), e.because);
-        trace().emit(kind::loop_error, id, {}, {{"error", std::string(what) + " failed: " + e.message}});
+        return trace().emit(kind::loop_error, id, {}, {{"error", std::string(what) + " failed: " + e.message}});
     }
 }
 

@@ -10,7 +10,7 @@ using nlohmann::ordered_json;
 
 template <> std::span<std::string_view const> words<reactor_policy>() {
     static constexpr std::string_view all[] = {
-        "as-reported", "guard-self", "strong-self", "close-on-destroy", "deferred-destroy", "eager-drain", "no-destroy",
+        "as-reported", "guard-self", "strong-self", "close-on-destroy", "deferred-destroy", "eager-drain", "no-destroy", "drained",
     };
     return all;
 }
@@ -28,7 +28,7 @@ template <> std::span<std::string_view const> words<user_timer>() {
 }
 
 template <> std::span<std::string_view const> words<stop_moment>() {
-    static constexpr std::string_view all[] = {"cb1", "cbN", "timer", "handler", "finish"};
+    static constexpr std::string_view all[] = {"cb1", "cbN", "timer", "handler", "finish", "signal"};
     return all;
 }
 
@@ -51,11 +51,13 @@ ordered_json to_json(reactor_config const& c) {
     j["timer"] = word_of(c.timer);
     j["when"] = word_of(c.when);
     j["what"] = word_of(c.what);
+    j["signal_at"] = c.signal_at;
     j["order"] = word_of(c.order);
     j["timer_after"] = c.timer_ms;
     j["keep_alive"] = c.keep_alive_ms;
     j["inactivity"] = c.inactivity_ms;
     j["client_inactivity"] = c.client_inactivity_ms;
+    j["grace"] = c.grace_ms;
     j["cap"] = c.cap_ms;
     return j;
 }
@@ -69,11 +71,13 @@ reactor_config reactor_config_from_json(json const& j) {
     read_word(j, "timer", c.timer);
     read_word(j, "when", c.when);
     read_word(j, "what", c.what);
+    c.signal_at = j.value("signal_at", c.signal_at);
     read_word(j, "order", c.order);
     c.timer_ms = j.value("timer_after", c.timer_ms);
     c.keep_alive_ms = j.value("keep_alive", c.keep_alive_ms);
     c.inactivity_ms = j.value("inactivity", c.inactivity_ms);
     c.client_inactivity_ms = j.value("client_inactivity", c.client_inactivity_ms);
+    c.grace_ms = j.value("grace", c.grace_ms);
     c.cap_ms = j.value("cap", c.cap_ms);
     return c;
 }

@@ -15,11 +15,12 @@ enum class reactor_policy : std::uint8_t {
     deferred_destroy, // the server goes in the next tick
     eager_drain,      // a transaction finishes as soon as its last byte is written
     no_destroy,       // the last reference is never dropped
+    drained,          // ours: whatever stops it, what is under way ends first, bounded by the grace
 };
 
 enum class reply : std::uint8_t { imm, delay, delay_weak, throws, throw_raw, throw_late, never, stream, stream2, stream4 };
 enum class user_timer : std::uint8_t { none, oneshot, recurring, stopcb };
-enum class stop_moment : std::uint8_t { cb1, cbN, timer, handler, finish };
+enum class stop_moment : std::uint8_t { cb1, cbN, timer, handler, finish, signal };
 enum class stop_action : std::uint8_t { g, gs, gsu, gsn, u, un, stop };
 enum class serve_order : std::uint8_t { any, client_first, server_first }; // any: decisions
 
@@ -30,10 +31,12 @@ struct reactor_config {
     reply handler = reply::imm;
     user_timer timer = user_timer::oneshot;
     stop_moment when = stop_moment::cb1;
-    stop_action what = stop_action::gsu;
+    stop_action what = stop_action::gsu; // by a signal: SIGTERM asks to stop, SIGQUIT to do one of the graceful ones
+    std::string signal_at = "request.begin#1"; // stop points, at each of which the signal is sent
     serve_order order = serve_order::any;
     std::int64_t timer_ms = 300;      // of the user timer; a recurring one takes a third
     std::int64_t keep_alive_ms = 470, inactivity_ms = 630, client_inactivity_ms = 860;
+    std::int64_t grace_ms = 5000;     // drained: what is left then is cancelled
     std::int64_t cap_ms = 7000;       // the process is killed then
 };
 

@@ -11,6 +11,9 @@ struct reactor_rules {
     bool drops_in_next_tick = false;    // the last reference goes in the next tick
     bool finishes_when_written = false; // no further round through the loop after the last byte
     bool never_drops = false;
+    bool drains = false;                // stop and drop let what is under way end first, up to the grace; the server lives until then
+    bool errors_stay_in_request = false; // what a handler fails with is a 500 to its own client and nothing else
+    bool waits_for_handlers = false;    // a client whose request is with its handler is not inactive
 };
 
 reactor_rules const& rules_of(reactor_policy);

@@ -1,5 +1,8 @@
 // The program that runs on the reactor: a server and a user agent in one loop, and somebody who stops it: "main" of the
 // measured host. When the loop returns the process ends; no destructor of server or agent runs.
+//
+// Only where it is stopped by a signal it is the original's own main, which holds the server itself: that reference goes
+// when the loop has returned, and what is still open then is closed.
 #pragma once
 #include "server_under_test/daemon.hpp"
 #include "server_under_test/user_agent.hpp"
@@ -22,8 +25,10 @@ private:
     void answer(transaction&);
     void answer_in_parts(transaction&, int part, int parts);
     void answer_later(std::shared_ptr<transaction> const&);
-    void stop();
-    void act();
+    void signalled(arrived_signal);
+    void stop_once();
+    void stop(stop_action);
+    void act(stop_action);
     void arm_user_timer(bool recurring);
 
     reactor_config const& config_;

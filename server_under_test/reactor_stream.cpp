@@ -31,10 +31,11 @@ void reactor_stream::timeout(std::int64_t milliseconds, std::string_view what) {
     timer_ = on_.timer(milliseconds * millisecond, what, std::string(what) + " of " + name_, [weak = weak_from_this()] {
         auto const self = weak.lock();
         if (!self) return;
-        self->on_.trace().emit(kind::stream_timeout, self->id_, self->owner_);
+        traces::seq_t const inactive = self->on_.trace().emit(kind::stream_timeout, self->id_, self->owner_);
+        traces::recorder::because_of const timed_out(self->on_.trace(), inactive);
         if (self->on_timeout) self->on_timeout();
         self->close("timeout");
-    });
+    }, false, id_);
 }
 
 void reactor_stream::active() {
@@ -54,6 +55,11 @@ void reactor_stream::write(std::string_view bytes, reactor::callback on_drain) {
         on_.trace().emit(kind::stream_queue, id_, owner_, {{"bytes", static_cast<std::uint64_t>(bytes.size())}, {"drain", true}});
     drain_.push_back({std::move(on_drain), queued});
     if (socket_ != no_descriptor) on_.watch(socket_, true, true);
+}
+
+bool reactor_stream::arrived() const {
+    interest i{.on = socket_, .read = true};
+    return socket_ != no_descriptor && on_.world().poll({&i, 1}, 0) && i.readable;
 }
 
 void reactor_stream::readable() {
@@ -80,14 +86,17 @@ void reactor_stream::writable() {
     }
     if (buffer_.empty()) drain();
     if (writing()) return;
-    if (graceful_) return close("graceful_after_write");
+    if (graceful_) {
+        traces::recorder::besides const asked(on_.trace(), asked_);
+        return close("graceful_after_write");
+    }
     if (socket_ != no_descriptor) on_.watch(socket_, true, false);
 }
 
 // Each is unsubscribed before it is called: what fails in its callback is not called again.
 void reactor_stream::drain() {
     auto const subscribers = std::exchange(drain_, {});
-    traces::recorder::because_of const subscribed(on_.trace(), subscribers.empty() ? traces::no_seq : subscribers.front().queued);
+    traces::recorder::besides const subscribed(on_.trace(), subscribers.empty() ? traces::no_seq : subscribers.front().queued);
     traces::seq_t const told =
         on_.trace().emit(kind::stream_drain, id_, owner_, {{"subscribers", static_cast<std::uint64_t>(subscribers.size())}});
     traces::recorder::because_of const drained(on_.trace(), told);
@@ -95,7 +104,8 @@ void reactor_stream::drain() {
 }
 
 void reactor_stream::close_gracefully(std::string_view how) {
-    on_.trace().emit(kind::stream_close_gracefully, id_, owner_, {{"writing", writing()}});
+    asked_ = on_.trace().emit(kind::stream_close_gracefully, id_, owner_, {{"writing", writing()}});
+    traces::recorder::because_of const asked(on_.trace(), asked_);
     if (writing()) graceful_ = true;
     else close(how);
 }

@@ -25,6 +25,7 @@ public:
     void close(std::string_view how);
     void close_gracefully(std::string_view how);
     void forget_drain() { drain_.clear(); }
+    bool arrived() const; // bytes, or the end, that were not read yet
     bool writing() const { return socket_ != no_descriptor && (!buffer_.empty() || !drain_.empty()); }
 
     std::function<void(std::string_view)> on_read;
@@ -46,6 +47,7 @@ private:
     std::vector<subscriber> drain_;
     reactor::timer_id timer_ = 0;
     bool graceful_ = false;
+    traces::seq_t asked_ = traces::no_seq; // to close gracefully
 };
 
 } // namespace shutdown_repro::server

@@ -20,14 +20,18 @@ public:
     void respond(int status, std::string bytes, ask more = {}, int part = 0);
     void answer_for(int status, std::string bytes); // the framework does, for a handler that failed
     void resume();
+    bool keep_alive() const { return keep_alive_; } // no: its response says so
 
     // For the server.
     bool read(std::string_view bytes);              // true: the request is complete, for the first time
     std::string take();                             // what goes out next; "" and not `finished`: nothing yet
-    void finish();
+    void finish(std::string_view otherwise = "dropped"); // what to call it when it was not answered
     bool finished() const { return finished_; }
-    bool keep_alive() const { return keep_alive_; }
+    void last_of_its_connection() { keep_alive_ = false; }
+    bool fail(std::string_view error, std::string bytes); // with 500; false: a part of its response is out already
+    bool cancel(std::string bytes);                       // with 503; false: it is being answered
     traces::ref id() const { return id_; }
+    traces::ref connection() const { return connection_; }
     std::function<void()> on_resume;
     std::function<void(transaction&)> on_finish;
 
@@ -37,7 +41,7 @@ private:
     std::string request_, pending_;
     ask more_;
     int status_ = 0;
-    bool handled_ = false, keep_alive_ = true, responding_ = false, ended_ = false, finished_ = false;
+    bool handled_ = false, keep_alive_ = true, responding_ = false, begun_ = false, ended_ = false, finished_ = false, cancelled_ = false;
 };
 
 } // namespace shutdown_repro::server

@@ -23,8 +23,10 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
     "connection.open", "connection.read", "connection.write", "connection.close",
     "stream.open", "stream.read", "stream.queue", "stream.write", "stream.drain", "stream.timeout", "stream.close_gracefully", "stream.close",
     "timer.arm", "timer.fire", "timer.cancel",
-    "loop.start", "loop.tick", "loop.error", "loop.stop_gracefully", "loop.finish", "loop.stopping", "loop.stop",
-    "listener.wake",
+    "loop.start", "loop.tick", "loop.serve", "loop.error", "loop.stop_gracefully", "loop.finish", "loop.stopping", "loop.stop",
+    "listener.wake", "callback.enter",
+    "hook.add", "hook.begin", "hook.end",
+    "object.depend", "object.free",
     "decision", "assert",
     "client.connect", "client.connected", "client.send", "client.receive", "client.done", "client.fail", "client.closed",
     "process.start", "process.signal", "process.stderr", "process.exit", "process.port",
@@ -71,7 +73,7 @@ public:
 
 private:
     static constexpr std::size_t shortest = 4;
-    static constexpr int bits = N > 16 ? 9 : 6;
+    static constexpr int bits = N > 16 ? 10 : 6;
     static_assert(N < unknown);
 
     constexpr std::size_t slot(std::string_view s) const {

@@ -18,6 +18,7 @@ struct trace_error : std::runtime_error {
 void write_header(std::string& out, header const&);
 void write_event(std::string& out, event const&);
 void write_footer(std::string& out, footer const&);
+std::string to_text(trace const&); // all of it
 // The whole trace, or trace_error (the message says which file and why) and the file as it was before.
 void write_file(std::string const& path, trace const&);
 

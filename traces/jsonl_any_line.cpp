@@ -100,6 +100,7 @@ void any_line::parse_header(std::string_view line) {
     head.world = text(line_, "world");
     head.schedule = text(line_, "schedule");
     head.target = document(line_, "target");
+    head.twin = document(line_, "twin");
     head.tool = text(line_, "tool");
     if (json const* groups = member(line_, "observes")) {
         if (!groups->is_array()) refuse("observes", "a list of words", *groups);

@@ -128,6 +128,7 @@ void write_header(std::string& out, header const& h) {
     if (!h.schedule.empty()) put_text(out += R"(,"schedule":)", h.schedule);
     if (!h.observes.empty()) put_words(out += R"(,"observes":)", h.observes);
     if (!h.target.empty()) put_document(out += R"(,"target":)", h.target);
+    if (!h.twin.empty()) put_document(out += R"(,"twin":)", h.twin);
     out += "}\n";
 }
 
@@ -163,6 +164,14 @@ void write_footer(std::string& out, footer const& f) {
     }
     if (!f.note.empty()) put_text(out += R"(,"note":)", f.note);
     out += "}\n";
+}
+
+std::string to_text(trace const& t) {
+    std::string out;
+    write_header(out, t.head);
+    for (event const& e : t.events) write_event(out, e);
+    if (t.foot) write_footer(out, *t.foot);
+    return out;
 }
 
 } // namespace shutdown_repro::traces

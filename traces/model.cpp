@@ -80,6 +80,19 @@ void describe(line_of& line, request_state const& r) {
     line.append(", not over");
 }
 
+void describe(line_of& line, timer_state const& t) {
+    line.add("set at ", t.armed);
+    if (t.by) line.append(" by " + to_string(t.by));
+}
+
+// Timers that a server or its client sets for itself have words of their own.
+bool is_a_programs(std::string_view what) {
+    static constexpr std::array<std::string_view, 4> words = {"", "user", "handler", "stop"};
+    for (std::string_view const w : words)
+        if (what == w) return true;
+    return false;
+}
+
 } // namespace
 
 void model::stop_begins(event const& e) {
@@ -105,6 +118,10 @@ void model::apply(event const& e) {
         return on_request(e);
     case kind::client_connect: case kind::client_connected: case kind::client_send: case kind::client_receive:
         return on_client(e);
+    case kind::stream_queue: case kind::stream_close: case kind::callback_enter: case kind::connection_close:
+        return on_connection(e);
+    case kind::timer_arm:
+        return on_timer(e);
     case kind::process_signal: case kind::process_exit:
         return on_process(e);
     case kind::assertion:
@@ -203,8 +220,31 @@ void model::on_coroutine(event const& e) {
     }
 }
 
+// What is told of a connection is told of the request that it is at.
+void model::on_connection(event const& e) {
+    ref const connection = e.what == kind::connection_close ? e.id : e.parent;
+    auto const* c = connection.type == entity::connection ? connections.find(connection.number) : nullptr;
+    request_state* const r = c ? requests.find(c->request.number) : nullptr;
+    if (!r) return;
+    (e.what == kind::stream_queue ? r->queued : e.what == kind::callback_enter ? r->entered : r->closed) = e.seq;
+}
+
+void model::on_timer(event const& e) {
+    timer_state& t = timers.open(e.id.number);
+    t = {};
+    learn_name(t.name, e);
+    t.loop = e.parent;
+    t.owner = e.id_of("owner");
+    t.by = e.by;
+    t.armed = e.seq;
+    t.due = e.t + e.integer("ms") * 1'000'000;
+    t.recurring = e.integer("recurring") != 0;
+    t.user = is_a_programs(e.text("what"));
+}
+
 void model::on_request(event const& e) {
     if (e.what == kind::request_begin) {
+        if (e.parent.type == entity::connection) connections.open(e.parent.number).request = e.id;
         request_state& r = requests.open(e.id.number);
         r.begun = e.seq;
         r.connection = e.parent;
@@ -272,8 +312,20 @@ bool model::was_sent(std::string_view signal_name) const {
 void model::forget(event const& e) {
     switch (e.what) {
     case kind::server_free: return servers.close(e.id.number);
+    case kind::timer_cancel: return timers.close(e.id.number);
+    case kind::timer_fire:
+        if (timer_state const* t = timers.find(e.id.number); t && !t->recurring) timers.close(e.id.number);
+        return;
+    case kind::connection_close: connections.close(e.id.number); [[fallthrough]];
+    case kind::request_free: case kind::object_free:
+        return gone_[static_cast<std::size_t>(e.id.type)].insert(e.id.number);
+    case kind::stream_close:
+        if (e.parent.type == entity::connection) connections.close(e.parent.number);
+        return gone_[static_cast<std::size_t>(e.id.type)].insert(e.id.number);
     case kind::scope_disposed: return scopes.close(e.id.number);
-    case kind::request_finish: return requests.close(e.id.number);
+    case kind::request_finish:
+        requests.open(e.id.number); // of one that never began there is nothing yet
+        return requests.close(e.id.number);
     case kind::coroutine_remove:
         if (coroutine_state const* c = coroutines.find(e.id.number)) {
             scope_state* s = c->scope ? scopes.find(c->scope.number) : nullptr;
@@ -302,6 +354,15 @@ bool model::inside(ref scope, ref ancestor) const {
     return false;
 }
 
+bool model::freed(ref r) const {
+    switch (r.type) {
+    case entity::server: return servers.is_gone(r.number);
+    case entity::scope: return scopes.is_gone(r.number);
+    case entity::coroutine: return coroutines.is_gone(r.number);
+    default: return gone_[static_cast<std::size_t>(r.type)].contains(r.number);
+    }
+}
+
 seq_t model::cancel_of(coroutine_state const& c) const {
     if (c.cancel_requested != no_seq) return c.cancel_requested;
     ref above = c.scope;
@@ -324,6 +385,7 @@ std::string_view model::name(ref r) const {
     case entity::scope: return name_in(scopes);
     case entity::coroutine: return name_in(coroutines);
     case entity::request: return name_in(requests);
+    case entity::timer: return name_in(timers);
     default: return {};
     }
 }
@@ -349,6 +411,7 @@ std::string model::who(ref r) const {
     if (auto const* c = r.type == entity::coroutine ? coroutines.find(r.number) : nullptr) traces::describe(line, *c);
     if (auto const* s = r.type == entity::scope ? scopes.find(r.number) : nullptr) traces::describe(line, *s);
     if (auto const* q = r.type == entity::request ? requests.find(r.number) : nullptr) traces::describe(line, *q);
+    if (auto const* t = r.type == entity::timer ? timers.find(r.number) : nullptr) traces::describe(line, *t);
     return line.take();
 }
 
@@ -357,6 +420,9 @@ void model::clear() {
     scopes.clear();
     coroutines.clear();
     requests.clear();
+    connections.clear();
+    timers.clear();
+    for (number_set& g : gone_) g.clear();
     clients.clear();
     sent.clear();
     t0 = last = no_seq;

@@ -2,6 +2,7 @@
 // a rule is only its own predicate. Memory is in the number of live entities: what is gone is forgotten (its number stays
 // known as gone). A trace may begin late or leave facts out: nothing here needs the event before to have been seen.
 #pragma once
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,20 @@ struct request_state {
     name_text name; // "GET /2"
     ref connection;
     seq_t begun = no_seq, responded = no_seq;
+    // On its connection, the latest of each: a write was queued, a callback of the server's was called; and the connection's end.
+    seq_t queued = no_seq, entered = no_seq, closed = no_seq;
+};
+
+struct connection_state {
+    ref request; // the latest that began on it
+};
+
+struct timer_state {
+    name_text name;
+    ref loop, owner, by;
+    seq_t armed = no_seq;
+    nanoseconds due = 0;
+    bool recurring = false, user = false; // user: a program's, not the server's own bookkeeping
 };
 
 struct client_state {
@@ -68,6 +83,8 @@ struct model {
     live_set<scope_state> scopes;         // until scope.disposed
     live_set<coroutine_state> coroutines; // until coroutine.remove
     live_set<request_state> requests;     // until request.finish
+    live_set<connection_state> connections; // with requests, until they are closed
+    live_set<timer_state> timers;         // until timer.cancel, or timer.fire of a one-shot
     live_set<client_state> clients;       // until client.done, client.fail or client.closed
     live_set<sent_request> sent;          // by the request's number, until its client.done or client.fail
     seq_t t0 = no_seq;                    // the first act.stop, act.free or stop signal
@@ -90,6 +107,7 @@ struct model {
     bool was_sent(std::string_view signal_name) const;
 
     bool inside(ref scope, ref ancestor) const; // the scope is the ancestor or below it
+    bool freed(ref) const;                      // an object that was there and is gone
     seq_t cancel_of(coroutine_state const&) const; // the request that meant it: its own, or its scope's or one above
     // What a client event is about: calls f(subject, sent_request const&) for the request that it names, then for the others
     // that the client waits for, when it names none or a failure ended their connection too. The subject is the client
@@ -108,12 +126,15 @@ private:
     void on_scope(event const&);
     void on_coroutine(event const&);
     void on_request(event const&);
+    void on_connection(event const&);
+    void on_timer(event const&);
     void on_client(event const&);
     void on_process(event const&);
     void stop_begins(event const&);
     coroutine_state* coroutine_of(event const&);
     std::string_view name(ref) const;
 
+    std::array<number_set, entity_count> gone_; // of the types that are not kept here
     std::vector<ref> over_; // forget()'s, kept for its capacity
 };
 

@@ -4,13 +4,28 @@
 // "Who acts" and "because of what" are dynamic scopes: `acting` and `because_of` are guards, so a nested operation's
 // events point at the operation that contains them. `inspect --explain` walks exactly these links back.
 #pragma once
+#include <algorithm>
 #include <initializer_list>
+#include <iterator>
 #include <utility>
 #include "traces/event.hpp"
 
 namespace shutdown_repro::traces {
 
 class recorder {
+    struct causes { // in order
+        seq_t at[4] = {};
+        std::size_t count = 0;
+        void add(seq_t s) {
+            seq_t* const end = at + count;
+            seq_t* const place = std::lower_bound(at, end, s);
+            if (s == no_seq || count == std::size(at) || (place != end && *place == s)) return;
+            std::copy_backward(place, end, end + 1);
+            *place = s;
+            ++count;
+        }
+    };
+
 public:
     // `clock` is read at each event; it and the sink must outlive the recorder.
     recorder(sink& to, nanoseconds const& clock) : to_(&to), clock_(&clock) {}
@@ -29,7 +44,7 @@ public:
         e.id = id;
         e.parent = parent;
         e.by = actor_;
-        if (cause_ != no_seq) e.because = {&cause_, 1};
+        e.because = {cause_.at, cause_.count};
         e.detail = detail;
         to_->put(e);
         return e.seq;
@@ -37,13 +52,13 @@ public:
 
     ref fresh(entity type) { return {type, ++last_id_[static_cast<std::size_t>(type)]}; }
     ref actor() const { return actor_; }
-    seq_t cause() const { return cause_; }
+    seq_t cause() const { return cause_.count ? cause_.at[cause_.count - 1] : no_seq; } // the latest
     seq_t next() const { return next_; }
 
     // As new: numbering begins again.
     void reset() {
         next_ = 0;
-        cause_ = no_seq;
+        cause_ = {};
         actor_ = {};
         muted_ = false;
         for (std::uint32_t& n : last_id_) n = 0;
@@ -66,18 +81,26 @@ public:
     };
     class because_of {
     public:
-        because_of(recorder& r, seq_t cause) : r_(r), before_(std::exchange(r.cause_, cause)) {}
+        because_of(recorder& r, seq_t cause) : because_of(r, {}, cause) {}
         because_of(because_of const&) = delete;
         ~because_of() { r_.cause_ = before_; }
+    protected:
+        because_of(recorder& r, causes with, seq_t cause) : r_(r), before_(std::exchange(r.cause_, with)) { r.cause_.add(cause); }
     private:
         recorder& r_;
-        seq_t before_;
+        causes before_;
+    };
+    // One more cause beside those that there are: what was waited for, beside what woke it.
+    class besides : public because_of {
+    public:
+        besides(recorder& r, seq_t cause) : because_of(r, r.cause_, cause) {}
     };
 
 private:
     sink* to_;
     nanoseconds const* clock_;
-    seq_t next_ = 0, cause_ = no_seq;
+    seq_t next_ = 0;
+    causes cause_;
     ref actor_;
     bool muted_ = false;
     std::uint32_t last_id_[entity_count] = {};

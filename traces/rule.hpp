@@ -17,8 +17,9 @@ enum class severity : std::uint8_t { note, warning, error };
 std::string_view name_of(severity);
 
 // What a trace must record for a rule to be applicable; a bit set.
-enum observes : std::uint8_t {
+enum observes : std::uint16_t {
     scopes = 1, coroutines = 2, requests = 4, connections = 8, server_acts = 16, clients = 32, process = 64,
+    loops = 128, timers = 256, callbacks = 512, listeners = 1024, hooks = 2048, dependencies = 4096,
 };
 std::string observes_text(unsigned bits);        // "scopes, coroutines"
 unsigned parse_observes(std::string_view words); // of a header; unknown words are ignored

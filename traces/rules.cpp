@@ -10,16 +10,20 @@ struct observed_word {
     unsigned bit;
     std::string_view word;
 };
-constexpr std::array<observed_word, 7> observed_words = {{
+constexpr std::array<observed_word, 13> observed_words = {{
     {scopes, "scopes"}, {coroutines, "coroutines"}, {requests, "requests"}, {connections, "connections"},
     {server_acts, "server"}, {clients, "clients"}, {process, "process"},
+    {loops, "loops"}, {timers, "timers"}, {callbacks, "callbacks"}, {listeners, "listeners"}, {hooks, "hooks"},
+    {dependencies, "dependencies"},
 }};
 
 // To which group a kind belongs, by the first word of its name.
 unsigned group_of(kind k) {
-    static constexpr std::array<observed_word, 8> prefixes = {{
+    static constexpr std::array<observed_word, 14> prefixes = {{
         {scopes, "scope."}, {coroutines, "coroutine."}, {requests, "request."}, {connections, "connection."},
         {server_acts, "server."}, {server_acts, "act."}, {clients, "client."}, {process, "process."},
+        {loops, "loop."}, {timers, "timer."}, {callbacks, "callback."}, {listeners, "listener."}, {hooks, "hook."},
+        {dependencies, "object.depend"},
     }};
     for (observed_word const& p : prefixes)
         if (name_of(k).starts_with(p.word)) return p.bit;
@@ -79,7 +83,7 @@ std::string needs_text(rule_info const& info) {
 std::span<rule_info const> all_rules() {
     static std::vector<rule_info> const all = [] {
         std::vector<rule_info> out;
-        for (auto const family : {lifetime_rules(), stop_rules(), client_rules(), process_rules()})
+        for (auto const family : {lifetime_rules(), loop_rules(), stop_rules(), client_rules(), time_rules(), process_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();
@@ -109,7 +113,9 @@ void show(violation& v, model const& m, std::span<ref const> who) {
                 for (seq_t const s : {c->spawned, c->suspended, m.cancel_of(*c), c->finished}) add_witness(v, s);
         } else if (r.type == entity::request) {
             if (auto const* q = m.requests.find(r.number))
-                for (seq_t const s : {q->begun, q->responded}) add_witness(v, s);
+                for (seq_t const s : {q->begun, q->responded, q->queued, q->entered, q->closed}) add_witness(v, s);
+        } else if (r.type == entity::timer) {
+            if (auto const* t = m.timers.find(r.number)) add_witness(v, t->armed);
         } else if (auto const* s = r.type == entity::scope ? m.scopes.find(r.number) : nullptr) {
             add_witness(v, s->opened);
         }

@@ -45,6 +45,20 @@ TEST_CASE("the report is reproduced by default: a live server aborts, and it is 
     CHECK(here.has("scope-disposal.jsonl"));
 }
 
+TEST_CASE("a bug that a drawn order shows sometimes is shown again, for certain, by the command that the report names") {
+    folder const here;
+    here.write("drawn.json", R"({"scenario": "drawn", "server": "reactor"})");
+    result const r = run({"run", "./drawn.json", "--repeat", "60"}, {.in = here.path()});
+    INFO(r.out << r.err);
+    REQUIRE(r.status == 1);
+    CHECK_THAT(r.out, ContainsSubstring("finish-event-lost") && !ContainsSubstring("60 of 60"));
+    std::string const again = line_after(r.out, "again");
+    CHECK_THAT(again, ContainsSubstring("--world sim") && !ContainsSubstring("--repeat"));
+    result const same = run_line(again, here.path());
+    CHECK(same.status == 1);
+    CHECK_THAT(same.out, ContainsSubstring("finish-event-lost"));
+}
+
 TEST_CASE("each command that a report says to type next does what it promises") {
     for (std::string const world : {"live", "sim"}) {
         folder const here;

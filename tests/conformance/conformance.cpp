@@ -1,8 +1,11 @@
-// conformance SYSTEM FILE.jsonl: runs every measured cell of the file in the simulated world and compares what the bundled
-// server does with what the real one did. Prints "N of M cells agree" and each difference; exit status 1 if any.
+// conformance SYSTEM FILE.jsonl [--live [ID…]]: runs every measured cell of the file, or those named, in the simulated or the
+// live world and compares what the bundled server does with what the real one did. Prints "N of M cells agree" and each
+// difference; exit status 1 if any.
 #include "tests/conformance/conformance.hpp"
 #include <fstream>
+#include <functional>
 #include <iostream>
+#include <set>
 
 namespace {
 
@@ -10,43 +13,53 @@ using namespace shutdown_repro;
 using conformance::differences;
 using conformance::json;
 
-int run_file(std::string const& path, differences (*compare)(json const&, repro::simulator&)) {
+using comparison = std::function<differences(json const&)>;
+
+std::string id_of(json const& cell) { return cell.at("id").is_string() ? cell.at("id").get<std::string>() : cell.at("id").dump(); }
+
+int run_file(std::string const& path, std::set<std::string> wanted, comparison const& compare) {
+    bool const all = wanted.empty();
     std::ifstream in(path);
     if (!in) {
         std::cerr << "conformance: cannot read " << path << "\n";
         return 2;
     }
     int agree = 0, total = 0, advisory = 0;
-    repro::simulator sim;
     for (std::string line; std::getline(in, line);) {
         if (line.empty()) continue;
         json const cell = json::parse(line);
-        differences const d = compare(cell, sim);
+        std::string const id = id_of(cell);
+        if (!wanted.erase(id) && !all) continue;
+        differences const d = compare(cell);
         ++total;
         agree += d.counted.empty();
         advisory += d.counted.empty() && !d.advisory.empty();
-        std::string const id = cell.at("id").is_string() ? cell.at("id").get<std::string>() : cell.at("id").dump();
         for (std::string const& s : d.counted) std::cout << "cell " << id << ": " << s << "\n";
         for (std::string const& s : d.advisory) std::cout << "cell " << id << " (advisory): " << s << "\n";
     }
+    for (std::string const& id : wanted) std::cout << "cell " << id << ": is not in " << path << "\n";
     std::cout << agree << " of " << total << " cells agree";
     if (advisory) std::cout << ", " << advisory << " of them with advisory differences";
     std::cout << "\n";
-    return agree == total && total > 0 ? 0 : 1;
+    return agree == total && total > 0 && wanted.empty() ? 0 : 1;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    std::string const system = argc == 3 ? argv[1] : "";
-    if (system != "trueasync" && system != "mojolicious") {
-        std::cerr << "usage: conformance trueasync|mojolicious FILE.jsonl\n";
+    std::vector<std::string> const given(argv + 1, argv + argc);
+    bool const live = given.size() > 2 && given[0] == "mojolicious" && given[2] == "--live";
+    if ((given.size() != 2 && !live) || (given[0] != "trueasync" && given[0] != "mojolicious")) {
+        std::cerr << "usage: conformance trueasync|mojolicious FILE.jsonl\n       conformance mojolicious FILE.jsonl --live [ID...]\n";
         return 2;
     }
+    repro::simulator sim;
+    auto const in_sim = given[0] == "trueasync" ? conformance::compare_trueasync : conformance::compare_mojolicious;
     try {
-        return run_file(argv[2], system == "trueasync" ? conformance::compare_trueasync : conformance::compare_mojolicious);
+        if (live) return run_file(given[1], {given.begin() + 3, given.end()}, conformance::compare_mojolicious_live);
+        return run_file(given[1], {}, [&](json const& cell) { return in_sim(cell, sim); });
     } catch (std::exception const& e) {
-        std::cerr << "conformance: " << argv[2] << ": " << e.what() << "\n";
+        std::cerr << "conformance: " << given[1] << ": " << e.what() << "\n";
         return 2;
     }
 }

@@ -18,5 +18,6 @@ template <class T> std::string text(T const& v) { return json(v).dump(); }
 
 differences compare_trueasync(json const& cell, repro::simulator&);
 differences compare_mojolicious(json const& cell, repro::simulator&);
+differences compare_mojolicious_live(json const& cell); // on real sockets and in real time
 
 } // namespace shutdown_repro::conformance

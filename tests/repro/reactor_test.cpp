@@ -175,7 +175,9 @@ TEST_CASE("a handle that is closed by one served before it is not served in that
 TEST_CASE("a program that never ends is killed at its cap") {
     auto const t = run(program([](auto& c) { c.timer = user_timer::recurring, c.what = stop_action::u; }));
     CHECK(t.foot->signal == "SIGKILL");
-    CHECK(t.events.back().t < 7000 * millisecond);
+    CHECK(t.problems == strings{"the server never ended by itself: killed after 7000 ms"});
+    CHECK(t.events.back().what == kind::process_exit);
+    CHECK(t.events.back().t == 7000 * millisecond);
     CHECK(count(t, kind::loop_stop) == 0);
 }
 
@@ -226,11 +228,14 @@ TEST_CASE("server first, the transaction finishes, and the timer is lost all the
     CHECK(user_timer_of(t) == "lost");
 }
 
-TEST_CASE("the error points back at the drain that was told, and that at the write which subscribed to it") {
+TEST_CASE("the error points back at the callback that found nobody, to the drain that was told, and to the write which subscribed to it") {
     auto const t = run(program());
     event const* const error = first(t, kind::loop_error);
     REQUIRE(error->because.size() == 1);
-    event const& drain = t.events[error->because[0]];
+    event const& entry = t.events[error->because[0]];
+    CHECK(entry.what == kind::callback_enter);
+    REQUIRE(entry.because.size() == 1);
+    event const& drain = t.events[entry.because[0]];
     CHECK(drain.what == kind::stream_drain);
     CHECK(t.events[drain.because[0]].what == kind::stream_queue);
 }
@@ -335,42 +340,11 @@ TEST_CASE("however it is stopped, a transaction finishes at most once and never 
                         }
                         CHECK(good);
                         CHECK(t.foot->exit_status == 0);
-                        CHECK(t.events.back().what == kind::loop_stop);
+                        CHECK(count(t, kind::loop_stop) == 1);
                     }
 }
 
 // ---- policies
-
-TEST_CASE("each policy gives the cell that the same change gave on the real program") {
-    struct row { reactor_policy policy; serve_order order; std::size_t finish, errors; char const* timer; } const table[] = {
-        {reactor_policy::as_reported, serve_order::server_first, 1, 0, "lost"},
-        {reactor_policy::as_reported, serve_order::client_first, 0, 1, "lost"},
-        {reactor_policy::guard_self, serve_order::server_first, 1, 0, "lost"},
-        {reactor_policy::guard_self, serve_order::client_first, 0, 0, "lost"},
-        {reactor_policy::strong_self, serve_order::server_first, 1, 0, "lost"},
-        {reactor_policy::strong_self, serve_order::client_first, 1, 0, "lost"},
-        {reactor_policy::close_on_destroy, serve_order::server_first, 1, 0, "lost"},
-        {reactor_policy::close_on_destroy, serve_order::client_first, 1, 0, "lost"},
-        {reactor_policy::deferred_destroy, serve_order::server_first, 1, 0, "lost"},
-        {reactor_policy::deferred_destroy, serve_order::client_first, 1, 0, "lost"},
-        {reactor_policy::no_destroy, serve_order::server_first, 1, 0, "fires"},
-        {reactor_policy::no_destroy, serve_order::client_first, 1, 0, "fires"},
-    };
-    for (row const& r : table) {
-        INFO(server::words<reactor_policy>()[static_cast<std::size_t>(r.policy)] << (r.order == serve_order::client_first ? ", client first" : ", server first"));
-        auto const t = run(program([&](auto& c) { c.policy = r.policy, c.order = r.order, c.timer_ms = 2000, c.keep_alive_ms = 5000, c.client_inactivity_ms = 20'000; }));
-        CHECK(count(t, kind::request_finish) == r.finish);
-        CHECK(count(t, kind::loop_error) == r.errors);
-        CHECK(user_timer_of(t) == r.timer);
-        CHECK(count(t, kind::client_done) == 1);
-    }
-}
-
-TEST_CASE("a server that is not destroyed stops when its idle connection's keep-alive ends") {
-    auto const t = run(program([&](auto& c) { c.policy = reactor_policy::no_destroy, c.timer_ms = 2000, c.keep_alive_ms = 5000, c.client_inactivity_ms = 20'000; }));
-    CHECK(first(t, kind::loop_stopping)->text("cause") == "timeout");
-    CHECK(first(t, kind::loop_stop)->t / millisecond == 5001);
-}
 
 TEST_CASE("finished as soon as the last byte is written, a transaction is not lost in either order") {
     for (auto const order : {serve_order::client_first, serve_order::server_first})
@@ -379,6 +353,81 @@ TEST_CASE("finished as soon as the last byte is written, a transaction is not lo
             CHECK(count(t, kind::request_finish) == 1);
             CHECK(count(t, kind::loop_error) == 0);
         }
+}
+
+// ---- stopped by a signal
+
+TEST_CASE("a graceful stop by signal waits for the slow request, which is answered") {
+    auto const t = run(repro::load_scenario("quit-slow-request"));
+    event const *sent = first(t, kind::process_signal), *stop = first(t, kind::act_stop), *responds = first(t, kind::request_respond);
+    REQUIRE((sent && stop && responds));
+    CHECK(sent->text("signal") == "SIGQUIT");
+    CHECK(t.events[sent->because[0]].what == kind::request_begin);
+    CHECK((sent->seq < stop->seq && stop->seq < responds->seq));
+    CHECK(stop->by == traces::ref{entity::control, 1});
+    CHECK(first(t, kind::client_done)->integer("status") == 200);
+    CHECK(count(t, kind::request_finish) == 1);
+}
+
+TEST_CASE("a graceful stop by signal over an idle connection ends with its keep-alive, and the timer fires meanwhile") {
+    auto const t = run(repro::load_scenario("quit-idle-connection"));
+    CHECK(user_timer_of(t) == "fires");
+    CHECK(first(t, kind::loop_stopping)->text("cause") == "timeout");
+    CHECK(first(t, kind::loop_stop)->t / millisecond == 5001);
+}
+
+TEST_CASE("a graceful stop by signal over Connection: close ends with the response, and the timer is lost") {
+    auto const t = run(repro::load_scenario("quit-connection-close"));
+    CHECK(count(t, kind::client_done) == 1);
+    CHECK(count(t, kind::request_finish) == 1);
+    CHECK(first(t, kind::loop_stopping)->text("cause") == "server_finished");
+    CHECK(user_timer_of(t) == "lost");
+}
+
+TEST_CASE("SIGTERM ends the loop at once; then the server goes, finishes what is open and closes, and nobody is answered") {
+    repro::scenario s = repro::load_scenario("quit-slow-request");
+    repro::set_field(s, "what", "stop");
+    auto const t = run(s);
+    CHECK(first(t, kind::process_signal)->text("signal") == "SIGTERM");
+    CHECK(first(t, kind::loop_stopping)->text("why") == "explicit");
+    CHECK(count(t, kind::request_respond) == 0);
+    event const *over = first(t, kind::loop_stop), *destroyed = first(t, kind::server_destroy), *finish = first(t, kind::request_finish);
+    REQUIRE((over && destroyed && finish));
+    CHECK((over->seq < destroyed->seq && destroyed->seq < finish->seq));
+    CHECK(first(t, kind::stream_close)->text("how") == "server_destroyed");
+}
+
+TEST_CASE("a signal is sent at each of its points, and stopping twice is stopping once") {
+    repro::scenario s = repro::load_scenario("quit-slow-request");
+    repro::set_field(s, "signal_at", "request.begin#1,request.finish#1");
+    auto const t = run(s);
+    CHECK(count(t, kind::process_signal) == 2);
+    CHECK(count(t, kind::loop_finish) == 1);
+    CHECK(count(t, kind::request_finish) == 1);
+}
+
+TEST_CASE("stopped by a signal before anybody has connected, the loop ends at once; without a signal it is never stopped") {
+    repro::scenario s = repro::load_scenario("quit-slow-request");
+    repro::set_field(s, "signal_at", "server.ready#1");
+    CHECK(first(run(s), kind::loop_stopping)->text("why") == "no_incoming");
+    repro::set_field(s, "signal_at", "never");
+    CHECK(count(run(s), kind::act_stop) == 0);
+}
+
+TEST_CASE("a server whose signal's handler drops it goes once") {
+    repro::scenario s = repro::load_scenario("quit-slow-request");
+    repro::set_field(s, "what", "gsu");
+    auto const t = run(s);
+    CHECK(count(t, kind::act_free) == 1);
+    CHECK(count(t, kind::server_destroy) == 1);
+}
+
+TEST_CASE("what no signal asks for, and a moment that is no stop point, are refused with the way to say it") {
+    repro::scenario s = repro::load_scenario("quit-slow-request");
+    CHECK_THROWS_WITH(repro::set_field(s, "what", "u"), ContainsSubstring("is no stop that a signal asks for"));
+    CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "request.begun#1"), ContainsSubstring("request.begin"));
+    CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "any"), ContainsSubstring("must be stop points"));
+    CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "handler"), ContainsSubstring("must be stop points, as in \"request.begin#1\""));
 }
 
 // ---- the document

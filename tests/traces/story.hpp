@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdlib>
 #include <string>
+#include <vector>
 #include "traces/jsonl.hpp"
 #include "traces/rule.hpp"
 
@@ -19,11 +20,13 @@ public:
         e.id = parse_ref(id).value();
         if (!parent.empty()) e.parent = parse_ref(parent).value();
         if (!by.empty()) e.by = parse_ref(by).value();
+        e.because = because;
         e.detail = {detail.begin(), detail.size()};
         told.append(e);
         return e.seq;
     }
     nanoseconds now = 0;
+    std::vector<seq_t> because; // of what is told next
     trace told;
 
 private:

@@ -7,8 +7,10 @@
 namespace shutdown_repro::traces {
 
 std::span<rule_info const> lifetime_rules();
+std::span<rule_info const> loop_rules();
 std::span<rule_info const> stop_rules();
 std::span<rule_info const> client_rules();
+std::span<rule_info const> time_rules();
 std::span<rule_info const> process_rules();
 
 template <class R> std::unique_ptr<rule> make() { return std::make_unique<R>(); }

@@ -350,8 +350,8 @@ struct finish_event_lost final : rule {
             .kinds = {},
             .summary = "a request began and has no finish at the end",
             .why = "Logs, metrics, rate limits and drains count on the finish of every request. A request whose connection or owner is "
-                   "torn down first has to be finished as cancelled or dropped. A server that died of a signal or a failed assertion "
-                   "is not judged.",
+                   "torn down first has to be finished as cancelled or dropped. A transaction that was made for a request that never "
+                   "arrived has no finish to lose. A server that died of a signal or a failed assertion is not judged.",
             .cites = "mojo#2286, armeria#3748",
             .fix = "finish the request from the one place that ends it, whatever ended it, before its owner is let go",
             .make = make<finish_event_lost>,

@@ -29,6 +29,12 @@ std::string with(event const& e, std::string_view before, std::string_view key, 
 std::string quoted(event const& e, std::string_view before, std::string_view key) {
     return with(e, std::string(before) + "\"", key, "\"");
 }
+// "1 connection", "2 connections"
+std::string how_many(event const& e, std::string_view before, std::string_view key, std::string_view what) {
+    value const* v = e.find(key);
+    if (!v || v->is != value::type::integer) return with(e, before, key);
+    return std::string(before) + std::to_string(v->integer) + " " + std::string(what) + (v->integer == 1 ? "" : "s");
+}
 std::string in_parent(event const& e, std::string_view before) { return e.parent ? std::string(before) + who(e.parent) : std::string(); }
 std::string caller(event const& e) { return e.by ? " by " + who(e.by) : std::string(); }
 
@@ -104,15 +110,35 @@ std::string port_state(event const& e) {
 std::string stream(event const& e) { return subject(e) + in_parent(e, " of "); }
 
 std::string queued(event const& e) {
-    return stream(e) + " queues" + with(e, " ", "bytes", " bytes") + (e.integer("drain") ? " and a callback for when they are out" : "");
+    bool const nothing = e.find("bytes") && e.integer("bytes") == 0, drain = e.integer("drain") != 0;
+    if (nothing && drain) return stream(e) + " queues a callback for its next drain, and no bytes";
+    return stream(e) + " queues" + with(e, " ", "bytes", " bytes") + (drain ? " and a callback for when they are out" : "");
 }
 
 std::string drained(event const& e) {
-    return stream(e) + " has nothing more to write" + with(e, ": tells ", "subscribers");
+    value const* n = e.find("subscribers");
+    if (n && n->is == value::type::integer && n->integer == 0) return stream(e) + " has nothing more to write, and nobody waits for that";
+    return stream(e) + " has nothing more to write" + (n ? ": tells those who wait for that (" + shown(*n) + ")" : "");
 }
 
 std::string closed_gracefully(event const& e) {
     return stream(e) + " is asked to close gracefully" + (e.integer("writing") ? ": waits, it is writing" : "");
+}
+
+std::string served(event const& e) {
+    return subject(e) + " serves" + (e.find("handle") ? with(e, " ", "handle") : " a handle") + with(e, " before ", "before") + with(e, " (tick ", "tick", ")");
+}
+
+std::string entered(event const& e) {
+    return "a callback" + in_parent(e, " of ") + " calls" + (e.find("method") ? with(e, " ", "method") + " of" : std::string()) + " " + subject(e);
+}
+
+std::string loop_ended(event const& e) {
+    std::string out = subject(e) + " has ended" + with(e, ": ", "why");
+    if (e.integer("timers")) out += how_many(e, ", ", "timers", "user timer") + " dropped";
+    if (e.integer("queued")) out += how_many(e, ", ", "queued", "queued callback") + " dropped";
+    if (e.integer("writing")) out += how_many(e, ", ", "writing", "stream") + " still writing";
+    return out;
 }
 
 std::string anything(event const& e) {
@@ -131,7 +157,7 @@ constexpr row table[] = {
     {kind::server_ready, [](event const& e) { return subject(e) + " accepts connections"; }},
     {kind::server_close, [](event const& e) { return subject(e) + " accepts no more"; }},
     {kind::server_stopped, [](event const& e) { return subject(e) + " calls itself stopped"; }},
-    {kind::server_destroy, [](event const& e) { return subject(e) + " begins to be destroyed" + with(e, ", with ", "connections", " connections"); }},
+    {kind::server_destroy, [](event const& e) { return subject(e) + " begins to be destroyed" + how_many(e, ", with ", "connections", "connection"); }},
     {kind::server_free, [](event const& e) { return subject(e) + " is gone"; }},
     {kind::act_stop, [](event const& e) { return "stop() is called on " + subject(e) + caller(e); }},
     {kind::act_free, [](event const& e) { return "free() is called on " + subject(e) + caller(e); }},
@@ -174,17 +200,24 @@ constexpr row table[] = {
     {kind::stream_timeout, [](event const& e) { return stream(e) + " was inactive for too long"; }},
     {kind::stream_close_gracefully, closed_gracefully},
     {kind::stream_close, [](event const& e) { return stream(e) + " closes" + with(e, ": ", "how"); }},
-    {kind::timer_arm, [](event const& e) { return subject(e) + " is set" + with(e, " for ", "ms", " ms") + with(e, ": ", "name"); }},
+    {kind::timer_arm, [](event const& e) { return subject(e) + " is set" + with(e, " for ", "ms", " ms") + (e.by.type == entity::loop ? "" : caller(e)) + with(e, ": ", "name"); }},
     {kind::timer_fire, [](event const& e) { return subject(e) + " fires" + with(e, ": ", "name"); }},
     {kind::timer_cancel, [](event const& e) { return subject(e) + " is cancelled"; }},
     {kind::loop_start, [](event const& e) { return subject(e) + " runs"; }},
     {kind::loop_tick, [](event const& e) { return subject(e) + " has something to do" + with(e, ": tick ", "number"); }},
+    {kind::loop_serve, served},
     {kind::loop_error, [](event const& e) { return "an error leaves a callback of " + subject(e) + quoted(e, ": ", "error"); }},
-    {kind::loop_stop_gracefully, [](event const& e) { return subject(e) + " is asked to stop gracefully" + with(e, ", ", "incoming", " accepted connections open"); }},
+    {kind::loop_stop_gracefully, [](event const& e) { return subject(e) + " is asked to stop gracefully" + how_many(e, ", with ", "incoming", "accepted connection") + (e.find("incoming") ? " open" : ""); }},
     {kind::loop_finish, [](event const& e) { return subject(e) + " tells its listeners that it will stop"; }},
     {kind::loop_stopping, [](event const& e) { return subject(e) + " will end after this tick" + with(e, ": ", "why") + with(e, ", ", "cause"); }},
-    {kind::loop_stop, [](event const& e) { return subject(e) + " has ended" + with(e, ": ", "why") + with(e, ", ", "timers", " user timers left"); }},
+    {kind::loop_stop, loop_ended},
     {kind::listener_wake, [](event const& e) { return subject(e) + in_parent(e, " of ") + " is woken" + with(e, ": ", "error"); }},
+    {kind::callback_enter, entered},
+    {kind::hook_add, [](event const& e) { return subject(e) + " is registered as a shutdown hook" + in_parent(e, " of ") + with(e, ": ", "name"); }},
+    {kind::hook_begin, [](event const& e) { return "the shutdown hook " + subject(e) + in_parent(e, " of ") + " runs"; }},
+    {kind::hook_end, [](event const& e) { return "the shutdown hook " + subject(e) + " has run"; }},
+    {kind::object_depend, [](event const& e) { return subject(e) + " depends on" + (e.find("on") ? with(e, " ", "on") : " another"); }},
+    {kind::object_free, [](event const& e) { return subject(e) + " is freed"; }},
     {kind::decision, [](event const& e) { return (e.find("choice") ? with(e, "choice ", "choice") : "a choice") + with(e, " of ", "of") + with(e, ": ", "label"); }},
     {kind::assertion, asserted},
     {kind::client_connect, [](event const& e) { return subject(e) + " connects" + with(e, " to port ", "port"); }},

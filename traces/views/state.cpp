@@ -64,6 +64,9 @@ event const* event_index::find(seq_t seq) const {
 
 std::string state_of(ref who, model const& m) {
     switch (who.type) {
+    case entity::server:
+        if (m.servers.is_gone(who.number)) return "gone";
+        break;
     case entity::coroutine:
         if (auto const* c = m.coroutines.find(who.number)) return state(*c);
         break;

@@ -1,0 +1,165 @@
+#include "cli/explored.hpp"
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include "cli/arguments.hpp"
+#include "cli/report.hpp"
+#include "repro/errors.hpp"
+#include "repro/fingerprint.hpp"
+#include "traces/jsonl.hpp"
+
+namespace shutdown_repro::cli {
+
+using traces::counted;
+using traces::look;
+using traces::paint;
+using traces::tint;
+using repro::with_commas;
+
+namespace {
+
+constexpr std::size_t most_kept = 12, most_never = 3;
+
+void keep(kept_finding& k, std::string const& path, std::string const& twin_path) {
+    repro::judged_execution e = repro::judge_execution(k.small.of, k.small.when);
+    if (k.twin) {
+        repro::judged_execution const passing = repro::judge_execution(k.small.of, k.twin->when);
+        traces::write_file(twin_path, passing.trace);
+        k.twin_trace = twin_path;
+        e.trace.head.twin = nlohmann::ordered_json{{"trace", std::filesystem::path(twin_path).filename().string()}, {"schedule", to_string(k.twin->when)},
+                                                   {"decision", k.twin->decision}, {"taken", k.twin->taken}, {"instead", k.twin->instead}}.dump();
+    }
+    traces::write_file(path, e.trace);
+    k.trace = path;
+}
+
+std::string rule_name(repro::finding const& f) { return f.rule.empty() ? "unfinished" : f.rule; }
+
+std::string one(kept_finding const& k, look l) {
+    repro::finding const& f = k.found;
+    bool const bad = f.level == traces::severity::error;
+    std::string out = paint(l, bad ? tint::bad : tint::warn, bad ? "✗" : "!") + " " + paint(l, tint::strong, traces::pad(rule_name(f), 26)) + "  first at execution " +
+                      with_commas(f.first) + ", " + counted(f.count, "time") + "\n";
+    out += "    " + traces::wrap(traces::printable(f.message), l.width, 4) + "\n";
+    std::uint32_t const away = repro::away_from_default(k.small.when);
+    out += paint(l, tint::faint, "    shrunk to " + counted(requests_of(k.small.of), "request") + ", " + (away ? counted(away, "decision") + " away from the default" : "the default order") +
+                                     ": " + traces::fit(to_string(k.small.when), 30)) + "\n";
+    if (k.twin)
+        out += "    " + traces::wrap("passes when decision " + std::to_string(k.twin->decision) + " is not \"" + k.twin->taken + "\" but \"" + k.twin->instead + "\"", l.width, 4) + "\n";
+    if (!k.trace.empty()) out += "    " + shell_line({"shutdown-repro", "replay", k.trace}) + "\n";
+    if (!k.twin_trace.empty()) out += "    " + shell_line({"shutdown-repro", "diff", k.trace, k.twin_trace}) + "\n";
+    return out;
+}
+
+std::string stages(exploration_report const& r) {
+    std::string names;
+    for (repro::stage const& s : r.found.stages) names += (names.empty() ? "" : ", then ") + s.strategy + " " + with_commas(s.done.executions);
+    return names;
+}
+
+std::string covered(repro::coverage const& c, look l) {
+    auto const part = [](repro::coverage::moment m) { return with_commas(m.reached) + " of " + with_commas(m.of); };
+    std::string text = "stop at " + part(c.stop_steps()) + " steps of the default order, free at " + part(c.free_steps());
+    if (c.phases().of) text += " · phases " + part(c.phases());
+    text += " · " + std::string(c.many_orders() ? "about " : "") + with_commas(c.orders()) + (c.orders() == 1 ? " order" : " orders");
+    std::string out = paint(l, tint::faint, traces::pad("covered", 10)) + traces::wrap(text, l.width, 10) + "\n";
+    std::uint64_t const missing = c.phases().of - c.phases().reached;
+    if (missing == 0) return out;
+    std::string names;
+    for (std::string const& n : c.never(most_never)) names += (names.empty() ? "" : ", ") + n;
+    if (missing > most_never) names += " and " + std::to_string(missing - most_never) + " more";
+    return out + paint(l, tint::faint, traces::pad("never", 10)) + traces::wrap(names, l.width, 10) + "\n";
+}
+
+std::string headline(exploration_report const& r, look l) {
+    repro::scenario const& s = r.found.of;
+    std::string const policy = s.server == "scopes" ? "scopes alone" : s.server + " server, " + std::string(policy_name(s));
+    return paint(l, tint::strong, traces::printable(s.name)) + " · " + policy + " · sim · " + counted(requests_of(s), "request") + "\n";
+}
+
+} // namespace
+
+void keep_findings(exploration_report& r, std::string const& folder, std::atomic<bool> const& stop) {
+    if (r.found.findings.empty()) return;
+    std::string const where = folder.empty() ? "findings" : folder;
+    std::error_code failed;
+    std::filesystem::create_directories(where, failed);
+    if (failed) throw repro::input_error("--keep: cannot make the folder " + where + ": " + failed.message() + "; name another one");
+    for (repro::finding const& f : r.found.findings) {
+        if (r.kept.size() == most_kept) {
+            ++r.not_kept;
+            continue;
+        }
+        kept_finding& k = r.kept.emplace_back(kept_finding{f, {r.found.of, f.shortest, 0}, {}, {}, {}});
+        if (!f.rule.empty() && !stop) {
+            repro::judged_execution const e = repro::judge_execution(r.found.of, f.shortest);
+            for (traces::violation const& v : e.violations)
+                if (v.rule == f.rule && repro::fingerprint(e.trace, v) == f.fingerprint) k.small = repro::shrink(r.found.of, f.shortest, repro::what_went_wrong(e.trace, v), stop);
+            k.twin = repro::find_passing_twin(k.small.of, k.small.when, stop);
+        }
+        std::string const path = (std::filesystem::path(where) / std::to_string(r.kept.size())).string();
+        keep(k, path + ".jsonl", path + ".passing.jsonl");
+    }
+}
+
+std::string as_text(exploration_report const& r, look l) {
+    std::string out = headline(r, l);
+    for (kept_finding const& k : r.kept) out += "\n" + one(k, l);
+    if (r.not_kept) out += "\n" + counted(r.not_kept, "further finding") + " told by --json\n";
+    out += "\n";
+    for (std::string const& g : r.found.guarantees()) out += paint(l, tint::good, "✓ clean") + "   " + traces::wrap(g, l.width, 10) + "\n";
+    if (r.found.verdict() != traces::verdict::violated && r.found.unfinished)
+        out += paint(l, tint::warn, "?") + " " + with_commas(r.found.unfinished) + " executions never ended, though no rule was broken\n";
+    out += counted(r.found.findings.size(), "finding") + " in " + with_commas(r.found.executions) + " executions, " + with_commas(r.found.violating) + " of them violated";
+    out += " (" + stages(r) + "; seed " + std::to_string(r.how.seed) + ")";
+    out = out.substr(0, out.rfind('\n') + 1) + traces::wrap(out.substr(out.rfind('\n') + 1), l.width, 0) + "\n";
+    if (r.found.verified) out += with_commas(r.found.verified) + " executions were run twice: the same to the byte\n";
+    if (r.found.interrupted) out += paint(l, tint::warn, "interrupted: this is what was done so far; findings are neither shrunk nor kept") + "\n";
+    if (r.found.out_of_time) out += paint(l, tint::faint, "ended by --seconds") + "\n";
+    if (r.found.reached) out += covered(*r.found.reached, l);
+    if (!r.fixed.empty() && r.found.verdict() == traces::verdict::violated) out += paint(l, tint::faint, traces::pad("fixed?", 10)) + r.fixed + "\n";
+    return out;
+}
+
+std::string as_json(exploration_report const& r) {
+    using json = nlohmann::ordered_json;
+    json d{{"format", "shutdown-repro/report"}, {"version", "1.0"}, {"tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION}, {"verdict", name_of(r.found.verdict())}};
+    d["scenario"] = r.found.of.name;
+    d["world"] = "sim";
+    if (r.found.of.server != "scopes") {
+        d["policy"] = policy_name(r.found.of);
+        d["requests"] = requests_of(r.found.of);
+    }
+    d["seed"] = r.how.seed;
+    d["executions"] = r.found.executions;
+    d["violated"] = r.found.violating;
+    d["unfinished"] = r.found.unfinished;
+    d["interrupted"] = r.found.interrupted;
+    d["violations"] = json::array();
+    for (std::size_t i = 0; i < r.found.findings.size(); ++i) {
+        repro::finding const& f = r.found.findings[i];
+        json one{{"rule", rule_name(f)}, {"severity", name_of(f.level)}, {"fingerprint", f.fingerprint}, {"message", f.message}, {"first", f.first}, {"count", f.count},
+                 {"schedule", to_string(f.shortest)}};
+        if (i < r.kept.size()) {
+            kept_finding const& k = r.kept[i];
+            one["shrunk"] = {{"requests", requests_of(k.small.of)}, {"schedule", to_string(k.small.when)}, {"executions", k.small.executions}};
+            if (k.twin) one["passes"] = {{"schedule", to_string(k.twin->when)}, {"decision", k.twin->decision}, {"taken", k.twin->taken}, {"instead", k.twin->instead}};
+            if (!k.trace.empty()) one["trace"] = k.trace;
+            if (!k.trace.empty()) one["replay"] = shell_line({"shutdown-repro", "replay", k.trace});
+        }
+        d["violations"].push_back(std::move(one));
+    }
+    json& stages = d["stages"] = json::array();
+    for (repro::stage const& s : r.found.stages)
+        stages.push_back({{"strategy", s.strategy}, {"executions", s.done.executions}, {"violated", s.done.violating}, {"pruned", s.pruned}, {"complete", s.done.complete}});
+    std::string guarantee;
+    for (std::string const& g : r.found.guarantees()) guarantee += (guarantee.empty() ? "" : "; ") + g;
+    d["guarantee"] = guarantee;
+    if (r.found.reached) {
+        repro::coverage const& c = *r.found.reached;
+        auto const part = [](repro::coverage::moment m) { return json{{"reached", m.reached}, {"of", m.of}}; };
+        d["coverage"] = {{"stop_steps", part(c.stop_steps())}, {"free_steps", part(c.free_steps())}, {"phases", part(c.phases())}, {"never", c.never(1'000)}, {"orders", c.orders()}};
+    }
+    return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,83 @@
+// The heart: find the bug instead of being told where it is, and say what was proven.
+//
+// Where to read on:
+//   decision.hpp      what is chosen, and the schedule that names all choices of an execution
+//   execute.hpp       one execution: a function of (scenario, schedule)
+//   strategy.hpp      who proposes schedules; a file each in strategies/: sweep, exhaustive, phase, pct, random
+//   footprint.hpp     when two steps can be exchanged, which makes exhaustive feasible
+//   fingerprint.hpp   which violations are the same
+//   coverage.hpp      what was reached, and what never
+//   shrink.hpp        the smallest failing schedule, and the nearest one that passes
+//
+// In an exploration stop and free are called at any step: each is a decision of its own, unless the scenario's stop points were
+// named by the caller. What is tried is a function of (scenario, options) and not of the number of jobs, as long as executions
+// and not seconds are the budget.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+#include "repro/coverage.hpp"
+#include "repro/strategy.hpp"
+#include "traces/rule.hpp"
+
+namespace shutdown_repro::repro {
+
+struct explore_options {
+    std::string strategy = "auto"; // a strategy's name, or auto: sweep, exhaustive if it fits, else phase, pct and random
+    std::uint64_t executions = 20'000;
+    std::optional<double> seconds;
+    std::uint64_t seed = 1;
+    std::uint32_t jobs = 1;
+    std::uint64_t verify_every = 0; // run every n-th execution twice and compare; 0: none
+    bool stop_at_first = false;     // at the first execution that violates
+};
+
+// Executions that violate alike.
+struct finding {
+    std::uint64_t key = 0;         // see fingerprinter
+    std::string rule;              // "" for executions that never ended and broke no rule
+    std::string fingerprint, message;
+    traces::severity level = traces::severity::error;
+    std::uint64_t first = 0;       // the number of the first, counted from 1 over all stages
+    std::uint64_t count = 0;
+    schedule shortest;             // of those, the one with the fewest decisions away from the default, then the first
+};
+
+struct stage {
+    std::string strategy;
+    effort done;
+    std::uint64_t pruned = 0;      // executions that were begun and found to be old acquaintances
+    std::string guarantee;
+};
+
+struct exploration {
+    scenario of;                   // as it was explored
+    std::vector<finding> findings; // errors first, then in the order of `first`
+    std::vector<stage> stages;
+    std::optional<coverage> reached;
+    std::uint64_t executions = 0, violating = 0, unfinished = 0, verified = 0;
+    bool interrupted = false, out_of_time = false;
+    traces::verdict verdict() const;
+    std::vector<std::string> guarantees() const; // of all stages; none once something violated
+};
+
+struct explore_progress {
+    std::uint64_t executions = 0, of = 0, findings = 0;
+    std::string_view strategy;
+};
+
+// `s` with stop and free as decisions of their own beside what a handler calls.
+scenario with_open_acts(scenario s);
+terrain survey(scenario const&); // of the scenario, which must outlive it
+
+// `tell` is called now and then from the calling thread; `stop` ends the exploration early, with what it has.
+// Throws input_error for an unknown strategy, and nondeterminism when an execution that was run twice differed: our own bug.
+struct nondeterminism : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+exploration explore(scenario const&, explore_options const&, std::atomic<bool> const& stop,
+                    std::function<void(explore_progress const&)> const& tell = {});
+
+} // namespace shutdown_repro::repro

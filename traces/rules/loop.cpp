@@ -1,0 +1,378 @@
+// Rules about event loops: timers, callbacks, hooks and listeners, and who of them is left when a loop ends or an owner goes.
+#include <array>
+#include "traces/rules/family.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+constexpr std::string_view a_stop = "a stop";
+
+std::string since_stop(event const& e, model const& m) { return duration_text(e.t - m.t0_time) + " after the stop"; }
+
+// Those kinds, and what ends an object's life in any of the families.
+std::vector<kind> and_what_frees(std::vector<kind> kinds) {
+    kinds.insert(kinds.end(), {kind::server_free, kind::scope_disposed, kind::coroutine_remove, kind::request_free, kind::connection_close,
+                               kind::stream_close, kind::object_free});
+    return kinds;
+}
+
+// The latest end of an object's life: mostly the one that a late call is about, and then a witness of it.
+class latest_free {
+public:
+    void see(event const& e) { who_ = e.id, at_ = e.seq; }
+    seq_t of(ref r) const { return r == who_ ? at_ : no_seq; }
+    void show(violation& v, ref r) const {
+        if (of(r) != no_seq) v.witness.push_back(at_);
+    }
+    void clear() { *this = {}; }
+
+private:
+    ref who_;
+    seq_t at_ = no_seq;
+};
+
+// ---- timers
+
+struct timer_lost final : rule {
+    static rule_info info() {
+        return {
+            .id = "timer-lost",
+            .level = severity::error,
+            .needs = timers,
+            .needs_one_of = loops | process,
+            .kinds = {kind::loop_start, kind::loop_stopping, kind::loop_stop, kind::process_exit},
+            .summary = "a program's one-shot timer is neither fired nor cancelled when its loop ends",
+            .why = "Whoever set the timer relies on it: a retry, a flush, a delayed answer. A graceful stop that counts connections "
+                   "alone ends the loop under it, and nobody is told. Recurring timers have no last time, and timers that the server "
+                   "sets for itself (keep-alive, inactivity, connect) only serve connections: both are exempt, and how many were is "
+                   "said. A loop that runs again keeps its timers; a server that died is not judged.",
+            .cites = "mojo#2286, tokio#4862",
+            .fix = "let the stop wait for one-shot timers of the program, up to a cap, then cancel them and say so",
+            .make = make<timer_lost>,
+        };
+    }
+
+    void on(event const& e, model const&, rule_run&) override {
+        switch (e.what) {
+        case kind::loop_start: ended_ = stopping_ = no_seq; return;
+        case kind::loop_stopping:
+            if (stopping_ == no_seq) stopping_ = e.seq;
+            return;
+        default:
+            if (ended_ == no_seq || e.what == kind::loop_stop) ended_ = e.seq, ended_at_ = e.t, where_ = e.id;
+        }
+    }
+
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (!complete || ended_ == no_seq) return;
+        std::size_t recurring = 0, internal = 0;
+        m.timers.each([&](std::uint32_t, timer_state const& t) {
+            internal += !t.user;
+            recurring += t.user && t.recurring;
+        });
+        m.timers.each([&](std::uint32_t n, timer_state const& t) {
+            if (!t.user || t.recurring) return;
+            ref const timer{entity::timer, n};
+            violation v{.subject = timer, .at = ended_};
+            if (m.words) v.message = message(m, timer, t, recurring, internal);
+            show(v, m, {&timer, 1});
+            if (stopping_ != no_seq) v.witness.insert(std::lower_bound(v.witness.begin(), v.witness.end(), stopping_), stopping_);
+            out.report(std::move(v));
+        });
+    }
+    std::string_view lacks(model const&) const override { return ended_ == no_seq ? "the end of a loop" : ""; }
+    void reset() override { ended_ = stopping_ = no_seq; }
+
+private:
+    std::string message(model const& m, ref timer, timer_state const& t, std::size_t recurring, std::size_t internal) const {
+        nanoseconds const early = t.due - ended_at_;
+        std::string out = m.label(timer) + " neither fired nor was cancelled: " + to_string(where_) + " ended ";
+        out += early > 0 ? duration_text(early) + " before it was due and did not wait for it" : "although it was due";
+        if (recurring + internal == 0) return out + "; no timer is exempt";
+        out += "; exempt:";
+        if (recurring) out += " " + std::to_string(recurring) + " recurring";
+        if (internal) out += std::string(recurring ? "," : "") + " " + std::to_string(internal) + " internal";
+        return out;
+    }
+
+    seq_t stopping_ = no_seq, ended_ = no_seq;
+    nanoseconds ended_at_ = 0;
+    ref where_;
+};
+
+struct timer_after_destroy final : rule {
+    static rule_info info() {
+        return {
+            .id = "timer-after-destroy",
+            .level = severity::error,
+            .needs = timers,
+            .kinds = and_what_frees({kind::timer_fire}),
+            .summary = "a timer fires whose owner was freed",
+            .why = "The timer's callback works on an object that it does not keep alive, and the object went without taking the "
+                   "timer back. It finds nobody, or memory that is somebody else's by now. It is judged by the owner that the timer "
+                   "was set with; a timer without one, or one that keeps its owner alive, can't break it.",
+            .cites = "mojo#2286",
+            .fix = "cancel an object's timers in its destructor, or let the callback ask first whether it is there",
+            .make = make<timer_after_destroy>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what != kind::timer_fire) return freed_.see(e);
+        timer_state const* t = m.timers.find(e.id.number);
+        if (!t || !t->owner || !m.freed(t->owner) || !reported_.first(e.id)) return;
+        violation v{.subject = e.id, .at = e.seq, .message = m.label(e.id) + " fired after its owner " + to_string(t->owner) + " was freed"};
+        v.witness.push_back(t->armed);
+        freed_.show(v, t->owner);
+        out.report(std::move(v));
+    }
+    void reset() override {
+        freed_.clear();
+        reported_.clear();
+    }
+
+private:
+    latest_free freed_;
+    once reported_;
+};
+
+// ---- callbacks and listeners
+
+struct callback_after_destroy final : rule {
+    static rule_info info() {
+        return {
+            .id = "callback-after-destroy",
+            .level = severity::error,
+            .needs = callbacks,
+            .kinds = and_what_frees({kind::callback_enter}),
+            .summary = "a callback enters with an owner that was freed",
+            .why = "The loop outlives the objects whose callbacks it holds. A callback that holds its owner weakly and calls it "
+                   "unasked fails where the language notices, and uses freed memory where it does not; what it had to do (finish "
+                   "the request, give back a slot) is never done. One that asks first and finds nobody does not enter.",
+            .cites = "mojo#2286, aspnetcore#46779, swift-nio-extras#219",
+            .fix = "unsubscribe an object's callbacks before it goes and finish what they would have, or keep it alive until they ran",
+            .make = make<callback_after_destroy>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what != kind::callback_enter) return freed_.see(e);
+        if (!m.freed(e.id)) return;
+        std::string_view const method = e.text("method");
+        violation v{.subject = e.id, .at = e.seq};
+        v.message = "a callback" + (e.parent ? " of " + to_string(e.parent) : "") + " called " + (method.empty() ? "" : std::string(method) + " of ") +
+                    to_string(e.id) + " after it was freed";
+        freed_.show(v, e.id);
+        out.report(std::move(v));
+    }
+    void reset() override { freed_.clear(); }
+
+private:
+    latest_free freed_;
+};
+
+struct listener_notified_after_free final : rule {
+    static rule_info info() {
+        return {
+            .id = "listener-notified-after-free",
+            .level = severity::error,
+            .needs = 0,
+            .needs_one_of = listeners | hooks,
+            .kinds = and_what_frees({kind::listener_wake, kind::hook_begin}),
+            .summary = "a listener or hook is called after its subject was freed, also when a listener before it freed it",
+            .why = "Telling listeners calls out, and any of them may drop the last reference to what they listen to. Who goes on "
+                   "through the list then reads freed memory, and tells listeners of a subject that is not there. With one listener "
+                   "it never shows.",
+            .cites = "true-async/server 40546ea",
+            .fix = "hold a reference to the subject until the last listener was told, and tell a copy of the list",
+            .make = make<listener_notified_after_free>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what != kind::listener_wake && e.what != kind::hook_begin) return freed_.see(e);
+        if (!e.parent || !m.freed(e.parent)) return;
+        seq_t const gone = freed_.of(e.parent);
+        bool const meanwhile = gone != no_seq && !e.because.empty() && e.because.front() < gone;
+        violation v{.subject = e.parent, .at = e.seq};
+        v.message = to_string(e.id) + " was told of " + to_string(e.parent) + ", which was freed" + (meanwhile ? " while it told its listeners" : " before");
+        if (meanwhile) v.witness.push_back(e.because.front());
+        freed_.show(v, e.parent);
+        out.report(std::move(v));
+    }
+    void reset() override { freed_.clear(); }
+
+private:
+    latest_free freed_;
+};
+
+// ---- who is freed before whom, and who is not called at all
+
+struct destroy_order_inverted final : rule {
+    static rule_info info() {
+        return {
+            .id = "destroy-order-inverted",
+            .level = severity::error,
+            .needs = dependencies,
+            .kinds = and_what_frees({kind::object_depend}),
+            .summary = "an object is freed before one that depends on it",
+            .why = "The dependant still holds what it was given: its own destructor, or a callback before it, uses a provider that is "
+                   "gone. Members that are destroyed in the order of their declaration, and globals of several files, come to this "
+                   "order by accident, and only in a shutdown.",
+            .cites = "envoy#4940, asio#1117",
+            .fix = "free dependants first, or let them share the ownership of what they depend on",
+            .make = make<destroy_order_inverted>,
+        };
+    }
+
+    void on(event const& e, model const&, rule_run& out) override {
+        if (e.what == kind::object_depend) {
+            if (ref const on = e.id_of("on")) relations_.push_back({e.id, on, e.seq});
+            return;
+        }
+        std::erase_if(relations_, [&](relation const& r) { return r.dependant == e.id; });
+        for (relation const& r : relations_)
+            if (r.provider == e.id)
+                out.report({.subject = e.id, .at = e.seq, .witness = {r.told},
+                            .message = to_string(e.id) + " was freed before " + to_string(r.dependant) + ", which depends on it"});
+        std::erase_if(relations_, [&](relation const& r) { return r.provider == e.id; });
+    }
+    void reset() override { relations_.clear(); }
+
+private:
+    struct relation { ref dependant, provider; seq_t told; };
+    std::vector<relation> relations_; // of the living
+};
+
+struct shutdown_hook_skipped final : rule {
+    static rule_info info() {
+        return {
+            .id = "shutdown-hook-skipped",
+            .level = severity::error,
+            .needs = hooks,
+            .kinds = {kind::hook_add, kind::hook_begin, kind::hook_end, kind::object_free, kind::server_stopped, kind::loop_stop},
+            .summary = "a registered shutdown hook is not run by the end of a stop, or not awaited",
+            .why = "Programs close their files, flush their logs and hand over their leases in hooks. A stop that takes another way "
+                   "(a second signal, a stop of the loop itself, the object simply freed) ends without them, and so does one that "
+                   "starts them and does not wait. A hook that was freed before is exempt; a server that died is not judged.",
+            .cites = "uvicorn#451, frankenphp#1226",
+            .fix = "call the hooks from the one place that every stop passes, and await each, bounded by the grace period",
+            .make = make<shutdown_hook_skipped>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        auto const at = std::find_if(hooks_.begin(), hooks_.end(), [&](hook const& h) { return h.id == e.id; });
+        switch (e.what) {
+        case kind::hook_add: hooks_.push_back({.id = e.id, .of = e.parent, .name = name_text(e.text("name")), .added = e.seq}); return;
+        case kind::hook_begin:
+            if (at != hooks_.end()) at->begun = e.seq;
+            return;
+        case kind::hook_end: case kind::object_free:
+            if (at != hooks_.end()) hooks_.erase(at);
+            return;
+        default: // whoever stopped does not wait for the hooks that still run
+            for (hook const& h : hooks_)
+                if (h.begun != no_seq && m.t0 != no_seq) report(h, e.seq, "was begun and not awaited", out);
+            std::erase_if(hooks_, [&](hook const& h) { return h.begun != no_seq && m.t0 != no_seq; });
+        }
+    }
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (!complete || m.t0 == no_seq) return;
+        for (hook const& h : hooks_) report(h, m.last, h.begun == no_seq ? "was registered and never run" : "was begun and never ended", out);
+    }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    void reset() override { hooks_.clear(); }
+
+private:
+    struct hook { ref id, of; name_text name; seq_t added = no_seq, begun = no_seq; };
+    static void report(hook const& h, seq_t at, std::string_view fate, rule_run& out) {
+        violation v{.subject = h.id, .at = at};
+        v.message = "the hook " + to_string(h.id) + (h.name.empty() ? "" : " (" + h.name.str() + ")") + (h.of ? " of " + to_string(h.of) : "") + " " + std::string(fate);
+        v.witness.push_back(h.added);
+        if (h.begun != no_seq) v.witness.push_back(h.begun);
+        out.report(std::move(v));
+    }
+    std::vector<hook> hooks_; // not run to their end
+};
+
+// ---- the loop
+
+struct loop_stopped_with_pending_work final : rule {
+    static rule_info info() {
+        return {
+            .id = "loop-stopped-with-pending-work",
+            .level = severity::warning,
+            .needs = loops,
+            .kinds = {kind::loop_stop},
+            .summary = "a loop ends with ready handles, queued callbacks, due timers, or streams that still write or wait for their drain",
+            .why = "What was queued was promised: a response that is half written, a callback for when it is out, the next step of a "
+                   "stop. A loop that ends at once, or that counts connections alone, leaves them behind without a word. Idle "
+                   "connections and timers that are not due yet are no pending work.",
+            .cites = "mojo#2286",
+            .fix = "end the loop when its queues are empty and no stream writes, or cancel what is left and say so",
+            .make = make<loop_stopped_with_pending_work>,
+        };
+    }
+
+    void on(event const& e, model const&, rule_run& out) override {
+        struct leaving { std::string_view key, one, many; };
+        static constexpr std::array<leaving, 4> kinds = {{
+            {"ready", "ready handle", "ready handles"}, {"queued", "queued callback", "queued callbacks"},
+            {"writing", "stream that still writes", "streams that still write"}, {"due", "due timer", "due timers"},
+        }};
+        std::string left;
+        for (leaving const& k : kinds) {
+            value const* v = e.find(k.key);
+            if (!v) continue;
+            told_ = true;
+            if (v->integer > 0) left += (left.empty() ? "" : ", ") + std::to_string(v->integer) + " " + std::string(v->integer == 1 ? k.one : k.many);
+        }
+        if (!left.empty()) out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " ended and left " + left});
+    }
+    std::string_view lacks(model const&) const override { return told_ ? "" : "what its loop left behind"; }
+    void reset() override { told_ = false; }
+
+private:
+    bool told_ = false;
+};
+
+struct unhandled_exception_at_stop final : rule {
+    static rule_info info() {
+        return {
+            .id = "unhandled-exception-at-stop",
+            .level = severity::warning,
+            .needs = loops,
+            .kinds = {kind::loop_error},
+            .summary = "after the stop an error leaves a callback and nobody but the loop sees it",
+            .why = "A loop survives what its callbacks throw: it prints a line, if anything, and goes on. The rest of that callback is "
+                   "not run, and in a shutdown the rest is what ends things in order. Nobody reads the log of a process that was "
+                   "asked to go. The same error before the stop is the program's daily business and not judged here.",
+            .cites = "true-async/server#101",
+            .fix = "give each callback of a stop an owner that sees its error and ends in order what the callback was to end",
+            .make = make<unhandled_exception_at_stop>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (m.t0 == no_seq) return;
+        std::string_view const error = e.text("error");
+        violation v{.subject = e.id, .at = e.seq};
+        v.message = "an error left a callback of " + to_string(e.id) + ", " + since_stop(e, m) + (error.empty() ? "" : ": " + std::string(error));
+        v.witness.assign(e.because.begin(), e.because.end());
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+};
+
+} // namespace
+
+std::span<rule_info const> loop_rules() {
+    static std::array const rules = {
+        timer_lost::info(), timer_after_destroy::info(), callback_after_destroy::info(), listener_notified_after_free::info(),
+        destroy_order_inverted::info(), shutdown_hook_skipped::info(), loop_stopped_with_pending_work::info(), unhandled_exception_at_stop::info(),
+    };
+    return rules;
+}
+
+} // namespace shutdown_repro::traces
