@@ -31,7 +31,6 @@ public:
     void handled();                  // the handler is over: the next request, if any
     void close(std::string_view how); // "fin", "reset" or "peer"
 
-    bool busy() const { return handling_; }
     bool open() const { return static_cast<bool>(stream_); }
     bool unsent() const { return open() && sent_ < out_.size(); }
 

@@ -170,8 +170,7 @@ void scoped_server::admit(std::unique_ptr<stream> s) {
 
 void scoped_server::take_what_arrived() {
     accept_all();
-    for (std::size_t i = 0; i < connections_.size(); ++i)
-        if (!connections_[i]->busy()) connections_[i]->read();
+    for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i]->read();
 }
 
 void scoped_server::close_connections(std::string_view how) {

@@ -55,11 +55,11 @@ struct header {
     std::string world;      // "live", "sim" or what the writer said
     std::string schedule;   // "" when the execution was not under a schedule
     std::string target;     // JSON text; "" for the bundled servers
-    std::string twin;       // JSON text: of a finding, the nearest execution that passes (trace, schedule, decision, taken, instead)
     std::string tool;       // who wrote it, for people
     // Which groups of facts the writer records ("scopes coroutines requests connections server clients process"),
     // space separated; "" = not said, rules then go by what they see.
     std::string observes;
+    std::string twin = {};     // JSON text: of a finding, the nearest execution that passes (trace, schedule, decision, taken, instead)
 };
 
 struct footer {

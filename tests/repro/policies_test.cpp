@@ -226,6 +226,16 @@ TEST_CASE("drained answers pipelined requests that arrived before stop") {
     CHECK(answered == 4);
 }
 
+TEST_CASE("drained answers a pipelined request that lies unread behind a busy handler when the free comes") {
+    judged const j = run(with("scope-disposal", {{"policy", "drained"}, {"requests", "4"}, {"per_connection", "2"}, {"pipelined", "true"},
+                                                 {"together", "false"}, {"grace", "0"}, {"free", "coroutine.spawn#3"},
+                                                 {"handlers", R"([{"act":"park","delay":10,"calls":["stop"]},{"act":"forever"}])"}}),
+                         repro::parse_schedule("4=2"));
+    INFO(text_of(j));
+    CHECK(j.complete());
+    CHECK(j.rules().empty());
+}
+
 TEST_CASE("the same schedule twice gives byte-equal traces, and so does the schedule read back from the first") {
     for (char const* name : {"scope-disposal", "scope-disposal-on-free"})
         for (char const* policy : {"as-reported", "upstream-fix", "drained"})
