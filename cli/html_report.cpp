@@ -3,6 +3,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include "cli/again.hpp"
@@ -29,6 +30,26 @@ void write_text(std::string const& to, std::string const& text) {
     file << text;
     file.close();
     if (!file) throw repro::input_error("--html: can't write " + to + ": " + std::strerror(errno ? errno : EIO) + "; choose another file");
+}
+
+// What a finding says of the nearest execution that passes, as `explore` writes it.
+struct named_twin {
+    std::string path;   // "" when it is not there
+    std::string passes; // "when decision 3 is not … but …"
+};
+
+// Only a file beside the trace is taken for it: a trace is somebody else's and names whatever it likes.
+named_twin twin_named_in(traces::header const& h, std::string const& trace) {
+    auto const document = nlohmann::json::parse(h.twin, nullptr, false);
+    auto const text = [&](char const* key) { return document.contains(key) && document[key].is_string() ? document[key].get<std::string>() : std::string(); };
+    if (!document.is_object()) return {};
+    named_twin twin;
+    fs::path const name = text("trace"), beside = fs::path(trace).parent_path() / name;
+    std::error_code ignored;
+    if (trace != "-" && !name.empty() && name == name.filename() && fs::is_regular_file(beside, ignored)) twin.path = beside.string();
+    if (document.contains("decision") && document["decision"].is_number_unsigned())
+        twin.passes = "when decision " + document["decision"].dump() + " is not \"" + text("taken") + "\" but \"" + text("instead") + "\"";
+    return twin;
 }
 
 struct judged_trace {
@@ -69,16 +90,19 @@ std::vector<std::pair<std::string, std::string>> facts_of(judged_trace const& t)
 
 } // namespace
 
-std::string write_html(std::string const& file, std::string const& path, std::string const& twin) {
+std::string write_html(std::string const& file, std::string const& path, std::string const& asked_twin) {
+    judged_trace const one(path);
+    named_twin const named = twin_named_in(one.told.head, path);
+    std::string const twin = asked_twin.empty() ? named.path : asked_twin;
     refuse_to_overwrite(file, path);
     refuse_to_overwrite(file, twin);
-    judged_trace const one(path);
     std::optional<judged_trace> other;
     if (!twin.empty()) other.emplace(twin);
     traces::html_page page{.title = one.judged.scenario.empty() ? fs::path(path).filename().string() : one.judged.scenario, .side = one.side()};
     if (other) page.twin.emplace(other->side());
     page.again = again_line(one.told.head);
     page.facts = facts_of(one);
+    if (!named.passes.empty()) page.facts.emplace_back("passes", named.passes);
     write_text(file, as_html(page));
     return traces::printable(page.title) + " · " + std::string(name_of(one.judged.verdict)) + (other ? " · beside " + other->path : "") + " · page " + file + "\n";
 }

@@ -95,6 +95,24 @@ TEST_CASE("a trace of more events than a browser takes is refused with what to d
     CHECK_THAT(r.err, ContainsSubstring("100001 events") && ContainsSubstring("--timeline"));
 }
 
+TEST_CASE("a finding's page has the passing twin that it names, when that lies beside it") {
+    folder const here;
+    std::string const text = slurp(golden);
+    auto const finding = [&](std::string const& twin) {
+        std::string named = text;
+        named.insert(named.find(R"("world")"), R"("twin":{"trace":")" + twin + R"(","decision":17,"taken":"the server accepts","instead":"<b>"},)");
+        here.write("finding.jsonl", named);
+        REQUIRE(run({"inspect", "finding.jsonl", "--html", "p.html"}, {.in = here.path()}).status == 0);
+        return here.read("p.html");
+    };
+    here.write("passes.jsonl", text);
+    std::string const page = finding("passes.jsonl");
+    CHECK_THAT(page, ContainsSubstring("when decision 17 is not &quot;the server accepts&quot; but &quot;&lt;b&gt;&quot;"));
+    CHECK_THAT(page, ContainsSubstring("</span> passes.jsonl <small>"));
+    for (std::string const& elsewhere : {std::string("gone.jsonl"), here.file("passes.jsonl"), std::string("../passes.jsonl"), std::string("..")})
+        CHECK(finding(elsewhere).find("class=\"sides\"") == std::string::npos);
+}
+
 TEST_CASE("the page's command runs the very same execution again") {
     folder const here;
     here.write("r.json", R"({"scenario":"r","server":"reactor","order":"client-first"})");
