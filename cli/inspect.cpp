@@ -3,6 +3,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/export.hpp"
+#include "cli/html_report.hpp"
 #include "cli/judgement.hpp"
 #include "cli/report.hpp"
 #include "cli/source.hpp"
@@ -19,7 +20,7 @@ namespace {
 using namespace traces;
 
 struct options {
-    std::string path, follow, filter, export_format, output;
+    std::string path, follow, filter, export_format, output, html, twin;
     std::string at;
     bool timeline = false, tree = false, explain = false, stats = false, watch = false;
 
@@ -46,6 +47,8 @@ void check_combination(options const& o) {
     if (!o.at.empty() && !o.tree) throw repro::input_error("--at says when the tree is drawn: add --tree");
     if (!o.output.empty() && o.export_format.empty()) throw repro::input_error("--output is where an export goes: add --export FORMAT");
     if (!o.export_format.empty() && (o.any_view() || o.watch)) throw repro::input_error("--export goes without views and without --watch");
+    if (!o.html.empty() && (o.any_view() || o.watch || !o.export_format.empty() || !o.filter.empty()))
+        throw repro::input_error("--html goes without other views: the page has them");
     if (o.watch && (o.tree || o.explain || o.stats || !o.follow.empty())) throw repro::input_error("--watch prints rows only: it goes with --filter, not with other views");
 }
 
@@ -113,6 +116,10 @@ void print_followed(source& from, first_look& seen, output& out) {
 
 int inspect(options o, output& out) {
     check_combination(o);
+    if (!o.html.empty()) {
+        out.print(write_html(o.html, o.path, o.twin));
+        return repro::clean;
+    }
     if (o.watch) return watch(o.path, filter_of(o.filter), out);
     if (!o.export_format.empty()) return export_trace(o.path, o.export_format, o.output, filter_of(o.filter), out);
     if (!o.any_view()) o.timeline = true;
@@ -149,6 +156,8 @@ void add_inspect(CLI::App& app, job& chosen) {
     sub->add_flag("--watch", o->watch, "rows as they are appended to the trace, until its footer");
     sub->add_option("--export", o->export_format, "the trace for another tool")->check(one_of({"chrome", "perfetto", "otlp", "dot", "shiviz"}));
     sub->add_option("--output", o->output, "where the export goes; standard output without it")->type_name("FILE");
+    auto* const html = sub->add_option("--html", o->html, "write a page for browsers")->type_name("FILE");
+    sub->add_option("--twin", o->twin, "a passing trace, beside it on that page")->type_name("TRACE")->needs(html);
     sub->callback([o, &chosen] { chosen = [o](output& out) { return inspect(*o, out); }; });
 }
 

@@ -2,6 +2,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include "traces/views/causes.hpp"
 #include "traces/views/phrase.hpp"
 #include "traces/views/state.hpp"
 #include "traces/views/views.hpp"
@@ -16,8 +17,6 @@ constexpr std::size_t most_of_a_rule = 4; // violations of one rule; they mostly
 constexpr std::size_t least_shared = 3; // steps that are worth a reference to an earlier explanation
 constexpr std::size_t kind_width = 18;
 
-bool is_act(kind what) { return what == kind::act_stop || what == kind::act_free || what == kind::process_signal; }
-
 // What a step did beside the way to the violation and the reader must know to follow it.
 bool is_aside(kind what) {
     return what == kind::scope_unref || what == kind::listener_wake || what == kind::coroutine_zombie || what == kind::scope_closed;
@@ -27,14 +26,12 @@ using who_and_state = std::vector<std::pair<ref, std::string>>; // "coroutine:5 
 
 class explanation {
 public:
-    explanation(trace const& t, std::span<violation const> violations, look l) : trace_(t), look_(l), events_(t) {
-        for (event const& e : t.events) {
-            if (!first_act_ && is_act(e.what)) first_act_ = &e;
+    explanation(trace const& t, std::span<violation const> violations, look l) : trace_(t), look_(l), causes_(t) {
+        for (event const& e : t.events)
             for (seq_t why : e.because)
                 if (is_aside(e.what)) asides_[why].push_back(&e);
-        }
         for (violation const& v : violations) {
-            ways_.push_back(way_to(v));
+            ways_.push_back(causes_.way_to(v));
             told_.push_back(of_rule_[v.rule]++ < most_of_a_rule);
         }
         replay();
@@ -50,33 +47,6 @@ public:
     }
 
 private:
-    using way = std::vector<event const*>; // in the order in which it happened
-
-    // Everything that led to it after the stop, back to the act that began it. What shows it from before the stop (who was
-    // spawned where, what was queued) is one step each, with the choice that it was: how it came about otherwise is not what
-    // went wrong.
-    way way_to(violation const& v) const {
-        std::set<event const*> steps;
-        std::vector<event const*> todo;
-        auto const add = [&](seq_t seq, bool walk) {
-            event const* e = events_.find(seq);
-            if (e && steps.insert(e).second && walk && !is_act(e->what)) todo.push_back(e);
-        };
-        add(v.at, true);
-        for (seq_t w : v.witness) add(w, first_act_ && w >= first_act_->seq);
-        while (!todo.empty()) {
-            event const* e = todo.back();
-            todo.pop_back();
-            for (seq_t why : e->because) add(why, !first_act_ || why >= first_act_->seq || e->seq < first_act_->seq);
-        }
-        for (event const* e : std::vector<event const*>(steps.begin(), steps.end()))
-            for (seq_t why : e->because)
-                if (event const* choice = events_.find(why); choice && choice->what == kind::decision) steps.insert(choice);
-        bool const has_act = std::any_of(steps.begin(), steps.end(), [](event const* e) { return is_act(e->what); });
-        if (!has_act && first_act_ && first_act_->seq < v.at) steps.insert(first_act_);
-        return {steps.begin(), steps.end()}; // events lie in their trace in order, and so do their addresses
-    }
-
     // Once over the trace, noting who was in which state at each step of any way.
     void replay() {
         for (way const& w : ways_)
@@ -165,8 +135,7 @@ private:
 
     trace const& trace_;
     look look_;
-    event_index events_;
-    event const* first_act_ = nullptr;
+    causes causes_;
     std::map<seq_t, std::vector<event const*>> asides_;
     std::vector<way> ways_;      // of each violation
     std::vector<bool> told_;     // which are explained and not only counted

@@ -247,6 +247,8 @@ static_assert(complete(), "one row for each kind, in the order of the kinds");
 
 std::string phrase(event const& e) { return table[static_cast<std::size_t>(e.what)].say(e); }
 
+std::string in_words(value const& v) { return shown(v); }
+
 std::string_view kind_text(event const& e) { return e.what == kind::other && !e.what_text.empty() ? e.what_text : name_of(e.what); }
 
 } // namespace shutdown_repro::traces
