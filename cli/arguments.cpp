@@ -83,7 +83,7 @@ void parse(CLI::App& app, int argc, char const* const* argv) {
         throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app)));
     }
     refuse_leftovers(app);
-    if (app.get_subcommands().empty()) throw repro::input_error("a command is needed: " + list_of({"run", "check", "inspect", "diff", "list", "explain"}) + help_of(app, app));
+    if (app.get_subcommands().empty()) throw repro::input_error("a command is needed: " + list_of({"run", "explore", "replay", "shrink", "check", "inspect", "diff", "list", "explain"}) + help_of(app, app));
 }
 
 CLI::Validator whole_number(std::int64_t least, std::int64_t most) {

@@ -1,5 +1,7 @@
 // inspect: a recorded trace, drawn, counted, or handed to other tools.
+#include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/export.hpp"
@@ -114,6 +116,18 @@ void print_followed(source& from, first_look& seen, output& out) {
     from.read(again);
 }
 
+// Of a finding: where the nearest execution that passes parts from it.
+std::string twin_page(trace const& t, options const& o, look l) {
+    auto const twin = nlohmann::json::parse(t.head.twin, nullptr, false);
+    if (!twin.is_object()) return {};
+    auto const text = [&](char const* key) { return twin.contains(key) && twin[key].is_string() ? printable(twin[key].get<std::string>()) : std::string("?"); };
+    std::string const number = twin.contains("decision") && twin["decision"].is_number_unsigned() ? " " + std::to_string(twin["decision"].get<std::uint64_t>()) : "";
+    std::string page = "\n" + wrap("passes instead when decision" + number + " is not \"" + text("taken") + "\" but \"" + text("instead") + "\"", l.width, 2) + "\n";
+    if (!twin.contains("trace")) return page;
+    auto const beside = std::filesystem::path(o.path).parent_path() / std::filesystem::path(text("trace")).filename();
+    return page + "  " + shell_line({"shutdown-repro", "diff", o.path, beside.string()}) + "\n";
+}
+
 int inspect(options o, output& out) {
     check_combination(o);
     if (!o.html.empty()) {
@@ -136,7 +150,7 @@ int inspect(options o, output& out) {
     out.print(drawn);
     if (o.timeline) print_rows(from, seen, judged, out);
     if (seen.followed) print_followed(from, seen, out);
-    if (o.explain) out.print("\n" + (judged.violations.empty() ? "no rule is broken: nothing to explain\n" : explain(from.whole(), judged.violations, l)));
+    if (o.explain) out.print("\n" + (judged.violations.empty() ? "no rule is broken: nothing to explain\n" : explain(from.whole(), judged.violations, l) + twin_page(from.whole(), o, l)));
     return repro::clean;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/command.hpp"
 #include "repro/errors.hpp"
 #include "repro/scenario.hpp"
+#include "repro/strategy.hpp"
 #include "traces/rule.hpp"
 
 namespace shutdown_repro::cli {
@@ -59,6 +60,12 @@ std::string moments(look l) {
                   {"finish", "in the finish event of the first transaction to finish"}}, l);
 }
 
+std::string strategies(look l) {
+    rows all{{"auto", "sweep, then exhaustive where it fits in the budget, else phase, pct and random"}};
+    for (repro::strategy_info const& i : repro::all_strategies()) all.emplace_back(i.name, i.summary);
+    return table(all, l);
+}
+
 std::string stop_points_of(std::string const& scenario, look l) {
     repro::scenario const s = repro::load_scenario(scenario);
     if (s.server == "reactor") return moments(l);
@@ -76,7 +83,7 @@ std::string stop_points_in_general(look l) {
 int list(std::string const& what, std::string const& scenario, output& out) {
     if (!scenario.empty() && what != "stop-points") throw repro::input_error("list " + what + " takes no \"" + scenario + "\"; only list stop-points takes a scenario");
     look const l = out.page();
-    out.print(what == "scenarios" ? scenarios(l) : what == "rules" ? rules(l) : what == "policies" ? policies(l)
+    out.print(what == "scenarios" ? scenarios(l) : what == "rules" ? rules(l) : what == "strategies" ? strategies(l) : what == "policies" ? policies(l)
               : scenario.empty() ? stop_points_in_general(l) : stop_points_of(scenario, l));
     return repro::clean;
 }
@@ -86,8 +93,8 @@ int list(std::string const& what, std::string const& scenario, output& out) {
 void add_list(CLI::App& app, job& chosen) {
     struct options { std::string what, scenario; };
     auto const o = std::make_shared<options>();
-    CLI::App* const sub = app.add_subcommand("list", "scenarios, rules, policies or stop points");
-    sub->add_option("WHAT", o->what, "what to list")->required()->check(one_of({"scenarios", "rules", "policies", "stop-points"}));
+    CLI::App* const sub = app.add_subcommand("list", "scenarios, rules, policies, stop points or strategies");
+    sub->add_option("WHAT", o->what, "what to list")->required()->check(one_of({"scenarios", "rules", "policies", "stop-points", "strategies"}));
     sub->add_option("SCENARIO", o->scenario, "whose stop points");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return list(o->what, o->scenario, out); }; });
 }

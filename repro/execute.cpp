@@ -107,6 +107,7 @@ struct simulator::impl {
         as_new const whatever_happens{*this};
         std::optional<cell_run> cell;
         std::optional<http_run> http;
+        before_they_go const waits_end{world};
         program* const p = s.server == "scopes" ? static_cast<program*>(&cell.emplace(runtime, s)) : &http.emplace(runtime, s);
         p->start();
         if (s.server != "scopes") begin_clients(s);
@@ -142,6 +143,12 @@ struct simulator::impl {
         if (signal.empty()) record.emit(traces::kind::process_exit, {traces::entity::process, 1}, {}, {{"status", 0}});
         else record.emit(traces::kind::process_exit, {traces::entity::process, 1}, {}, {{"signal", signal}});
     }
+
+    // The server and its timers go before the world that has them armed.
+    struct before_they_go {
+        sim_world& world;
+        ~before_they_go() { world.forget_waits(); }
+    };
 
     // An execution that was abandoned leaves parked frames and waits behind, too.
     struct as_new {

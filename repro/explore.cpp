@@ -348,7 +348,9 @@ std::vector<std::string> exploration::guarantees() const {
 scenario with_open_acts(scenario s) {
     if (s.server == "reactor") s.reactor.when = server::stop_moment::any;
     if (s.server != "scoped") return s;
-    auto const open = [](std::string& points) { points = server::lists(points, "handler") ? "handler,any" : "any"; };
+    auto const open = [](std::string& points) {
+        if (points != "never") points = server::lists(points, "handler") ? "handler,any" : "any";
+    };
     open(s.config.stop_at);
     open(s.config.free_at);
     return s;

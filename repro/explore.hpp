@@ -68,7 +68,7 @@ struct explore_progress {
     std::string_view strategy;
 };
 
-// `s` with stop and free as decisions of their own beside what a handler calls.
+// `s` with stop and free as decisions of their own beside what a handler calls. Who is said never to be called stays so.
 scenario with_open_acts(scenario s);
 terrain survey(scenario const&); // of the scenario, which must outlive it
 

@@ -109,7 +109,7 @@ void toucher::saw(event const& e, footprint* f) {
     }
     case entity::timer: f->write(key(e.id)); break;
     case entity::loop:
-        if (e.what != kind::loop_tick && e.what != kind::decision) f->write(loop_counts);
+        if (e.what != kind::loop_tick && e.what != kind::loop_serve && e.what != kind::decision) f->write(loop_counts);
         break;
     default: break;
     }

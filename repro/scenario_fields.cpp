@@ -130,6 +130,7 @@ constexpr field scoped_fields[] = {
     {"owner", word<server::owner>},
     {"listener", word<server::attach>},
     {"grace", milliseconds},
+    {"dispose_after", milliseconds},
     {"stop", stop_points},
     {"free", stop_points},
     {"port", a_port},

@@ -240,10 +240,14 @@ void sim_world::close_from_client(sim_socket& s) {
     offer_read(s);
 }
 
-void sim_world::clear() {
+void sim_world::forget_waits() {
     ready.clear();
     timers_.clear();
     possible_.clear();
+}
+
+void sim_world::clear() {
+    forget_waits();
     backlog_.clear();
     for (std::size_t i = 0; i < socket_count_; ++i) {
         sim_socket& s = *sockets_[i];

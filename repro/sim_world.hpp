@@ -71,6 +71,8 @@ public:
     void send(sim_socket&, std::string_view);
     void close_from_client(sim_socket&);
 
+    // Whatever waits is not run any more; its owners may go.
+    void forget_waits();
     void clear();
 
 private:

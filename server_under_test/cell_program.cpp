@@ -10,7 +10,7 @@ constexpr nanoseconds stop_at = 10 * millisecond, shutdown_time = 50 * milliseco
 
 } // namespace
 
-cell_program::cell_program(runtime& rt, cell const& c) : rt_(rt), cell_(c) {}
+cell_program::cell_program(runtime& rt, cell const& c) : rt_(rt), cell_(c), dispose_later_(rt) {}
 
 void cell_program::start() {
     main_scope_ = &rt_.open("M", nullptr, false, true);
@@ -55,14 +55,6 @@ task cell_program::listen(coroutine& self) {
     co_return outcome::completed;
 }
 
-// It took a reference when it was armed, and drops one now: its own, if nobody used that up meanwhile.
-task cell_program::after_dispose_timeout(coroutine&) {
-    if (server_->freed) rt_.access_after_free(*server_, "timeout_task");
-    else server_->cancel(rt_);
-    if (!rt_.dead()) server_->release(rt_, "timeout");
-    co_return outcome::completed;
-}
-
 task cell_program::main_body(coroutine& self) {
     server_ = &rt_.open("S", cell_.root ? nullptr : main_scope_, true, cell_.safe);
     auto const n = static_cast<std::uint32_t>(cell_.acts.size());
@@ -77,15 +69,7 @@ task cell_program::main_body(coroutine& self) {
 
     using enum sequence;
     sequence const s = cell_.steps;
-    if (s >= dat_free && !server_->freed && !server_->closed && !(server_->members.empty() && server_->children.empty())) {
-        server_->add_reference();
-        dispose_timeout_.owner = this;
-        dispose_timeout_.run = [](work& w) {
-            cell_program& me = *static_cast<alarm&>(w).owner;
-            me.rt_.spawn(*me.main_scope_, "T", [&me](coroutine& t) { return me.after_dispose_timeout(t); });
-        };
-        rt_.on.start(dispose_timeout_, 20 * millisecond);
-    }
+    if (s >= dat_free) dispose_later_.begin(*server_, 20 * millisecond, *main_scope_, "T");
     auto const cancel = [&] {
         if (!server_->freed) server_->cancel(rt_);
     };

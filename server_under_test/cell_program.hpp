@@ -2,6 +2,7 @@
 #pragma once
 #include "server_under_test/cell.hpp"
 #include "server_under_test/control.hpp"
+#include "server_under_test/delayed_disposal.hpp"
 #include "server_under_test/handlers.hpp"
 
 namespace shutdown_repro::server {
@@ -16,7 +17,6 @@ public:
 
 private:
     task main_body(coroutine&);
-    task after_dispose_timeout(coroutine&);
     task listen(coroutine&);
     void spawn_handler(std::uint32_t i);
     void release_server();
@@ -24,7 +24,8 @@ private:
     runtime& rt_;
     cell const& cell_;
     scope *main_scope_ = nullptr, *server_ = nullptr;
-    struct alarm final : timer { cell_program* owner = nullptr; } dispose_timeout_, shutdown_at_;
+    struct alarm final : timer { cell_program* owner = nullptr; } shutdown_at_;
+    delayed_disposal dispose_later_;
     bool stalled_once_ = false;
 };
 

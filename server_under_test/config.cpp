@@ -10,7 +10,7 @@ using nlohmann::ordered_json;
 
 template <> std::span<std::string_view const> words<act>() {
     static constexpr std::string_view all[] = {
-        "park", "done", "forever", "unstarted", "throw_resume", "throw_cancel", "cleanup", "spawn", "spawn_on_cancel", "hook_park",
+        "park", "done", "forever", "unstarted", "throw_resume", "throw_cancel", "cleanup", "spawn", "spawn_on_cancel", "spawn_throw", "hook_park",
     };
     return all;
 }
@@ -86,6 +86,7 @@ ordered_json to_json(config const& c) {
     j["owner"] = name_of(c.holds);
     j["listener"] = name_of(c.listener);
     j["grace"] = c.grace_ms;
+    if (c.dispose_after_ms) j["dispose_after"] = *c.dispose_after_ms;
     j["stop"] = c.stop_at;
     j["free"] = c.free_at;
     j["port"] = c.port;
@@ -108,6 +109,7 @@ config config_from_json(json const& j) {
     read_word(j, "owner", c.holds);
     read_word(j, "listener", c.listener);
     read(j, "grace", c.grace_ms);
+    if (j.contains("dispose_after")) c.dispose_after_ms = j["dispose_after"].get<std::int64_t>();
     read(j, "stop", c.stop_at);
     read(j, "free", c.free_at);
     read(j, "port", c.port);

@@ -23,6 +23,7 @@ enum class act : std::uint8_t {
     cleanup,         // as park; cancelled, it swallows that, waits 5+i ms more and ends normally
     spawn,           // spawns a child (70+i ms) into its own scope, then as park
     spawn_on_cancel, // as park; cancelled, it spawns such a child, then ends cancelled
+    spawn_throw,     // as spawn; the child fails with an ordinary error after 30+i ms
     hook_park,       // as park, with a completion hook that waits 5+i ms while the coroutine is finished but not removed
 };
 
@@ -50,6 +51,7 @@ struct config {
     owner holds = owner::server;
     attach listener = attach::start;
     std::int64_t grace_ms = 5000;          // 0: cancel at once
+    std::optional<std::int64_t> dispose_after_ms = std::nullopt; // stop also has the server scope disposed after this time
     std::string stop_at = "handler";       // stop points, comma separated: KIND#N, "handler" (a handler calls it), "never"
     std::string free_at = "server.stopped#1";
     std::uint16_t port = 0;                // live world: 0 = ephemeral

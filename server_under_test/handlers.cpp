@@ -12,12 +12,13 @@ std::int64_t own_delay_ms(act does, std::uint32_t i) {
     }
 }
 
-void spawn_child(coroutine& self, std::uint32_t i) {
-    self.rt->spawn(*self.home, "k" + std::to_string(i), [i](coroutine& k) -> task {
-        return [](coroutine& me, nanoseconds d) -> task {
-            co_return co_await delay(me, d) == wake::cancelled ? outcome::cancelled : outcome::completed;
-        }(k, (70 + i) * millisecond);
-    });
+task child(coroutine& self, nanoseconds how_long, bool fails) {
+    if (co_await delay(self, how_long) == wake::cancelled) co_return outcome::cancelled;
+    co_return fails ? outcome::failed : outcome::completed;
+}
+
+void spawn_child(coroutine& self, std::uint32_t i, bool fails = false) {
+    self.rt->spawn(*self.home, "k" + std::to_string(i), [i, fails](coroutine& k) { return child(k, ((fails ? 30 : 70) + i) * millisecond, fails); });
 }
 
 } // namespace
@@ -26,7 +27,7 @@ task handle(coroutine& self, handler_host& host, handler_config config, std::uin
     act const does = config.does;
     wake woken = wake::value;
     if (signal* together = host.hold(self)) woken = co_await wait(self, *together, "latch");
-    if (woken == wake::value && does == act::spawn) spawn_child(self, i);
+    if (woken == wake::value && (does == act::spawn || does == act::spawn_throw)) spawn_child(self, i, does == act::spawn_throw);
     if (does == act::forever) {
         if (woken == wake::value) woken = co_await never(self);
     } else if (config.steps) {

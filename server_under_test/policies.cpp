@@ -43,11 +43,13 @@ public:
 //   - after the grace every coroutine that is left is cancelled by itself, whatever its scope's state or mode, and whoever is
 //     spawned later is dropped, so the wait for emptiness ends;
 //   - an ordinary error ends its own request (500) and nothing else;
+//   - nobody else's clock disposes the scope meanwhile: the grace is what bounds the stop;
 //   - free asks for all of this and takes effect at its end; a listener of the scope holds a reference of its own.
 class drained final : public shutdown_policy {
 public:
     task drain(scoped_server& s, coroutine& self) const override {
         scope& all = s.server_scope();
+        s.keep_scope();
         s.take_what_arrived();
         s.stop_accepting();
         nanoseconds const until = s.rt().on.now() + s.settings().grace_ms * millisecond;

@@ -36,7 +36,7 @@ struct scoped_server::in_flight : pooled {
 };
 
 scoped_server::scoped_server(runtime& rt, config const& c)
-    : config_(c), policy_(policy_of(c.shutdown)), rt_(rt), id_(rt.trace().fresh(entity::server)),
+    : config_(c), policy_(policy_of(c.shutdown)), rt_(rt), id_(rt.trace().fresh(entity::server)), dispose_later_(rt),
       stop_by_handler_(lists(c.stop_at, "handler")), free_by_handler_(lists(c.free_at, "handler")) {
     rt.trace().emit(kind::server_open, id_, {}, {{"name", "scoped"}, {"policy", name_of(c.shutdown)}});
 }
@@ -110,6 +110,7 @@ void scoped_server::stop() {
     if (std::exchange(stop_called_, true)) return;
     together_open_ = true;
     together_.raise(rt_);
+    if (config_.dispose_after_ms) dispose_later_.begin(*server_scope_, *config_.dispose_after_ms * millisecond, *main_scope_, "disposal");
     if (!policy_.announces_close()) stop_accepting();
     wake_lifecycle();
 }

@@ -9,6 +9,7 @@
 #include <vector>
 #include "server_under_test/connection.hpp"
 #include "server_under_test/control.hpp"
+#include "server_under_test/delayed_disposal.hpp"
 #include "server_under_test/handlers.hpp"
 
 namespace shutdown_repro::server {
@@ -51,6 +52,7 @@ public:
     bool unsent() const;
     signal& flushed() { return flushed_; }
     void wake_lifecycle();
+    void keep_scope() { dispose_later_.withdraw(); } // no disposal of the server scope by time
     void release();                   // the owner object goes, then connections and the server itself
     bool drained = false, free_wanted = false;
 
@@ -77,6 +79,7 @@ private:
     std::vector<std::unique_ptr<connection>> connections_;
     std::vector<std::unique_ptr<in_flight>> requests_;
     scope *main_scope_ = nullptr, *server_scope_ = nullptr;
+    delayed_disposal dispose_later_;
     signal stop_wanted_, together_, flushed_;
     std::uint16_t port_ = 0;
     std::uint32_t in_handlers_ = 0;
