@@ -136,6 +136,7 @@ struct simulator::impl {
     }
     // "": by itself. The kernel closes what it had.
     void end_process(std::string_view signal) {
+        traces::recorder::because_of const killed(record, signal.empty() ? traces::no_seq : record.next() - 1);
         world.end_process();
         record_exit(signal);
     }
@@ -171,12 +172,14 @@ struct simulator::impl {
         server::reactor_program program(kernel, s.reactor);
         std::string error;
         bool const returned = program.run(error);
+        complete = returned;
         if (!error.empty()) throw input_error(error); // a simulated port is never taken
         traces::footer foot;
         if (!returned) {
             record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
             foot.note = "killed after " + std::to_string(s.reactor.cap_ms) + " ms";
         }
+        traces::recorder::because_of const ended(record, record.next() - 1);
         record_exit(returned ? "" : "SIGKILL");
         if (returned) foot.exit_status = 0;
         else foot.signal = "SIGKILL";
@@ -202,7 +205,7 @@ struct simulator::impl {
                 control.act(*p.stoppable(), record);
                 return true;
             } else if (p.over()) {
-                if (p.stoppable() && control.last_call(*p.stoppable(), record)) return true;
+                if (p.stoppable() && (control.last_call(*p.stoppable(), record) || late_call(*p.stoppable(), control))) return true;
                 end_process({});
             }
         }
@@ -225,6 +228,16 @@ struct simulator::impl {
     std::uint32_t the_only_one() {
         decisions.only(offered.front());
         return 0;
+    }
+
+    // Everything is over, and somebody may still call stop before the process ends.
+    bool late_call(server::stoppable& server, server::control& control) {
+        if (!control.open()) return false;
+        offered.assign({{"the process ends", {traces::entity::process, 1}}});
+        control.offer(offered, false);
+        std::uint32_t const choice = decide(1);
+        if (choice > 0) control.take(offered[choice], server, record);
+        return choice > 0;
     }
 
     // That the server goes on, or time, and nobody stops or frees it, is told by what follows.
@@ -272,7 +285,7 @@ std::vector<passed_point> passed_stop_points(scenario const& s) {
     std::map<traces::kind, std::uint32_t> counts;
     for (traces::event const& e : t.events) {
         std::string_view const name = traces::name_of(e.what);
-        if (e.what == traces::kind::decision || name.starts_with("client.")) continue;
+        if (e.what == traces::kind::decision || name.starts_with("client.") || name.starts_with("process.")) continue;
         points.push_back({std::string(name) + "#" + std::to_string(++counts[e.what]), traces::to_string(e.id)});
     }
     return points;

@@ -48,7 +48,7 @@ void toucher::step(server::alternative const& a, footprint& f) {
     reads_of_ = a.does == "the server reads" ? a.who.number : 0;
     if (std::uint32_t const c = connection_of(of_, a.who)) f.write(pair_of_sockets | c);
     if (a.who.type == entity::server) f.write(listening);
-    if (a.who.type == entity::world || a.who.type == entity::loop) f.touch_everything(); // time passes, the loop polls
+    if (a.who.type == entity::world || a.who.type == entity::loop || a.who.type == entity::process) f.touch_everything(); // time passes, the loop polls, the process ends
 }
 
 void toucher::learn(event const& e) {
@@ -115,7 +115,7 @@ void toucher::saw(event const& e, footprint* f) {
     }
     switch (e.what) {
     case kind::act_stop: case kind::act_free: case kind::server_destroy: case kind::server_free: case kind::server_stopped: case kind::loop_stop:
-    case kind::loop_stopping: case kind::assertion: case kind::scope_access: f->touch_everything(); break;
+    case kind::loop_stopping: case kind::assertion: case kind::scope_access: case kind::process_exit: f->touch_everything(); break;
     case kind::connection_open: case kind::client_connect: f->write(listening); break;
     case kind::stream_open: case kind::stream_close: f->write(loop_counts); break;
     case kind::request_begin: f->read(program); [[fallthrough]];

@@ -26,6 +26,7 @@ task delayed_disposal::time_is_up(coroutine&) {
     if (of_->freed) rt_.access_after_free(*of_, "timeout_task");
     else of_->cancel(rt_);
     if (!rt_.dead()) of_->release(rt_, "timeout");
+    if (!rt_.dead()) over.raise(rt_);
     co_return outcome::completed;
 }
 

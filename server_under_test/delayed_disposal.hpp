@@ -17,6 +17,8 @@ public:
     void begin(scope& of, nanoseconds after, scope& task_home, std::string task_name);
     // Before the time is up: gives the reference back.
     void withdraw();
+    bool pending() const { return alarm_.armed; }
+    signal over;                                  // raised when its task has run
 
 private:
     task time_is_up(coroutine&);

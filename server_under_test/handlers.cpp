@@ -13,8 +13,10 @@ std::int64_t own_delay_ms(act does, std::uint32_t i) {
 }
 
 task child(coroutine& self, nanoseconds how_long, bool fails) {
-    if (co_await delay(self, how_long) == wake::cancelled) co_return outcome::cancelled;
-    co_return fails ? outcome::failed : outcome::completed;
+    wake const woken = co_await delay(self, how_long);
+    if (woken == wake::cancelled) co_return outcome::cancelled;
+    if (fails) co_return outcome::failed;
+    co_return outcome::completed;
 }
 
 void spawn_child(coroutine& self, std::uint32_t i, bool fails = false) {

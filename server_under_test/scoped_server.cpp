@@ -71,6 +71,7 @@ task scoped_server::lifecycle(coroutine& self) {
     rt_.trace().emit(kind::server_stopped, id_);
     if (free_wanted) release();
     lifecycle_over_ = true;
+    if (dispose_later_.pending()) co_await wait(self, dispose_later_.over, "disposal"); // an armed timer keeps the program's loop
     co_return outcome::completed;
 }
 

@@ -54,7 +54,7 @@ TEST_CASE("a command line that makes no sense is refused with the flag and the r
         {{"check", "/dev/null"}, {"/dev/null", "expected a trace"}},
         {{"inspect", "/tmp"}, {"/tmp", "Is a directory"}},
         {{"list"}, {"WHAT is required"}},
-        {{"list", "rulez"}, {"scenarios, rules, policies or stop-points", "did you mean \"rules\"?"}},
+        {{"list", "rulez"}, {"scenarios, rules, policies, stop-points or strategies", "did you mean \"rules\"?"}},
         {{"list", "rules", "scope-disposal"}, {"only list stop-points takes a scenario"}},
         {{"list", "stop-points", "scope-disposl"}, {"did you mean \"scope-disposal\"?"}},
         {{"explain", "scope-leakd"}, {"unknown rule \"scope-leakd\"", "did you mean \"scope-leaked\"?", "list rules"}},

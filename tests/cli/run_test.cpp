@@ -47,7 +47,7 @@ TEST_CASE("the report is reproduced by default: a live server aborts, and it is 
 
 TEST_CASE("a bug that a drawn order shows sometimes is shown again, for certain, by the command that the report names") {
     folder const here;
-    here.write("drawn.json", R"({"scenario": "drawn", "server": "reactor"})");
+    here.write("drawn.json", R"({"scenario": "drawn", "server": "reactor", "timer": "none"})");
     result const r = run({"run", "./drawn.json", "--repeat", "60"}, {.in = here.path()});
     INFO(r.out << r.err);
     REQUIRE(r.status == 1);

@@ -32,11 +32,15 @@ bool is_task(std::string const& name) { return name == "late" || name[0] == 'h' 
 class reader {
 public:
     observed read(traces::trace const& t) {
-        for (event const& e : t.events) see(e);
+        traces::ref last_actor; // who was at work when the process ended
+        for (event const& e : t.events) {
+            see(e);
+            if (e.what != kind::process_exit) last_actor = e.by;
+        }
         for (auto const& [id, one] : tasks_) {
             if (is_task(one.name)) seen_.tasks[one.name] = result(one);
             // A task in whose end the process died was removed, but not gone.
-            seen_.left_tasks += !one.removed || (seen_.out != "clean" && t.events.back().by == id);
+            seen_.left_tasks += !one.removed || (seen_.out != "clean" && last_actor == id);
         }
         if (seen_.freed_at < 0) seen_.inflight = in_flight();
         for (auto const& [id, scope] : scopes_)

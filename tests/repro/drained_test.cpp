@@ -99,7 +99,8 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
     if (stopped < 0) return "nobody stopped it";
     if (!t.foot || !t.foot->signal.empty()) return "it had to be killed";
     if (t.events.back().t - stopped > (s.reactor.grace_ms + flush_patience_ms + 2) * millisecond) return "the stop is not bounded";
-    bool const drops = std::ranges::count(std::array{stop_action::gsu, stop_action::gsn, stop_action::u, stop_action::un}, s.reactor.what) > 0;
+    bool const drops = s.reactor.when == stop_moment::signal || // when the loop has returned
+                       std::ranges::count(std::array{stop_action::gsu, stop_action::gsn, stop_action::u, stop_action::un}, s.reactor.what) > 0;
     if (freed != drops) return freed ? "the server is freed and nobody dropped it" : "the dropped server is never freed";
     return {};
 }
@@ -132,6 +133,12 @@ std::size_t clean_in_every_order(repro::scenario const& s, std::size_t most = 10
     return n;
 }
 
+#ifdef SHUTDOWN_REPRO_NO_POOL // sanitizers: ten times slower
+constexpr std::size_t each_nth = 11;
+#else
+constexpr std::size_t each_nth = 1;
+#endif
+
 // Each cell of the measured language; grace by turns, so that each meets a sufficient, an expiring and no grace.
 template <class visitor> void each_cell(std::uint32_t connections, visitor const& visit) {
     constexpr std::int64_t graces[] = {5000, 60, 1};
@@ -140,11 +147,13 @@ template <class visitor> void each_cell(std::uint32_t connections, visitor const
         for (user_timer const timer : every<user_timer>())
             for (stop_moment const when : every<stop_moment>())
                 for (stop_action const what : every<stop_action>())
-                    for (bool const close : {false, true})
+                    for (bool const close : {false, true}) {
+                        if (when == stop_moment::any || ++turn % each_nth) continue; // any: explore_test.cpp
                         visit(drained([&](auto& c) {
                             c.connections = connections, c.close = close, c.handler = handler, c.timer = timer, c.when = when, c.what = what;
-                            c.grace_ms = graces[turn++ % 3];
+                            c.grace_ms = graces[turn / each_nth % 3];
                         }));
+                    }
 }
 
 std::vector<std::int64_t> statuses(traces::trace const& t) {
@@ -189,7 +198,7 @@ TEST_CASE("drained is clean in every order of the report's programs") {
 TEST_CASE("drained is clean in every order of every cell with one connection") {
     std::size_t cells = 0, orders = 0;
     each_cell(1, [&](repro::scenario const& s) { ++cells, orders += clean_in_every_order(s); });
-    CHECK(cells == 10 * 4 * 5 * 7 * 2);
+    CHECK(cells == 10 * 4 * 6 * 7 * 2 / each_nth);
     CHECK(orders > 4 * cells);
 }
 
@@ -260,6 +269,7 @@ TEST_CASE("drained serves the requests that had arrived before the stop and were
 TEST_CASE("under drained a failing handler is a 500 to its own client, and a finish") {
     for (reply const handler : {reply::throws, reply::throw_raw, reply::throw_late})
         for (stop_moment const when : every<stop_moment>()) {
+            if (when == stop_moment::any) continue;
             auto const t = run(drained([&](auto& c) { c.connections = 2, c.handler = handler, c.when = when; }));
             CHECK(statuses(t) == std::vector<std::int64_t>{500, 500});
             CHECK(first(t, kind::request_finish)->text("result") == "answered");

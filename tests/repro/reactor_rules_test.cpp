@@ -52,10 +52,10 @@ judged run(std::string const& fields) {
 
 TEST_CASE("the report's two scenarios under each policy break what the measured table says, and nothing else") {
     struct row { char const *policy, *client_first, *server_first; };
-    constexpr char const* crash = "callback-after-destroy unhandled-exception-at-stop finish-event-lost timer-lost";
+    constexpr char const* crash = "callback-after-destroy unhandled-exception-at-stop timer-lost finish-event-lost stop-returned-early";
     constexpr row table[] = {
         {"as-reported", crash, "timer-lost"},
-        {"guard-self", "finish-event-lost timer-lost", "timer-lost"},
+        {"guard-self", "timer-lost finish-event-lost stop-returned-early", "timer-lost"},
         {"strong-self", "timer-lost", "timer-lost"},
         {"close-on-destroy", "timer-lost", "timer-lost"},
         {"deferred-destroy", "timer-lost", "timer-lost"},
@@ -112,7 +112,7 @@ std::string explained(judged const& j, std::string_view rule) {
 TEST_CASE("the explanation of the lost finish tells the report's second scenario step by step") {
     judged const j = run(R"("order":"client-first")");
     CHECK(explained(j, "finish-event-lost") == R"(
-finish-event-lost at #71, 17 steps back:
+finish-event-lost at #72, 18 steps back:
   request:1 (GET /1) began and never finished
  1 #34  request.begin      request:1 begins on connection:1: GET /1
                            request:1 (GET /1): not answered
@@ -142,6 +142,7 @@ finish-event-lost at #71, 17 steps back:
                            last_incoming_closed, graceful_after_write
 16 #70  stream.close       stream:1 of connection:1 closes: graceful_after_write
 17 #71  loop.stop          loop:1 has ended, 1 user timer dropped
+18 #72  process.exit       process:1 exits with status 0
   still inside
     request:1   GET /1, begun at #34, answered at #36, not over
 )");

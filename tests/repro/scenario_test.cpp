@@ -119,7 +119,7 @@ TEST_CASE("a wrong handler of a scenario file is reported with its number") {
           "mine.json:7: \"handlers.2.delay\" must be a number of milliseconds from 0 to 86400000, is -5");
     CHECK(complaint("\"handlers\": [{\"act\":\n\"clean\"}]") == "mine.json:6: \"handlers.1.act\" can't be \"clean\": one of \"park\", \"done\", \"forever\", "
                                                                "\"unstarted\", \"throw_resume\", \"throw_cancel\", \"cleanup\", \"spawn\", "
-                                                               "\"spawn_on_cancel\", \"hook_park\"");
+                                                               "\"spawn_on_cancel\", \"spawn_throw\", \"hook_park\"");
     CHECK(complaint(R"("handlers": [{"actt": "park"}])") == "mine.json:5: unknown field \"handlers.1.actt\"; did you mean \"act\"?");
     CHECK(complaint(R"("handlers": [])") == "mine.json:5: \"handlers\" must have 1 to 10000 items, has 0");
     CHECK(complaint(R"("handlers": "park")") == "mine.json:5: \"handlers\" must be a list of handlers, is \"park\"");

@@ -100,8 +100,8 @@ struct scope_leaked final : rule {
             .id = "scope-leaked",
             .level = severity::warning,
             .needs = scopes,
-            .kinds = {},
-            .summary = "a scope was opened and is not disposed at the end; one whose owner still lives is exempt",
+            .kinds = {kind::act_free},
+            .summary = "a scope is not disposed at the end; exempt is one whose owner lives and was never freed",
             .why = "A scope that nobody disposes keeps its memory, and whoever awaits its completion waits for ever. Usually the last "
                    "reference was dropped on a path that only releases and does not try to dispose, or a coroutine in it never "
                    "ended. A server that is never freed may keep its own scope. A server that died of a signal or a failed "
@@ -112,16 +112,21 @@ struct scope_leaked final : rule {
         };
     }
 
+    void on(event const&, model const&, rule_run&) override { free_called_ = true; }
     void end(model const& m, bool complete, rule_run& out) override {
         if (!complete) return;
         m.scopes.each([&](std::uint32_t n, scope_state const& s) {
-            if ((s.owned || s.above_owned) && m.servers.size() > 0) return;
+            if ((s.owned || s.above_owned) && m.servers.size() > 0 && !free_called_) return;
             ref const scope{entity::scope, n};
             violation v{.subject = scope, .at = m.last, .message = m.label(scope) + " was opened and never disposed"};
             show(v, m, {&scope, 1});
             out.report(std::move(v));
         });
     }
+    void reset() override { free_called_ = false; }
+
+private:
+    bool free_called_ = false; // then the owner was to go, and its scopes with it
 };
 
 struct scope_disposed_twice final : rule {
@@ -240,8 +245,8 @@ struct coroutine_lost final : rule {
             .id = "coroutine-lost",
             .level = severity::error,
             .needs = coroutines,
-            .kinds = {kind::coroutine_finish},
-            .summary = "a coroutine never finished, or was finished while suspended without being cancelled",
+            .kinds = {kind::coroutine_finish, kind::loop_stop},
+            .summary = "a coroutine never finished, was finished while suspended, or waited for what nobody would do",
             .why = "A coroutine that is abandoned runs neither the rest of its body nor its clean-up: locks stay held, the response is "
                    "never sent, whoever awaits it never goes on. A server that died of a signal or a failed assertion is not judged, "
                    "and work that a closed scope swallowed is spawn-after-close.",
@@ -252,6 +257,7 @@ struct coroutine_lost final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what == kind::loop_stop) return on_stall(e, m, out);
         coroutine_state const* c = m.coroutines.find(e.id.number);
         if (!c || c->finished != e.seq || c->suspended == no_seq || made_ready_by_cancel(*c) || e.integer("queued")) return;
         report(e.id, e.seq, m.label(e.id) + " was finished while it was suspended: the rest of its body never ran", m, out);
@@ -267,6 +273,15 @@ struct coroutine_lost final : rule {
     }
 
 private:
+    // Nothing could happen any more: who is left waits for ever, until the loop ends it.
+    static void on_stall(event const& e, model const& m, rule_run& out) {
+        if (e.text("why") != "stall" || m.t0 == no_seq) return;
+        m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+            ref const who{entity::coroutine, n};
+            if (c.finished == no_seq) report(who, e.seq, m.label(who) + " waited for what nobody would do any more", m, out);
+        });
+    }
+
     static void report(ref who, seq_t at, std::string message, model const& m, rule_run& out) {
         violation v{.subject = who, .at = at, .message = std::move(message)};
         show(v, m, {&who, 1});

@@ -343,8 +343,8 @@ struct unhandled_exception_at_stop final : rule {
             .id = "unhandled-exception-at-stop",
             .level = severity::warning,
             .needs = loops,
-            .kinds = {kind::loop_error},
-            .summary = "after the stop an error leaves a callback and nobody but the loop sees it",
+            .kinds = {kind::loop_error, kind::loop_stop},
+            .summary = "after the stop an error leaves a callback, or every scope, and nobody but the loop sees it",
             .why = "A loop survives what its callbacks throw: it prints a line, if anything, and goes on. The rest of that callback is "
                    "not run, and in a shutdown the rest is what ends things in order. Nobody reads the log of a process that was "
                    "asked to go. The same error before the stop is the program's daily business and not judged here.",
@@ -355,10 +355,11 @@ struct unhandled_exception_at_stop final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        if (m.t0 == no_seq) return;
+        if (m.t0 == no_seq || (e.what == kind::loop_stop && e.text("why") != "uncaught error")) return;
         std::string_view const error = e.text("error");
         violation v{.subject = e.id, .at = e.seq};
-        v.message = "an error left a callback of " + to_string(e.id) + ", " + since_stop(e, m) + (error.empty() ? "" : ": " + std::string(error));
+        std::string const what = e.what == kind::loop_stop ? "an error that nobody took ended " : "an error left a callback of ";
+        v.message = what + to_string(e.id) + ", " + since_stop(e, m) + (error.empty() ? "" : ": " + std::string(error));
         v.witness.assign(e.because.begin(), e.because.end());
         out.report(std::move(v));
     }
