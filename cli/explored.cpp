@@ -1,4 +1,5 @@
 #include "cli/explored.hpp"
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include "cli/arguments.hpp"
@@ -32,6 +33,19 @@ void keep(kept_finding& k, std::string const& path, std::string const& twin_path
     k.trace = path;
 }
 
+kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::atomic<bool> const& stop) {
+    kept_finding k{f, {of, f.shortest, 0}, {}, {}, {}, {}};
+    if (f.rule.empty() || stop) return k;
+    repro::judged_execution const e = repro::judge_execution(of, f.shortest);
+    for (traces::violation const& v : e.violations)
+        if (v.rule == f.rule && repro::fingerprint(e.trace, v) == f.fingerprint) {
+            k.small = repro::shrink(of, f.shortest, repro::what_went_wrong(e.trace, v), stop);
+            break;
+        }
+    k.twin = repro::find_passing_twin(k.small.of, k.small.when, stop);
+    return k;
+}
+
 std::string rule_name(repro::finding const& f) { return f.rule.empty() ? "unfinished" : f.rule; }
 
 std::string one(kept_finding const& k, look l) {
@@ -45,6 +59,7 @@ std::string one(kept_finding const& k, look l) {
                                      ": " + traces::fit(to_string(k.small.when), 30)) + "\n";
     if (k.twin)
         out += "    " + traces::wrap("passes when decision " + std::to_string(k.twin->decision) + " is not \"" + k.twin->taken + "\" but \"" + k.twin->instead + "\"", l.width, 4) + "\n";
+    if (!k.also.empty()) out += "    " + traces::wrap(counted(k.also.size(), "further finding") + " of this rule " + (k.also.size() == 1 ? "shrinks" : "shrink") + " to the same", l.width, 4) + "\n";
     if (!k.trace.empty()) out += "    " + shell_line({"shutdown-repro", "replay", k.trace}) + "\n";
     if (!k.twin_trace.empty()) out += "    " + shell_line({"shutdown-repro", "diff", k.trace, k.twin_trace}) + "\n";
     return out;
@@ -58,7 +73,10 @@ std::string stages(exploration_report const& r) {
 
 std::string covered(repro::coverage const& c, look l) {
     auto const part = [](repro::coverage::moment m) { return with_commas(m.reached) + " of " + with_commas(m.of); };
-    std::string text = "stop at " + part(c.stop_steps()) + " steps of the default order, free at " + part(c.free_steps());
+    std::string text; // of the acts whose moment was open
+    for (auto const& [act, steps] : {std::pair("stop", c.stop_steps()), std::pair("free", c.free_steps())})
+        if (steps.reached) text += (text.empty() ? "" : ", ") + std::string(act) + " at " + part(steps) + " steps";
+    text += text.empty() ? "stop and free as the scenario has them" : " of the default order";
     if (c.phases().of) text += " · phases " + part(c.phases());
     text += " · " + std::string(c.many_orders() ? "about " : "") + with_commas(c.orders()) + (c.orders() == 1 ? " order" : " orders");
     std::string out = paint(l, tint::faint, traces::pad("covered", 10)) + traces::wrap(text, l.width, 10) + "\n";
@@ -89,15 +107,17 @@ void keep_findings(exploration_report& r, std::string const& folder, std::atomic
             ++r.not_kept;
             continue;
         }
-        kept_finding& k = r.kept.emplace_back(kept_finding{f, {r.found.of, f.shortest, 0}, {}, {}, {}});
-        if (!f.rule.empty() && !stop) {
-            repro::judged_execution const e = repro::judge_execution(r.found.of, f.shortest);
-            for (traces::violation const& v : e.violations)
-                if (v.rule == f.rule && repro::fingerprint(e.trace, v) == f.fingerprint) k.small = repro::shrink(r.found.of, f.shortest, repro::what_went_wrong(e.trace, v), stop);
-            k.twin = repro::find_passing_twin(k.small.of, k.small.when, stop);
+        kept_finding k = smaller(r.found.of, f, stop);
+        auto const alike = std::ranges::find_if(r.kept, [&](kept_finding const& other) {
+            return other.found.rule == f.rule && other.small.when == k.small.when && requests_of(other.small.of) == requests_of(k.small.of);
+        });
+        if (alike != r.kept.end()) {
+            alike->also.push_back(f.key);
+            continue;
         }
-        std::string const path = (std::filesystem::path(where) / std::to_string(r.kept.size())).string();
+        std::string const path = (std::filesystem::path(where) / std::to_string(r.kept.size() + 1)).string();
         keep(k, path + ".jsonl", path + ".passing.jsonl");
+        r.kept.push_back(std::move(k));
     }
 }
 
@@ -135,12 +155,12 @@ std::string as_json(exploration_report const& r) {
     d["unfinished"] = r.found.unfinished;
     d["interrupted"] = r.found.interrupted;
     d["violations"] = json::array();
-    for (std::size_t i = 0; i < r.found.findings.size(); ++i) {
-        repro::finding const& f = r.found.findings[i];
+    for (repro::finding const& f : r.found.findings) {
         json one{{"rule", rule_name(f)}, {"severity", name_of(f.level)}, {"fingerprint", f.fingerprint}, {"message", f.message}, {"first", f.first}, {"count", f.count},
                  {"schedule", to_string(f.shortest)}};
-        if (i < r.kept.size()) {
-            kept_finding const& k = r.kept[i];
+        auto const kept = std::ranges::find_if(r.kept, [&](kept_finding const& k) { return k.found.key == f.key || std::ranges::count(k.also, f.key) > 0; });
+        if (kept != r.kept.end()) {
+            kept_finding const& k = *kept;
             one["shrunk"] = {{"requests", requests_of(k.small.of)}, {"schedule", to_string(k.small.when)}, {"executions", k.small.executions}};
             if (k.twin) one["passes"] = {{"schedule", to_string(k.twin->when)}, {"decision", k.twin->decision}, {"taken", k.twin->taken}, {"instead", k.twin->instead}};
             if (!k.trace.empty()) one["trace"] = k.trace;

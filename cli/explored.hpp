@@ -14,12 +14,13 @@ struct kept_finding {
     repro::shrunk small;
     std::optional<repro::passing_twin> twin;
     std::string trace, twin_trace; // their paths, "" when they were not kept
+    std::vector<std::uint64_t> also; // the keys of later findings that shrink to the same execution
 };
 
 struct exploration_report {
     repro::exploration found;
     repro::explore_options how;
-    std::vector<kept_finding> kept;    // in the order of the findings
+    std::vector<kept_finding> kept;    // in the order of the findings, alike ones once
     std::uint64_t not_kept = 0;        // findings beyond the most that are shrunk
     double took_seconds = 0;
     std::string again, fixed;          // command lines; "" when there is none

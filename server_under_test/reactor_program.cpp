@@ -126,8 +126,8 @@ void reactor_program::finished(transaction&) {
     if (config_.when == stop_moment::finish) stop_once();
 }
 
-// Once every request has been answered, every transaction is over and no timer of the user is armed, nothing more is worth
-// waiting for, and the stop is called at last.
+// Once every request has had its answer (or will never have one), every transaction is over and no timer of the user is armed,
+// nothing more is worth waiting for, and the stop is called at last.
 void reactor_program::open_acts() {
     static constexpr alternative stop_is_called{"stop is called", {traces::entity::control, 1}}, free_is_called{"free is called", {traces::entity::control, 1}};
     reactor_.acts.emplace(reactor::open_acts{
@@ -135,7 +135,10 @@ void reactor_program::open_acts() {
             if (!stopped_) to.push_back(stop_is_called);
             if (free_open_ && server_.held()) to.push_back(free_is_called);
         },
-        .idle = [this] { return !stopped_ && answered_ == config_.connections && finished_ >= handled_ && reactor_.user_timers_left() == 0; },
+        .idle = [this] {
+            bool const no_more_answers = config_.handler == reply::never ? handled_ == config_.connections : answered_ == config_.connections && finished_ >= handled_;
+            return !stopped_ && no_more_answers && reactor_.user_timers_left() == 0;
+        },
         .take = [this](alternative const& taken) {
             traces::recorder::acting const as_control(world_.trace, {traces::entity::control, 1});
             if (taken == stop_is_called) return stop_once();
