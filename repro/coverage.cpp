@@ -50,11 +50,11 @@ void coverage::saw(event const& e) {
     auto const of_client = [&](std::uint32_t to) {
         for (std::uint32_t r = (e.id.number - 1) * per_connection_ + 1; r <= e.id.number * per_connection_; ++r) advance(r, to);
     };
-    std::uint32_t const named = e.id_of("request").number;
+    auto const named = [&] { return e.id_of("request").number; };
     switch (e.what) {
     case kind::client_connected: return of_client(connected);
-    case kind::client_send: return advance(named, sent);
-    case kind::client_done: case kind::client_fail: return advance(named, over);
+    case kind::client_send: return advance(named(), sent);
+    case kind::client_done: case kind::client_fail: return advance(named(), over);
     case kind::request_begin: return advance(e.id.number, begun);
     case kind::request_respond: return advance(e.id.number, answered);
     case kind::request_finish: return advance(e.id.number, finished);

@@ -59,8 +59,12 @@ void fingerprinter::begin() {
 }
 
 void fingerprinter::saw(event const& e) {
-    if (e.seq >= events_.size()) events_.resize(e.seq + 1);
-    events_[e.seq] = {e.what, e.id};
+    if (e.seq == events_.size()) events_.push_back({e.what, e.id}); // always, in the simulated world
+    else if (e.seq > events_.size()) events_.resize(e.seq + 1);
+    switch (e.what) { // those that have a name
+    case traces::kind::scope_open: case traces::kind::coroutine_spawn: case traces::kind::server_open: case traces::kind::timer_arm: case traces::kind::hook_add: break;
+    default: return;
+    }
     std::string_view const name = e.text("name");
     if (name.empty()) return;
     auto& of_type = names_[static_cast<std::size_t>(e.id.type)];

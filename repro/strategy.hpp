@@ -24,6 +24,8 @@ struct terrain {
 std::uint32_t connection_of(scenario const&, traces::ref who);
 bool is_stop(alternative const&);
 bool is_free(alternative const&);
+// How many are no stop and no free: those come last.
+std::size_t natural_ones(std::span<alternative const> offered);
 
 // Who works on it: worker `index` of `count`, each with its own strategy of the same seed. Together they try what one alone
 // would try.

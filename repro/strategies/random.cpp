@@ -21,11 +21,10 @@ public:
 
     std::uint32_t choose(std::span<alternative const> offered) override {
         std::uint32_t const now = step_++;
-        auto const place = [&](auto is) { return static_cast<std::uint32_t>(std::ranges::find_if(offered, is) - offered.begin()); };
-        if (std::uint32_t const stop = place(is_stop); now >= stop_at_ && stop < offered.size()) return stop;
-        if (std::uint32_t const free = place(is_free); now >= free_at_ && free < offered.size()) return free;
-        auto const natural = std::ranges::count_if(offered, [](alternative const& a) { return !is_stop(a) && !is_free(a); });
-        return natural > 1 ? random_.below(static_cast<std::uint32_t>(natural)) : 0;
+        auto const natural = static_cast<std::uint32_t>(natural_ones(offered));
+        for (std::uint32_t i = natural; i < offered.size(); ++i)
+            if (now >= (is_stop(offered[i]) ? stop_at_ : free_at_)) return i;
+        return natural > 1 ? random_.below(natural) : 0;
     }
 
 private:

@@ -41,8 +41,9 @@ public:
 
     std::uint32_t choose(std::span<alternative const> offered) override {
         std::uint32_t const now = step_++;
-        bool const stop_offered = std::ranges::any_of(offered, is_stop);
-        for (std::uint32_t i = 0; i < offered.size(); ++i) {
+        auto const natural = static_cast<std::uint32_t>(natural_ones(offered));
+        bool const stop_offered = natural < offered.size() && is_stop(offered[natural]);
+        for (std::uint32_t i = natural; i < offered.size(); ++i) {
             if (is_stop(offered[i]) && now >= stop_at_) return i;
             if (is_free(offered[i]) && now >= free_at_ && (free_first_ || !stop_offered)) return i;
         }
