@@ -1,6 +1,6 @@
 // The what-if table: what each change of the reported program does to the transaction's finish event, to the program and to
 // the user's timer, in each order of the tick in which the client's read and the server's write are ready at once. It was
-// measured on the real program (tests/data/mojolicious.md), but for eager-drain, which is the report's own idea.
+// measured on the real program (tests/data/mojolicious.md), but for eager-drain, which is the report's own idea, and drained, ours.
 #include <algorithm>
 #include "repro/execute.hpp"
 #include "repro/live.hpp"
@@ -18,7 +18,7 @@ namespace {
 struct row {
     reactor_policy policy;
     serve_order order;
-    std::string finish, program, timer, stops; // stops: how the last accepted connection closes, which ends the loop
+    std::string finish, program, timer, stops; // stops: how the last accepted connection closes, which ends the loop; or why it ends
     friend bool operator==(row const&, row const&) = default;
 };
 
@@ -38,6 +38,8 @@ row const table[] = {
     {reactor_policy::eager_drain,      serve_order::client_first, "fired", "runs",   "lost",  "server_destroyed"},
     {reactor_policy::no_destroy,       serve_order::server_first, "fired", "runs",   "fires", "timeout"},
     {reactor_policy::no_destroy,       serve_order::client_first, "fired", "runs",   "fires", "timeout"},
+    {reactor_policy::drained,          serve_order::server_first, "fired", "runs",   "fires", "drained"},
+    {reactor_policy::drained,          serve_order::client_first, "fired", "runs",   "fires", "drained"},
 };
 
 std::ostream& operator<<(std::ostream& out, row const& r) {
@@ -67,7 +69,7 @@ row cell_of(row const& asked, traces::trace const& t) {
     if (there(kind::loop_error, any)) seen.program = "error";
     if (there(kind::timer_fire, [](event const& e) { return e.text("what") == "user"; })) seen.timer = "fires";
     auto const stops = std::ranges::find(t.events, kind::loop_stopping, &event::what);
-    if (stops != t.events.end()) seen.stops = stops->text("cause");
+    if (stops != t.events.end()) seen.stops = stops->text("cause", stops->text("why"));
     return seen;
 }
 
