@@ -111,9 +111,8 @@ std::uint64_t to_first_hit(repro::scenario const& s, repro::terrain const& groun
 std::uint64_t to_first_violation(repro::scenario const& s, std::string_view strategy, std::uint64_t seed, std::string_view rule) {
     repro::explore_options how;
     how.strategy = strategy;
-    how.executions = most;
+    how.executions = 1'000;
     how.seed = seed;
-    how.stop_at_first = true;
     std::atomic<bool> const never = false;
     auto const found = repro::explore(s, how, never);
     for (auto const& f : found.findings)
