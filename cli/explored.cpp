@@ -48,12 +48,14 @@ kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::at
 
 std::string rule_name(repro::finding const& f) { return f.rule.empty() ? "unfinished" : f.rule; }
 
-std::string one(kept_finding const& k, look l) {
-    repro::finding const& f = k.found;
+std::string told(repro::finding const& f, look l) {
     bool const bad = f.level == traces::severity::error;
-    std::string out = paint(l, bad ? tint::bad : tint::warn, bad ? "✗" : "!") + " " + paint(l, tint::strong, traces::pad(rule_name(f), 26)) + "  first at execution " +
-                      with_commas(f.first) + ", " + counted(f.count, "time") + "\n";
-    out += "    " + traces::wrap(traces::printable(f.message), l.width, 4) + "\n";
+    return paint(l, bad ? tint::bad : tint::warn, bad ? "✗" : "!") + " " + paint(l, tint::strong, traces::pad(rule_name(f), 26)) + "  first at execution " + with_commas(f.first) + ", " +
+           counted(f.count, "time") + "\n    " + traces::wrap(traces::printable(f.message), l.width, 4) + "\n";
+}
+
+std::string one(kept_finding const& k, look l) {
+    std::string out = told(k.found, l);
     std::uint32_t const away = repro::away_from_default(k.small.when);
     out += paint(l, tint::faint, "    shrunk to " + counted(requests_of(k.small.of), "request") + ", " + (away ? counted(away, "decision") + " away from the default" : "the default order") +
                                      ": " + traces::fit(to_string(k.small.when), 30)) + "\n";
@@ -124,6 +126,8 @@ void keep_findings(exploration_report& r, std::string const& folder, std::atomic
 std::string as_text(exploration_report const& r, look l) {
     std::string out = headline(r, l);
     for (kept_finding const& k : r.kept) out += "\n" + one(k, l);
+    if (r.found.interrupted)
+        for (repro::finding const& f : r.found.findings) out += "\n" + told(f, l);
     if (r.not_kept) out += "\n" + counted(r.not_kept, "further finding") + " told by --json\n";
     out += "\n";
     for (std::string const& g : r.found.guarantees()) out += paint(l, tint::good, "✓ clean") + "   " + traces::wrap(g, l.width, 10) + "\n";

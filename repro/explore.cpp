@@ -129,7 +129,6 @@ private:
         auto const [at, fresh] = findings_.try_emplace(key);
         finding& f = at->second;
         std::uint64_t const number = common_.before + n + 1;
-        if (!fresh && f.first == 0) return;
         if (fresh) {
             f.key = key;
             f.rule = rule;

@@ -11,7 +11,7 @@
 //
 // In an exploration stop and free are called at any step: each is a decision of its own, unless the scenario's stop points were
 // named by the caller. What is tried is a function of (scenario, options) and not of the number of jobs, as long as executions
-// and not seconds are the budget.
+// and not seconds are the budget; but an exhaustive walk that ends before its end has walked elsewhere with other jobs.
 #pragma once
 #include <atomic>
 #include <functional>

@@ -40,7 +40,7 @@ TEST_CASE("a finding is replayed to the byte, and explained with what passes ins
     INFO(again.out << again.err);
     CHECK(again.status == 1);
     CHECK_THAT(again.out, ContainsSubstring("to the byte"));
-    if (!here.has("kept/1.passing.jsonl")) return;
+    REQUIRE(here.has("kept/1.passing.jsonl"));
     CHECK_THAT(run({"inspect", "kept/1.jsonl", "--explain"}, {.in = here.path()}).out, ContainsSubstring("passes instead when decision"));
     CHECK(run({"replay", "kept/1.passing.jsonl"}, {.in = here.path()}).status == 0);
     CHECK(run({"diff", "kept/1.jsonl", "kept/1.passing.jsonl"}, {.in = here.path()}).status == 1);

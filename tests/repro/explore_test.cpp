@@ -74,20 +74,28 @@ TEST_CASE("the second report is found within 100 executions, told neither a stop
 
 // ---- the holes of upstream's own fix
 
+// Freed when start() has returned, as upstream does it: what is wrong then is the drain's own doing.
+exploration mended(std::string_view grace, std::string handlers, fields const& more = {}) {
+    fields all{{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", std::string(grace)}, {"handlers", std::move(handlers)}};
+    all.insert(all.end(), more.begin(), more.end());
+    scenario s = with("scope-disposal", all);
+    s.config.free_at = "server.stopped#1";
+    return explored(s, "auto", 5'000);
+}
+
 TEST_CASE("hole A is found: awaiting the cancellation ends with the first handler, and the others are freed in flight") {
-    exploration const e = explored(with("scope-disposal", {{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", "20"}, {"handlers", handlers("cleanup", "cleanup")}}), "auto", 2'000);
-    CHECK(find(e, "cancelled-not-awaited", "handler of GET"));
+    CHECK(find(mended("20", handlers("cleanup", "cleanup")), "cancelled-not-awaited", "handler of GET"));
+    CHECK_FALSE(find(mended("20", R"([{"act":"cleanup","calls":["stop"]}])", {{"requests", "1"}}), "cancelled-not-awaited"));
 }
 
 TEST_CASE("hole B is found: after an ordinary error of a child the scope counts as finished while handlers run") {
-    exploration const e = explored(with("scope-disposal", {{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", "50"}, {"handlers", handlers("spawn_throw", "cleanup")}}), "auto", 2'000);
-    CHECK(e.verdict() == traces::verdict::violated);
-    CHECK((find(e, "cancelled-not-awaited") || find(e, "stop-returned-early")));
+    CHECK(find(mended("1000", handlers("spawn_throw", "cleanup")), "cancelled-not-awaited", "handler of GET"));
+    CHECK_FALSE(find(mended("1000", handlers("spawn", "cleanup")), "cancelled-not-awaited"));
 }
 
 TEST_CASE("hole C is found: a delayed disposal uses up a reference that is not its own") {
-    exploration const e = explored(with("scope-disposal", {{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", "15"}, {"dispose_after", "120"}, {"handlers", handlers("done", "cleanup")}}), "auto", 5'000);
-    CHECK((find(e, "access-after-free", "scope(server)") || find(e, "scope-disposed-nonempty")));
+    CHECK(find(mended("15", handlers("done", "cleanup"), {{"dispose_after", "120"}}), "access-after-free", "scope(server)"));
+    CHECK_FALSE(find(mended("15", handlers("done", "cleanup")), "access-after-free", "scope(server)"));
 }
 
 TEST_CASE("drained has none of the three holes") {
