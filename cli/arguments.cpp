@@ -6,7 +6,9 @@
 namespace shutdown_repro::cli {
 namespace {
 
-std::string list_of(std::vector<std::string_view> const& words) {
+constexpr char const* choice_name = "one of";
+
+template <class word> std::string list_of(std::vector<word> const& words) {
     std::string out;
     for (std::size_t i = 0; i < words.size(); ++i) out.append(i == 0 ? "" : i + 1 == words.size() ? " or " : ", ").append(words[i]);
     return out;
@@ -83,7 +85,7 @@ void parse(CLI::App& app, int argc, char const* const* argv) {
         throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app)));
     }
     refuse_leftovers(app);
-    if (app.get_subcommands().empty()) throw repro::input_error("a command is needed: " + list_of({"run", "explore", "replay", "shrink", "check", "inspect", "diff", "list", "explain"}) + help_of(app, app));
+    if (app.get_subcommands().empty()) throw repro::input_error("a command is needed: " + list_of(command_names(app)) + help_of(app, app));
 }
 
 CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
@@ -107,7 +109,15 @@ CLI::Validator one_of(std::vector<std::string_view> words) {
             if (w == text) return {};
         return "must be " + list_of(words) + ", is \"" + text + "\"" + repro::did_you_mean(text, words);
     };
-    return {check, shape, "one of"};
+    return {check, shape, choice_name};
+}
+
+CLI::Validator const* choice_of(CLI::Option& option) {
+    try {
+        return option.get_validator(choice_name);
+    } catch (CLI::OptionNotFound const&) {
+        return nullptr;
+    }
 }
 
 std::string shell_line(std::vector<std::string> const& words) {

@@ -14,6 +14,8 @@ void parse(CLI::App& app, int argc, char const* const* argv);
 CLI::Validator whole_number(std::int64_t least, std::int64_t most);
 // One of the words; the complaint suggests the nearest. The views must outlive the parser.
 CLI::Validator one_of(std::vector<std::string_view> words);
+// That validator of an option, whose description is the words with | between them; null without one.
+CLI::Validator const* choice_of(CLI::Option&);
 
 // As a shell reads it back to the same words.
 std::string shell_line(std::vector<std::string> const& words);

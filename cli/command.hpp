@@ -19,5 +19,6 @@ void add_inspect(CLI::App&, job& chosen);
 void add_diff(CLI::App&, job& chosen);
 void add_list(CLI::App&, job& chosen);
 void add_explain(CLI::App&, job& chosen);
+void add_completion(CLI::App&, job& chosen);
 
 } // namespace shutdown_repro::cli

@@ -51,7 +51,7 @@ void add_replay(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<options>();
     CLI::App* const sub = app.add_subcommand("replay", "execute a simulated trace or a schedule again");
     sub->add_option("TRACE|SCHEDULE", o->what, "a trace, a schedule FILE.json, or with --scenario the schedule itself")->required();
-    sub->add_option("--scenario", o->scenario, "whose schedule it is: a built-in scenario or a FILE.json");
+    sub->add_option("--scenario", o->scenario, "whose schedule it is: a built-in scenario or a FILE.json")->type_name("SCENARIO");
     sub->add_option("--trace", o->trace, "keep the new trace here")->type_name("FILE");
     sub->add_flag("--json", o->json, "print one report document");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return reporting_errors(o->json, out, [&] { return replay(*o, out); }); }; });
