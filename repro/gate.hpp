@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 #include "traces/rule.hpp"
 
@@ -12,6 +13,16 @@ namespace shutdown_repro::repro {
 struct expectation {
     bool clean = true;
     std::vector<std::string> rules; // when not clean: each of them must be violated
+};
+
+// How a violation that was seen stands to what was expected and to the baseline.
+enum class standing : std::uint8_t {
+    fresh,    // nobody knew it: the check fails
+    worse,    // the baseline knows it, but not that often: the check fails
+    known,    // as the baseline has it
+    excepted, // somebody wrote into the baseline why it is tolerated, until when
+    expected, // it is what a reproducer reproduces, or comes with that
+    allowed,  // the check says so, or it is a note
 };
 
 // Violations that are alike, over the trials of one check.
@@ -25,13 +36,15 @@ struct seen_violation {
     struct step { traces::seq_t at; std::string what; }; // what: one line for people
     std::vector<step> witness;
     std::vector<std::string> inside;
+    standing stands = standing::fresh;
+    std::string reason;             // of one that is excepted
 };
 
 // How a violation, or its absence, stands to the baseline and to what was expected.
 enum class outcome : std::uint8_t {
     passed,       // as expected, or no worse than what the baseline knows
     failed,       // new, worse than the baseline, or what was expected did not happen
-    stale,        // the baseline holds what is gone, or has expired
+    stale,        // the baseline holds what is gone, or what has expired
     inconclusive, // too little was seen to say: never passed
 };
 
@@ -41,10 +54,13 @@ struct checked {
     std::string file;               // the gate file, "" for the bundled suite
     std::uint32_t line = 0;         // where the check stands in it
     expectation expected;
+    std::vector<std::string> allowed; // rules that may be violated
     outcome came = outcome::inconclusive;
     std::vector<std::string> why;   // sentences, the first for a headline
     std::vector<seen_violation> seen; // errors first
-    std::uint64_t trials = 0, violated = 0, inconclusive = 0;
+    std::uint64_t trials = 0, violated = 0, inconclusive = 0; // violated: by more than notes
+    bool exact = false;             // what was tried is all there is to try; else it is a sample
+    std::string trouble;            // why trials were inconclusive, of the first; ""
     std::string guarantee;          // what a clean one is worth; "" when nothing follows
     double seconds = 0;             // that it took
 };
@@ -52,7 +68,12 @@ struct checked {
 struct gate_result {
     std::string file, baseline;     // paths; "" for none
     std::vector<checked> checks;    // in the order of the file
+    std::vector<std::string> stale; // sentences about entries of the baseline that belong to no check
     bool interrupted = false;
 };
+
+std::string_view name_of(outcome);  // "passed", "failed", "stale", "inconclusive"
+std::string_view name_of(standing); // "new", "worse", "known", "excepted", "expected", "allowed"
+outcome worst_of(gate_result const&); // failed before inconclusive before stale before passed
 
 } // namespace shutdown_repro::repro

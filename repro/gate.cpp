@@ -1,0 +1,35 @@
+#include "repro/gate.hpp"
+#include <algorithm>
+
+namespace shutdown_repro::repro {
+
+std::string_view name_of(outcome o) {
+    switch (o) {
+    case outcome::passed: return "passed";
+    case outcome::failed: return "failed";
+    case outcome::stale: return "stale";
+    case outcome::inconclusive: break;
+    }
+    return "inconclusive";
+}
+
+std::string_view name_of(standing s) {
+    switch (s) {
+    case standing::fresh: return "new";
+    case standing::worse: return "worse";
+    case standing::known: return "known";
+    case standing::excepted: return "excepted";
+    case standing::expected: return "expected";
+    case standing::allowed: break;
+    }
+    return "allowed";
+}
+
+outcome worst_of(gate_result const& r) {
+    auto const any = [&](outcome o) { return std::ranges::any_of(r.checks, [o](checked const& c) { return c.came == o; }); };
+    if (any(outcome::failed)) return outcome::failed;
+    if (any(outcome::inconclusive) || r.interrupted) return outcome::inconclusive;
+    return any(outcome::stale) || !r.stale.empty() ? outcome::stale : outcome::passed;
+}
+
+} // namespace shutdown_repro::repro
