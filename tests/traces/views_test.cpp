@@ -117,6 +117,7 @@ TEST_CASE("what a trace says can't steer the terminal") {
     CHECK(printable("\xc2\x9b" "31m") == "\\xc2\\x9b31m"); // the one-character escape
     CHECK(printable("\xff→") == "\\xff→");
     CHECK(printable("\xe2\x86") == "\\xe2\\x86");          // cut short
+    CHECK(printable("\xef\xbf\xbf \xef\xbf\xbd") == "\\xef\\xbf\\xbf \xef\xbf\xbd");
 }
 
 TEST_CASE("every kind has words, and lacks of details leave no holes in them") {

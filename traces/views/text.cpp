@@ -22,11 +22,13 @@ std::size_t sequence(std::string_view s) {
 }
 
 // C1 controls (U+0080 to U+009F) steer terminals as escape sequences do; U+2028, U+2029 end lines in other people's tools, and
-// what sets the direction (U+202A to U+202E, U+2066 to U+2069) makes a line read as something else.
+// what sets the direction (U+202A to U+202E, U+2066 to U+2069) makes a line read as something else. U+FFFE and U+FFFF are no
+// characters, and XML and YAML refuse them.
 bool steers(std::string_view c) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(c[i]); };
     if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
     if (c.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
+    if (c.size() == 3 && byte(0) == 0xef) return byte(1) == 0xbf && byte(2) >= 0xbe;
     if (c.size() != 3 || byte(0) != 0xe2) return false;
     return (byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae) || (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9);
 }

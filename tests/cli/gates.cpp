@@ -1,0 +1,77 @@
+#include "tests/cli/gates.hpp"
+
+namespace shutdown_repro::cli_tests {
+
+using namespace repro;
+
+gate_result ordinary_gate() {
+    seen_violation const lost{.rule = "finish-event-lost", .fingerprint = "finish-event-lost request: request.begin request", .level = traces::severity::error,
+                              .message = "request:1 has begun and never finished", .count = 2, .replay = "shutdown-repro replay findings/1.jsonl", .trace = "findings/1.jsonl",
+                              .witness = {{4, "request:1 begins"}, {9, "loop:1 ends"}}, .inside = {"request:1, begun at #4"}, .reason = {}};
+    gate_result r{.file = "ci/gate.json", .baseline = "ci/baseline.json", .checks = {}, .stale = {}, .interrupted = false};
+    auto const add = [&](char const* name, outcome came) -> checked& {
+        checked& c = r.checks.emplace_back();
+        c.name = name;
+        c.scenario = "lost-finish";
+        c.policy = "drained";
+        c.world = "sim";
+        c.file = r.file;
+        c.line = static_cast<std::uint32_t>(r.checks.size() * 10);
+        c.came = came;
+        c.trials = 3;
+        c.seconds = 1.5;
+        return c;
+    };
+    add("all clean", outcome::passed).guarantee = "all 12 schedules of this scenario: no violation";
+    checked& reproducer = add("reproduces", outcome::passed);
+    reproducer.expected = {.clean = false, .rules = {"finish-event-lost"}};
+    reproducer.seen = {lost};
+    reproducer.seen[0].stands = standing::expected;
+    checked& failed = add("has a new violation", outcome::failed);
+    failed.why = {"new: finish-event-lost in 2 of 3 executions (baseline: none)"};
+    failed.seen = {lost};
+    failed.violated = 2;
+    checked& known = add("as bad as it was", outcome::passed);
+    known.why = {"the baseline knows it"};
+    known.seen = {lost, lost};
+    known.seen[0].stands = standing::known;
+    known.seen[1].stands = standing::excepted;
+    known.seen[1].reason = "waits for the new parser, until 2030-01-01";
+    checked& missed = add("does not reproduce", outcome::failed);
+    missed.expected = {.clean = false, .rules = {"timer-lost"}};
+    missed.why = {"timer-lost did not come in 3 executions"};
+    add("stale", outcome::stale).why = {"finish-event-lost is gone; remove it from the baseline"};
+    add("unclear", outcome::inconclusive).why = {"the server did not start"};
+    r.stale = {"the check \"gone\" is no longer there; remove it from the baseline"};
+    return r;
+}
+
+std::vector<std::string> const& attacks() {
+    static std::vector<std::string> const all{
+        "\x1b[31mred\x1b[0m\a\b", "a]]>b<!--", "</testcase><script>alert('x')</script>&amp;\"'", "::error::injected", "  ::set-output name=a::b", "##[add-mask]secret", "x ##[error]y",
+        "::shutdown-repro-output-0-ends::", "line\n::stop-commands::x\r\n::add-mask::y", "%0A::error::, file=a:b,c%25", "no UTF-8 \xff\xfe\xc0\x80 \xed\xa0\x80", "\xef\xbf\xbf\xef\xbf\xbe",
+        "# SKIP \\ # TODO", "x\nnot ok 1 - y\nBail out!\n1..0", "| a | **b** | [c](http://evil) ![d](e) @f #1 `g` $h$", "{0} {{1}} [link](1)", "../../etc/passwd%00", "\xe2\x80\xae" "reversed",
+        std::string("nul\0inside", 10), std::string(100'000, 'x'), std::string(50'000, '\n') + "end", "tab\tand \\x1b backslash", "- \"quoted\": yaml\n  ...\n---",
+    };
+    return all;
+}
+
+gate_result hostile_gate() {
+    gate_result r{.file = attacks()[1], .baseline = attacks()[2], .checks = {}, .stale = {}, .interrupted = true};
+    for (std::string const& a : attacks())
+        for (outcome const came : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
+            checked& c = r.checks.emplace_back();
+            c.name = c.scenario = c.policy = c.world = c.strategy = c.file = c.guarantee = a;
+            c.line = 7;
+            c.came = came;
+            c.why = {a, a};
+            c.trials = ~0ull;
+            c.seconds = came == outcome::stale ? -1e300 : 1e300;
+            c.seen = {{.rule = a, .fingerprint = a, .level = traces::severity::warning, .message = a, .count = 1, .replay = a, .trace = a, .witness = {{~0ull - 5, a}, {2, a}}, .inside = {a, a}, .stands = static_cast<standing>(r.checks.size() % 6), .reason = a}};
+            c.trouble = a;
+            r.stale.push_back(a);
+        }
+    return r;
+}
+
+} // namespace shutdown_repro::cli_tests
