@@ -29,7 +29,9 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
     "object.depend", "object.free",
     "decision", "assert",
     "client.connect", "client.connected", "client.send", "client.receive", "client.done", "client.fail", "client.closed",
-    "process.start", "process.signal", "process.stderr", "process.exit", "process.port",
+    "client.leave", "client.open", "client.goaway", "client.traffic",
+    "process.start", "process.ready", "process.status", "process.signal", "process.stderr", "process.files", "process.exit", "process.orphan",
+    "process.port",
     "other",
 };
 static_assert(entity_names.back() == "other" && kind_names.back() == "other", "a name is missing from its table");

@@ -5,9 +5,13 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// Signals that only freeze or thaw are no request to stop; a probe uses them to force a window.
-bool asks_to_stop(std::string_view signal) {
+// Signals that only freeze or thaw are no request to stop; a probe uses them to force a window. Neither is one that is sent
+// because a stop came before.
+bool asks_to_stop(event const& e) {
     static constexpr std::array<std::string_view, 5> others = {"SIGSTOP", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU"};
+    if (e.integer("second")) return false;
+    if (e.find("stop")) return e.integer("stop") != 0;
+    std::string_view const signal = e.text("signal");
     for (std::string_view const o : others)
         if (signal == o) return false;
     return true;
@@ -287,10 +291,11 @@ void model::on_client(event const& e) {
 
 void model::on_process(event const& e) {
     if (e.what == kind::process_signal) {
-        if (asks_to_stop(e.text("signal"))) stop_begins(e);
+        if (asks_to_stop(e)) stop_begins(e);
         if (!was_sent(e.text("signal"))) signals_sent.emplace_back(e.text("signal"));
         return;
     }
+    if (is_descendant(e.id)) return;
     process_exited = true;
     signal = e.text("signal");
     if (e.find("status")) exit_status = static_cast<int>(e.integer("status"));

@@ -14,6 +14,9 @@
 
 namespace shutdown_repro::traces {
 
+// Of the main process, which is process:1.
+inline bool is_descendant(ref process) { return process.type == entity::process && process.number > 1; }
+
 using name_text = short_text<47>;
 using word_text = short_text<15>;
 
@@ -91,7 +94,7 @@ struct model {
     nanoseconds t0_time = 0;
     seq_t last = no_seq;                  // the latest event
     bool asserted = false;                // an assertion failed
-    bool process_exited = false;
+    bool process_exited = false;          // and the following: of the main process
     std::optional<int> exit_status;
     word_text signal;                     // that it died of: "SIGABRT"
     std::vector<word_text> signals_sent;  // by us

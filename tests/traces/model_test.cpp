@@ -163,6 +163,27 @@ TEST_CASE("the first stop, free or stop signal is t0; freezing a process is none
     CHECK(m.t0_time == 5);
 }
 
+TEST_CASE("a signal that says whether it is the stop is believed, and a second one never is") {
+    story s;
+    s.tell("process.signal", "process:1", {{"signal", "SIGHUP"}, {"stop", false}});
+    s.tell("process.signal", "process:1", {{"signal", "SIGTERM"}, {"second", true}});
+    s.tell("process.signal", "process:1", {{"signal", "SIGWINCH"}, {"stop", true}});
+    model m;
+    apply_all(m, s);
+    CHECK(m.t0 == 2);
+}
+
+TEST_CASE("the exit of a worker is not the server's") {
+    story s;
+    s.tell("process.exit", "process:2", {{"signal", "SIGTERM"}});
+    model m;
+    apply_all(m, s);
+    CHECK((!m.process_exited && m.signal.empty()));
+    s.tell("process.exit", "process:1", {{"status", 3}});
+    apply_all(m, s);
+    CHECK((m.process_exited && m.exit_status == 3));
+}
+
 TEST_CASE("memory is in the number of the living, and a huge number costs no more than a small one") {
     live_set<number> set;
     for (std::uint32_t n = 1; n <= 1'000'000; ++n) {

@@ -424,3 +424,32 @@ TEST_CASE("colour adds nothing but colour") {
     }
     CHECK(without_color(follow(t, {entity::scope, 1}, {90, true})) == follow(t, {entity::scope, 1}, {90, false}));
 }
+
+TEST_CASE("what a client and the process table saw of a real server reads as sentences") {
+    trace const t = read_file(TEST_DATA "/every-kind.jsonl");
+    std::string said;
+    for (event const& e : t.events)
+        if (e.seq >= 92 && e.seq < 113) said += phrase(e) + "\n";
+    CHECK(said == R"(process:2 starts, forked by process:1: nginx
+process:1 starts: nginx
+process:1 is ready, with 2 workers
+client:3 connects to port 40217, keepalive
+process:1 catches SIGQUIT
+process:2 has 14 descriptors open when ready
+the traffic of client:4 goes on
+process:1 is sent SIGTERM, which is not its graceful one
+process:1 is told to stop by a command
+process:1 is sent SIGQUIT, the second
+client:3 has sent half of the head of request:3, 20 bytes
+client:3 has sent the rest of request:3, 58 bytes, to a frozen server
+client:3 is told to go away: the last stream is 1
+client:3 has the whole response to request:3: 200
+client:5 loses request:4: eof after 90 bytes
+client:6 sees its idle connection closed
+client:7 closes its connection by itself
+client:8 still has its connection: neither an end of stream nor a reset came
+process:1 is told to stop over HTTP, again
+process:1 exits with status 0
+process:2 (nginx) outlives the server
+)");
+}

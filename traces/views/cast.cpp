@@ -20,7 +20,7 @@ bool ends_life(kind what) {
     switch (what) {
     case kind::server_free: case kind::scope_disposed: case kind::coroutine_remove: case kind::request_finish: case kind::connection_close:
     case kind::stream_close: case kind::timer_fire: case kind::timer_cancel: case kind::loop_stop: case kind::client_done:
-    case kind::client_fail: case kind::client_closed: case kind::process_exit: return true;
+    case kind::client_fail: case kind::client_closed: case kind::client_leave: case kind::process_exit: return true;
     default: return false;
     }
 }
@@ -30,7 +30,8 @@ std::string name_given(event const& e) {
         std::string const method(e.text("method")), path(e.text("path"));
         return printable(method.empty() || path.empty() ? method + path : method + " " + path);
     }
-    bool const naming = e.what == kind::server_open || e.what == kind::scope_open || e.what == kind::coroutine_spawn;
+    bool const naming = e.what == kind::server_open || e.what == kind::scope_open || e.what == kind::coroutine_spawn ||
+                        e.what == kind::process_start;
     if (!naming) return {};
     ref const id = e.id_of("name"); // a name that looks like an id, as some writers leave it
     return id ? to_string(id) : printable(e.text("name"));

@@ -86,6 +86,14 @@ std::string disposed_with(event const& e) {
     return subject(e) + " begins to be disposed" + with(e, ", refs ", "refs") + (inside ? with(e, ", with ", "live", " inside") : "");
 }
 
+// A process is not called: it is told by a command or over HTTP.
+std::string stopped_by(event const& e) {
+    if (e.id.type != entity::process) return "stop() is called on " + subject(e) + caller(e) + (e.integer("second") ? ", again" : "");
+    std::string_view const how = e.text("how");
+    return subject(e) + " is told to stop" + (how == "http" ? " over HTTP" : how == "command" ? " by a command" : with(e, " by ", "how"))
+         + (e.integer("second") ? ", again" : "");
+}
+
 std::string asserted(event const& e) {
     return "assertion failed" + (e.id ? " on " + subject(e) : "") + quoted(e, ": ", "message") + with(e, " at ", "file") + with(e, ":", "line")
          + with(e, ", live ", "live");
@@ -94,6 +102,31 @@ std::string asserted(event const& e) {
 std::string lost_response(event const& e) {
     return subject(e) + " loses" + (e.find("request") ? with(e, " ", "request") : " its connection") + with(e, ": ", "how")
          + with(e, " after ", "received", " bytes");
+}
+
+std::string sent(event const& e) {
+    std::string_view const part = e.text("part");
+    std::string const what = e.find("request") ? with(e, " ", "request") : " a request";
+    std::string const which = part == "head-half" ? " half of the head of" : part == "rest" ? " the rest of" : "";
+    return subject(e) + " has sent" + which + what + with(e, ", ", "bytes", " bytes") + (e.integer("frozen") ? ", to a frozen server" : "");
+}
+
+std::string signalled(event const& e) {
+    std::string const what = e.find("signal") ? with(e, " ", "signal") : " a signal";
+    value const* graceful = e.find("graceful");
+    return subject(e) + " is sent" + what + (e.integer("second") ? ", the second" : "")
+         + (graceful && !graceful->integer ? ", which is not its graceful one" : "");
+}
+
+std::string disposition(event const& e) {
+    std::string const what = e.find("signal") ? with(e, "", "signal") : "the stop signal";
+    return subject(e) + (e.integer("blocked") ? " blocks " : e.integer("ignored") ? " ignores " : e.integer("caught", 1) ? " catches " : " does not catch ") + what;
+}
+
+std::string files(event const& e) {
+    std::string const when = e.text("when") == "ready" ? " when ready" : e.text("when") == "drained" ? " when drained" : "";
+    return subject(e) + " has" + how_many(e, " ", "open", "descriptor") + " open" + when
+         + (e.integer("close_wait") ? how_many(e, ", and ", "close_wait", "connection") + " in CLOSE_WAIT" : "");
 }
 
 std::string exited(event const& e) {
@@ -159,7 +192,7 @@ constexpr row table[] = {
     {kind::server_stopped, [](event const& e) { return subject(e) + " calls itself stopped"; }},
     {kind::server_destroy, [](event const& e) { return subject(e) + " begins to be destroyed" + how_many(e, ", with ", "connections", "connection"); }},
     {kind::server_free, [](event const& e) { return subject(e) + " is gone"; }},
-    {kind::act_stop, [](event const& e) { return "stop() is called on " + subject(e) + caller(e); }},
+    {kind::act_stop, stopped_by},
     {kind::act_free, [](event const& e) { return "free() is called on " + subject(e) + caller(e); }},
     {kind::act_return, [](event const& e) { return "the call on " + subject(e) + " returns"; }},
     {kind::scope_open, [](event const& e) { return subject(e) + " opens" + in_parent(e, " in ") + with(e, ": ", "name") + with(e, ", ", "mode"); }},
@@ -220,17 +253,25 @@ constexpr row table[] = {
     {kind::object_free, [](event const& e) { return subject(e) + " is freed"; }},
     {kind::decision, [](event const& e) { return (e.find("choice") ? with(e, "choice ", "choice") : "a choice") + with(e, " of ", "of") + with(e, ": ", "label"); }},
     {kind::assertion, asserted},
-    {kind::client_connect, [](event const& e) { return subject(e) + " connects" + with(e, " to port ", "port"); }},
+    {kind::client_connect, [](event const& e) { return subject(e) + " connects" + with(e, " to port ", "port") + with(e, ", ", "role"); }},
     {kind::client_connected, [](event const& e) { return subject(e) + " is connected"; }},
-    {kind::client_send, [](event const& e) { return subject(e) + " has sent" + (e.find("request") ? with(e, " ", "request") : " a request") + with(e, ", ", "bytes", " bytes"); }},
+    {kind::client_send, sent},
     {kind::client_receive, [](event const& e) { return subject(e) + " receives the first bytes" + with(e, " for ", "request") + with(e, ": ", "bytes"); }},
     {kind::client_done, [](event const& e) { return subject(e) + " has the whole response" + with(e, " to ", "request") + with(e, ": ", "status"); }},
     {kind::client_fail, lost_response},
-    {kind::client_closed, [](event const& e) { return subject(e) + " sees its idle connection closed"; }},
-    {kind::process_start, [](event const& e) { return subject(e) + " starts"; }},
-    {kind::process_signal, [](event const& e) { return subject(e) + " is sent" + (e.find("signal") ? with(e, " ", "signal") : " a signal"); }},
+    {kind::client_closed, [](event const& e) { return subject(e) + " sees its idle connection " + (e.text("how") == "reset" ? "reset" : "closed"); }},
+    {kind::client_leave, [](event const& e) { return subject(e) + " closes its connection by itself"; }},
+    {kind::client_open, [](event const& e) { return subject(e) + " still has its connection: neither an end of stream nor a reset came"; }},
+    {kind::client_goaway, [](event const& e) { return subject(e) + " is told to go away" + with(e, ": the last stream is ", "last"); }},
+    {kind::client_traffic, [](event const& e) { return "the traffic of " + subject(e) + (e.integer("going") ? " goes on" : " has ended"); }},
+    {kind::process_start, [](event const& e) { return subject(e) + " starts" + in_parent(e, ", forked by ") + with(e, ": ", "name"); }},
+    {kind::process_ready, [](event const& e) { return subject(e) + " is ready" + how_many(e, ", with ", "workers", "worker"); }},
+    {kind::process_status, disposition},
+    {kind::process_signal, signalled},
     {kind::process_stderr, [](event const& e) { return subject(e) + " says" + quoted(e, " ", "text"); }},
+    {kind::process_files, files},
     {kind::process_exit, exited},
+    {kind::process_orphan, [](event const& e) { return subject(e) + with(e, " (", "name", ")") + " outlives the server"; }},
     {kind::process_port, port_state},
     {kind::other, anything},
 };

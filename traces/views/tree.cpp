@@ -47,6 +47,8 @@ std::string fate_of(event const& e, std::string const& before) {
     case kind::connection_close: return "closed" + (e.text("how").empty() ? "" : ", " + printable(e.text("how")));
     case kind::client_done: return "has its whole response";
     case kind::client_closed: return "idle connection closed by the server";
+    case kind::client_leave: return "closed its connection by itself";
+    case kind::client_open: return "connection still open at the end";
     case kind::client_fail: return "failed" + (e.text("how").empty() ? "" : ": " + printable(e.text("how")));
     case kind::process_start: return "runs";
     case kind::process_exit: return phrase(e).substr(to_string(e.id).size() + 1);
