@@ -46,7 +46,7 @@ void coverage::advance(std::uint32_t request, std::uint32_t to) {
     if (request > 0 && request <= requests_) now_[request] = to;
 }
 
-void coverage::saw(event const& e) {
+void coverage::note(event const& e) {
     auto const of_client = [&](std::uint32_t to) {
         for (std::uint32_t r = (e.id.number - 1) * per_connection_ + 1; r <= e.id.number * per_connection_; ++r) advance(r, to);
     };

@@ -13,7 +13,9 @@ class coverage {
 public:
     explicit coverage(terrain const&);
     void begin();
-    void saw(traces::event const&);
+    void saw(traces::event const& e) {
+        if (moves_a_request(e.what)) note(e);
+    }
     void decided(std::span<alternative const> offered, std::uint32_t choice);
     void end();                   // of an execution that counts
     void add(coverage const&);    // another worker's
@@ -30,6 +32,15 @@ public:
 private:
     static constexpr std::uint32_t most_requests = 64; // beyond that the table says nothing to anybody
     enum phase : std::uint32_t { not_connected, connected, sent, begun, answered, finished, over, waiting };
+    static bool moves_a_request(traces::kind what) {
+        using enum traces::kind;
+        switch (what) {
+        case client_connected: case client_send: case client_done: case client_fail: case request_begin: case request_respond:
+        case request_finish: case coroutine_spawn: case coroutine_suspend: case act_stop: case act_free: return true;
+        default: return false;
+        }
+    }
+    void note(traces::event const&);
     std::string name(std::uint32_t request, std::uint32_t phase) const;
     void advance(std::uint32_t request, std::uint32_t to);
     moment steps(std::size_t which) const;

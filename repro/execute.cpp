@@ -16,10 +16,9 @@ namespace shutdown_repro::repro {
 
 namespace {
 
-// Where the recorder's events go in this execution.
-struct relay final : traces::sink {
-    traces::sink* to = nullptr;
-    void put(traces::event const& e) override { to->put(e); }
+// Where the recorder's events go between two executions.
+struct nowhere final : traces::sink {
+    void put(traces::event const&) override {}
 };
 
 struct both final : traces::sink {
@@ -85,13 +84,12 @@ constexpr std::uint64_t most_steps = 200'000'000; // an execution that takes mor
 
 struct simulator::impl {
     nanoseconds clock = 0;
-    relay out;
-    traces::recorder record{out, clock};
+    nowhere between;
+    traces::recorder record{between, clock};
     sim_world world{record, clock};
     server::runtime runtime{world};
     std::deque<http_client> clients;
     noting decisions;
-    std::vector<alternative> offered; // proceed()'s, kept for its capacity
     bool words = true;
 
     traces::footer run(scenario const& s, decision_source& decide, traces::sink& to, bool& complete) {
@@ -103,7 +101,7 @@ struct simulator::impl {
 
     traces::footer run_scopes(scenario const& s, traces::sink& to, bool& complete) {
         server::control control(s.config.stop_at, s.config.free_at, to);
-        out.to = &control;
+        record.record_to(control);
         as_new const whatever_happens{*this};
         std::optional<cell_run> cell;
         std::optional<http_run> http;
@@ -157,13 +155,14 @@ struct simulator::impl {
         ~as_new() {
             of.runtime.reset();
             of.world.clear();
+            of.record.record_to(of.between);
         }
     };
 
     // Its loop polls, so it runs by itself until it ends or is killed.
     traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
         server::signal_sender signals(s.reactor, to);
-        out.to = &signals;
+        record.record_to(signals);
         complete = true;
         clock = 0;
         sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * server::millisecond);
@@ -214,36 +213,36 @@ struct simulator::impl {
             world.take(0);
             return true;
         }
-        offered.clear();
-        world.offer(offered);
+        std::vector<alternative>& offered = world.offer();
         std::size_t const natural = offered.size();
         if (may_act) control.offer(offered, natural == 0);
         if (offered.empty()) return !world.ended() && !world.server_waits() && p.stalled();
-        std::uint32_t const choice = offered.size() == 1 ? the_only_one() : decide(natural);
+        std::uint32_t choice = 0;
+        if (offered.size() == 1) decisions.only(offered.front());
+        else choice = decide(offered, natural);
+        alternative const taken = offered[choice];
+        offered.resize(natural);
         if (choice < natural) world.take(choice);
-        else control.take(offered[choice], *p.stoppable(), record);
+        else control.take(taken, *p.stoppable(), record);
         return true;
-    }
-
-    std::uint32_t the_only_one() {
-        decisions.only(offered.front());
-        return 0;
     }
 
     // Everything is over, and somebody may still call stop before the process ends.
     bool late_call(server::stoppable& server, server::control& control) {
         if (!control.open()) return false;
-        offered.assign({{"the process ends", {traces::entity::process, 1}}});
+        std::vector<alternative> offered{{"the process ends", {traces::entity::process, 1}}};
         control.offer(offered, false);
-        std::uint32_t const choice = decide(1);
+        std::uint32_t const choice = decide(offered, 1);
         if (choice > 0) control.take(offered[choice], server, record);
         return choice > 0;
     }
 
     // That the server goes on, or time, and nobody stops or frees it, is told by what follows.
-    std::uint32_t decide(std::size_t natural) {
+    std::uint32_t decide(std::vector<alternative> const& offered, std::size_t natural) {
         std::uint32_t const choice = decisions.choose(offered);
-        if (natural > 1 || choice > 0)
+        if (natural == 1 && choice == 0) return choice;
+        if (!words) record.leave_out(); // no rule reads decisions
+        else
             record.emit(traces::kind::decision, offered[choice].who, {},
                         {{"number", static_cast<std::uint64_t>(decisions.taken.choices.size() - 1)}, {"choice", choice},
                          {"of", static_cast<std::uint64_t>(offered.size())}, {"label", offered[choice].does}});

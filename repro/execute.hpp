@@ -20,7 +20,7 @@ public:
         bool complete = false; // the server ended by itself
     };
     ending run(scenario const&, decision_source&, traces::sink& to);
-    // From here on decisions are recorded without a label where that costs.
+    // From here on decisions are left out of what is recorded, or told without a label where the server records them itself.
     void without_words();
     schedule const& taken() const; // of the latest execution
 

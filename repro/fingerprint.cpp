@@ -54,17 +54,11 @@ std::string fingerprint(traces::trace const& t, violation const& v) {
 }
 
 void fingerprinter::begin() {
-    events_.clear();
+    count_ = 0;
     for (auto& n : names_) n.clear();
 }
 
-void fingerprinter::saw(event const& e) {
-    if (e.seq == events_.size()) events_.push_back({e.what, e.id}); // always, in the simulated world
-    else if (e.seq > events_.size()) events_.resize(e.seq + 1);
-    switch (e.what) { // those that have a name
-    case traces::kind::scope_open: case traces::kind::coroutine_spawn: case traces::kind::server_open: case traces::kind::timer_arm: case traces::kind::hook_add: break;
-    default: return;
-    }
+void fingerprinter::learn_name(event const& e) {
     std::string_view const name = e.text("name");
     if (name.empty()) return;
     auto& of_type = names_[static_cast<std::size_t>(e.id.type)];
@@ -79,7 +73,7 @@ std::uint64_t fingerprinter::of(violation const& v) const {
     };
     parts_.clear();
     for (traces::seq_t const s : v.witness)
-        if (s < events_.size()) parts_.push_back((static_cast<std::uint64_t>(events_[s].what) + 1) * 0xBF58476D1CE4E5B9u ^ named(events_[s].id));
+        if (s < count_) parts_.push_back((static_cast<std::uint64_t>(events_[s].what) + 1) * 0xBF58476D1CE4E5B9u ^ named(events_[s].id));
     std::ranges::sort(parts_);
     auto const repeated = std::ranges::unique(parts_);
     parts_.erase(repeated.begin(), repeated.end());

@@ -15,12 +15,23 @@ std::string fingerprint(traces::trace const&, traces::violation const&);
 class fingerprinter {
 public:
     void begin();
-    void saw(traces::event const&);
+    void saw(traces::event const& e) {
+        if (e.seq >= events_.size()) events_.resize(e.seq + 64);
+        events_[e.seq] = {e.what, e.id};
+        count_ = e.seq + 1;
+        if (has_a_name(e.what)) learn_name(e);
+    }
     std::uint64_t of(traces::violation const&) const;
 
 private:
-    struct seen { traces::kind what; traces::ref id; };
-    std::vector<seen> events_;                               // by sequence number
+    struct seen { traces::kind what = traces::kind::other; traces::ref id = {}; };
+    static bool has_a_name(traces::kind what) {
+        using enum traces::kind;
+        return what == scope_open || what == coroutine_spawn || what == server_open || what == timer_arm || what == hook_add;
+    }
+    void learn_name(traces::event const&);
+    std::vector<seen> events_;                               // by sequence number; as large as the longest execution
+    traces::seq_t count_ = 0;                                // of them
     std::vector<std::uint64_t> names_[traces::entity_count]; // by number
     mutable std::vector<std::uint64_t> parts_;               // of()'s, kept for its capacity
 };

@@ -29,6 +29,11 @@ std::string_view http_client::next_act() const {
 
 void http_client::act() {
     traces::recorder::acting const as_client(on_->trace, id());
+    step();
+    if (pipelined_) on_->acts_otherwise(*this); // what it is waiting to do besides is called after its state
+}
+
+void http_client::step() {
     // A pipelining client has its sending and its reading both under way: what the server did shows first as readable.
     if (socket_ && socket_->client_queued && (state_ == state::waits || socket_->from_server != sim_socket::end::open)) return read();
     switch (state_) {

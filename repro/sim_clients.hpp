@@ -19,6 +19,7 @@ public:
 
 private:
     enum class state : std::uint8_t { connects, sends, waits, over };
+    void step();
     void connect();
     void send();
     void read();

@@ -40,7 +40,7 @@ public:
     }
     void when_writable(work& w) override { // the buffer is without bound: at once
         s_->writable = &w;
-        if (!std::exchange(s_->writable_queued, true)) on_.possible_.push_back({sim_world::outside::what::writes, s_->client->id(), nullptr, s_});
+        if (!std::exchange(s_->writable_queued, true)) on_.becomes_possible({sim_world::outside::what::writes, nullptr, s_}, s_->client->id());
     }
     void shutdown_send() override {
         if (s_->from_server != sim_socket::end::open) return;
@@ -90,11 +90,11 @@ void sim_world::start(server::timer& t, nanoseconds after) { timers_.arm(t, cloc
 
 void sim_world::ask(server::question& q) {
     q.asked = true;
-    possible_.push_back({outside::what::answers, q.whose, nullptr, nullptr, &q});
+    becomes_possible({outside::what::answers, nullptr, nullptr, &q}, q.whose);
 }
 
 void sim_world::withdraw(server::question& q) {
-    if (std::exchange(q.asked, false)) std::erase_if(possible_, [&](outside const& o) { return o.asked == &q; });
+    if (std::exchange(q.asked, false)) impossible_if([&](outside const& o) { return o.asked == &q; });
 }
 
 std::unique_ptr<server::listener> sim_world::listen(std::uint16_t port, std::string& error) {
@@ -115,7 +115,7 @@ void sim_world::end_process() {
     trace.unmute();
     ready.clear();
     timers_.clear();
-    std::erase_if(possible_, [](outside const& o) { return o.asked != nullptr; });
+    impossible_if([](outside const& o) { return o.asked != nullptr; });
     acceptable_ = nullptr;
     listening_ = false;
     reset_backlog();
@@ -136,10 +136,28 @@ std::string_view sim_world::words(outside const& o) {
     return {};
 }
 
-void sim_world::offer(std::vector<alternative>& to) const {
-    if (!ready.empty()) return to.push_back({"the server goes on", {entity::server, 1}});
-    for (outside const& o : possible_) to.push_back({words(o), o.who});
-    if (possible_.empty() && !timers_.empty()) to.push_back({"time passes", {entity::world, 1}});
+void sim_world::becomes_possible(outside const& o, traces::ref who) {
+    possible_.push_back(o);
+    offered_.push_back({words(o), who});
+}
+
+template <class F> void sim_world::impossible_if(F&& such) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < possible_.size(); ++i) {
+        if (such(possible_[i])) continue;
+        possible_[kept] = possible_[i];
+        offered_[kept++] = offered_[i];
+    }
+    possible_.resize(kept);
+    offered_.resize(kept);
+}
+
+std::vector<alternative>& sim_world::offer() {
+    if (ready.empty() && !possible_.empty()) return offered_;
+    other_.clear();
+    if (!ready.empty()) other_.push_back({"the server goes on", {entity::server, 1}});
+    else if (!timers_.empty()) other_.push_back({"time passes", {entity::world, 1}});
+    return other_;
 }
 
 void sim_world::take(std::size_t choice) {
@@ -147,6 +165,7 @@ void sim_world::take(std::size_t choice) {
     if (!possible_.empty()) {
         outside const chosen = possible_[choice];
         possible_.erase(possible_.begin() + static_cast<std::ptrdiff_t>(choice));
+        offered_.erase(offered_.begin() + static_cast<std::ptrdiff_t>(choice));
         return happens(chosen);
     }
     clock_ = std::max(clock_, timers_.next_due());
@@ -169,13 +188,13 @@ void sim_world::happens(outside const& o) {
 
 void sim_world::offer_accept() {
     if (acceptable_ && !backlog_.empty() && !std::exchange(accept_offered_, true))
-        possible_.push_back({outside::what::accepts, {entity::server, 1}, nullptr, nullptr});
+        becomes_possible({outside::what::accepts}, {entity::server, 1});
 }
 
 void sim_world::offer_read(sim_socket& s) {
     bool const something = s.taken_by_server < s.to_server.size() || s.from_client != sim_socket::end::open;
     if (s.readable && something && !std::exchange(s.readable_queued, true))
-        possible_.push_back({outside::what::reads, s.client->id(), nullptr, &s});
+        becomes_possible({outside::what::reads, nullptr, &s}, s.client->id());
 }
 
 void sim_world::tell_client(sim_socket& s) {
@@ -183,7 +202,7 @@ void sim_world::tell_client(sim_socket& s) {
 }
 
 void sim_world::withdraw(sim_socket const& s) {
-    std::erase_if(possible_, [&](outside const& o) { return o.socket == &s; });
+    impossible_if([&](outside const& o) { return o.socket == &s; });
 }
 
 void sim_world::close_from_server(sim_socket& s) {
@@ -214,7 +233,12 @@ bool sim_world::server_waits() const {
 
 // --- clients -------------------------------------------------------------------------------------------------------------
 
-void sim_world::will_act(sim_client& c) { possible_.push_back({outside::what::client_acts, c.id(), &c, nullptr}); }
+void sim_world::will_act(sim_client& c) { becomes_possible({outside::what::client_acts, &c}, c.id()); }
+
+void sim_world::acts_otherwise(sim_client& c) {
+    for (std::size_t i = 0; i < possible_.size(); ++i)
+        if (possible_[i].client == &c) offered_[i].does = c.next_act();
+}
 
 sim_socket* sim_world::connect(sim_client& c) {
     if (!listening_) return nullptr;
@@ -244,6 +268,7 @@ void sim_world::forget_waits() {
     ready.clear();
     timers_.clear();
     possible_.clear();
+    offered_.clear();
 }
 
 void sim_world::clear() {

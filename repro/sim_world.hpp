@@ -53,8 +53,9 @@ public:
     std::unique_ptr<server::listener> listen(std::uint16_t port, std::string& error) override;
     void die(std::string_view message) override;
 
-    // What can happen next, in the default order, appended: when the server has ready work, only that.
-    void offer(std::vector<alternative>&) const;
+    // What can happen next, in the default order: when the server has ready work, only that. Kept up to date and not made anew,
+    // because an exploration asks for it before each step: who adds something takes it away again before the step.
+    std::vector<alternative>& offer();
     // The one of offer()'s at this place happens.
     void take(std::size_t choice);
     bool busy() const { return !ready.empty(); } // offer() has one: the ready work
@@ -67,6 +68,7 @@ public:
 
     // For clients.
     void will_act(sim_client&);
+    void acts_otherwise(sim_client&);                   // next_act() has changed
     sim_socket* connect(sim_client&);                   // null: refused
     void send(sim_socket&, std::string_view);
     void close_from_client(sim_socket&);
@@ -80,11 +82,12 @@ private:
     friend class sim_listener;
     struct outside {
         enum class what : std::uint8_t { client_acts, accepts, reads, writes, answers } does;
-        traces::ref who;
         sim_client* client = nullptr;
         sim_socket* socket = nullptr;
         server::question* asked = nullptr;
     };
+    void becomes_possible(outside const&, traces::ref who);
+    template <class F> void impossible_if(F&&);
     static std::string_view words(outside const&);
     void happens(outside const&);
     void offer_read(sim_socket&);
@@ -97,6 +100,8 @@ private:
     nanoseconds& clock_;
     server::timer_heap timers_;
     std::vector<outside> possible_;
+    std::vector<alternative> offered_;      // of each possible_
+    std::vector<alternative> other_;        // the one that there is when none of them can happen
     std::vector<std::unique_ptr<sim_socket>> sockets_; // recycled by clear()
     std::size_t socket_count_ = 0;
     std::vector<sim_socket*> backlog_;      // who connected and was not accepted, the oldest first

@@ -15,15 +15,6 @@ std::uint32_t connection_of(scenario const& s, traces::ref who) {
     }
 }
 
-bool is_stop(alternative const& a) { return a.who.type == entity::control && a.does.starts_with("stop"); }
-bool is_free(alternative const& a) { return a.who.type == entity::control && a.does.starts_with("free"); }
-
-std::size_t natural_ones(std::span<alternative const> offered) {
-    std::size_t n = offered.size();
-    while (n > 0 && offered[n - 1].who.type == entity::control) --n;
-    return n;
-}
-
 std::string with_commas(std::uint64_t n) {
     std::string text = std::to_string(n);
     for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");

@@ -22,10 +22,14 @@ struct terrain {
 };
 // Whose connection a step is about: its number, 0 for the server's, the world's and the control's own.
 std::uint32_t connection_of(scenario const&, traces::ref who);
-bool is_stop(alternative const&);
-bool is_free(alternative const&);
+inline bool is_stop(alternative const& a) { return a.who.type == traces::entity::control && a.does.starts_with("stop"); }
+inline bool is_free(alternative const& a) { return a.who.type == traces::entity::control && a.does.starts_with("free"); }
 // How many are no stop and no free: those come last.
-std::size_t natural_ones(std::span<alternative const> offered);
+inline std::size_t natural_ones(std::span<alternative const> offered) {
+    std::size_t n = offered.size();
+    while (n > 0 && offered[n - 1].who.type == traces::entity::control) --n;
+    return n;
+}
 
 // Who works on it: worker `index` of `count`, each with its own strategy of the same seed. Together they try what one alone
 // would try.

@@ -61,10 +61,13 @@ control::control(std::string_view stop_at, std::string_view free_at, traces::sin
     : to_(to), stop_open_(lists(stop_at, "any")), free_open_(lists(free_at, "any")) {
     for (stop_point const& p : parse_stop_points(stop_at)) points_.push_back({p, true});
     for (stop_point const& p : parse_stop_points(free_at)) points_.push_back({p, false});
+    for (watched const& w : points_) wanted_[static_cast<std::size_t>(w.point.what)] = true;
+    for (auto const act : {traces::kind::act_stop, traces::kind::act_free}) wanted_[static_cast<std::size_t>(act)] = true;
 }
 
 void control::put(traces::event const& e) {
     to_.put(e);
+    if (!wanted_[static_cast<std::size_t>(e.what)]) return;
     stop_called_ |= e.what == traces::kind::act_stop;
     free_called_ |= e.what == traces::kind::act_free;
     for (watched& w : points_)

@@ -6,6 +6,7 @@
 // step, at the latest when nothing else can happen. Points are facts of the server, never of the clients or the runner: those
 // would not be the same in both worlds.
 #pragma once
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,7 @@ private:
     struct due { bool is_stop; traces::seq_t because; };
     traces::sink& to_;
     std::vector<watched> points_;
+    std::array<bool, traces::kind_count> wanted_{}; // by somebody here; most events are not
     std::vector<due> due_;
     bool stop_open_ = false, free_open_ = false, stop_called_ = false, free_called_ = false;
 };

@@ -314,7 +314,7 @@ bool model::was_sent(std::string_view signal_name) const {
     return false;
 }
 
-void model::forget(event const& e) {
+void model::end(event const& e) {
     switch (e.what) {
     case kind::server_free: return servers.close(e.id.number);
     case kind::timer_cancel: return timers.close(e.id.number);

@@ -100,7 +100,9 @@ struct model {
     std::vector<word_text> signals_sent;  // by us
 
     void apply(event const&);  // call it before rules see the event, but keep what the event ends until forget()
-    void forget(event const&); // call it after they saw it
+    void forget(event const& e) { // call it after they saw it
+        if (ends_something(e.what)) end(e);
+    }
     void apply(footer const&); // what it says of the process, unless an event has said it
 
     // Of a failed assertion or a signal: what was alive is lost with it.
@@ -125,6 +127,15 @@ struct model {
     void clear();
 
 private:
+    static bool ends_something(kind what) {
+        switch (what) {
+        case kind::server_free: case kind::timer_cancel: case kind::timer_fire: case kind::connection_close: case kind::request_free:
+        case kind::object_free: case kind::stream_close: case kind::scope_disposed: case kind::request_finish:
+        case kind::coroutine_remove: case kind::client_done: case kind::client_fail: case kind::client_closed: return true;
+        default: return false;
+        }
+    }
+    void end(event const&);
     void on_server(event const&);
     void on_scope(event const&);
     void on_coroutine(event const&);

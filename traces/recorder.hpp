@@ -30,6 +30,7 @@ public:
     // `clock` is read at each event; it and the sink must outlive the recorder.
     recorder(sink& to, nanoseconds const& clock) : to_(&to), clock_(&clock) {}
     recorder(recorder const&) = delete;
+    void record_to(sink& to) { to_ = &to; }
 
     // Records one fact and returns its sequence number (no_seq once muted).
     seq_t emit(kind what, ref id, ref parent = {}, std::initializer_list<field> detail = {}) {
@@ -49,6 +50,9 @@ public:
         to_->put(e);
         return e.seq;
     }
+
+    // A fact that is not told, as nobody who listens wants it: those that follow keep their numbers.
+    void leave_out() { next_ += !muted_; }
 
     ref fresh(entity type) { return {type, ++last_id_[static_cast<std::size_t>(type)]}; }
     ref actor() const { return actor_; }

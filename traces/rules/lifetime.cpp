@@ -309,6 +309,7 @@ struct coroutine_resumed_after_finish final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         coroutine_state const* c = m.coroutines.find(e.id.number);
         bool const finished = c && c->finished != no_seq;
+        if (c && !finished && in_hook_.empty()) return; // nearly always
         if (e.what == kind::coroutine_suspend) {
             if (finished) in_hook_.push_back(e.id);
             return;
