@@ -17,6 +17,7 @@ void add_shrink(CLI::App&, job& chosen);
 void add_check(CLI::App&, job& chosen);
 void add_inspect(CLI::App&, job& chosen);
 void add_diff(CLI::App&, job& chosen);
+void add_gate(CLI::App&, job& chosen);
 void add_list(CLI::App&, job& chosen);
 void add_explain(CLI::App&, job& chosen);
 void add_completion(CLI::App&, job& chosen);

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <system_error>
 #include "cli/arguments.hpp"
+#include "cli/bisect.hpp"
 #include "cli/command.hpp"
 #include "repro/errors.hpp"
 #include "repro/live.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 using namespace shutdown_repro;
 
-constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink, cli::add_check, cli::add_inspect, cli::add_diff, cli::add_list, cli::add_explain, cli::add_completion};
+constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink, cli::add_check, cli::add_inspect, cli::add_diff, cli::add_list, cli::add_explain, cli::add_gate, cli::add_completion};
 
 int run(int argc, char** argv) {
     CLI::App app{"Reproduces, finds, explains and gates the bugs that servers have while they shut down.", "shutdown-repro"};
@@ -22,7 +23,7 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", "shutdown-repro " SHUTDOWN_REPRO_VERSION);
     std::string color = "auto";
     app.add_option("--color", color, "colour: auto (on a terminal), always or never")->check(cli::one_of({"auto", "always", "never"}));
-    app.footer("Exit status: 0 clean, 1 violated or different, 2 usage or bad input, 3 inconclusive, 4 nothing selected, 6 replay diverged, 70 our own bug.");
+    app.footer("Exit status: 0 clean, 1 violated or different, 2 usage or bad input, 3 inconclusive, 4 nothing selected, 5 stale baseline, 6 replay diverged, 70 our own bug.");
     for (auto add : commands) add(app, chosen);
     int status = repro::clean;
     try {
@@ -43,10 +44,8 @@ int complain(std::string_view what, int status) {
     return status;
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
-    cli::reserve_standard_streams();
+// Every error ends here.
+int run_and_complain(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (repro::input_error const& e) {
@@ -62,4 +61,12 @@ int main(int argc, char** argv) {
     } catch (std::exception const& e) {
         return complain(std::string("our own bug: ") + e.what(), repro::internal_error);
     }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    cli::reserve_standard_streams();
+    int const status = run_and_complain(argc, argv);
+    return cli::for_bisect(argc, argv) ? cli::bisect_status(status) : status;
 }

@@ -103,9 +103,12 @@ std::string_view located_value::one_of(std::span<std::string_view const> words) 
     return *it;
 }
 
+std::string located_value::where() const {
+    return lines_ ? document_->name() + ":" + std::to_string(lines_->value) : document_->name();
+}
+
 void located_value::fail(std::string const& problem) const {
-    std::string const where = lines_ ? document_->name() + ":" + std::to_string(lines_->value) : document_->name();
-    throw input_error(where + ": " + (path_.empty() ? "the document" : in_quotes(path_)) + " " + problem);
+    throw input_error(where() + ": " + (path_.empty() ? "the document" : in_quotes(path_)) + " " + problem);
 }
 
 void located_value::must_be(std::string const& what) const { fail("must be " + what + ", is " + shown(*json_)); }

@@ -29,6 +29,8 @@ public:
     nlohmann::json const& json() const { return *json_; }
     std::string const& name() const { return name_; } // the last part of the path: a field's name, or an item's number
     std::string const& path() const { return path_; } // "handlers.2.act"; numbers count from 1
+    std::uint32_t line() const { return lines_ ? lines_->value : 0; } // 0 when the document is not a text
+    std::string where() const;                        // "gate.json:14", for errors
 
     std::vector<located_value> members() const;       // of an object, in the order of the file
     std::optional<located_value> find(std::string_view field) const;

@@ -47,24 +47,7 @@ server::cell cell_from_json(json const& j) {
     return c;
 }
 
-scenario from_document(located_document const& document) {
-    check_scenario(document.root());
-    json const& j = document.root().json();
-    scenario s;
-    s.name = j["scenario"];
-    s.summary = j.value("summary", s.summary);
-    s.server = j.value("server", s.server);
-    if (s.server == "scopes") {
-        s.cell = cell_from_json(j);
-    } else if (s.server == "reactor") {
-        s.reactor = server::reactor_config_from_json(j);
-    } else {
-        s.config = server::config_from_json(j);
-        s.per_connection = j.value("per_connection", s.per_connection);
-        s.pipelined = j.value("pipelined", s.pipelined);
-    }
-    return s;
-}
+scenario from_document(located_document const& document) { return scenario_from(document.root()); }
 
 // The place in the document that a dotted path leads to; a field that is not there yet is added, for the check to judge.
 json& place_of(json& document, std::string_view path, std::string const& who) {
@@ -111,6 +94,25 @@ scenario load_scenario(std::string const& name_or_file) {
         names.push_back(s.name);
     }
     throw input_error("unknown scenario \"" + name_or_file + "\"" + did_you_mean(name_or_file, names) + " (list scenarios)");
+}
+
+scenario scenario_from(located_value const& document) {
+    check_scenario(document);
+    json const& j = document.json();
+    scenario s;
+    s.name = j["scenario"];
+    s.summary = j.value("summary", s.summary);
+    s.server = j.value("server", s.server);
+    if (s.server == "scopes") {
+        s.cell = cell_from_json(j);
+    } else if (s.server == "reactor") {
+        s.reactor = server::reactor_config_from_json(j);
+    } else {
+        s.config = server::config_from_json(j);
+        s.per_connection = j.value("per_connection", s.per_connection);
+        s.pipelined = j.value("pipelined", s.pipelined);
+    }
+    return s;
 }
 
 scenario scenario_from_text(std::string_view text, std::string_view file_name) {

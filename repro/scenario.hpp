@@ -12,6 +12,8 @@
 
 namespace shutdown_repro::repro {
 
+class located_value;
+
 struct scenario {
     std::string name, summary;
     // "scoped": the HTTP server; "scopes": its scopes alone, no HTTP (a cell); "reactor": the readiness loop's server
@@ -29,6 +31,7 @@ std::span<scenario const> builtin_scenarios();
 // file:line and what was expected.
 scenario load_scenario(std::string const& name_or_file);
 scenario scenario_from_text(std::string_view json, std::string_view file_name);
+scenario scenario_from(located_value const&); // a document, or a part of one
 // Which groups of facts a trace of it holds, in either world (the header's "observes").
 std::string_view observed_in(scenario const&);
 // The document, canonical; scenario_from_text reads it back to the same.

@@ -1,0 +1,21 @@
+#include "cli/bisect.hpp"
+#include <algorithm>
+#include <string_view>
+#include "repro/errors.hpp"
+
+namespace shutdown_repro::cli {
+
+bool for_bisect(int argc, char const* const* argv) {
+    return std::any_of(argv + (argc > 0), argv + argc, [](std::string_view word) { return word == "--bisect"; });
+}
+
+int bisect_status(int status) {
+    constexpr int skip = 125, stop = 128;
+    switch (status) {
+    case repro::inconclusive: case repro::nothing_selected: return skip;
+    case repro::bad_input: case repro::diverged: case repro::internal_error: return stop;
+    default: return status;
+    }
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,193 @@
+// gate: runs the checks that a team has committed, and says whether they still hold.
+#include <algorithm>
+#include <filesystem>
+#include <fnmatch.h>
+#include <iostream>
+#include "cli/again.hpp"
+#include "cli/arguments.hpp"
+#include "cli/command.hpp"
+#include "cli/gate_report.hpp"
+#include "cli/interruptible.hpp"
+#include "cli/report.hpp"
+#include "repro/errors.hpp"
+#include "repro/gate_judge.hpp"
+#include "repro/gate_trials.hpp"
+#include "repro/nearest.hpp"
+#include "repro/strategy.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct options {
+    std::string file, baseline, server, keep = "findings";
+    std::vector<std::string> only;
+    std::uint32_t jobs = 1;
+    bool update_baseline = false, allow_stale = false, bisect = false, json = false, print = false;
+};
+
+std::vector<std::string> names_of(repro::gate_file const& gate) {
+    std::vector<std::string> names;
+    for (repro::check_plan const& c : gate.checks) names.push_back(c.name);
+    return names;
+}
+
+std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vector<std::string> const& patterns) {
+    std::vector<repro::check_plan> chosen;
+    for (repro::check_plan const& c : gate.checks)
+        if (patterns.empty() || std::ranges::any_of(patterns, [&](std::string const& p) { return p == c.name || fnmatch(p.c_str(), c.name.c_str(), 0) == 0; })) chosen.push_back(c);
+    if (!chosen.empty()) return chosen;
+    std::string const gate_name = gate.path.empty() ? "the bundled suite" : gate.path;
+    if (gate.checks.empty()) throw repro::input_error(gate_name + " has no checks", repro::nothing_selected);
+    auto const names = names_of(gate);
+    std::vector<std::string_view> const views(names.begin(), names.end());
+    throw repro::input_error("--only: no check of " + gate_name + " is called \"" + patterns.front() + "\"" + repro::did_you_mean(patterns.front(), views), repro::nothing_selected);
+}
+
+// gate.baseline.json beside gate.json, when it is there or about to be written.
+repro::baseline baseline_for(options const& o) {
+    repro::baseline none;
+    none.path = o.baseline;
+    if (o.baseline.empty() && !o.file.empty()) none.path = fs::path(o.file).replace_extension(".baseline.json").string();
+    std::error_code ignored;
+    bool const there = fs::exists(none.path, ignored);
+    if (none.path.empty() && o.update_baseline) throw repro::input_error("--update-baseline: the bundled suite has no baseline; name one with --baseline FILE");
+    if (there || (!o.baseline.empty() && !o.update_baseline)) return repro::load_baseline(none.path);
+    if (!o.update_baseline) none.path.clear();
+    return none;
+}
+
+int status_of(repro::outcome o) {
+    switch (o) {
+    case repro::outcome::passed: return repro::clean;
+    case repro::outcome::failed: return repro::violated;
+    case repro::outcome::stale: return repro::stale_baseline;
+    case repro::outcome::inconclusive: break;
+    }
+    return repro::inconclusive;
+}
+
+bool fails(repro::seen_violation const& s) { return s.stands == repro::standing::fresh || s.stands == repro::standing::worse; }
+
+class gate_run {
+public:
+    gate_run(options const& o, output& out) : options_(o), out_(out) {}
+
+    int run() {
+        repro::gate_file const gate = options_.file.empty() ? repro::bundled_gate() : repro::load_gate(options_.file);
+        auto const plans = selected(gate, options_.only);
+        rules_.known = baseline_for(options_);
+        rules_.today = repro::today();
+        rules_.allow_stale = options_.allow_stale || options_.bisect; // what is gone is not what a bisection looks for
+        rules_.names = names_of(gate);
+        result_.file = gate.path;
+        result_.baseline = rules_.known.path;
+        observe(plans);
+        repro::judge(result_, rules_);
+        bool const refused = options_.update_baseline && !update_baseline();
+        keep_traces();
+        out_.print(options_.json ? as_json(result_) : as_text(result_, out_.page()));
+        if (!refused) return status_of(worst_of(result_));
+        std::cerr << "shutdown-repro: --update-baseline: something was inconclusive, so " << rules_.known.path << " stays as it is" << std::endl;
+        return repro::inconclusive;
+    }
+
+private:
+    void observe(std::vector<repro::check_plan> const& plans) {
+        stops_on_signals const while_observing;
+        repro::trial_options how{.jobs = options_.jobs, .server_path = options_.server, .again = again_line, .tell = {}};
+        for (repro::check_plan const& plan : plans) {
+            how.tell = [&](std::uint64_t done, std::uint64_t of, std::string_view what) {
+                out_.progress(std::to_string(result_.checks.size()) + " of " + traces::counted(plans.size(), "check") + "  " + traces::printable(plan.name) + "  " + repro::with_commas(done) + " of " +
+                              repro::with_commas(of) + "  " + std::string(what));
+            };
+            repro::observation seen = repro::observe(plan, how, asked_to_stop());
+            seen.what.file = result_.file;
+            result_.interrupted = result_.interrupted || seen.interrupted || asked_to_stop();
+            result_.checks.push_back(std::move(seen.what));
+            examples_.push_back(std::move(seen.examples));
+            if (result_.interrupted) return;
+        }
+    }
+
+    // Judged anew with what it knows now. False, and nothing is written, when something could not be seen.
+    bool update_baseline() {
+        if (result_.interrupted || std::ranges::count(result_.checks, repro::outcome::inconclusive, &repro::checked::came)) return false;
+        rules_.known = repro::updated(result_, rules_);
+        repro::save_baseline(rules_.known);
+        repro::judge(result_, rules_);
+        return true;
+    }
+
+    // Of what fails: DIR/CHECK-1.jsonl …
+    void keep_traces() {
+        for (std::size_t i = 0; i < result_.checks.size(); ++i) {
+            repro::checked& c = result_.checks[i];
+            std::vector<traces::trace const*> kept; // one execution may violate several rules
+            for (std::size_t n = 0; n < c.seen.size(); ++n) {
+                if (!fails(c.seen[n]) || c.came != repro::outcome::failed) continue;
+                traces::trace const* const t = examples_[i][n].get();
+                auto const at = std::ranges::find(kept, t);
+                if (at == kept.end() && kept.size() == most_kept) continue;
+                std::string const path = (fs::path(options_.keep) / (file_name(c.name) + "-" + std::to_string(at - kept.begin() + 1) + ".jsonl")).string();
+                if (at == kept.end()) {
+                    make_folder();
+                    traces::write_file(path, *t);
+                    kept.push_back(t);
+                }
+                c.seen[n].trace = path;
+            }
+        }
+    }
+
+    void make_folder() {
+        std::error_code failed;
+        fs::create_directories(options_.keep, failed);
+        if (failed) throw repro::input_error("--keep: cannot make the folder " + options_.keep + ": " + failed.message() + "; name another one");
+    }
+
+    // Whatever a check is called, its file is in the folder and has a name that a shell takes.
+    static std::string file_name(std::string const& check) {
+        std::string name;
+        for (char const c : check) {
+            bool const plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+            if (plain) name += c;
+            else if (!name.empty() && name.back() != '-') name += '-';
+        }
+        return name.empty() ? "check" : name.substr(0, 100);
+    }
+
+    static constexpr std::size_t most_kept = 4; // traces of one check
+    options const& options_;
+    output& out_;
+    repro::gate_rules rules_;
+    repro::gate_result result_;
+    std::vector<std::vector<std::shared_ptr<traces::trace const>>> examples_; // of result_.checks
+};
+
+} // namespace
+
+void add_gate(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub = app.add_subcommand("gate", "run the checks of a file, or the bundled ones, and say whether they hold");
+    sub->add_option("FILE", o->file, "the gate file (shutdown-repro-gate(5)); without it the bundled suite");
+    sub->add_option("--only", o->only, "only the checks of this name or pattern (*, ?)")->type_name("NAME")->allow_extra_args(false);
+    sub->add_option("--baseline", o->baseline, "what is known already (FILE.baseline.json, when it is there)")->type_name("FILE");
+    sub->add_flag("--update-baseline", o->update_baseline, "write what was seen into the baseline");
+    sub->add_flag("--allow-stale", o->allow_stale, "a baseline that knows too much is no reason to fail");
+    sub->add_option("--keep", o->keep, "where the traces of what fails go (findings)")->type_name("DIR");
+    sub->add_option("--jobs", o->jobs, "threads of an exploration")->check(whole_number(1, 256))->type_name("J");
+    sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
+    sub->add_flag("--bisect", o->bisect, "exit as git bisect run reads it");
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->add_flag("--print", o->print, "print the bundled gate file, to begin one's own with");
+    sub->callback([o, &chosen] {
+        chosen = [o](output& out) {
+            if (o->print) return out.print(repro::bundled_gate_text()), int(repro::clean);
+            return reporting_errors(o->json, out, [&] { return gate_run(*o, out).run(); });
+        };
+    });
+}
+
+} // namespace shutdown_repro::cli

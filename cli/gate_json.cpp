@@ -1,0 +1,52 @@
+#include <nlohmann/json.hpp>
+#include "cli/gate_report.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+using repro::checked;
+using repro::seen_violation;
+
+json of(seen_violation const& s) {
+    json j{{"rule", s.rule}, {"severity", name_of(s.level)}, {"fingerprint", s.fingerprint}, {"stands", name_of(s.stands)}, {"count", s.count}, {"message", s.message},
+           {"inside", s.inside}};
+    j["witness"] = json::array();
+    for (seen_violation::step const& step : s.witness) j["witness"].push_back({{"at", step.at}, {"what", step.what}});
+    if (!s.reason.empty()) j["reason"] = s.reason;
+    if (!s.replay.empty()) j["replay"] = s.replay;
+    if (!s.trace.empty()) j["trace"] = s.trace;
+    return j;
+}
+
+json of(checked const& c) {
+    json j{{"name", c.name}, {"outcome", name_of(c.came)}, {"why", c.why}, {"file", c.file}, {"line", c.line}, {"scenario", c.scenario}, {"policy", c.policy},
+           {"world", c.world}, {"strategy", c.strategy}};
+    j["expect"] = c.expected.clean ? json("clean") : json{{"violated", c.expected.rules}};
+    j["allow"] = c.allowed;
+    j["executions"] = c.trials;
+    j["violated"] = c.violated;
+    j["inconclusive"] = c.inconclusive;
+    j["exact"] = c.exact;
+    j["trouble"] = c.trouble;
+    j["guarantee"] = c.guarantee;
+    j["seconds"] = c.seconds;
+    j["violations"] = json::array();
+    for (seen_violation const& s : c.seen) j["violations"].push_back(of(s));
+    return j;
+}
+
+} // namespace
+
+std::string as_json(repro::gate_result const& r) {
+    json d{{"format", "shutdown-repro/report"}, {"version", "1.0"}, {"tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION}, {"verdict", name_of(worst_of(r))}};
+    d["gate"] = r.file;
+    d["baseline"] = r.baseline;
+    d["interrupted"] = r.interrupted;
+    d["stale"] = r.stale;
+    d["checks"] = json::array();
+    for (checked const& c : r.checks) d["checks"].push_back(of(c));
+    return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+} // namespace shutdown_repro::cli

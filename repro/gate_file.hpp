@@ -1,0 +1,43 @@
+// The gate file: the checks that a team has committed. man/shutdown-repro-gate.5 describes it.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+#include "repro/decision.hpp"
+#include "repro/gate.hpp"
+#include "repro/scenario.hpp"
+
+namespace shutdown_repro::repro {
+
+// How the trials of a check are made: by an exploration, or by running the scenario `repeat` times.
+struct check_plan {
+    std::string name;
+    std::uint32_t line = 0;
+    repro::scenario scenario;           // with all that the check changes of it
+    std::string world = "sim";
+    std::string strategy;               // "" for none
+    std::uint64_t executions = 20'000, seed = 1; // of an exploration
+    std::uint32_t repeat = 1;           // of a live check
+    std::optional<schedule> when;       // of a simulated execution; nothing: the default order
+    bool keeps_stop = false, keeps_free = false; // an exploration leaves the scenario's own moments
+    expectation expected;
+    std::vector<std::string> allowed;
+};
+
+struct gate_file {
+    std::string path;                   // "" for the bundled suite
+    std::vector<check_plan> checks;     // their names differ
+};
+
+// Throws input_error: file, line, what is wrong with which field and what it should be. Files that it names are relative to
+// it. At most a thousand checks.
+gate_file load_gate(std::string const& path);
+gate_file parse_gate(std::string_view text, std::string const& path);
+
+// Every report reproduced, every correct policy clean.
+std::string_view bundled_gate_text();
+gate_file bundled_gate();
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,33 @@
+// From what the trials of checks saw to what it means: a pure function of the counts, what was expected, the baseline and the
+// day. So counts that were made apart can be added up and judged together.
+//
+// What is exact is judged exactly: one execution decides. What is a sample is judged by intervals (wilson.hpp):
+//   a new violation fails however rarely it was seen, for it happened;
+//   a known one fails when it is worse, that is when the interval of now lies above the baseline's;
+//   a known one is fixed, which makes the baseline stale, after as many clean trials as its rate asks for;
+//   a reproducer is content with one trial that violates, and has failed after as many that don't as the baseline's rate asks
+//   for, or, without a baseline, as one of every second trial would (four).
+// What could not be seen to its end is inconclusive, never clean.
+#pragma once
+#include <string>
+#include <vector>
+#include "repro/baseline.hpp"
+#include "repro/gate.hpp"
+
+namespace shutdown_repro::repro {
+
+struct gate_rules {
+    baseline known;                 // empty when there is none
+    std::string today;              // "YYYY-MM-DD"
+    bool allow_stale = false;       // stale entries are told, and pass
+    std::vector<std::string> names; // of all checks of the gate, also those that were not selected
+};
+
+// Fills in what came of each check, why, and how each violation stands; gate_result::stale.
+void judge(gate_result&, gate_rules const&);
+
+// The baseline that this result leads to: what it saw is known from now on, what it proved gone is out, and what it did not look
+// at stays, as does all that people wrote. Of a judged result that is not inconclusive.
+baseline updated(gate_result const&, gate_rules const&);
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,199 @@
+#include "repro/gate_trials.hpp"
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <utility>
+#include "repro/errors.hpp"
+#include "repro/explore.hpp"
+#include "repro/fingerprint.hpp"
+#include "repro/judged.hpp"
+#include "repro/live.hpp"
+#include "server_under_test/words.hpp"
+#include "traces/views/phrase.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+constexpr std::size_t most_steps = 50;  // of a witness that are told
+
+std::vector<seen_violation::step> steps_of(traces::trace const& t, traces::violation const& v) {
+    std::vector<seen_violation::step> steps;
+    for (traces::seq_t const at : v.witness) {
+        auto const e = std::ranges::lower_bound(t.events, at, {}, &traces::event::seq);
+        if (e == t.events.end() || e->seq != at || steps.size() == most_steps) continue;
+        steps.push_back({at, std::string(traces::kind_text(*e)) + " " + traces::phrase(*e)});
+    }
+    return steps;
+}
+
+std::string why_incomplete(traces::trace const& t) {
+    if (!t.problems.empty()) return t.problems.front();
+    if (!t.foot) return std::string(traces::cut_short);
+    if (t.foot->dropped) return std::to_string(t.foot->dropped) + " events were dropped";
+    return t.foot->note;
+}
+
+class observer {
+public:
+    observer(check_plan const& plan, trial_options const& options) : plan_(plan), options_(options) {
+        checked& c = seen_.what;
+        scenario const& s = plan.scenario;
+        c.name = plan.name;
+        c.line = plan.line;
+        c.scenario = s.name;
+        if (s.server != "scopes") c.policy = s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
+        c.world = plan.world;
+        c.strategy = plan.strategy;
+        c.expected = plan.expected;
+        c.allowed = plan.allowed;
+    }
+
+    // One trial.
+    void add(traces::trace&& t) {
+        checked& c = seen_.what;
+        ++c.trials;
+        traces::rule_run rules;
+        rules.on_header(t.head);
+        for (traces::event const& e : t.events) rules.on_event(e);
+        if (t.foot) rules.on_footer(*t.foot);
+        std::string const trouble = why_incomplete(t);
+        rules.finish(trouble.empty());
+        auto const example = std::make_shared<traces::trace const>(std::move(t));
+        std::vector<std::size_t> mine; // places in seen; an execution counts once for each
+        bool violated = false;
+        for (traces::violation const& v : rules.violations()) {
+            violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
+            std::size_t const place = place_of(example, v);
+            if (std::ranges::count(mine, place)) continue;
+            mine.push_back(place);
+            ++c.seen[place].count;
+        }
+        c.violated += violated;
+        if (!violated && !trouble.empty()) inconclusive(1, trouble);
+    }
+
+    // Many, of which only these were worth remembering.
+    void add(exploration const& e) {
+        checked& c = seen_.what;
+        c.trials = e.executions;
+        c.violated = e.violating;
+        if (e.unfinished) inconclusive(e.unfinished, "the server never ended, and no rule says why");
+        for (finding const& f : e.findings)
+            if (!f.rule.empty()) add(e.of, f);
+        for (std::string const& g : e.guarantees()) c.guarantee += (c.guarantee.empty() ? "" : "; ") + g;
+        c.exact = std::ranges::any_of(e.stages, [](stage const& s) { return s.done.complete && enumerates(s.strategy); });
+        if (e.interrupted) was_interrupted();
+        else if (!c.exact && enumerates(plan_.strategy))
+            inconclusive(0, with_commas(plan_.executions) + " executions were not enough to try everything; give it more, or another strategy");
+    }
+
+    void inconclusive(std::uint64_t trials, std::string const& why) {
+        seen_.what.inconclusive += trials;
+        if (seen_.what.trouble.empty()) seen_.what.trouble = why;
+    }
+    void was_interrupted() {
+        seen_.interrupted = true;
+        inconclusive(0, "it was interrupted");
+    }
+    void is_exact() { seen_.what.exact = true; }
+
+    observation result(double seconds) {
+        checked& c = seen_.what;
+        c.seconds = seconds;
+        std::vector<std::size_t> order(c.seen.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return c.seen[a].level > c.seen[b].level; });
+        observation sorted;
+        for (std::size_t const i : order) {
+            sorted.what.seen.push_back(std::move(c.seen[i]));
+            sorted.examples.push_back(std::move(seen_.examples[i]));
+        }
+        c.seen = std::move(sorted.what.seen);
+        seen_.examples = std::move(sorted.examples);
+        return std::move(seen_);
+    }
+
+private:
+    static bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
+
+    void add(scenario const& of, finding const& f) {
+        judged_execution e = judge_execution(of, f.shortest);
+        auto const example = std::make_shared<traces::trace const>(std::move(e.trace));
+        for (traces::violation const& v : e.violations)
+            if (v.rule == f.rule && fingerprint(*example, v) == f.fingerprint) {
+                seen_.what.seen[place_of(example, v)].count += f.count;
+                return;
+            }
+    }
+
+    std::size_t place_of(std::shared_ptr<traces::trace const> const& t, traces::violation const& v) {
+        std::string const print = fingerprint(*t, v);
+        auto& seen = seen_.what.seen;
+        auto const known = std::ranges::find_if(seen, [&](seen_violation const& s) { return s.rule == v.rule && s.fingerprint == print; });
+        if (known != seen.end()) return static_cast<std::size_t>(known - seen.begin());
+        seen_violation& s = seen.emplace_back();
+        s.rule = v.rule;
+        s.fingerprint = print;
+        s.level = v.level;
+        s.message = v.message;
+        s.inside = v.inside;
+        s.witness = steps_of(*t, v);
+        if (options_.again) s.replay = options_.again(t->head);
+        seen_.examples.push_back(t);
+        return seen.size() - 1;
+    }
+
+    check_plan const& plan_;
+    trial_options const& options_;
+    observation seen_;
+};
+
+// ---- the kinds of trials
+
+void explore_schedules(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
+    scenario open = with_open_acts(c.scenario);
+    if (c.keeps_stop) open.config.stop_at = c.scenario.config.stop_at, open.reactor.when = c.scenario.reactor.when;
+    if (c.keeps_free) open.config.free_at = c.scenario.config.free_at;
+    explore_options how;
+    how.strategy = c.strategy;
+    how.executions = c.executions;
+    how.seed = c.seed;
+    how.jobs = o.jobs;
+    std::function<void(explore_progress const&)> tell;
+    if (o.tell) tell = [&](explore_progress const& p) { o.tell(p.executions, p.of, p.strategy); };
+    to.add(explore(open, how, stop, tell));
+}
+
+// The same each time, so once is all there is.
+void simulate(check_plan const& c, observer& to) {
+    judged_execution e = judge_execution(c.scenario, c.when.value_or(schedule{}));
+    if (e.diverged.empty()) to.is_exact();
+    else to.inconclusive(1, "the server no longer takes the decisions of the schedule: " + e.diverged);
+    to.add(std::move(e.trace));
+}
+
+void run_live_servers(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
+    for (std::uint32_t n = 0; n < c.repeat; ++n) {
+        if (o.tell) o.tell(n, c.repeat, "live");
+        if (stop) return to.was_interrupted();
+        to.add(run_live(c.scenario, {.server_path = o.server_path, .partial_path = {}}));
+    }
+}
+
+} // namespace
+
+observation observe(check_plan const& c, trial_options const& options, std::atomic<bool> const& stop) {
+    observer to(c, options);
+    auto const begun = std::chrono::steady_clock::now();
+    try {
+        if (stop) to.was_interrupted();
+        else if (!c.strategy.empty()) explore_schedules(c, options, stop, to);
+        else if (c.world == "sim") simulate(c, to);
+        else run_live_servers(c, options, stop, to);
+    } catch (interrupted const&) {
+        to.was_interrupted();
+    }
+    return to.result(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,34 @@
+// A check's trials: each is an execution that leaves a trace, and the rules say what it violates. What is seen is counted here
+// and judged elsewhere (gate_judge.hpp).
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+#include "repro/gate.hpp"
+#include "repro/gate_file.hpp"
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::repro {
+
+struct trial_options {
+    std::uint32_t jobs = 1;      // threads of an exploration
+    std::string server_path;     // the executable server-under-test, see live.hpp
+    std::function<std::string(traces::header const&)> again; // the command line that shows an execution again; may be empty
+    std::function<void(std::uint64_t done, std::uint64_t of, std::string_view what)> tell; // now and then; may be empty
+};
+
+struct observation {
+    checked what;                                               // not judged yet
+    std::vector<std::shared_ptr<traces::trace const>> examples; // an execution for each of what.seen
+    bool interrupted = false;
+};
+
+// Ends early, with what it has, when `stop` is set or a signal comes while a live server runs.
+// Throws input_error when the environment can't do it (no server, no start).
+observation observe(check_plan const&, trial_options const&, std::atomic<bool> const& stop);
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,65 @@
+#include "traces/replace_file.hpp"
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "traces/jsonl.hpp"
+
+namespace shutdown_repro::traces {
+
+namespace {
+
+int open_write_close(std::string const& path, int flags, mode_t mode, std::function<int(int)> const& write) {
+    int const fd = ::open(path.c_str(), flags | O_WRONLY | O_CLOEXEC, mode);
+    if (fd < 0) return errno;
+    int const error = write(fd);
+    if (::close(fd) < 0 && !error) return errno; // a quota or a network file system may tell only now
+    return error;
+}
+
+std::string unused_name_beside(std::string const& path) {
+    static std::atomic<unsigned> number = 0;
+    return path + '.' + std::to_string(::getpid()) + '-' + std::to_string(++number) + ".tmp";
+}
+
+} // namespace
+
+std::string cannot_write(std::string const& path, int error) { return "cannot write " + path + ": " + std::strerror(error); }
+
+int write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        ssize_t const n = ::write(fd, bytes.data(), bytes.size());
+        if (n >= 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+        else if (errno != EINTR) return errno;
+    }
+    return 0;
+}
+
+void replace_file(std::string const& path, std::function<int(int)> const& write) {
+    struct stat there {};
+    bool const exists = ::stat(path.c_str(), &there) == 0;
+    if (exists && !S_ISREG(there.st_mode)) { // nothing to replace
+        if (int const error = open_write_close(path, 0, 0, write)) throw trace_error(cannot_write(path, error));
+        return;
+    }
+    std::error_code unresolved;
+    std::filesystem::path const resolved = std::filesystem::canonical(path, unresolved);
+    std::string const target = unresolved ? path : resolved.string(), temporary = unused_name_beside(target);
+    mode_t const mode = exists ? there.st_mode & 0777 : 0666;
+    int error = open_write_close(temporary, O_CREAT | O_EXCL, mode, write);
+    if (!error && ::rename(temporary.c_str(), target.c_str()) < 0) error = errno;
+    if (error) {
+        ::unlink(temporary.c_str());
+        throw trace_error(cannot_write(path, error));
+    }
+}
+
+void replace_file(std::string const& path, std::string_view text) {
+    replace_file(path, [text](int fd) { return write_all(fd, text); });
+}
+
+} // namespace shutdown_repro::traces
