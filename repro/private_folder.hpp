@@ -1,0 +1,19 @@
+// A folder for the files of one execution, readable by nobody else and gone with the object.
+#pragma once
+#include <string>
+
+namespace shutdown_repro::repro {
+
+class private_folder {
+public:
+    private_folder(); // throws input_error when there can be none
+    private_folder(private_folder const&) = delete;
+    ~private_folder();
+    std::string const& path() const { return path_; }
+    std::string file(std::string const& name) const { return path_ + "/" + name; }
+
+private:
+    std::string path_;
+};
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,12 @@
+// What a target wrote about itself: the file that it was given and, when it has several processes, theirs beside it.
+#pragma once
+#include <string>
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::repro {
+
+// The files of the processes as one trace: merged by time, renumbered, the entities of each process told apart. It has no
+// footer; that the files have none is no problem. All that is wrong with them is: no file, garbage, a torn last line.
+traces::trace read_target_trace(std::string const& path);
+
+} // namespace shutdown_repro::repro
