@@ -5,11 +5,9 @@
 
 namespace shutdown_repro::cli {
 
-bool for_bisect(int argc, char const* const* argv) {
-    return std::any_of(argv + (argc > 0), argv + argc, [](std::string_view word) { return word == "--bisect"; });
-}
-
-int bisect_status(int status) {
+int exit_status(int status, int argc, char const* const* argv) {
+    bool const bisecting = std::any_of(argv + (argc > 0), argv + argc, [](std::string_view word) { return word == "--bisect"; });
+    if (!bisecting) return status;
     constexpr int skip = 125, stop = 128;
     switch (status) {
     case repro::inconclusive: case repro::nothing_selected: return skip;

@@ -3,8 +3,8 @@
 
 namespace shutdown_repro::cli {
 
-// Whether --bisect was typed, also when the rest of the command line makes no sense.
-bool for_bisect(int argc, char const* const* argv);
-int bisect_status(int status);
+// The status as it is, or as git bisect run is to read it when --bisect was typed, also when the rest of the command line makes
+// no sense.
+int exit_status(int status, int argc, char const* const* argv);
 
 } // namespace shutdown_repro::cli

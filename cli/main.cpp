@@ -40,11 +40,9 @@ int run(int argc, char** argv) {
 }
 
 int complain(std::string_view what, int status) {
-    std::cerr << "shutdown-repro: " << what << std::endl;
-    return status;
+    return std::cerr << "shutdown-repro: " << what << std::endl, status;
 }
 
-// Every error ends here.
 int run_and_complain(int argc, char** argv) {
     try {
         return run(argc, argv);
@@ -67,6 +65,5 @@ int run_and_complain(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     cli::reserve_standard_streams();
-    int const status = run_and_complain(argc, argv);
-    return cli::for_bisect(argc, argv) ? cli::bisect_status(status) : status;
+    return cli::exit_status(run_and_complain(argc, argv), argc, argv);
 }

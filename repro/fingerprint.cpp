@@ -1,6 +1,7 @@
 #include "repro/fingerprint.hpp"
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 
 namespace shutdown_repro::repro {
@@ -13,11 +14,30 @@ namespace {
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
-std::string without_numbers(std::string_view name) {
+std::string without_numbers(std::string_view word) {
     std::string out;
-    for (char const c : name)
-        if (!digit(c)) out += c;
+    for (std::size_t i = 0; i < word.size(); ++i) {
+        bool const address = word.substr(i, 2) == "0x";
+        if (address) i = std::min(word.find_first_not_of("0123456789abcdefABCDEF", i + 2), word.size()) - 1;
+        if (!address && !digit(word[i])) out += word[i];
         else if (out.empty() || out.back() != '#') out += '#';
+    }
+    return out;
+}
+
+bool method(std::string_view word) { return !word.empty() && std::ranges::all_of(word, [](char c) { return c >= 'A' && c <= 'Z'; }); }
+
+// A name as it is on every machine: no number, no address, and of a file's path its last part. What follows a method is a
+// request's path, which is no file's.
+std::string everywhere(std::string_view name) {
+    std::string out;
+    std::string_view before;
+    for (auto const& part : name | std::views::split(' ')) {
+        std::string_view const word(part.begin(), part.end());
+        bool const file = word.starts_with('/') && word.rfind('/') > 0 && !method(before);
+        out += (out.empty() ? "" : " ") + without_numbers(file ? word.substr(word.rfind('/') + 1) : word);
+        before = word;
+    }
     return out;
 }
 
@@ -37,7 +57,7 @@ std::uint64_t hash_without_numbers(std::string_view name) {
 std::string fingerprint(traces::trace const& t, violation const& v) {
     std::map<ref, std::string> names;
     for (event const& e : t.events)
-        if (std::string_view const name = e.text("name"); !name.empty()) names.emplace(e.id, without_numbers(name));
+        if (std::string_view const name = e.text("name"); !name.empty()) names.emplace(e.id, everywhere(name));
     auto const named = [&](ref r) {
         auto const n = names.find(r);
         return n == names.end() ? std::string(name_of(r.type)) : std::string(name_of(r.type)) + "(" + n->second + ")";

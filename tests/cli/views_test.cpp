@@ -139,7 +139,7 @@ TEST_CASE("what is listed can be used") {
 
 TEST_CASE("help is on standard output, and the manual has every option of it") {
     std::string const manual = slurp(SOURCE_DIR "/man/shutdown-repro.1");
-    for (std::string const command : {"", "run", "explore", "replay", "shrink", "check", "inspect", "diff", "list", "explain", "completion"}) {
+    for (std::string const command : {"", "run", "explore", "replay", "shrink", "check", "inspect", "diff", "gate", "list", "explain", "completion"}) {
         std::string const text = page(command.empty() ? std::vector<std::string>{"--help"} : std::vector<std::string>{command, "--help"});
         if (!command.empty()) CHECK_THAT(manual, ContainsSubstring(".Ss shutdown-repro " + command + "\n"));
         auto const options = long_options(text);
