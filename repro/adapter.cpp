@@ -1,5 +1,4 @@
 #include "repro/adapter.hpp"
-#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -9,9 +8,9 @@ namespace shutdown_repro::repro {
 namespace {
 
 constexpr std::array adapters = {
-    adapter_info{"asyncio", "Python's asyncio: tasks, servers, timers, exceptions", false},
-    adapter_info{"mojolicious", "Perl's Mojolicious: loops, streams, servers, transactions, user agents", true},
-    adapter_info{"own", "the target speaks the protocol itself, for instance with shutdown_repro.hpp", true},
+    adapter_info{"asyncio", "Python's asyncio: tasks, servers, timers, exceptions"},
+    adapter_info{"mojolicious", "Perl's Mojolicious: loops, streams, servers, transactions, user agents"},
+    adapter_info{"own", "the target speaks the protocol itself, for instance with shutdown_repro.hpp"},
 };
 
 std::filesystem::path adapters_folder() {
@@ -27,11 +26,12 @@ std::string prepended(std::string const& first, char const* variable, char const
     return before && *before ? first + separator + before : first;
 }
 
-adapter_info const& find_adapter(std::string const& name) {
-    auto const found = std::ranges::find(adapters, std::string_view(name), &adapter_info::name);
-    if (found != adapters.end()) return *found;
+void must_exist(std::string const& name) {
     std::string known;
-    for (adapter_info const& a : adapters) known += (known.empty() ? "" : ", ") + std::string(a.name);
+    for (adapter_info const& a : adapters) {
+        if (a.name == name) return;
+        known += (known.empty() ? "" : ", ") + std::string(a.name);
+    }
     throw input_error("no adapter \"" + name + "\"; there are " + known);
 }
 
@@ -40,9 +40,8 @@ adapter_info const& find_adapter(std::string const& name) {
 std::span<adapter_info const> all_adapters() { return adapters; }
 
 std::vector<std::pair<std::string, std::string>> environment_of(white_box const& w) {
-    adapter_info const& adapter = find_adapter(w.adapter);
+    must_exist(w.adapter);
     bool const ordered = !w.order.empty() || w.decisions;
-    if (ordered && !adapter.orders) throw input_error("the adapter " + w.adapter + " can't choose who is served first; leave --order and --schedule out");
     if (!w.order.empty() && w.order != "client-first" && w.order != "server-first")
         throw input_error("--order: \"" + w.order + "\" is neither client-first nor server-first");
 
@@ -57,6 +56,7 @@ std::vector<std::pair<std::string, std::string>> environment_of(white_box const&
         if (ordered) set.insert(set.end(), {{"PERL_HASH_SEED", "0"}, {"PERL_PERTURB_KEYS", "0"}}); // what still goes by a hash
     } else if (w.adapter == "asyncio") {
         set.emplace_back("PYTHONPATH", prepended((adapters_folder() / "python").string(), "PYTHONPATH", ":"));
+        if (ordered) set.emplace_back("PYTHONHASHSEED", "0");
     }
     return set;
 }

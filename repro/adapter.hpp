@@ -13,7 +13,6 @@ namespace shutdown_repro::repro {
 
 struct adapter_info {
     std::string_view name, summary;
-    bool orders; // it can choose who is served first
 };
 std::span<adapter_info const> all_adapters();
 
@@ -25,8 +24,8 @@ struct white_box {
     std::string order;                    // "client-first", "server-first" or ""
     std::optional<schedule> decisions;
 };
-// The variables that load it and tell it so. Throws input_error: no such adapter, its files not found, an order that it can't
-// choose; each with the remedy.
+// The variables that load it and tell it so. Throws input_error: no such adapter, its files not found, no such order; each
+// with the remedy.
 std::vector<std::pair<std::string, std::string>> environment_of(white_box const&);
 
 } // namespace shutdown_repro::repro

@@ -1,0 +1,157 @@
+// Real asyncio programs with the adapter in them: plain asyncio, aiohttp and uvicorn, each with a task that its shutdown forgets,
+// and the same with the task awaited.
+#include "tests/adapters/programs.hpp"
+
+using namespace shutdown_repro;
+using programs::judge;
+using programs::names;
+using programs::skipped;
+using traces::kind;
+
+namespace {
+
+std::string const python = "/usr/bin/python3"; // Debian's, for which the packages are
+
+repro::program script(std::string const& text, std::vector<std::string> arguments = {}) {
+    repro::program p{.name = "script", .command = {python, "{folder}/script.py"}, .files = {{"script.py", text}}, .environment = {}, .adapter = "asyncio"};
+    p.command.insert(p.command.end(), arguments.begin(), arguments.end());
+    return p;
+}
+
+std::string text_of_stderr(traces::trace const& t) {
+    std::string all;
+    for (traces::event const& e : t.events)
+        if (e.what == kind::process_stderr) all += std::string(e.text("text")) + "\n";
+    return all;
+}
+
+// The one violation of the variant that loses a task names it and where it was made; the other variant is clean.
+void expect_lost_task(std::string const& file, std::string const& rule, std::string const& task) {
+    std::string const text = programs::text_of(file);
+    for (int i = 0; i < 3; ++i) {
+        traces::trace const lost = repro::run_program(script(text, {"lost"}), {});
+        auto const j = judge(lost);
+        INFO(j.messages << text_of_stderr(lost));
+        CHECK(lost.foot->exit_status == 0);
+        REQUIRE(j.errors == names{rule});
+        CHECK_THAT(j.messages, ContainsSubstring(task + " (script.py:"));
+
+        traces::trace const awaited = repro::run_program(script(text, {"awaited"}), {});
+        auto const clean = judge(awaited);
+        INFO(clean.messages << text_of_stderr(awaited));
+        CHECK(awaited.foot->exit_status == 0);
+        CHECK(clean.verdict == traces::verdict::clean);
+    }
+}
+
+bool no_python() { return skipped(python + " -c 'import asyncio'", "python3"); }
+
+} // namespace
+
+TEST_CASE("a task that a plain asyncio server forgets is lost, with its name and where it was created") {
+    if (!no_python()) expect_lost_task("plain_server.py", "coroutine-lost", "write-behind");
+}
+
+TEST_CASE("a task that an aiohttp application cancels and does not wait for is told with its name and where it was created") {
+    if (!skipped(python + " -c 'import aiohttp'", "python3-aiohttp")) expect_lost_task("aiohttp_server.py", "cancelled-not-awaited", "refresh-cache");
+}
+
+TEST_CASE("a task whose clean-up uvicorn's application does not wait for is told with its name and where it was created") {
+    if (!skipped(python + " -c 'import uvicorn'", "uvicorn")) expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker");
+}
+
+TEST_CASE("a program's timer that asyncio's loop ends before is lost, one that was cancelled and one of a sleep are not") {
+    if (no_python()) return;
+    std::string const begin = "import asyncio\nasync def main():\n  timer = asyncio.get_running_loop().call_later(60, print)\n  await asyncio.sleep(0)\n";
+    std::string const end = "asyncio.run(main())\n";
+    auto const lost = judge(repro::run_program(script(begin + end), {}));
+    INFO(lost.messages);
+    CHECK(lost.errors == names{"timer-lost"});
+    CHECK_THAT(lost.messages, ContainsSubstring("script.py:3"));
+    CHECK(judge(repro::run_program(script(begin + "  timer.cancel()\n" + end), {})).errors == names{});
+}
+
+TEST_CASE("a task whose frame is destroyed where it waits was lost there") {
+    if (no_python()) return;
+    auto const j = judge(repro::run_program(script("import asyncio, gc\n"
+                                                   "async def wait(): await asyncio.Future()\n"
+                                                   "async def main():\n"
+                                                   "  asyncio.create_task(wait(), name='forgotten')\n"
+                                                   "  await asyncio.sleep(0)\n"
+                                                   "  gc.collect()\n"
+                                                   "asyncio.run(main())\n"), {}));
+    INFO(j.messages);
+    CHECK(j.errors == names{"coroutine-lost"});
+    CHECK_THAT(j.messages, ContainsSubstring("forgotten (script.py:4)) was finished while it was suspended"));
+}
+
+TEST_CASE("an error that nobody took is an event of its loop, and what the program does with it stays") {
+    if (no_python()) return;
+    traces::trace const t = repro::run_program(script("import asyncio, sys\n"
+                                                      "async def fail(): raise ValueError('no')\n"
+                                                      "async def main():\n"
+                                                      "  asyncio.get_running_loop().set_exception_handler(lambda l, c: print('handled', c['exception'], file=sys.stderr))\n"
+                                                      "  task = asyncio.create_task(fail())\n"
+                                                      "  await asyncio.sleep(0.001)\n"
+                                                      "asyncio.run(main())\n"), {});
+    bool told = false;
+    for (traces::event const& e : t.events)
+        if (e.what == kind::loop_error) told = e.text("error") == "Task exception was never retrieved: ValueError: no";
+    CHECK(told);
+    CHECK_THAT(text_of_stderr(t), ContainsSubstring("handled no"));
+}
+
+TEST_CASE("which of two sockets that are ready in one poll is served first is chosen, and each order is run") {
+    if (no_python()) return;
+    auto const p = script("import asyncio, socket, sys\n"
+                          "loop = asyncio.new_event_loop()\n"
+                          "left = []\n"
+                          "for name in 'ab':\n"
+                          "  ours, theirs = socket.socketpair()\n"
+                          "  theirs.send(b'x')\n"
+                          "  left.append(theirs)\n"
+                          "  def read(ours=ours, name=name):\n"
+                          "    print(name, file=sys.stderr)\n"
+                          "    loop.remove_reader(ours)\n"
+                          "    left.pop()\n"
+                          "    left or loop.stop()\n"
+                          "  loop.add_reader(ours, read)\n"
+                          "keep = list(left)\n"
+                          "loop.run_forever()\n");
+    std::vector<std::string> orders;
+    bool const all = repro::run_each_order(p, 10, [&](repro::schedule const& taken, traces::trace const& t) {
+        orders.push_back(repro::to_string(taken) + ": " + text_of_stderr(t));
+        return true;
+    });
+    CHECK(all);
+    CHECK(orders == std::vector<std::string>{"default: a\nb\n", "0=1: b\na\n"});
+    CHECK(text_of_stderr(repro::run_program(p, {.order = "server-first"})) == "b\na\n");
+}
+
+TEST_CASE("each process of a program records for itself, and their entities are told apart") {
+    if (no_python()) return;
+    auto const j = repro::run_program(script("import asyncio, os\n"
+                                             "async def main(): await asyncio.sleep(0)\n"
+                                             "asyncio.run(main())\n"
+                                             "if (child := os.fork()) == 0:\n"
+                                             "  asyncio.run(main())\n"
+                                             "  os._exit(0)\n"
+                                             "os.waitpid(child, 0)\n"), {});
+    std::set<traces::ref> loops;
+    for (traces::event const& e : j.events)
+        if (e.what == kind::loop_start) loops.insert(e.id);
+    CHECK(loops.size() == 2);
+    CHECK(judge(j).verdict == traces::verdict::clean);
+}
+
+TEST_CASE("a sitecustomize that was there before is still run, and without a file to record to nothing else is") {
+    if (no_python()) return;
+    repro::program p = script("import asyncio, sys\nprint(sys.before, file=sys.stderr)\nasyncio.run(asyncio.sleep(0))\n");
+    p.files.emplace_back("sitecustomize.py", "import sys\nsys.before = 'was run'\n");
+    p.command = {"sh", "-c", "PYTHONPATH=$PYTHONPATH:{folder} exec " + python + " {folder}/script.py"};
+    traces::trace const t = repro::run_program(p, {});
+    CHECK_THAT(text_of_stderr(t), ContainsSubstring("was run"));
+    CHECK(judge(t).verdict == traces::verdict::clean);
+    CHECK(programs::works(std::string("env -u SHUTDOWN_REPRO_TRACE PYTHONPATH=") + SOURCE_DIR + "/repro/adapters/python " + python +
+                          " -B -c 'import sys; sys.exit(any(m.startswith(\"shutdown_repro\") for m in sys.modules))'"));
+}

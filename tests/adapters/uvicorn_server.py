@@ -1,0 +1,50 @@
+"""An ASGI application under uvicorn. Its lifespan cancels a worker that has something to put away; the argument says whether it
+waits for that: "lost" does not."""
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+import uvicorn
+
+server = None
+
+
+async def work():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0.2 if sys.argv[1] == "lost" else 0)
+
+
+async def ask():
+    while not server.started:
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        worker = asyncio.create_task(work(), name="worker")
+        client = asyncio.create_task(ask())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await client
+        worker.cancel()
+        if sys.argv[1] == "awaited":
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker
+        return await send({"type": "lifespan.shutdown.complete"})
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+    await send({"type": "http.response.body", "body": b"ok\n"})
+
+
+server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
+server.run()
