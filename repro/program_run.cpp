@@ -5,6 +5,7 @@
 #include <limits>
 #include <unistd.h>
 #include "repro/child_process.hpp"
+#include "repro/control_socket.hpp"
 #include "repro/errors.hpp"
 #include "repro/join.hpp"
 #include "repro/live.hpp"
@@ -41,6 +42,7 @@ public:
 private:
     void on_ready(int fd, std::uint32_t) override;
     void start();
+    void listen_for_points();
     void wait(nanoseconds until);
     void read_errors();
     void record_error_line(std::string_view);
@@ -59,6 +61,7 @@ private:
     nanoseconds clock_ = 0;
     traces::recorder record_{seen_, clock_};
     poller events_;
+    std::optional<control_socket> control_;
     std::optional<child_process> child_;
     std::optional<process_end> end_;
     int interrupted_by_ = 0;
@@ -91,12 +94,26 @@ void execution::start() {
         for (auto const& [name, value] : variables) words.push_back(name + "=" + with_folder(value, folder_.path()));
     };
     set(plan_.environment);
-    set(environment_of({.adapter = plan_.adapter, .trace = folder_.file("target.jsonl"), .control = {}, .order = order_.order, .decisions = order_.decisions}));
+    listen_for_points();
+    set(environment_of({.adapter = plan_.adapter, .trace = folder_.file("target.jsonl"), .control = control_ ? folder_.file("control") : "", .order = order_.order, .decisions = order_.decisions}));
     for (std::string const& word : plan_.command) words.push_back(with_folder(word, folder_.path()));
     record(kind::process_start);
     child_.emplace("/usr/bin/env", words);
     events_.watch(signals_.get(), EPOLLIN, *this);
     for (int const fd : {child_->pidfd(), child_->errors()}) events_.watch(fd, EPOLLIN, *this);
+}
+
+void execution::listen_for_points() {
+    std::vector<std::string> armed;
+    for (std::string const& point : {order_.stop_at, order_.free_at})
+        if (!point.empty() && std::ranges::find(armed, point) == armed.end()) armed.push_back(point);
+    if (armed.empty()) return;
+    control_.emplace(events_, folder_.file("control"), armed, [this](control_socket& c, std::string_view point) {
+        auto const is = [&](std::string const& wanted) { return !wanted.empty() && (point == wanted || point.substr(0, point.find('#')) == wanted); };
+        if (is(order_.stop_at)) c.tell("stop");
+        if (is(order_.free_at)) c.tell("free");
+        c.release();
+    });
 }
 
 void execution::on_ready(int fd, std::uint32_t) {
@@ -112,7 +129,8 @@ void execution::on_ready(int fd, std::uint32_t) {
 }
 
 void execution::wait(nanoseconds until) {
-    events_.wait(until);
+    events_.wait(control_ ? std::min(until, control_->next_due()) : until);
+    if (control_) control_->on_time();
     if (interrupted_by_) throw interrupted{interrupted_by_, {}};
 }
 
@@ -143,6 +161,10 @@ traces::trace execution::joined() {
     all.head.world = "live";
     all.head.observes = of_target.head.observes + " process";
     all.head.tool = plan_.adapter + " adapter";
+    if (control_) {
+        control_->target_is_over();
+        all.problems.insert(all.problems.end(), control_->problems().begin(), control_->problems().end());
+    }
     if (!note_.empty()) all.problems.push_back("the program never ended by itself: " + note_);
     schedule taken;
     for (taken_decision const& d : decisions_of(all)) taken.choices.push_back(d.choice);

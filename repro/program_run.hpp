@@ -19,9 +19,11 @@ struct program {
     std::int64_t within_ms = 20'000;                              // then it is killed, and its trace is never clean
 };
 
+// What is asked of one execution.
 struct program_order {
     std::string order = {};                 // "client-first", "server-first" or "": see white_box
     std::optional<schedule> decisions = {};
+    std::string stop_at = {}, free_at = {}; // points at which it is held and told so, as in "request.begin#2"; "" for none
 };
 
 // One execution: its events, what it wrote to its standard error, and its end. A decision that it did not offer as it was

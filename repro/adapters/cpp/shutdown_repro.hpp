@@ -1,0 +1,369 @@
+// A server of your own under shutdown-repro: what it does inside, as events that its rules judge, and places at which it can be
+// held. One header, C++17, POSIX, no library; nothing here throws, and nothing costs more than a test of a flag when the
+// program was not started by shutdown-repro. Protocol: man 7 shutdown-repro-target.
+//
+//     shutdown_repro::probe::server server("echo");
+//     shutdown_repro::probe::scope all("server");                        // a scope: what must be empty before it is gone
+//     shutdown_repro::probe::scope one("connection 3", all);             //   a scope inside of it
+//     shutdown_repro::probe::task handler(one, "handler of GET /");      // work in a scope, until the object is gone
+//     handler.suspend("delay"); handler.resume();                        //   as it waits and goes on
+//     SHUTDOWN_REPRO_CHECKPOINT("after-accept");                         // a place
+//
+// Objects of this header are as thread-safe as an int; different ones can be used in different threads at once.
+#pragma once
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <mutex>
+#include <poll.h>
+#include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace shutdown_repro {
+namespace probe {
+
+// "scope:2"; without a word nobody.
+struct id {
+    char const* word = nullptr;
+    std::uint32_t number = 0;
+    explicit operator bool() const { return word != nullptr; }
+};
+
+// A detail of an event.
+struct detail {
+    enum class is { number, flag, text, who } type;
+    char const* key;
+    std::int64_t number = 0;
+    std::string text = {};
+    id who = {};
+    detail(char const* k, std::int64_t n) : type(is::number), key(k), number(n) {}
+    detail(char const* k, int n) : type(is::number), key(k), number(n) {}
+    detail(char const* k, bool b) : type(is::flag), key(k), number(b) {}
+    detail(char const* k, std::string t) : type(is::text), key(k), text(std::move(t)) {}
+    detail(char const* k, char const* t) : type(is::text), key(k), text(t) {}
+    detail(char const* k, id i) : type(is::who), key(k), who(i) {}
+};
+
+namespace inside {
+
+inline void quote(std::string& out, std::string const& text) {
+    out += '"';
+    for (char const c : text) {
+        unsigned char const u = static_cast<unsigned char>(c);
+        char escaped[8];
+        if (c == '"' || c == '\\') out += '\\', out += c;
+        else if (u < 0x20) std::snprintf(escaped, sizeof escaped, "\\u%04x", u), out += escaped;
+        else if (u < 0x80) out += c;
+        else out += '?'; // what is no ASCII is not worth a decoder here
+    }
+    out += '"';
+}
+
+inline void quote(std::string& out, id i) { out += '"' + std::string(i.word) + ':' + std::to_string(i.number) + '"'; }
+
+// "scope:2" as a text would be read as an id.
+inline bool looks_like_id(std::string const& text) {
+    std::size_t const colon = text.find(':');
+    return colon != text.npos && colon > 0 && colon + 1 < text.size() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == colon &&
+           text.find_first_not_of("0123456789", colon + 1) == text.npos;
+}
+
+inline std::int64_t now() {
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
+}
+
+inline void report(char const* what, char const* why) { std::fprintf(stderr, "shutdown-repro: %s: %s\n", what, why); }
+
+inline id& actor() {
+    thread_local id who;
+    return who;
+}
+
+// The file of this process. What can't be written is said once, and nothing more is written.
+class recorder {
+public:
+    static recorder& get() {
+        static recorder* const one = new recorder; // never destroyed: destructors of the program still record
+        return *one;
+    }
+    bool on() const { return on_.load(std::memory_order_relaxed); }
+    id fresh(char const* word) {
+        std::lock_guard<std::mutex> const lock(mutex_);
+        return {word, ++last_[word]};
+    }
+    void put(char const* kind, id what, id parent, std::initializer_list<detail> details) {
+        std::lock_guard<std::mutex> const lock(mutex_);
+        if (pid_ != getpid()) open();
+        if (fd_ < 0) return;
+        std::string line = "{\"seq\":" + std::to_string(next_++) + ",\"t\":" + std::to_string(now()) + ",\"kind\":\"" + kind + '"';
+        for (auto const& [key, who] : {std::pair<char const*, id>{"id", what}, {"parent", parent}, {"by", actor()}})
+            if (who) line += std::string(",\"") + key + "\":", quote(line, who);
+        char const* before = ",\"detail\":{";
+        for (detail const& d : details) {
+            line += before + ('"' + std::string(d.key)) + "\":";
+            before = ",";
+            switch (d.type) {
+            case detail::is::number: line += std::to_string(d.number); break;
+            case detail::is::flag: line += d.number ? "true" : "false"; break;
+            case detail::is::who: quote(line, d.who); break;
+            case detail::is::text:
+                if (looks_like_id(d.text)) line += "{\"text\":", quote(line, d.text), line += '}';
+                else quote(line, d.text);
+            }
+        }
+        write(line + (details.size() ? "}}\n" : "}\n"));
+    }
+
+private:
+    recorder() {
+        char const* const path = std::getenv("SHUTDOWN_REPRO_TRACE");
+        on_ = path && *path;
+        if (path) path_ = path;
+    }
+    // The first process has the file itself, any other one beside it.
+    void open() {
+        pid_ = getpid();
+        next_ = 0;
+        for (std::string const& name : {path_, path_ + '.' + std::to_string(pid_)}) {
+            fd_ = ::open(name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+            if (fd_ >= 0 || errno != EEXIST) break;
+        }
+        if (fd_ < 0) return report("cannot record", std::strerror(errno)), void(on_ = false);
+        write("{\"format\":\"shutdown-repro/trace\",\"version\":\"1.0\",\"tool\":\"shutdown_repro.hpp\",\"world\":\"live\","
+              "\"observes\":[\"scopes\",\"coroutines\",\"server\"]}\n");
+    }
+    void write(std::string const& line) {
+        ssize_t const written = ::write(fd_, line.data(), line.size());
+        if (written == static_cast<ssize_t>(line.size())) return;
+        report("cannot record", written < 0 ? std::strerror(errno) : "the disk is full");
+        fd_ = -1;
+        on_ = false;
+    }
+
+    std::mutex mutex_;
+    std::atomic<bool> on_{false};
+    std::string path_;
+    std::map<std::string, std::uint32_t> last_;
+    std::uint64_t next_ = 0;
+    int fd_ = -1;
+    pid_t pid_ = -1;
+};
+
+// Who holds us at checkpoints and tells us to stop. Losing the controller lets go of everything.
+class controller {
+public:
+    static controller& get() {
+        static controller* const one = new controller;
+        return *one;
+    }
+    bool on() const { return on_.load(std::memory_order_relaxed); }
+    void when(std::string const& command, std::function<void()> call) {
+        std::lock_guard<std::recursive_mutex> const lock(mutex_);
+        commands_[command] = std::move(call);
+    }
+    void say(std::string const& line) {
+        std::lock_guard<std::recursive_mutex> const lock(mutex_);
+        if (!on()) return;
+        std::string const whole = line + '\n';
+        if (::send(fd_, whole.data(), whole.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(whole.size())) lose();
+    }
+    // Another thread that comes to a checkpoint meanwhile waits for its turn.
+    void reach(char const* name) {
+        std::lock_guard<std::recursive_mutex> const lock(mutex_);
+        if (!on() || holding_) return; // a command that runs at a checkpoint passes others
+        std::uint32_t const times = ++reached_[name];
+        std::string const numbered = std::string(name) + '#' + std::to_string(times);
+        bool const armed = armed_.count(numbered) || armed_.count(name);
+        if (!armed) return;
+        holding_ = true;
+        say("at " + numbered);
+        std::int64_t const until = now() + longest_hold;
+        for (std::string command; on();) {
+            if (!receive(command, until)) break;
+            if (command == "release") break;
+            auto const known = commands_.find(command);
+            if (known != commands_.end() && known->second) known->second();
+            else say("unknown " + command);
+        }
+        if (on() && now() >= until) {
+            say("expired " + numbered);
+            armed_.clear();
+        }
+        holding_ = false;
+    }
+
+private:
+    static constexpr std::int64_t second = 1'000'000'000, longest_hold = 30 * second, longest_greeting = 5 * second;
+    static constexpr std::size_t longest_line = 1024;
+
+    controller() {
+        char const* const path = std::getenv("SHUTDOWN_REPRO_CONTROL");
+        if (!path || !*path) return;
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        if (std::strlen(path) >= sizeof address.sun_path) {
+            report("cannot reach the controller", "its path is too long");
+            return;
+        }
+        std::strcpy(address.sun_path, path);
+        fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0) {
+            report("cannot reach the controller", std::strerror(errno));
+            return;
+        }
+        on_ = true;
+        say("hello 1 " + std::to_string(getpid()));
+        std::int64_t const until = now() + longest_greeting;
+        for (std::string line; on() && receive(line, until) && line != "go";)
+            if (line.compare(0, 4, "arm ") == 0) armed_[line.substr(4)] = true;
+    }
+    // A line; false when there is none in time, or nobody is left to say one.
+    bool receive(std::string& line, std::int64_t until) {
+        for (;;) {
+            std::size_t const end = said_.find('\n');
+            if (end != said_.npos) {
+                line = said_.substr(0, end);
+                said_.erase(0, end + 1);
+                return true;
+            }
+            if (said_.size() > longest_line) return lose(), false;
+            std::int64_t const left = until - now();
+            if (left <= 0) return false;
+            pollfd ear{fd_, POLLIN, 0};
+            if (::poll(&ear, 1, static_cast<int>(left / 1'000'000 + 1)) <= 0) continue;
+            char part[256];
+            ssize_t const got = ::recv(fd_, part, sizeof part, 0);
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) return lose(), false;
+            said_.append(part, static_cast<std::size_t>(got));
+        }
+    }
+    void lose() {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = -1;
+        on_ = false;
+        armed_.clear();
+    }
+
+    std::recursive_mutex mutex_;
+    std::atomic<bool> on_{false};
+    bool holding_ = false;
+    int fd_ = -1;
+    std::string said_;
+    std::map<std::string, bool> armed_;
+    std::map<std::string, std::uint32_t> reached_;
+    std::map<std::string, std::function<void()>> commands_;
+};
+
+} // namespace inside
+
+inline bool recording() { return inside::recorder::get().on(); }
+
+// A place at which the controller may hold the program.
+inline void checkpoint(char const* name) {
+    if (inside::controller::get().on()) inside::controller::get().reach(name);
+}
+
+// Any event of the format; the classes below are for the common ones. Its kind is a checkpoint, too.
+inline void event(char const* kind, id what = {}, id parent = {}, std::initializer_list<detail> details = {}) {
+    if (recording()) inside::recorder::get().put(kind, what, parent, details);
+    checkpoint(kind);
+}
+inline id fresh(char const* word) { return recording() ? inside::recorder::get().fresh(word) : id{}; }
+
+// What "stop" and "free" mean here, called while the program is held at a checkpoint, in the thread that is.
+inline void on_stop(std::function<void()> call) { inside::controller::get().when("stop", std::move(call)); }
+inline void on_free(std::function<void()> call) { inside::controller::get().when("free", std::move(call)); }
+
+// Who does what this thread does, until the end of the block.
+class acting {
+public:
+    explicit acting(id who) : before_(std::exchange(inside::actor(), who)) {}
+    acting(acting const&) = delete;
+    ~acting() { inside::actor() = before_; }
+
+private:
+    id before_;
+};
+
+class server {
+public:
+    explicit server(char const* name) : id_(fresh("server")) { event("server.open", id_, {}, {{"name", name}}); }
+    server(server const&) = delete;
+    ~server() { event("server.free", id_); }
+    id who() const { return id_; }
+    void listen(int port) const { event("server.listen", id_, {}, {{"port", port}}); }
+    void ready() const {
+        event("server.ready", id_);
+        inside::controller::get().say("ready");
+    }
+    void stop() const { event("act.stop", id_); }     // asked to stop
+    void close() const { event("server.close", id_); } // accepts no more
+    void stopped() const { event("server.stopped", id_); } // calls itself stopped
+
+private:
+    id id_;
+};
+
+class scope {
+public:
+    explicit scope(std::string const& name) : scope(name, id{}) {}
+    scope(std::string const& name, scope const& parent) : scope(name, parent.id_) {}
+    scope(scope const&) = delete;
+    ~scope() {
+        event("scope.dispose", id_, parent_);
+        event("scope.disposed", id_, parent_);
+    }
+    id who() const { return id_; }
+    void close() const { event("scope.closed", id_, parent_); } // nothing is to begin in it any more
+    void cancel() const { event("scope.cancel", id_, parent_); } // all in it is asked to end
+
+private:
+    scope(std::string const& name, id parent) : id_(fresh("scope")), parent_(parent) { event("scope.open", id_, parent_, {{"name", name}}); }
+    id id_, parent_;
+};
+
+// A piece of work: a coroutine, a handler, a chain of callbacks.
+class task {
+public:
+    task(scope const& in, std::string const& name) : id_(fresh("coroutine")), scope_(in.who()) {
+        event("coroutine.spawn", id_, scope_, {{"name", name}});
+        event("coroutine.start", id_, scope_);
+    }
+    task(task const&) = delete;
+    ~task() {
+        if (!finished_) finish("completed");
+        event("coroutine.remove", id_, scope_);
+    }
+    id who() const { return id_; }
+    void suspend(char const* on) const { event("coroutine.suspend", id_, scope_, {{"on", on}}); }
+    void resume(char const* with = "value") const { event("coroutine.resume", id_, scope_, {{"with", with}}); }
+    void cancel() const { event("coroutine.cancel", id_, scope_); } // asked to end
+    void finish(char const* result) {                               // completed, cancelled or failed
+        finished_ = true;
+        event("coroutine.finish", id_, scope_, {{"result", result}});
+    }
+
+private:
+    id id_, scope_;
+    bool finished_ = false;
+};
+
+} // namespace probe
+} // namespace shutdown_repro
+
+#define SHUTDOWN_REPRO_CHECKPOINT(name) ::shutdown_repro::probe::checkpoint(name)

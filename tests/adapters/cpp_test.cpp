@@ -1,0 +1,74 @@
+// shutdown_repro.hpp in a server of a user's own, on plain Asio.
+#include "repro/errors.hpp"
+#include "tests/adapters/programs.hpp"
+
+using namespace shutdown_repro;
+using programs::judge;
+using programs::names;
+using traces::kind;
+
+namespace {
+
+repro::program asio_server(std::string const& variant) {
+    return {.name = "asio-server", .command = {ASIO_SERVER, variant}, .files = {}, .environment = {}, .adapter = "own"};
+}
+
+} // namespace
+
+TEST_CASE("a server that disposes its connections' scopes with a handler inside is found out, one that drains them is clean") {
+    for (int i = 0; i < 3; ++i) {
+        traces::trace const t = repro::run_program(asio_server("lost"), {});
+        auto const lost = judge(t);
+        INFO(lost.messages);
+        CHECK(t.foot->exit_status == 0);
+        REQUIRE(lost.errors == names{"scope-disposed-nonempty"});
+        CHECK_THAT(lost.messages, ContainsSubstring("(connection) disposed with") && ContainsSubstring("handler, spawned at"));
+        auto const drained = judge(repro::run_program(asio_server("drained"), {}));
+        INFO(drained.messages);
+        REQUIRE(drained.verdict == traces::verdict::clean);
+    }
+}
+
+TEST_CASE("a server is held at an event or a checkpoint and told to stop there") {
+    for (char const* point : {"after-accept", "coroutine.suspend#1", "coroutine.suspend#2"}) {
+        INFO(point);
+        traces::trace const t = repro::run_program(asio_server("lost"), {.order = {}, .decisions = {}, .stop_at = point});
+        auto const j = judge(t);
+        INFO(j.messages);
+        CHECK(t.problems.empty());
+        std::vector<kind> around; // the stop
+        for (std::size_t i = 1; i < t.events.size(); ++i)
+            if (t.events[i].what == kind::act_stop) around.push_back(t.events[i - 1].what);
+        REQUIRE(!around.empty());
+        CHECK(around.front() == (std::string(point) == "after-accept" ? kind::server_ready : kind::coroutine_suspend));
+    }
+}
+
+TEST_CASE("a point that a server never comes to makes its execution inconclusive") {
+    auto const j = judge(repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = "before-dinner"}));
+    CHECK(j.verdict == traces::verdict::inconclusive);
+    CHECK_THAT(j.messages, ContainsSubstring("the target never came to before-dinner"));
+}
+
+TEST_CASE("a program that is told what it does not know is inconclusive") {
+    auto const j = judge(repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = {}, .free_at = "after-accept"}));
+    CHECK_THAT(j.messages, ContainsSubstring("can't be told to free"));
+}
+
+TEST_CASE("garbage in a target's file is said with its place, and what stands before it counts") {
+    repro::program p{.name = "garbage", .command = {"sh", "-c", "{folder}/run.sh"}, .files = {}, .environment = {}, .adapter = "own"};
+    p.command = {"sh", "{folder}/run.sh"};
+    p.files = {{"run.sh", R"sh(cat > "$SHUTDOWN_REPRO_TRACE" <<'END'
+{"format":"shutdown-repro/trace","version":"1.0","observes":["scopes","coroutines","server"]}
+{"seq":0,"t":1,"kind":"scope.open","id":"scope:1"}
+{"seq":1,"t":2,"kind":"coroutine.spawn","id":"coroutine:1","parent":"scope:1"}
+{"seq":2,"t":3,"kind":"scope.dispose","id":"scope:1"}
+this is no event
+END
+)sh"}};
+    auto const j = judge(repro::run_program(p, {}));
+    INFO(j.messages);
+    CHECK(j.verdict == traces::verdict::violated);
+    CHECK(j.errors.contains("scope-disposed-nonempty"));
+    CHECK_THAT(j.messages, ContainsSubstring("what the target recorded can't be read") && ContainsSubstring("target.jsonl:5"));
+}
