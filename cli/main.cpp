@@ -40,7 +40,7 @@ int run(int argc, char** argv) {
 }
 
 int complain(std::string_view what, int status) {
-    return std::cerr << "shutdown-repro: " << what << std::endl, status;
+    return std::cerr << "shutdown-repro: " << traces::printable(what) << std::endl, status;
 }
 
 int run_and_complain(int argc, char** argv) {

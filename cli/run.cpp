@@ -95,7 +95,7 @@ public:
         suggest(report_, options_);
         out_.print(options_.json ? as_json(report_) : as_text(report_, out_.page()));
         if (trouble.empty()) return status_of(report_.verdict());
-        std::cerr << "shutdown-repro: " << trouble << (options_.trace.empty() ? "; name another file with --trace" : "") << std::endl;
+        std::cerr << "shutdown-repro: " << traces::printable(trouble) << (options_.trace.empty() ? "; name another file with --trace" : "") << std::endl;
         return options_.trace.empty() ? status_of(report_.verdict()) : repro::bad_input; // unasked, it is no reason to fail
     }
 

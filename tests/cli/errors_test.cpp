@@ -68,6 +68,18 @@ TEST_CASE("a command line that makes no sense is refused with the flag and the r
     }
 }
 
+TEST_CASE("a complaint about what would steer the terminal shows it instead") {
+    std::string const steers = "\x1b[2J\xff\xc2\x9b" "1";
+    for (std::vector<std::string> const& typed : {std::vector<std::string>{"replay", steers, "--scenario", "lost-finish"}, {"run", "scope-disposal", "--set", steers + "=1"}, {"run", steers},
+                                                  {"check", steers}, {"explain", steers}, {steers}, {"run", "scope-disposal", "--" + steers}, {"run", "scope-disposal", "--world", steers}}) {
+        result const r = run(typed);
+        INFO(r.err);
+        CHECK(r.status == 2);
+        CHECK_THAT(r.err, ContainsSubstring("\\x1b[2J\\xff\\xc2\\x9b1"));
+        for (char const* raw : {"\x1b", "\xff", "\xc2\x9b"}) CHECK(r.err.find(raw) == std::string::npos);
+    }
+}
+
 TEST_CASE("a mistake in a scenario file is named with its line") {
     folder const here;
     here.write("mine.json", "{\n  \"scenario\": \"mine\",\n  \"grace\": \"lots\"\n}\n");

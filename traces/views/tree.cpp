@@ -100,7 +100,8 @@ private:
         event const& last = t.events[now_.end - 1];
         std::string const when = "#" + std::to_string(last.seq) + ", " + milliseconds(elapsed(t.events.front().t, last.t)) + " ms";
         if (!now_.stop) return paint(look_, tint::strong, "at the end") + ", " + when;
-        return paint(look_, tint::strong, "at " + when) + ": " + phrase(*now_.stop);
+        std::string const moment = "at " + when, text = wrap(moment + ": " + phrase(*now_.stop), look_.width, 2);
+        return paint(look_, tint::strong, text.substr(0, moment.size())) + text.substr(moment.size());
     }
 
     // A request belongs to the scope that is named after it, or that was opened because of it.
