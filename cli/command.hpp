@@ -20,6 +20,7 @@ void add_diff(CLI::App&, job& chosen);
 void add_gate(CLI::App&, job& chosen);
 void add_list(CLI::App&, job& chosen);
 void add_explain(CLI::App&, job& chosen);
+void add_merge(CLI::App&, job& chosen);
 void add_completion(CLI::App&, job& chosen);
 
 } // namespace shutdown_repro::cli

@@ -7,6 +7,7 @@
 #include "cli/interruptible.hpp"
 #include "cli/report.hpp"
 #include "cli/scenario_options.hpp"
+#include "cli/shard.hpp"
 #include "repro/errors.hpp"
 
 namespace shutdown_repro::cli {
@@ -15,7 +16,7 @@ namespace {
 struct options {
     scenario_options scenario;
     repro::explore_options how;
-    std::string keep;
+    std::string keep, shard;
     bool json = false;
 };
 
@@ -26,6 +27,9 @@ std::string bar(double part) {
 }
 
 int explore(options const& o, output& out) {
+    repro::explore_options how = o.how;
+    auto const shard = choose_shard(o.shard);
+    if (shard) how.shard = shard->part;
     repro::scenario s = scenario_of(o.scenario);
     repro::scenario open = repro::with_open_acts(s);
     if (!o.scenario.stop_at.empty()) open.config.stop_at = s.config.stop_at;
@@ -41,9 +45,10 @@ int explore(options const& o, output& out) {
     exploration_report report;
     {
         stops_on_signals const while_exploring;
-        report.found = repro::explore(open, o.how, asked_to_stop(), tell);
+        report.found = repro::explore(open, how, asked_to_stop(), tell);
         report.took_seconds = seconds();
-        report.how = o.how;
+        report.how = how;
+        if (shard) report.shard_from = shard->from;
         report.fixed = fixed_line({"shutdown-repro", "explore", o.scenario.what}, s, o.scenario);
         if (!report.found.interrupted) keep_findings(report, o.keep, asked_to_stop());
     }
@@ -65,6 +70,7 @@ void add_explore(CLI::App& app, job& chosen) {
     sub->add_option("--seconds", o->how.seconds, "at most so long")->check(CLI::PositiveNumber)->type_name("S");
     sub->add_option("--seed", o->how.seed, "of everything that is drawn")->type_name("S");
     sub->add_option("--jobs", o->how.jobs, "threads")->check(whole_number(1, 256))->type_name("J");
+    add_shard_option(*sub, o->shard);
     sub->add_option("--verify", o->how.verify_every, "run every N-th execution twice and compare")->check(whole_number(1, 1'000'000'000))->type_name("N");
     sub->add_option("--keep", o->keep, "where the traces of the findings go (findings)")->type_name("DIR");
     sub->add_flag("--json", o->json, "print one report document");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
+#include "cli/shard.hpp"
 #include "repro/errors.hpp"
 #include "repro/fingerprint.hpp"
 #include "traces/jsonl.hpp"
@@ -46,7 +47,7 @@ kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::at
     return k;
 }
 
-std::string rule_name(repro::finding const& f) { return f.rule.empty() ? "unfinished" : f.rule; }
+
 
 std::string told(repro::finding const& f, look l) {
     bool const bad = f.level == traces::severity::error;
@@ -71,6 +72,11 @@ std::string stages(exploration_report const& r) {
     std::string names;
     for (repro::stage const& s : r.found.stages) names += (names.empty() ? "" : ", then ") + s.strategy + " " + with_commas(s.done.executions);
     return names;
+}
+
+std::string told_of_shards(exploration_report const& r) {
+    if (r.shards) return "; " + counted(r.shards, "shard");
+    return r.found.shard ? "; " + in_words(*r.found.shard) + (r.shard_from == "--shard" ? "" : ", as " + r.shard_from + " says") : "";
 }
 
 std::string covered(repro::coverage const& c, look l) {
@@ -98,6 +104,17 @@ std::string headline(exploration_report const& r, look l) {
 
 } // namespace
 
+std::string rule_name(repro::finding const& f) { return f.rule.empty() ? "unfinished" : f.rule; }
+
+bool told_before(std::vector<kept_finding>& kept, kept_finding const& k) {
+    auto const alike = std::ranges::find_if(kept, [&](kept_finding const& other) {
+        return other.found.rule == k.found.rule && other.small.when == k.small.when && requests_of(other.small.of) == requests_of(k.small.of);
+    });
+    if (alike == kept.end()) return false;
+    alike->also.push_back(k.found.key);
+    return true;
+}
+
 void keep_findings(exploration_report& r, std::string const& folder, std::atomic<bool> const& stop) {
     if (r.found.findings.empty()) return;
     std::string const where = folder.empty() ? "findings" : folder;
@@ -110,14 +127,9 @@ void keep_findings(exploration_report& r, std::string const& folder, std::atomic
             continue;
         }
         kept_finding k = smaller(r.found.of, f, stop);
-        auto const alike = std::ranges::find_if(r.kept, [&](kept_finding const& other) {
-            return other.found.rule == f.rule && other.small.when == k.small.when && requests_of(other.small.of) == requests_of(k.small.of);
-        });
-        if (alike != r.kept.end()) {
-            alike->also.push_back(f.key);
-            continue;
-        }
-        std::string const path = (std::filesystem::path(where) / std::to_string(r.kept.size() + 1)).string();
+        if (told_before(r.kept, k)) continue;
+        std::string const part = r.found.shard ? std::to_string(r.found.shard->index + 1) + "-" : ""; // shards may share the folder
+        std::string const path = (std::filesystem::path(where) / (part + std::to_string(r.kept.size() + 1))).string();
         keep(k, path + ".jsonl", path + ".passing.jsonl");
         r.kept.push_back(std::move(k));
     }
@@ -131,10 +143,12 @@ std::string as_text(exploration_report const& r, look l) {
     if (r.not_kept) out += "\n" + counted(r.not_kept, "further finding") + " told by --json\n";
     out += "\n";
     for (std::string const& g : r.found.guarantees()) out += paint(l, tint::good, "✓ clean") + "   " + traces::wrap(g, l.width, 10) + "\n";
+    if (r.found.is_part() && r.found.verdict() == traces::verdict::clean)
+        out += paint(l, tint::good, "✓ clean") + "   " + traces::wrap("this shard; what that is worth of all of them is said by merge", l.width, 10) + "\n";
     if (r.found.verdict() != traces::verdict::violated && r.found.unfinished)
         out += paint(l, tint::warn, "?") + " " + with_commas(r.found.unfinished) + " executions never ended, though no rule was broken\n";
     out += counted(r.found.findings.size(), "finding") + " in " + with_commas(r.found.executions) + " executions, " + with_commas(r.found.violating) + " of them violated";
-    out += " (" + stages(r) + "; seed " + std::to_string(r.how.seed) + ")";
+    out += " (" + stages(r) + "; seed " + std::to_string(r.how.seed) + told_of_shards(r) + ")";
     out = out.substr(0, out.rfind('\n') + 1) + traces::wrap(out.substr(out.rfind('\n') + 1), l.width, 0) + "\n";
     if (r.found.verified) out += with_commas(r.found.verified) + " executions were run twice: the same to the byte\n";
     if (r.found.interrupted) out += paint(l, tint::warn, "interrupted: this is what was done so far; findings are neither shrunk nor kept") + "\n";
@@ -142,48 +156,6 @@ std::string as_text(exploration_report const& r, look l) {
     if (r.found.reached) out += covered(*r.found.reached, l);
     if (!r.fixed.empty() && r.found.verdict() == traces::verdict::violated) out += paint(l, tint::faint, traces::pad("fixed?", 10)) + r.fixed + "\n";
     return out;
-}
-
-std::string as_json(exploration_report const& r) {
-    using json = nlohmann::ordered_json;
-    json d{{"format", "shutdown-repro/report"}, {"version", "1.0"}, {"tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION}, {"verdict", name_of(r.found.verdict())}};
-    d["scenario"] = r.found.of.name;
-    d["world"] = "sim";
-    if (r.found.of.server != "scopes") {
-        d["policy"] = policy_name(r.found.of);
-        d["requests"] = requests_of(r.found.of);
-    }
-    d["seed"] = r.how.seed;
-    d["executions"] = r.found.executions;
-    d["violated"] = r.found.violating;
-    d["unfinished"] = r.found.unfinished;
-    d["interrupted"] = r.found.interrupted;
-    d["violations"] = json::array();
-    for (repro::finding const& f : r.found.findings) {
-        json one{{"rule", rule_name(f)}, {"severity", name_of(f.level)}, {"fingerprint", f.fingerprint}, {"message", f.message}, {"first", f.first}, {"count", f.count},
-                 {"schedule", to_string(f.shortest)}};
-        auto const kept = std::ranges::find_if(r.kept, [&](kept_finding const& k) { return k.found.key == f.key || std::ranges::count(k.also, f.key) > 0; });
-        if (kept != r.kept.end()) {
-            kept_finding const& k = *kept;
-            one["shrunk"] = {{"requests", requests_of(k.small.of)}, {"schedule", to_string(k.small.when)}, {"executions", k.small.executions}};
-            if (k.twin) one["passes"] = {{"schedule", to_string(k.twin->when)}, {"decision", k.twin->decision}, {"taken", k.twin->taken}, {"instead", k.twin->instead}};
-            if (!k.trace.empty()) one["trace"] = k.trace;
-            if (!k.trace.empty()) one["replay"] = shell_line({"shutdown-repro", "replay", k.trace});
-        }
-        d["violations"].push_back(std::move(one));
-    }
-    json& stages = d["stages"] = json::array();
-    for (repro::stage const& s : r.found.stages)
-        stages.push_back({{"strategy", s.strategy}, {"executions", s.done.executions}, {"violated", s.done.violating}, {"pruned", s.pruned}, {"complete", s.done.complete}});
-    std::string guarantee;
-    for (std::string const& g : r.found.guarantees()) guarantee += (guarantee.empty() ? "" : "; ") + g;
-    d["guarantee"] = guarantee;
-    if (r.found.reached) {
-        repro::coverage const& c = *r.found.reached;
-        auto const part = [](repro::coverage::moment m) { return json{{"reached", m.reached}, {"of", m.of}}; };
-        d["coverage"] = {{"stop_steps", part(c.stop_steps())}, {"free_steps", part(c.free_steps())}, {"phases", part(c.phases())}, {"never", c.never(1'000)}, {"orders", c.orders()}};
-    }
-    return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 } // namespace shutdown_repro::cli

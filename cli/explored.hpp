@@ -7,6 +7,10 @@
 #include "repro/explore.hpp"
 #include "repro/shrink.hpp"
 
+namespace shutdown_repro::repro {
+class located_document;
+}
+
 namespace shutdown_repro::cli {
 
 struct kept_finding {
@@ -24,13 +28,21 @@ struct exploration_report {
     std::uint64_t not_kept = 0;        // findings beyond the most that are shrunk
     double took_seconds = 0;
     std::string again, fixed;          // command lines; "" when there is none
+    std::string shard_from;            // who said that it is a shard: shard_choice::from
+    std::uint32_t shards = 0;          // it was merged from so many
 };
 
 // Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl …; the folder is made when there is something to
 // write. Throws trace_error when it can't be written.
 void keep_findings(exploration_report&, std::string const& folder, std::atomic<bool> const& stop);
 
+// Notes it with the one of `kept` that shrank to the same, when there is one.
+bool told_before(std::vector<kept_finding>& kept, kept_finding const&);
+std::string rule_name(repro::finding const&);
+
 std::string as_text(exploration_report const&, traces::look);
 std::string as_json(exploration_report const&);
+// What as_json wrote, but for what was covered. Throws input_error that names file and line.
+exploration_report exploration_from(repro::located_document const&);
 
 } // namespace shutdown_repro::cli

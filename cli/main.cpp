@@ -14,7 +14,7 @@ namespace {
 
 using namespace shutdown_repro;
 
-constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink, cli::add_check, cli::add_inspect, cli::add_diff, cli::add_list, cli::add_explain, cli::add_gate, cli::add_completion};
+constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink, cli::add_check, cli::add_inspect, cli::add_diff, cli::add_merge, cli::add_list, cli::add_explain, cli::add_gate, cli::add_completion};
 
 int run(int argc, char** argv) {
     CLI::App app{"Reproduces, finds, explains and gates the bugs that servers have while they shut down.", "shutdown-repro"};

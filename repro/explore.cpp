@@ -20,13 +20,6 @@ std::size_t deviations(schedule const& s) {
     return static_cast<std::size_t>(std::ranges::count_if(s.choices, [](std::uint32_t c) { return c != 0; }));
 }
 
-// Fewest decisions away from the default, then the fewest decisions at all, then by the choices.
-bool shorter(schedule const& a, schedule const& b) {
-    std::size_t const da = deviations(a), db = deviations(b);
-    if (da != db) return da < db;
-    return a.choices.size() != b.choices.size() ? a.choices.size() < b.choices.size() : a.choices < b.choices;
-}
-
 // What all workers of a stage share.
 struct common {
     terrain const& ground;
@@ -180,16 +173,15 @@ public:
     explorer(scenario const& s, explore_options const& o, std::atomic<bool> const& stop, std::function<void(explore_progress const&)> const& tell)
         : options_(o), stop_(stop), tell_(tell), deadline_(o.seconds ? clock::now() + std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(*o.seconds)) : clock::time_point::max()) {
         result_.of = s;
+        result_.shard = o.shard;
         ground_ = survey(result_.of);
         result_.reached.emplace(ground_);
     }
 
     exploration run() {
-        options_.strategy == "auto" ? run_auto() : run_named();
+        options_.strategy != "auto" ? run_named() : options_.shard ? run_auto_by_plan() : run_auto();
         for (finding& f : result_.findings) describe(f);
-        std::ranges::stable_sort(result_.findings, [](finding const& a, finding const& b) {
-            return a.level != b.level ? a.level > b.level : a.first != b.first ? a.first < b.first : a.key < b.key;
-        });
+        result_.sort_findings();
         result_.interrupted = stop_;
         return std::move(result_);
     }
@@ -216,15 +208,23 @@ private:
         for (auto const& [name, percent] : {std::pair("phase", 50), std::pair("pct", 50), std::pair("random", 100)})
             if (!over()) run_stage(*find_strategy(name), left(static_cast<std::uint64_t>(percent)));
     }
+    // How many each strategy tries depends on nothing that was seen, so every shard has the same numbers in mind.
+    void run_auto_by_plan() {
+        std::uint64_t const all = options_.executions, first = std::max(std::min<std::uint64_t>(all, 100), all / 5), rest = all - first;
+        for (auto const& [name, most] : {std::pair("sweep", first), std::pair("phase", rest / 2), std::pair("pct", rest / 4), std::pair("random", rest - rest / 2 - rest / 4)})
+            if (!stop_ && !enough_) run_stage(*find_strategy(name), most);
+    }
     bool over() const { return stop_ || enough_ || tried_ >= options_.executions; }
 
     // True when nothing is left to try.
     bool run_stage(strategy_info const& how, std::uint64_t most) {
         if (most == 0) return false;
         std::uint32_t const jobs = std::max(1u, options_.jobs);
-        common shared{.ground = ground_, .options = options_, .stop = stop_, .deadline = deadline_, .before = tried_};
+        share const mine = options_.shard.value_or(share{});
+        common shared{.ground = ground_, .options = options_, .stop = stop_, .deadline = deadline_, .before = options_.shard ? planned_ : tried_};
+        planned_ += most;
         std::vector<std::unique_ptr<worker>> workers;
-        for (std::uint32_t j = 0; j < jobs; ++j) workers.push_back(std::make_unique<worker>(shared, how, share{j, jobs}, most));
+        for (std::uint32_t j = 0; j < jobs; ++j) workers.push_back(std::make_unique<worker>(shared, how, share{mine.index + mine.count * j, mine.count * jobs}, most));
         work(shared, workers, how.name, most);
         return collect(shared, workers, how);
     }
@@ -239,7 +239,8 @@ private:
                 (void)shared;
             });
         while (tell_ && running) {
-            tell_({tried_ + shared.executions, std::max(options_.executions, tried_ + most), known_.size() + shared.findings, name});
+            std::uint64_t const parts = options_.shard ? options_.shard->count : 1;
+            tell_({tried_ + shared.executions, std::max(options_.executions / parts, tried_ + most / parts), known_.size() + shared.findings, name});
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
         }
         for (std::thread& t : threads) t.join();
@@ -249,7 +250,6 @@ private:
         stage& s = result_.stages.emplace_back();
         s.strategy = how.name;
         s.done.complete = true;
-        std::uint64_t unfinished = 0;
         for (auto const& w : workers) {
             if (!w->different.empty()) throw nondeterminism("an execution that was run twice differed, " + w->different);
             s.done.executions += w->done().executions;
@@ -257,20 +257,19 @@ private:
             s.done.longest = std::max(s.done.longest, w->done().longest);
             s.done.complete = s.done.complete && w->done().complete;
             s.pruned += w->pruned;
-            unfinished += w->unfinished;
+            s.unfinished += w->unfinished;
             result_.verified += w->verified;
             result_.reached->add(w->reached());
             for (auto const& [key, f] : w->findings()) merge(f);
         }
-        effort judged = s.done;
-        judged.violating += unfinished;
-        s.guarantee = how.guarantee(ground_, judged);
         tried_ += s.done.executions + s.pruned;
         result_.executions += s.done.executions;
         result_.violating += s.done.violating;
-        result_.unfinished += unfinished;
+        result_.unfinished += s.unfinished;
         result_.out_of_time = result_.out_of_time || shared.out_of_time;
+        result_.interrupted = stop_;
         enough_ = enough_ || shared.enough;
+        s.guarantee = worth_of(how, ground_, s, result_);
         return s.done.complete;
     }
 
@@ -323,11 +322,32 @@ private:
     exploration result_;
     terrain ground_;
     std::unordered_map<std::uint64_t, std::size_t> known_;
-    std::uint64_t tried_ = 0;
+    std::uint64_t tried_ = 0, planned_ = 0;
     bool enough_ = false;
 };
 
 } // namespace
+
+bool shorter(schedule const& a, schedule const& b) {
+    std::size_t const da = deviations(a), db = deviations(b);
+    if (da != db) return da < db;
+    return a.choices.size() != b.choices.size() ? a.choices.size() < b.choices.size() : a.choices < b.choices;
+}
+
+std::string worth_of(strategy_info const& how, terrain const& ground, stage const& s, exploration const& whole) {
+    // Others say "each of the first so many", and whoever is stopped at any moment leaves holes.
+    bool const gaps = whole.is_part() || ((whole.interrupted || whole.out_of_time) && !s.done.complete);
+    if (gaps && !how.draws) return {};
+    effort judged = s.done;
+    judged.violating += s.unfinished;
+    return how.guarantee(ground, judged);
+}
+
+void exploration::sort_findings() {
+    std::ranges::stable_sort(findings, [](finding const& a, finding const& b) {
+        return a.level != b.level ? a.level > b.level : a.first != b.first ? a.first < b.first : a.key < b.key;
+    });
+}
 
 traces::verdict exploration::verdict() const {
     if (violating) return traces::verdict::violated;
@@ -340,7 +360,7 @@ std::vector<std::string> exploration::guarantees() const {
     for (stage const& s : stages)
         if (!s.guarantee.empty()) all.push_back(s.guarantee);
     // A proof says all that the others say.
-    if (!stages.empty() && stages.back().strategy == "exhaustive" && stages.back().done.complete) return {stages.back().guarantee};
+    if (!stages.empty() && stages.back().strategy == "exhaustive" && stages.back().done.complete && !all.empty()) return {all.back()};
     return all;
 }
 

@@ -12,6 +12,8 @@
 // In an exploration stop and free are called at any step: each is a decision of its own, unless the scenario's stop points were
 // named by the caller. What is tried is a function of (scenario, options) and not of the number of jobs, as long as executions
 // and not seconds are the budget; but an exhaustive walk that ends before its end has walked elsewhere with other jobs.
+// The same holds for shards: execution k of a strategy, and the k-th subtree of an exhaustive walk, is tried by shard k modulo
+// their number, and all of them together (merge.hpp) try what one would.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -30,6 +32,8 @@ struct explore_options {
     std::optional<double> seconds;
     std::uint64_t seed = 1;
     std::uint32_t jobs = 1;
+    std::optional<share> shard;     // this part of it alone. Auto then leaves out exhaustive: whether a walk comes to its end
+                                    // only all shards together know, and what comes after must not depend on it
     std::uint64_t verify_every = 0; // run every n-th execution twice and compare; 0: none
     bool stop_at_first = false;     // at the first execution that violates
 };
@@ -49,6 +53,7 @@ struct stage {
     std::string strategy;
     effort done;
     std::uint64_t pruned = 0;      // executions that were begun and found to be old acquaintances
+    std::uint64_t unfinished = 0;  // that never ended and broke no rule
     std::string guarantee;
 };
 
@@ -59,9 +64,16 @@ struct exploration {
     std::optional<coverage> reached;
     std::uint64_t executions = 0, violating = 0, unfinished = 0, verified = 0;
     bool interrupted = false, out_of_time = false;
+    std::optional<share> shard;    // it is that part of one
     traces::verdict verdict() const;
     std::vector<std::string> guarantees() const; // of all stages; none once something violated
+    void sort_findings();
+    bool is_part() const { return shard && shard->count > 1; }
 };
+// Fewest decisions away from the default, then the fewest decisions at all, then by the choices: a total order.
+bool shorter(schedule const&, schedule const&);
+// What a stage is worth, "" for nothing; a part of what only has a worth as a whole has none.
+std::string worth_of(strategy_info const&, terrain const&, stage const&, exploration const& whole);
 
 struct explore_progress {
     std::uint64_t executions = 0, of = 0, findings = 0;

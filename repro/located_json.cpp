@@ -253,24 +253,24 @@ struct close_file {
 
 } // namespace
 
-located_document located_document::parse(std::string_view text, std::string name) {
+located_document located_document::parse(std::string_view text, std::string name, std::size_t most) {
     located_document d;
     d.name_ = std::move(name);
-    if (text.size() > most_bytes) throw input_error(d.name_ + ": is longer than " + std::to_string(most_bytes) + " bytes");
+    if (text.size() > most) throw input_error(d.name_ + ": is longer than " + std::to_string(most) + " bytes");
     builder(text, d.name_, d.json_, d.lines_.emplace()).parse();
     return d;
 }
 
-located_document located_document::read(std::string const& path) {
+located_document located_document::read(std::string const& path, std::size_t most) {
     std::unique_ptr<std::FILE, close_file> const file(std::fopen(path.c_str(), "rb"));
     std::string text;
     if (file) {
-        text.resize(most_bytes + 1);
+        text.resize(most + 1);
         errno = 0;
         text.resize(std::fread(text.data(), 1, text.size(), file.get()));
     }
     if (!file || std::ferror(file.get())) throw input_error("cannot read " + path + ": " + std::strerror(errno));
-    return parse(text, path);
+    return parse(text, path, most);
 }
 
 located_document located_document::of(nlohmann::json value, std::string name) {

@@ -66,9 +66,9 @@ public:
     static constexpr std::size_t most_levels = 32;
     static constexpr std::size_t longest_name = 100;
 
-    // `name` is the file's, for errors.
-    static located_document parse(std::string_view text, std::string name);
-    static located_document read(std::string const& path);
+    // `name` is the file's, for errors. What is longer than `most` bytes is refused.
+    static located_document parse(std::string_view text, std::string name, std::size_t most = most_bytes);
+    static located_document read(std::string const& path, std::size_t most = most_bytes);
     // A document without a text: errors say `name` alone ("--set grace: …").
     static located_document of(nlohmann::json, std::string name);
 

@@ -59,6 +59,7 @@ struct strategy_info {
     // A sentence that follows from the effort, "" when none does. None of them says more than what was tried.
     std::string (*guarantee)(terrain const&, effort const&);
     bool wants_events; // saw() is to be called
+    bool draws;        // each execution is drawn for itself, so that the guarantee holds of any part of them, too
 };
 std::span<strategy_info const> all_strategies();
 strategy_info const* find_strategy(std::string_view name);

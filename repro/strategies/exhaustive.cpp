@@ -205,6 +205,7 @@ strategy_info exhaustive_strategy() {
         .make = [](terrain const& t, std::uint64_t, share s) -> std::unique_ptr<strategy> { return std::make_unique<exhaustive>(t, s, true); },
         .guarantee = [](terrain const& t, effort const& e) { return guarantee(t, e, " up to equivalence"); },
         .wants_events = true,
+        .draws = false,
     };
 }
 
@@ -215,6 +216,7 @@ strategy_info plain_strategy() {
         .make = [](terrain const& t, std::uint64_t, share s) -> std::unique_ptr<strategy> { return std::make_unique<exhaustive>(t, s, false); },
         .guarantee = [](terrain const& t, effort const& e) { return guarantee(t, e, ""); },
         .wants_events = false,
+        .draws = false,
     };
 }
 

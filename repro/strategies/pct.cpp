@@ -82,6 +82,7 @@ strategy_info pct_strategy() {
         .make = [](terrain const& t, std::uint64_t seed, share) -> std::unique_ptr<strategy> { return std::make_unique<pct>(t, seed); },
         .guarantee = guarantee,
         .wants_events = false,
+        .draws = true,
     };
 }
 

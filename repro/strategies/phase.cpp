@@ -108,6 +108,7 @@ strategy_info phase_strategy() {
         .make = [](terrain const& t, std::uint64_t seed, share) -> std::unique_ptr<strategy> { return std::make_unique<phase>(t, seed); },
         .guarantee = [](terrain const&, effort const& e) { return sampled_guarantee(e, "phase-mixed schedules"); },
         .wants_events = false,
+        .draws = true,
     };
 }
 

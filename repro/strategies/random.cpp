@@ -42,6 +42,7 @@ strategy_info random_strategy() {
         .make = [](terrain const& t, std::uint64_t seed, share) -> std::unique_ptr<strategy> { return std::make_unique<random_strategy_>(t, seed); },
         .guarantee = [](terrain const&, effort const& e) { return sampled_guarantee(e, "random schedules"); },
         .wants_events = false,
+        .draws = true,
     };
 }
 

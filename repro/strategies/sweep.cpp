@@ -95,6 +95,7 @@ strategy_info sweep_strategy() {
         .make = [](terrain const& t, std::uint64_t, share) -> std::unique_ptr<strategy> { return std::make_unique<sweep>(t); },
         .guarantee = guarantee,
         .wants_events = false,
+        .draws = false,
     };
 }
 
