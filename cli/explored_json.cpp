@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include "cli/arguments.hpp"
 #include "cli/explored.hpp"
+#include "cli/read_report.hpp"
 #include "cli/report.hpp"
 #include "repro/errors.hpp"
 #include "repro/located_json.hpp"
@@ -15,29 +16,10 @@ using repro::located_value;
 
 namespace {
 
-constexpr std::int64_t most_counted = 1'000'000'000'000;
-
 std::string hex(std::uint64_t key) {
     char text[16];
     auto const end = std::to_chars(text, text + sizeof text, key, 16).ptr;
     return {text, end};
-}
-
-located_value field(located_value const& v, std::string_view name) {
-    if (auto const found = v.find(name)) return *found;
-    v.fail("has no \"" + std::string(name) + "\"");
-}
-std::string text_of(located_value const& v, std::string_view name) { return field(v, name).text("a text"); }
-std::string text_or_none(located_value const& v, std::string_view name) {
-    auto const found = v.find(name);
-    return found ? found->text("a text") : "";
-}
-std::uint64_t count_of(located_value const& v, std::string_view name, std::int64_t least = 0, std::int64_t most = most_counted) {
-    return static_cast<std::uint64_t>(field(v, name).number("a count", least, most));
-}
-bool flag_of(located_value const& v, std::string_view name) {
-    field(v, name).check_flag();
-    return field(v, name).json().get<bool>();
 }
 
 std::uint64_t key_of(located_value const& v) {
@@ -54,12 +36,6 @@ repro::schedule schedule_of(located_value const& v, std::string_view name) {
     } catch (repro::input_error const& e) {
         field(v, name).fail(std::string("is no schedule: ") + e.what());
     }
-}
-
-traces::severity severity_of(located_value const& v) {
-    for (traces::severity const s : {traces::severity::note, traces::severity::warning, traces::severity::error})
-        if (text_of(v, "severity") == name_of(s)) return s;
-    field(v, "severity").must_be("error, warning or note");
 }
 
 repro::finding finding_of(located_value const& v) {
@@ -103,11 +79,6 @@ repro::stage stage_of(located_value const& v) {
     s.unfinished = count_of(v, "unfinished");
     s.pruned = count_of(v, "pruned");
     return s;
-}
-
-repro::share shard_of(located_value const& v) {
-    auto const of = static_cast<std::uint32_t>(count_of(v, "of", 1, 100'000));
-    return {static_cast<std::uint32_t>(count_of(v, "number", 1, of)) - 1, of};
 }
 
 } // namespace

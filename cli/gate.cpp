@@ -9,6 +9,8 @@
 #include "cli/gate_report.hpp"
 #include "cli/interruptible.hpp"
 #include "cli/report.hpp"
+#include "cli/reports/publish.hpp"
+#include "cli/shard.hpp"
 #include "repro/errors.hpp"
 #include "repro/gate_judge.hpp"
 #include "repro/gate_trials.hpp"
@@ -24,6 +26,8 @@ struct options {
     std::string file, baseline, server, keep = "findings";
     std::vector<std::string> only;
     std::uint32_t jobs = 1;
+    std::string shard;
+    report_options reports;
     bool update_baseline = false, allow_stale = false, bisect = false, json = false, print = false;
 };
 
@@ -58,16 +62,6 @@ repro::baseline baseline_for(options const& o) {
     return none;
 }
 
-int status_of(repro::outcome o) {
-    switch (o) {
-    case repro::outcome::passed: return repro::clean;
-    case repro::outcome::failed: return repro::violated;
-    case repro::outcome::stale: return repro::stale_baseline;
-    case repro::outcome::inconclusive: break;
-    }
-    return repro::inconclusive;
-}
-
 bool fails(repro::seen_violation const& s) { return s.stands == repro::standing::fresh || s.stands == repro::standing::worse; }
 
 class gate_run {
@@ -76,7 +70,8 @@ public:
 
     int run() {
         repro::gate_file const gate = options_.file.empty() ? repro::bundled_gate() : repro::load_gate(options_.file);
-        auto const plans = selected(gate, options_.only);
+        expect_possible(options_.reports, options_.json);
+        auto const plans = part_of(selected(gate, options_.only));
         rules_.known = baseline_for(options_);
         rules_.today = repro::today();
         rules_.allow_stale = options_.allow_stale || options_.bisect; // what is gone is not what a bisection looks for
@@ -87,13 +82,27 @@ public:
         repro::judge(result_, rules_);
         bool const refused = options_.update_baseline && !update_baseline();
         keep_traces();
-        out_.print(options_.json ? as_json(result_) : as_text(result_, out_.page()));
-        if (!refused) return status_of(worst_of(result_));
+        int const status = publish(options_.reports, result_, options_.json ? as_json(result_) : as_text(result_, out_.page()), status_of(worst_of(result_)), out_);
+        if (!refused) return status;
         std::cerr << "shutdown-repro: --update-baseline: something was inconclusive, so " << rules_.known.path << " stays as it is" << std::endl;
         return repro::inconclusive;
     }
 
 private:
+    // Of a shard: every so manieth.
+    std::vector<repro::check_plan> part_of(std::vector<repro::check_plan> all) {
+        auto const shard = choose_shard(options_.shard);
+        if (!shard) return all;
+        if (options_.update_baseline && shard->part.count > 1) throw repro::input_error("--update-baseline needs all checks, and " + shard->from + " leaves some to other shards");
+        result_.shard = {shard->part.index + 1, shard->part.count, {}};
+        std::vector<repro::check_plan> mine;
+        for (std::size_t k = 0; k < all.size(); ++k) {
+            result_.shard->names.push_back(all[k].name);
+            if (k % shard->part.count == shard->part.index) mine.push_back(std::move(all[k]));
+        }
+        return mine;
+    }
+
     void observe(std::vector<repro::check_plan> const& plans) {
         stops_on_signals const while_observing;
         repro::trial_options how{.jobs = options_.jobs, .server_path = options_.server, .again = again_line, .tell = {}};
@@ -180,6 +189,8 @@ void add_gate(CLI::App& app, job& chosen) {
     sub->add_option("--jobs", o->jobs, "threads of an exploration")->check(whole_number(1, 256))->type_name("J");
     sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
     sub->add_flag("--bisect", o->bisect, "exit as git bisect run reads it");
+    add_shard_option(*sub, o->shard);
+    add_report_options(*sub, o->reports);
     sub->add_flag("--json", o->json, "print one report document");
     sub->add_flag("--print", o->print, "print the bundled gate file, to begin one's own with");
     sub->callback([o, &chosen] {

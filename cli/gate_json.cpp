@@ -44,6 +44,7 @@ std::string as_json(repro::gate_result const& r) {
     d["baseline"] = r.baseline;
     d["interrupted"] = r.interrupted;
     d["stale"] = r.stale;
+    if (r.shard) d["shard"] = {{"number", r.shard->number}, {"of", r.shard->of}, {"names", r.shard->names}};
     d["checks"] = json::array();
     for (checked const& c : r.checks) d["checks"].push_back(of(c));
     return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include "cli/gate_report.hpp"
+#include "repro/errors.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -64,9 +65,20 @@ std::string as_text(gate_result const& r, look l) {
         auto const n = static_cast<std::size_t>(std::ranges::count(r.checks, o, &checked::came)) + (o == outcome::stale ? r.stale.size() : 0);
         if (n || o == outcome::passed) counts += (counts.empty() ? "" : ", ") + std::to_string(n) + " " + std::string(name_of(o));
     }
+    if (r.shard) counts += " · shard " + std::to_string(r.shard->number) + " of " + std::to_string(r.shard->of);
     out += counts + "\n";
     if (r.interrupted) out += paint(l, tint::warn, "interrupted: this is what was done so far") + "\n";
     return out;
+}
+
+int status_of(repro::outcome o) {
+    switch (o) {
+    case repro::outcome::passed: return repro::clean;
+    case repro::outcome::failed: return repro::violated;
+    case repro::outcome::stale: return repro::stale_baseline;
+    case repro::outcome::inconclusive: break;
+    }
+    return repro::inconclusive;
 }
 
 } // namespace shutdown_repro::cli

@@ -2,6 +2,7 @@
 // people read and the reports that a CI reads are written from it.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,14 @@ struct gate_result {
     std::vector<checked> checks;    // in the order of the file
     std::vector<std::string> stale; // sentences about entries of the baseline that belong to no check
     bool interrupted = false;
+    // It is part `number` of `of`, counted from 1: check k of all is that of part k modulo their number, whole, so that each is
+    // judged by who has seen all of it.
+    struct part {
+        std::uint32_t number = 1, of = 1;
+        std::vector<std::string> names; // of the checks of all parts
+        friend bool operator==(part const&, part const&) = default;
+    };
+    std::optional<part> shard;
 };
 
 std::string_view name_of(outcome);  // "passed", "failed", "stale", "inconclusive"

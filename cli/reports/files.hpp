@@ -1,12 +1,11 @@
-// Reports in files. A reader never finds half a report: a file is written beside its place and then moved there.
+// Reports in files. A reader never finds half a report, and every complaint names who asked for it.
 #pragma once
 #include <string>
 #include <string_view>
 
 namespace shutdown_repro::cli {
 
-// `flag` is who asked for it ("--junit"). A device, a pipe or a symbolic link is written to as it is, anything else is replaced
-// as a whole. Throws input_error that names the flag.
+// `flag` is who asked for it ("--junit"). See traces/replace_file.hpp. Throws input_error that names the flag.
 void write_report(std::string_view flag, std::string const& path, std::string_view text);
 // Behind what is there. Throws input_error that says `name`.
 void append_report(std::string_view name, std::string const& path, std::string_view text);

@@ -20,7 +20,7 @@ void check_complaint(result const& r, std::vector<std::string> const& says) {
 
 TEST_CASE("a command line that makes no sense is refused with the flag and the remedy") {
     struct { std::vector<std::string> typed, says; } const cases[] = {
-        {{}, {"a command is needed: run, explore, replay, shrink, check, inspect, diff, list, explain, gate or completion", "--help"}},
+        {{}, {"a command is needed: run, explore, replay, shrink, check, inspect, diff, merge, list, explain, gate or completion", "--help"}},
         {{"rnu", "scope-disposal"}, {"unknown command \"rnu\"", "did you mean \"run\"?"}},
         {{"run"}, {"SCENARIO is required", "shutdown-repro run --help"}},
         {{"run", "scope-disposal", "--polcy", "drained"}, {"unknown option --polcy", "did you mean \"--policy\"?"}},

@@ -8,7 +8,7 @@ gate_result ordinary_gate() {
     seen_violation const lost{.rule = "finish-event-lost", .fingerprint = "finish-event-lost request: request.begin request", .level = traces::severity::error,
                               .message = "request:1 has begun and never finished", .count = 2, .replay = "shutdown-repro replay findings/1.jsonl", .trace = "findings/1.jsonl",
                               .witness = {{4, "request:1 begins"}, {9, "loop:1 ends"}}, .inside = {"request:1, begun at #4"}, .reason = {}};
-    gate_result r{.file = "ci/gate.json", .baseline = "ci/baseline.json", .checks = {}, .stale = {}, .interrupted = false};
+    gate_result r{.file = "ci/gate.json", .baseline = "ci/baseline.json", .checks = {}, .stale = {}, .interrupted = false, .shard = {}};
     auto const add = [&](char const* name, outcome came) -> checked& {
         checked& c = r.checks.emplace_back();
         c.name = name;
@@ -57,7 +57,7 @@ std::vector<std::string> const& attacks() {
 }
 
 gate_result hostile_gate() {
-    gate_result r{.file = attacks()[1], .baseline = attacks()[2], .checks = {}, .stale = {}, .interrupted = true};
+    gate_result r{.file = attacks()[1], .baseline = attacks()[2], .checks = {}, .stale = {}, .interrupted = true, .shard = {}};
     for (std::string const& a : attacks())
         for (outcome const came : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
             checked& c = r.checks.emplace_back();

@@ -252,8 +252,8 @@ TEST_CASE("a report that can't be written names the flag, the file and why") {
         return "none";
     };
     folder here;
-    CHECK(complaint([] { write_report("--sarif", "/dev/full", "text"); }) == "--sarif: can't write /dev/full: No space left on device; choose another file");
-    CHECK_THAT(complaint([&] { write_report("--junit", here.file("none/x.xml"), "text"); }), ContainsSubstring("--junit: can't write ") && ContainsSubstring("No such file or directory"));
+    CHECK(complaint([] { write_report("--sarif", "/dev/full", "text"); }) == "--sarif: cannot write /dev/full: No space left on device; choose another file");
+    CHECK_THAT(complaint([&] { write_report("--junit", here.file("none/x.xml"), "text"); }), ContainsSubstring("--junit: cannot write ") && ContainsSubstring("No such file or directory"));
     CHECK_THAT(complaint([&] { expect_writable("--junit", here.file("none/x.xml")); }), ContainsSubstring("--junit: there is no folder ") && ContainsSubstring("/none; make it"));
     CHECK_THAT(complaint([&] { expect_writable("--junit", here.path()); }), ContainsSubstring("Is a directory"));
     CHECK(complaint([&] { expect_writable("--junit", "x.xml"); }) == "none");
