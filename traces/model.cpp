@@ -1,4 +1,5 @@
 #include "traces/model.hpp"
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -16,6 +17,17 @@ bool asks_to_stop(event const& e) {
         if (signal == o) return false;
     return true;
 }
+
+role role_of(std::string_view word) {
+    static constexpr std::array<std::string_view, 13> words = {
+        "", "in-flight", "stream-in-flight", "half-request", "backlog", "keepalive", "idle", "silent", "stream", "late", "readiness", "second", "traffic",
+    };
+    auto const at = std::find(words.begin(), words.end(), word);
+    return at == words.end() ? role::unknown : static_cast<role>(at - words.begin());
+}
+
+// What RFC 9110 lets a client repeat by itself.
+bool is_idempotent(std::string_view method) { return method != "POST" && method != "PATCH" && method != "CONNECT"; }
 
 // A scope may be named after whom it is for, and a reader takes "request:2" for the id that it is.
 void learn_name(name_text& name, event const& e) {
@@ -99,10 +111,25 @@ bool is_a_programs(std::string_view what) {
 
 } // namespace
 
+peer_state::standing peer_state::stands(seq_t t0) const {
+    bool const counts = connected != no_seq && why != role::late && why != role::readiness && why != role::backlog && why != role::traffic;
+    if (!counts || (!open && connected > t0)) return standing::apart;
+    if (!spoke) return standing::silent;
+    if (!open) return standing::idle;
+    return why == role::stream ? standing::stream : standing::busy;
+}
+
 void model::stop_begins(event const& e) {
     if (t0 != no_seq) return;
     t0 = e.seq;
     t0_time = e.t;
+}
+
+void model::stop_again(event const& e) {
+    if (second != no_seq) return;
+    second = e.seq;
+    second_at = e.t;
+    second_forces = e.text("means") == "force";
 }
 
 void model::apply(event const& e) {
@@ -110,7 +137,15 @@ void model::apply(event const& e) {
     switch (e.what) {
     case kind::server_open: case kind::server_stopped:
         return on_server(e);
-    case kind::act_stop: case kind::act_free:
+    case kind::server_listen:
+        if (listens == no_seq) listens = e.seq;
+        return;
+    case kind::server_ready: case kind::process_ready:
+        if (ready == no_seq) ready = e.seq;
+        return;
+    case kind::act_stop:
+        return on_stop_call(e);
+    case kind::act_free:
         return stop_begins(e);
     case kind::scope_open: case kind::scope_cancel: case kind::scope_cancelled: case kind::scope_closed:
     case kind::scope_dispose: case kind::scope_disposed:
@@ -120,14 +155,28 @@ void model::apply(event const& e) {
         return on_coroutine(e);
     case kind::request_begin: case kind::request_respond:
         return on_request(e);
-    case kind::client_connect: case kind::client_connected: case kind::client_send: case kind::client_receive:
+    case kind::client_connect: case kind::client_connected: case kind::client_send:
+        on_client(e);
+        return on_peer(e);
+    case kind::client_receive:
         return on_client(e);
+    case kind::client_goaway:
+        if (peer_state* p = peers.find(e.id.number)) p->last_stream = e.integer("last");
+        return;
+    case kind::client_traffic:
+        traffic = e.seq, traffic_at = e.t, traffic_goes = e.integer("going") != 0;
+        return;
     case kind::stream_queue: case kind::stream_close: case kind::callback_enter: case kind::connection_close:
         return on_connection(e);
     case kind::timer_arm:
         return on_timer(e);
-    case kind::process_signal: case kind::process_exit:
-        return on_process(e);
+    case kind::process_start:
+        if (!is_descendant(e.id)) drain_timeout = e.integer("drain_timeout") * 1'000'000;
+        return;
+    case kind::process_signal:
+        return on_signal(e);
+    case kind::process_exit:
+        return on_exit(e);
     case kind::assertion:
         asserted = true;
         return;
@@ -194,6 +243,8 @@ void model::on_coroutine(event const& e) {
         coroutine_state& c = coroutines.open(e.id.number);
         c.spawned = e.seq;
         learn_name(c.name, e);
+        c.detached = e.integer("detached") != 0;
+        if (c.detached) c.request = e.id_of("request");
         if (e.parent.type != entity::scope) return;
         c.scope = e.parent;
         scope_state* s = scopes.find(e.parent.number);
@@ -217,6 +268,7 @@ void model::on_coroutine(event const& e) {
         if (e.text("mode") == "unsafe") c->hard = true;
         return;
     default:
+        work_ends(e);
         if (c->finished != no_seq) return;
         c->finished = e.seq;
         c->result = e.text("result");
@@ -273,28 +325,65 @@ void model::on_client(event const& e) {
         c.connected = e.seq;
         if (c.connect == no_seq) c.connect = e.seq, c.connect_at = e.t;
         return;
-    case kind::client_send:
+    case kind::client_send: {
+        if (e.text("part") == "head-half") return;
+        peer_state const& p = peers.open(e.id.number);
         c.sent = e.seq, c.sent_at = e.t, c.first_byte = no_seq, c.received = 0;
-        if (request.type == entity::request) sent.open(request.number) = {.client = e.id, .sent = e.seq, .sent_at = e.t};
+        c.how = {.why = p.why, .frozen = e.integer("frozen") != 0, .kept = p.answered > 0, .half = e.text("part") == "rest" ? p.half : no_seq,
+                 .repeatable = is_idempotent(e.text("method")), .stream = e.integer("stream")};
+        if (request.type == entity::request) sent.open(request.number) = {.client = e.id, .sent = e.seq, .sent_at = e.t, .how = c.how};
         return;
+    }
     default: {
         std::int64_t const bytes = std::max<std::int64_t>(e.integer("bytes"), 1);
         if (c.first_byte == no_seq) c.first_byte = e.seq;
         c.received += bytes;
         if (sent_request* s = request.type == entity::request ? sent.find(request.number) : nullptr) {
-            if (s->first_byte == no_seq) s->first_byte = e.seq;
+            if (s->first_byte == no_seq) s->first_byte = e.seq, s->first_byte_at = e.t;
             s->received += bytes;
         }
     }
     }
 }
 
-void model::on_process(event const& e) {
-    if (e.what == kind::process_signal) {
-        if (asks_to_stop(e)) stop_begins(e);
-        if (!was_sent(e.text("signal"))) signals_sent.emplace_back(e.text("signal"));
+void model::on_peer(event const& e) {
+    peer_state& p = peers.open(e.id.number);
+    std::string_view const part = e.text("part");
+    switch (e.what) {
+    case kind::client_connect:
+        p = {};
+        p.why = role_of(e.text("role"));
+        p.connect = e.seq;
+        return;
+    case kind::client_connected:
+        p.connected = p.since = e.seq;
+        if (p.connect == no_seq) p.connect = e.seq;
+        return;
+    default:
+        if (p.connected == no_seq) p.connected = e.seq;
+        p.spoke = true;
+        if (part != "rest") ++p.open;
+        p.half = part == "head-half" ? e.seq : no_seq;
+        p.half_of = part == "head-half" ? e.id_of("request") : ref{};
         return;
     }
+}
+
+void model::on_stop_call(event const& e) {
+    if (e.integer("second")) stop_again(e);
+    stop_begins(e);
+    if (coroutine_state* c = e.by.type == entity::coroutine ? coroutines.find(e.by.number) : nullptr) c->called_stop = e.seq;
+}
+
+void model::on_signal(event const& e) {
+    if (!was_sent(e.text("signal"))) signals_sent.emplace_back(e.text("signal"));
+    if (e.integer("second")) return stop_again(e);
+    if (!asks_to_stop(e) || t0 != no_seq) return;
+    stop_begins(e);
+    ungraceful = !e.integer("graceful", 1) && e.integer("kept") > 0 && e.integer("lost", 1) == 0;
+}
+
+void model::on_exit(event const& e) {
     if (is_descendant(e.id)) return;
     process_exited = true;
     signal = e.text("signal");
@@ -319,7 +408,10 @@ void model::end(event const& e) {
     case kind::server_free: return servers.close(e.id.number);
     case kind::timer_cancel: return timers.close(e.id.number);
     case kind::timer_fire:
-        if (timer_state const* t = timers.find(e.id.number); t && !t->recurring) timers.close(e.id.number);
+        if (timer_state const* t = timers.find(e.id.number)) {
+            if (t->user) work_ends(e);
+            if (!t->recurring) timers.close(e.id.number);
+        }
         return;
     case kind::connection_close: connections.close(e.id.number); [[fallthrough]];
     case kind::request_free: case kind::object_free:
@@ -330,6 +422,7 @@ void model::end(event const& e) {
     case kind::scope_disposed: return scopes.close(e.id.number);
     case kind::request_finish:
         requests.open(e.id.number); // of one that never began there is nothing yet
+        work_ends(e);
         return requests.close(e.id.number);
     case kind::coroutine_remove:
         if (coroutine_state const* c = coroutines.find(e.id.number)) {
@@ -339,13 +432,49 @@ void model::end(event const& e) {
         }
         return;
     case kind::client_done: case kind::client_fail: case kind::client_closed:
-        over_.clear();
-        each_sent(e, [&](ref request, sent_request const&) { over_.push_back(request); });
-        for (ref const r : over_)
-            if (r.type == entity::request) sent.close(r.number);
-        return clients.close(e.id.number);
+        return forget_client(e);
+    case kind::client_leave:
+        return leave(e.id, e);
     default: return;
     }
+}
+
+void model::work_ends(event const& e) { worked = e.t; }
+
+// The others are nobody's work: they come and go as the client likes.
+void model::forget_client(event const& e) {
+    peer_state* const p = peers.find(e.id.number);
+    bool const owed = !p || (p->stands(t0) != peer_state::standing::stream && p->stands(t0) != peer_state::standing::apart);
+    if (e.what != kind::client_closed && owed) work_ends(e);
+    over_.clear();
+    each_sent(e, [&](ref request, sent_request const&) { over_.push_back(request); });
+    for (ref const r : over_)
+        if (r.type == entity::request) sent.close(r.number);
+    clients.close(e.id.number);
+    if (!p) return;
+    bool const ends = e.what == kind::client_done ? e.integer("close") != 0 : e.what == kind::client_closed || !e.find("stream");
+    if (ends) return leave(e.id, e);
+    p->open -= p->open > 0;
+    p->answered += e.what == kind::client_done;
+    p->since = e.seq;
+}
+
+void model::leave(ref client, event const& e) {
+    peer_state const* p = peers.find(client.number);
+    if (!p) return;
+    if (auto const at = static_cast<std::size_t>(p->stands(t0)); at < left.size()) left[at] = {.who = client, .at = e.t, .seq = e.seq};
+    peers.close(client.number);
+}
+
+bool model::stopped_before_ready() const {
+    if (t0 == no_seq) return false;
+    return ready == no_seq ? listens != no_seq && listens < t0 : t0 < ready;
+}
+
+bool model::is_background(coroutine_state const& c) const {
+    if (!c.detached) return false;
+    request_state const* r = c.request.type == entity::request ? requests.find(c.request.number) : nullptr;
+    return !r || r->responded != no_seq;
 }
 
 bool model::inside(ref scope, ref ancestor) const {
@@ -430,9 +559,11 @@ void model::clear() {
     for (number_set& g : gone_) g.clear();
     clients.clear();
     sent.clear();
-    t0 = last = no_seq;
-    t0_time = 0;
-    process_exited = asserted = false;
+    peers.clear();
+    left = {};
+    worked = t0_time = second_at = traffic_at = drain_timeout = 0;
+    t0 = last = second = traffic = listens = ready = no_seq;
+    process_exited = asserted = ungraceful = second_forces = traffic_goes = false;
     signals_sent.clear();
     exit_status.reset();
     signal = std::string_view();

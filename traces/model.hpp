@@ -45,6 +45,9 @@ struct coroutine_state {
     seq_t suspended = no_seq;   // no_seq again once resumed
     bool zombie = false, hard = false;
     bool after_close = false;   // spawned into a scope that was closed already
+    bool detached = false;      // background work
+    ref request;                // on whose behalf it works, when that is said
+    seq_t called_stop = no_seq; // the latest stop that it called
 };
 
 struct request_state {
@@ -67,18 +70,59 @@ struct timer_state {
     bool recurring = false, user = false; // user: a program's, not the server's own bookkeeping
 };
 
+// Why a client connected.
+enum class role : std::uint8_t {
+    unknown, in_flight, stream_in_flight, half_request, backlog, keepalive, idle, silent, stream, late, readiness, second, traffic,
+};
+
+// How a request was sent.
+struct sending {
+    role why = role::unknown;
+    bool frozen = false;     // while no process of the server could run
+    bool kept = false;       // on a connection that had answered before
+    seq_t half = no_seq;     // when half of its head was sent before the rest
+    bool repeatable = true;  // by its method
+    std::int64_t stream = 0; // of HTTP/2, else 0
+};
+
 struct client_state {
     seq_t connect = no_seq, connected = no_seq, sent = no_seq, first_byte = no_seq; // the latest of each
     nanoseconds connect_at = 0, sent_at = 0;
     std::int64_t received = 0; // since `sent`
+    sending how;
 };
 
 // A whole request that a client has sent and waits for.
 struct sent_request {
     ref client = {};
     seq_t sent = no_seq, first_byte = no_seq;
-    nanoseconds sent_at = 0;
+    nanoseconds sent_at = 0, first_byte_at = 0;
     std::int64_t received = 0;
+    sending how = {};
+};
+
+// A client's connection, over all of its requests: what a stop may wait for.
+struct peer_state {
+    role why = role::unknown;
+    bool spoke = false;         // a byte was sent on it
+    std::uint32_t open = 0;     // requests, also those that are sent in half
+    std::uint32_t answered = 0;
+    seq_t connect = no_seq, connected = no_seq;
+    seq_t since = no_seq;       // the end of its latest request, or when it was connected
+    ref half_of;                // the request of whose head half was sent, until the rest is
+    seq_t half = no_seq;
+    std::int64_t last_stream = -1; // of its GOAWAY
+
+    // Apart is what is no matter of a stop's, by its role, or because it came after the stop and asks for nothing.
+    enum class standing : std::uint8_t { silent, idle, stream, busy, apart };
+    standing stands(seq_t t0) const;
+};
+
+// The latest connection of its standing that ended.
+struct gone_peer {
+    ref who;
+    nanoseconds at = 0;
+    seq_t seq = no_seq;
 };
 
 struct model {
@@ -90,8 +134,20 @@ struct model {
     live_set<timer_state> timers;         // until timer.cancel, or timer.fire of a one-shot
     live_set<client_state> clients;       // until client.done, client.fail or client.closed
     live_set<sent_request> sent;          // by the request's number, until its client.done or client.fail
+    live_set<peer_state> peers;           // by the client's number, until its connection ends
+    std::array<gone_peer, 3> left;        // by standing: silent, idle, stream
+    nanoseconds worked = 0;               // when a piece of work was over: a response, a request, a coroutine, a program's timer
+    seq_t traffic = no_seq;               // the latest client.traffic
+    nanoseconds traffic_at = 0;
+    bool traffic_goes = false;
     seq_t t0 = no_seq;                    // the first act.stop, act.free or stop signal
     nanoseconds t0_time = 0;
+    bool ungraceful = false;              // t0 is a signal that isn't the graceful one, which keeps what is in flight
+    seq_t second = no_seq;                // the first stop that came again on purpose
+    nanoseconds second_at = 0;
+    bool second_forces = false;           // as documented: it is to end the server at once
+    seq_t listens = no_seq, ready = no_seq; // the first of each
+    nanoseconds drain_timeout = 0;        // that the server is configured with; 0: none is known
     seq_t last = no_seq;                  // the latest event
     bool asserted = false;                // an assertion failed
     bool process_exited = false;          // and the following: of the main process
@@ -111,6 +167,8 @@ struct model {
     bool crashed() const { return asserted || (!signal.empty() && !was_sent(signal)); }
     bool was_sent(std::string_view signal_name) const;
 
+    bool stopped_before_ready() const;
+    bool is_background(coroutine_state const&) const; // detached, and nobody waits for a response from it
     bool inside(ref scope, ref ancestor) const; // the scope is the ancestor or below it
     bool freed(ref) const;                      // an object that was there and is gone
     seq_t cancel_of(coroutine_state const&) const; // the request that meant it: its own, or its scope's or one above
@@ -131,7 +189,8 @@ private:
         switch (what) {
         case kind::server_free: case kind::timer_cancel: case kind::timer_fire: case kind::connection_close: case kind::request_free:
         case kind::object_free: case kind::stream_close: case kind::scope_disposed: case kind::request_finish:
-        case kind::coroutine_remove: case kind::client_done: case kind::client_fail: case kind::client_closed: return true;
+        case kind::coroutine_remove: case kind::client_done: case kind::client_fail: case kind::client_closed:
+        case kind::client_leave: return true;
         default: return false;
         }
     }
@@ -143,8 +202,15 @@ private:
     void on_connection(event const&);
     void on_timer(event const&);
     void on_client(event const&);
-    void on_process(event const&);
+    void on_peer(event const&);
+    void on_stop_call(event const&);
+    void on_signal(event const&);
+    void on_exit(event const&);
     void stop_begins(event const&);
+    void stop_again(event const&);
+    void leave(ref client, event const&);
+    void work_ends(event const&);
+    void forget_client(event const&);
     coroutine_state* coroutine_of(event const&);
     std::string_view name(ref) const;
 
@@ -159,7 +225,8 @@ template <class F> void model::each_sent(event const& e, F&& f) const {
         any = true;
         f(named, *s);
     }
-    if (named && (e.what != kind::client_fail || e.text("how") == "timeout")) return;
+    bool const one_of_many = e.what != kind::client_fail || e.text("how") == "timeout" || e.find("stream");
+    if (named && one_of_many) return;
     sent.each([&](std::uint32_t number, sent_request const& s) {
         ref const request{entity::request, number};
         if (s.client != e.id || request == named) return;
@@ -167,7 +234,7 @@ template <class F> void model::each_sent(event const& e, F&& f) const {
         f(request, s);
     });
     if (client_state const* c = any ? nullptr : clients.find(e.id.number); c && c->sent != no_seq)
-        f(e.id, sent_request{.client = e.id, .sent = c->sent, .first_byte = c->first_byte, .sent_at = c->sent_at, .received = c->received});
+        f(e.id, sent_request{.client = e.id, .sent = c->sent, .first_byte = c->first_byte, .sent_at = c->sent_at, .received = c->received, .how = c->how});
 }
 
 } // namespace shutdown_repro::traces

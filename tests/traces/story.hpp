@@ -13,6 +13,9 @@ public:
     // { kind, id, { key: value … } }, e.g. tell("coroutine.spawn", "coroutine:1", {{"name", "handler"}}, "scope:1")
     seq_t tell(std::string_view what, std::string_view id, std::initializer_list<field> detail = {}, std::string_view parent = {},
                std::string_view by = {}) {
+        return tell_fields(what, id, {detail.begin(), detail.size()}, parent, by);
+    }
+    seq_t tell_fields(std::string_view what, std::string_view id, std::span<field const> detail, std::string_view parent = {}, std::string_view by = {}) {
         event e;
         e.seq = next_++;
         e.t = now;
@@ -21,7 +24,7 @@ public:
         if (!parent.empty()) e.parent = parse_ref(parent).value();
         if (!by.empty()) e.by = parse_ref(by).value();
         e.because = because;
-        e.detail = {detail.begin(), detail.size()};
+        e.detail = detail;
         told.append(e);
         return e.seq;
     }

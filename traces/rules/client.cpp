@@ -1,13 +1,12 @@
-// Rules about what clients see. They need no fact from inside the server, so they judge any server.
+// Rules about the responses that clients get. They need no fact from inside the server, so they judge any server.
 #include <array>
 #include "traces/rules/family.hpp"
+#include "traces/rules/lost.hpp"
 
 namespace shutdown_repro::traces {
 namespace {
 
 constexpr std::string_view a_stop = "a stop";
-
-bool ends_connection(std::string_view how) { return how == "reset" || how == "eof" || how == "truncated"; }
 
 struct connection_reset_inflight final : rule {
     static rule_info info() {
@@ -20,7 +19,8 @@ struct connection_reset_inflight final : rule {
             .summary = "a request that was wholly sent before the stop gets a reset or an end of stream and no byte of a response",
             .why = "The request was in the server's hands before it was asked to stop, so a graceful stop owes it a response. The "
                    "client can't tell whether it was executed: it must not repeat what is not idempotent, and the user sees an error. "
-                   "Mostly the process exits, or the handler is dropped, while the response is still to come.",
+                   "Mostly the process exits, or the handler is dropped, while the response is still to come. A request that another "
+                   "rule has a more particular name for is left to it.",
             .cites = "gunicorn#2529, vert.x#5184, actix-net#945",
             .fix = "count a request as active from its first byte on, and close its connection only after its response was written",
             .make = make<connection_reset_inflight>,
@@ -28,14 +28,8 @@ struct connection_reset_inflight final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        std::string_view const how = e.text("how");
-        if (m.t0 == no_seq || !ends_connection(how)) return;
-        // Bytes that the failure counts belong to the response that was under way; those behind it got none.
-        ref const named = e.id_of("request");
-        bool under_way = how == "truncated" || e.integer("received") > 0;
-        m.each_sent(e, [&](ref who, sent_request const& s) {
-            if (under_way && (!named || who == named)) under_way = false;
-            else if (s.sent < m.t0 && s.received == 0) report(who, s, e, m, out);
+        each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
+            if (how == loss::in_flight) report(who, s, e, m, out);
         });
     }
     std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
@@ -58,7 +52,8 @@ struct response_truncated final : rule {
             .kinds = {kind::client_fail},
             .summary = "response bytes, then an end of stream or a reset before the response's framing ends",
             .why = "Part of a response is worse than none: a client or a cache that is not careful takes it for the whole. The server "
-                   "closed the connection, or exited, with the rest still in its buffers or still to be produced.",
+                   "closed the connection, or exited, with the rest still in its buffers or still to be produced. A response that "
+                   "has no end of its own, such as a stream of events, is exempt: a stop has to cut it off.",
             .cites = "jetty#4047",
             .fix = "close only after the response was flushed to the socket, and end a response that can't be completed with a reset",
             .make = make<response_truncated>,
@@ -66,78 +61,110 @@ struct response_truncated final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        std::string_view const how = e.text("how");
-        if (!ends_connection(how)) return;
-        std::int64_t received = e.integer("received");
-        violation v{.subject = e.id_of("request"), .at = e.seq};
-        ref const named = v.subject;
-        bool found = false;
-        m.each_sent(e, [&](ref who, sent_request const& s) {
-            if (found || (named && who != named)) return; // those behind it
-            found = true;
-            received = std::max(received, s.received);
-            v.subject = who;
-            if (s.sent != no_seq) v.witness.push_back(s.sent);
-            if (s.first_byte != no_seq) v.witness.push_back(s.first_byte);
+        bool known = false;
+        each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
+            known = true;
+            if (how == loss::cut) report(who, std::max(e.integer("received"), s.received), {s.sent, s.first_byte}, e, out);
         });
-        if (how != "truncated" && received <= 0) return;
-        if (!v.subject) v.subject = e.id;
-        v.message = to_string(v.subject) + "'s response was cut off" + (received > 0 ? " after " + std::to_string(received) + " bytes" : "") +
-                    (how == "reset" ? " by a reset" : " by the end of the stream");
+        bool const bytes = e.text("how") == "truncated" || e.integer("received") > 0;
+        if (known || !bytes || !ends_connection(e.text("how"))) return;
+        ref const named = e.id_of("request");
+        report(named ? named : e.id, e.integer("received"), {}, e, out);
+    }
+
+private:
+    static void report(ref who, std::int64_t received, std::initializer_list<seq_t> shown, event const& e, rule_run& out) {
+        violation v{.subject = who, .at = e.seq};
+        for (seq_t const s : shown)
+            if (s != no_seq) v.witness.push_back(s);
+        v.message = to_string(who) + "'s response was cut off" + (received > 0 ? " after " + std::to_string(received) + " bytes" : "") +
+                    (e.text("how") == "reset" ? " by a reset" : " by the end of the stream");
         out.report(std::move(v));
     }
 };
 
-struct accept_after_stop final : rule {
-    static constexpr nanoseconds tolerance = 250'000'000; // for the signal to arrive and the listener to close
-
+struct response_short_framed final : rule {
     static rule_info info() {
         return {
-            .id = "accept-after-stop",
-            .level = severity::warning,
+            .id = "response-short-framed",
+            .level = severity::error,
             .needs = clients,
-            .needs_one_of = server_acts | process,
-            .kinds = {kind::client_done, kind::client_fail, kind::client_closed},
-            .summary = "a connection begun more than 250 ms after the stop is accepted; an error when it is then reset",
-            .why = "A server that stops should turn new clients away at once, so that they go to another instance. One that goes on "
-                   "accepting prolongs its own drain, and one that accepts and then resets loses requests that would have been served "
-                   "elsewhere. A refused connection is fine, and a connection begun before the stop is no new one.",
-            .cites = "cockroach#1546, granian#548",
-            .fix = "close the listening socket first of all; a socket that is no longer accepted from still completes connections",
-            .make = make<accept_after_stop>,
+            .kinds = {kind::client_done, kind::client_fail},
+            .summary = "a response of success whose framing ends well lacks the end of the body that is known to belong to it",
+            .why = "A response without a length and without chunks ends when its connection does, so a client can't tell a server that is "
+                   "done from one that was stopped: it takes the part for the whole, and nothing anywhere reports an error. It is "
+                   "seen only because the client knows beforehand how long the body has to be.",
+            .cites = "",
+            .fix = "announce a length or send chunks, so that what is cut off can be told from what is complete",
+            .make = make<response_short_framed>,
         };
     }
 
-    // Judged when it is known how the connection fared.
     void on(event const& e, model const& m, rule_run& out) override {
-        client_state const* c = m.clients.find(e.id.number);
-        if (!c) return;
-        judge_client(e.id, *c, e.what == kind::client_fail && ends_connection(e.text("how")) ? &e : nullptr, m, out);
+        if (e.what == kind::client_fail) return each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
+            if (how == loss::short_framed) report(who, s, e, out);
+        });
+        if (!e.find("expected")) return;
+        looked_ = true;
+        bool const success = e.integer("status") >= 200 && e.integer("status") < 300;
+        if (!success || e.integer("body") >= e.integer("expected")) return;
+        m.each_sent(e, [&](ref who, sent_request const& s) { report(who, s, e, out); });
     }
-    void end(model const& m, bool, rule_run& out) override {
-        m.clients.each([&](std::uint32_t n, client_state const& c) { judge_client({entity::client, n}, c, nullptr, m, out); });
-    }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    std::string_view lacks(model const&) const override { return looked_ ? "" : "a response whose length the client knows beforehand"; }
+    void reset() override { looked_ = false; }
 
 private:
-    static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
-        if (m.t0 == no_seq || c.connected == no_seq || c.connect_at <= m.t0_time + tolerance) return;
-        violation v{.subject = who, .at = c.connected, .witness = {m.t0, c.connect}};
-        v.message = to_string(who) + " was accepted " + duration_text(c.connect_at - m.t0_time) + " after the stop";
-        if (cut_off) {
-            v.level = severity::error;
-            v.message += " and then cut off";
-            v.witness.push_back(cut_off->seq);
-        }
-        std::sort(v.witness.begin(), v.witness.end());
+    static void report(ref who, sent_request const& s, event const& e, rule_run& out) {
+        violation v{.subject = who, .at = e.seq, .witness = {s.sent}};
+        v.message = to_string(who) + "'s response seems complete with " + std::to_string(e.integer("body")) + " bytes of body";
+        if (e.find("expected")) v.message += ", and has " + std::to_string(e.integer("expected"));
         out.report(std::move(v));
     }
+    bool looked_ = false;
+};
+
+struct goaway_stream_loss final : rule {
+    static rule_info info() {
+        return {
+            .id = "goaway-stream-loss",
+            .level = severity::error,
+            .needs = clients,
+            .kinds = {kind::client_goaway, kind::client_fail},
+            .summary = "an HTTP/2 stream at or below the last one that the server announced with GOAWAY gets no complete response",
+            .why = "GOAWAY names the highest stream that the server may still act on. Those above it were never looked at and can be sent "
+                   "elsewhere at once; those at or below it can't, because they may have been executed. A server that announces a "
+                   "stream and then drops it leaves its client with neither a response nor the right to try again.",
+            .cites = "grpc-go#1387, pingora#388",
+            .fix = "announce the highest stream that is really handed to a handler, and close only after the last of them was answered",
+            .make = make<goaway_stream_loss>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what == kind::client_goaway) {
+            announced_ = e.seq;
+            return;
+        }
+        each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
+            if (how != loss::goaway) return;
+            violation v{.subject = who, .at = e.seq, .witness = {s.sent, announced_}};
+            v.message = to_string(who) + " on stream " + std::to_string(s.how.stream) + " was lost, although GOAWAY announced streams up to " +
+                        std::to_string(m.peers.find(e.id.number)->last_stream);
+            std::sort(v.witness.begin(), v.witness.end());
+            out.report(std::move(v));
+        });
+    }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : announced_ == no_seq ? "a GOAWAY" : ""; }
+    void reset() override { announced_ = no_seq; }
+
+private:
+    seq_t announced_ = no_seq;
 };
 
 } // namespace
 
 std::span<rule_info const> client_rules() {
-    static std::array const rules = {connection_reset_inflight::info(), response_truncated::info(), accept_after_stop::info()};
+    static std::array const rules = {connection_reset_inflight::info(), response_truncated::info(), response_short_framed::info(), goaway_stream_loss::info()};
     return rules;
 }
 

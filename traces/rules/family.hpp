@@ -10,6 +10,8 @@ std::span<rule_info const> lifetime_rules();
 std::span<rule_info const> loop_rules();
 std::span<rule_info const> stop_rules();
 std::span<rule_info const> client_rules();
+std::span<rule_info const> race_rules();
+std::span<rule_info const> announce_rules();
 std::span<rule_info const> time_rules();
 std::span<rule_info const> process_rules();
 

@@ -1,6 +1,7 @@
 // Rules about who lives inside whom: scopes, coroutines, requests, and what the server itself asserted.
 #include <array>
 #include "traces/rules/family.hpp"
+#include "traces/rules/held.hpp"
 #include "traces/rules/stderr_text.hpp"
 
 namespace shutdown_repro::traces {
@@ -223,7 +224,7 @@ struct cancelled_not_awaited final : rule {
             ref const who{entity::coroutine, n};
             scope_state const* s = c.scope ? m.scopes.find(c.scope.number) : nullptr;
             bool const elsewhere = (s && s->above_owned) || (e.what == kind::server_stopped && e.by == who);
-            if (!elsewhere && m.cancel_of(c) != no_seq) inside.push_back(who);
+            if (!elsewhere && m.cancel_of(c) != no_seq && !m.is_background(c)) inside.push_back(who);
         });
         if (inside.empty()) return;
         reported_.first(e.id);
@@ -249,7 +250,8 @@ struct coroutine_lost final : rule {
             .summary = "a coroutine never finished, was finished while suspended, or waited for what nobody would do",
             .why = "A coroutine that is abandoned runs neither the rest of its body nor its clean-up: locks stay held, the response is "
                    "never sent, whoever awaits it never goes on. A server that died of a signal or a failed assertion is not judged, "
-                   "and work that a closed scope swallowed is spawn-after-close.",
+                   "work that a closed scope swallowed is spawn-after-close, detached work whose response was sent background-work-lost, "
+                   "and who waits for the stop that it called stop-from-handler-deadlock.",
             .cites = "uvicorn#2433, beast#290",
             .fix = "keep every coroutine reachable from a scope that is awaited before the loop ends",
             .make = make<coroutine_lost>,
@@ -259,26 +261,28 @@ struct coroutine_lost final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         if (e.what == kind::loop_stop) return on_stall(e, m, out);
         coroutine_state const* c = m.coroutines.find(e.id.number);
-        if (!c || c->finished != e.seq || c->suspended == no_seq || made_ready_by_cancel(*c) || e.integer("queued")) return;
+        if (!c || c->finished != e.seq || c->suspended == no_seq || made_ready_by_cancel(*c) || e.integer("queued") || has_another_name(*c, m)) return;
         report(e.id, e.seq, m.label(e.id) + " was finished while it was suspended: the rest of its body never ran", m, out);
     }
 
     void end(model const& m, bool complete, rule_run& out) override {
         if (!complete) return;
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
-            if (c.finished != no_seq || (c.after_close && c.started == no_seq)) return;
             ref const who{entity::coroutine, n};
+            if (c.finished != no_seq || (c.after_close && c.started == no_seq) || has_another_name(c, m) || who == waits_for_itself(m)) return;
             report(who, m.last, m.label(who) + (c.started == no_seq ? " was spawned and never ran" : " was started and never finished"), m, out);
         });
     }
 
 private:
+    static bool has_another_name(coroutine_state const& c, model const& m) { return m.t0 != no_seq && m.is_background(c); }
+
     // Nothing could happen any more: who is left waits for ever, until the loop ends it.
     static void on_stall(event const& e, model const& m, rule_run& out) {
         if (e.text("why") != "stall" || m.t0 == no_seq) return;
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
             ref const who{entity::coroutine, n};
-            if (c.finished == no_seq) report(who, e.seq, m.label(who) + " waited for what nobody would do any more", m, out);
+            if (c.finished == no_seq && who != waits_for_itself(m)) report(who, e.seq, m.label(who) + " waited for what nobody would do any more", m, out);
         });
     }
 

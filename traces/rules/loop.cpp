@@ -366,12 +366,67 @@ struct unhandled_exception_at_stop final : rule {
     std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
 };
 
+struct background_work_lost final : rule {
+    static rule_info info() {
+        return {
+            .id = "background-work-lost",
+            .level = severity::error,
+            .needs = coroutines,
+            .kinds = {kind::coroutine_finish, kind::process_exit},
+            .summary = "detached work is cancelled, or its process exits, after the stop and after the response that promised it",
+            .why = "The client has its response and believes that the mail is sent and the order stored; what does it was started on the side "
+                   "and belongs to no request. A drain that counts requests is done and takes the work with it, and nobody is left who "
+                   "could report that.",
+            .cites = "swoole#3014",
+            .fix = "spawn background work into a scope that the stop awaits, or hand it to a queue that outlives the process",
+            .make = make<background_work_lost>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (m.t0 == no_seq) return;
+        if (e.what == kind::process_exit) return judge_exit(e, m, out);
+        coroutine_state const* const c = m.coroutines.find(e.id.number);
+        if (!c || c->finished != e.seq || !m.is_background(*c)) return;
+        std::string_view const result = e.text("result");
+        if (result == "cancelled") report(e.id, *c, e.seq, " was cancelled", m, out);
+        else if (result == "never ran") report(e.id, *c, e.seq, " was dropped before it ran", m, out);
+    }
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (complete && m.t0 != no_seq && !exited_) judge_all(m.last, " was abandoned", m, out);
+    }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    void reset() override { exited_ = false; }
+
+private:
+    // Who is killed or crashes loses everything, and that is reported instead.
+    void judge_exit(event const& e, model const& m, rule_run& out) {
+        if (is_descendant(e.id)) return;
+        exited_ = true;
+        if (!m.crashed() && std::string_view(m.signal) != "SIGKILL") judge_all(e.seq, " ended with its process", m, out);
+    }
+    static void judge_all(seq_t at, std::string_view fate, model const& m, rule_run& out) {
+        m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+            if (c.finished == no_seq && m.is_background(c)) report({entity::coroutine, n}, c, at, fate, m, out);
+        });
+    }
+    static void report(ref who, coroutine_state const& c, seq_t at, std::string_view fate, model const& m, rule_run& out) {
+        violation v{.subject = who, .at = at};
+        v.message = m.label(who).append(fate) + " after the stop";
+        if (c.request) v.message += "; " + to_string(c.request) + " had its response";
+        show(v, m, {&who, 1});
+        out.report(std::move(v));
+    }
+    bool exited_ = false;
+};
+
 } // namespace
 
 std::span<rule_info const> loop_rules() {
     static std::array const rules = {
         timer_lost::info(), timer_after_destroy::info(), callback_after_destroy::info(), listener_notified_after_free::info(),
         destroy_order_inverted::info(), shutdown_hook_skipped::info(), loop_stopped_with_pending_work::info(), unhandled_exception_at_stop::info(),
+        background_work_lost::info(),
     };
     return rules;
 }

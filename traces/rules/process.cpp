@@ -1,6 +1,8 @@
 // Rules about the server's process: how it ended and what it left behind.
 #include <array>
 #include "traces/rules/family.hpp"
+#include "traces/rules/held.hpp"
+#include "traces/rules/lost.hpp"
 #include "traces/rules/stderr_text.hpp"
 
 namespace shutdown_repro::traces {
@@ -30,7 +32,7 @@ struct crash_on_stop final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_start, kind::process_stderr, kind::process_exit},
-            .summary = "the process dies of a signal that it was not sent (SIGSEGV, SIGABRT, SIGBUS and the like), or a sanitizer reports",
+            .summary = "the process, or one that it forked, dies of a signal that it was not sent (SIGSEGV, SIGABRT, SIGBUS and the like), or a sanitizer reports",
             .why = "A crash takes every request with it, leaves a core file or nothing, and looks to a supervisor like a failure in "
                    "the middle of a deployment. Shutdown is where objects are freed in an order that nothing else exercises.",
             .cites = "drogon#1382, envoy#15217",
@@ -41,12 +43,15 @@ struct crash_on_stop final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         switch (e.what) {
-        case kind::process_start: return name_.learn(e);
+        case kind::process_start:
+            if (!is_descendant(e.id)) name_.learn(e);
+            return;
         case kind::process_stderr:
             for (std::string const& r : sanitizer_reports_in(e.text("text")))
                 if (!reported_) report(e.id, e.seq, name_.text() + " was stopped by " + r + after_stop(m, e.t), out);
             return;
         default:
+            if (is_descendant(e.id)) return on_worker(e, m, out);
             if (died_unasked(m)) report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
         }
     }
@@ -61,6 +66,13 @@ struct crash_on_stop final : rule {
     }
 
 private:
+    // Other signals may have come from its parent.
+    void on_worker(event const& e, model const& m, rule_run& out) {
+        static constexpr std::array<std::string_view, 7> faults = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"};
+        bool const fault = std::find(faults.begin(), faults.end(), e.text("signal")) != faults.end();
+        if (!fault || reported_) return;
+        report(e.id, e.seq, to_string(e.id) + ", forked by " + name_.text() + ", died of " + std::string(e.text("signal")) + after_stop(m, e.t), out);
+    }
     bool died_unasked(model const& m) const { return !reported_ && !m.signal.empty() && !m.was_sent(m.signal); }
     void report(ref who, seq_t at, std::string message, rule_run& out) {
         reported_ = true;
@@ -78,9 +90,11 @@ struct killed_after_grace final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_start, kind::process_signal, kind::process_exit},
-            .summary = "the process had to be killed with SIGKILL after the stop",
+            .summary = "the process had to be killed with SIGKILL after the stop, and nothing that is seen explains why",
             .why = "A stop that never ends is ended by the supervisor, and then nothing is orderly: no response, no flush, no hook. "
-                   "What was still alive inside is what the stop waited for.",
+                   "What was still alive inside is what the stop waited for. Where connections, traffic, a configured time-out, a stop "
+                   "that came too early or a handler that waits for its own stop explain it, their rule reports it instead, as an "
+                   "error.",
             .cites = "",
             .fix = "bound every wait of the stop by the grace period, then cancel, await and close",
             .make = make<killed_after_grace>,
@@ -89,12 +103,13 @@ struct killed_after_grace final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         bool const kill = e.text("signal") == "SIGKILL";
+        if (is_descendant(e.id)) return;
         if (e.what == kind::process_start) return name_.learn(e);
         if (e.what == kind::process_signal) {
             if (kill && m.t0 != no_seq && m.t0 != e.seq && sent_at_ == no_seq) sent_at_ = e.seq;
             return;
         }
-        if (!kill || sent_at_ == no_seq) return;
+        if (!kill || sent_at_ == no_seq || is_explained(e, m)) return;
         std::vector<ref> inside;
         m.requests.each([&](std::uint32_t n, request_state const&) { inside.push_back({entity::request, n}); });
         m.coroutines.each([&](std::uint32_t n, coroutine_state const&) { inside.push_back({entity::coroutine, n}); });
@@ -110,6 +125,11 @@ struct killed_after_grace final : rule {
     }
 
 private:
+    static bool is_explained(event const& e, model const& m) {
+        holder const by = held_until(e.t, m).by;
+        bool const held = by == holder::silent || by == holder::idle || by == holder::stream || by == holder::traffic;
+        return held || is_overdue(e.t, m) || m.stopped_before_ready() || waits_for_itself(m);
+    }
     process_name name_;
     seq_t sent_at_ = no_seq;
 };
@@ -120,10 +140,10 @@ struct port_not_released final : rule {
             .id = "port-not-released",
             .level = severity::error,
             .needs = process,
-            .kinds = {kind::process_port},
-            .summary = "a socket still listens on the server's port after its exit",
+            .kinds = {kind::process_port, kind::process_orphan},
+            .summary = "a socket still listens on the server's port after its exit, and no process of the server's is known to be left",
             .why = "The next start fails, or clients connect to a socket from which nobody accepts: a child process inherited the "
-                   "listener, or a worker outlived the process. It is read from the kernel's table of sockets, because an attempt to "
+                   "listener, or somebody that it was handed to. A worker that outlived the process is orphan-process. It is read from the kernel's table of sockets, because an attempt to "
                    "bind also fails for connections in TIME_WAIT, which are normal.",
             .cites = "mongoose#1302",
             .fix = "open the listener close-on-exec, and end the workers before the process exits",
@@ -131,27 +151,186 @@ struct port_not_released final : rule {
         };
     }
 
-    void on(event const& e, model const&, rule_run& out) override {
+    void on(event const& e, model const&, rule_run&) override {
+        if (e.what == kind::process_orphan) {
+            orphan_ = true;
+            return;
+        }
         looked_ = true;
-        if (!e.integer("listening") || !reported_.first(e.id)) return;
-        out.report({.subject = e.id, .at = e.seq,
-                    .message = "port " + std::to_string(e.integer("port")) + " still listens after the exit of " + to_string(e.id)});
+        if (!e.integer("listening") || !seen_.first(e.id)) return;
+        open_.push_back({e.id, e.seq, e.integer("port")});
+    }
+    void end(model const&, bool, rule_run& out) override {
+        if (orphan_) return; // it has the socket
+        for (open_port const& p : open_)
+            out.report({.subject = p.of, .at = p.seen, .message = "port " + std::to_string(p.number) + " still listens after the exit of " + to_string(p.of)});
     }
     std::string_view lacks(model const&) const override { return looked_ ? "" : "a look at the port after the exit"; }
     void reset() override {
-        looked_ = false;
-        reported_.clear();
+        looked_ = orphan_ = false;
+        seen_.clear();
+        open_.clear();
     }
 
 private:
+    struct open_port {
+        ref of;
+        seq_t seen;
+        std::int64_t number;
+    };
+    bool looked_ = false, orphan_ = false;
+    once seen_;
+    std::vector<open_port> open_;
+};
+
+struct exit_status_misleading final : rule {
+    static rule_info info() {
+        return {
+            .id = "exit-status-misleading",
+            .level = severity::warning,
+            .needs = clients | process,
+            .kinds = {kind::client_fail, kind::process_exit},
+            .summary = "the process exits with status 0 although it lost requests that it had in hand, or with one that is not accepted "
+                       "although it lost none",
+            .why = "Supervisors and deployments look at nothing else. A zero that hides lost requests lets every rollout pass; a failure "
+                   "after an orderly stop raises an alarm each time, until nobody looks at it any more. A process that died of a signal "
+                   "has no status and is not judged.",
+            .cites = "traccar#4121",
+            .fix = "exit with 0 exactly when everything that was in flight has been answered",
+            .make = make<exit_status_misleading>,
+        };
+    }
+
+    // A loss may be seen after the exit that caused it.
+    void on(event const& e, model const& m, rule_run&) override {
+        if (e.what == kind::client_fail) return each_lost(e, m, [&](ref, sent_request const&, loss how) {
+            if (how != loss::in_flight && how != loss::cut && how != loss::short_framed) return;
+            if (lost_++ == 0) first_ = e.seq;
+        });
+        if (is_descendant(e.id) || !e.find("status")) return;
+        exit_ = {.subject = e.id, .at = e.seq};
+        says_ = e.find("accepted") != nullptr;
+        accepted_ = e.integer("accepted") != 0;
+    }
+    void end(model const& m, bool complete, rule_run& out) override {
+        if (!says_ || m.t0 == no_seq || m.died()) return;
+        std::string const status = to_string(exit_.subject) + " exited with status " + std::to_string(m.exit_status.value_or(0));
+        if (lost_ && m.exit_status == 0) {
+            exit_.witness = {first_};
+            exit_.message = status + " and had lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests");
+        } else if (!lost_ && complete && !accepted_) {
+            exit_.witness = {m.t0};
+            exit_.message = status + " after a stop that lost no request";
+        } else {
+            return;
+        }
+        out.report(std::move(exit_));
+    }
+    std::string_view lacks(model const& m) const override {
+        return m.t0 == no_seq ? "a stop" : says_ ? "" : "an exit status, and whether it is accepted";
+    }
+    void reset() override {
+        exit_ = {};
+        lost_ = 0;
+        first_ = no_seq;
+        says_ = accepted_ = false;
+    }
+
+private:
+    violation exit_;
+    std::size_t lost_ = 0;
+    seq_t first_ = no_seq;
+    bool says_ = false, accepted_ = false;
+};
+
+struct orphan_process final : rule {
+    static rule_info info() {
+        return {
+            .id = "orphan-process",
+            .level = severity::error,
+            .needs = process,
+            .kinds = {kind::process_orphan},
+            .summary = "a process that descends from the server's is there although the server's main process is gone",
+            .why = "Nobody supervises it any more. It keeps memory, locks, connections and often the listening socket, so that the next start "
+                   "fails or shares its port with a worker of the old version. A supervisor that looks only at the main process "
+                   "calls the stop a success.",
+            .cites = "swoole#932",
+            .fix = "stop the children, wait for each of them, and let them die with their parent (PR_SET_PDEATHSIG, a pipe that closes)",
+            .make = make<orphan_process>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        looked_ = true;
+        std::string const name(e.text("name"));
+        out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + (name.empty() ? "" : " (" + name + ")") + " outlived the server" + after_stop(m, e.t)});
+    }
+    // Where nobody forked there is nobody to look for.
+    std::string_view lacks(model const& m) const override { return looked_ || m.process_exited ? "" : "the exit of the process"; }
+    void reset() override { looked_ = false; }
+
+private:
     bool looked_ = false;
-    once reported_;
+};
+
+struct fd_leak final : rule {
+    static rule_info info() {
+        return {
+            .id = "fd-leak",
+            .level = severity::warning,
+            .needs = process,
+            .kinds = {kind::process_files},
+            .summary = "after the stop, with no client connected, a process has more descriptors open than when it was ready, or connections in "
+                       "CLOSE_WAIT",
+            .why = "Its listener is closed by then, so it should have fewer. What is left belongs to requests that are over: a file, a pipe, a "
+                   "connection to a backend, or one whose client is gone and that nobody closes. In a server that is reloaded rather "
+                   "than restarted they add up until accept fails.",
+            .cites = "haproxy#1053",
+            .fix = "tie each descriptor to an owner whose end closes it, on the path of an error and of a cancellation, too",
+            .make = make<fd_leak>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        std::int64_t const open = e.integer("open"), waiting = e.integer("close_wait");
+        auto const of = std::find_if(ready_.begin(), ready_.end(), [&](counted const& c) { return c.of == e.id; });
+        if (e.text("when") == "ready") {
+            if (of == ready_.end()) ready_.push_back({e.id, e.seq, open});
+            else *of = {e.id, e.seq, open};
+            return;
+        }
+        if (e.text("when") != "drained" || m.t0 == no_seq) return;
+        bool const more = of != ready_.end() && open > of->open;
+        looked_ |= of != ready_.end();
+        if (!more && !waiting) return;
+        violation v{.subject = e.id, .at = e.seq};
+        if (of != ready_.end()) v.witness = {of->seen};
+        v.message = to_string(e.id) + " has " + std::to_string(open) + " descriptors open without a client";
+        if (more) v.message += ", " + std::to_string(open - of->open) + " more than when it was ready";
+        if (waiting) v.message += ", " + std::to_string(waiting) + " of them in CLOSE_WAIT";
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const&) const override { return looked_ ? "" : "counts of descriptors when ready and when drained"; }
+    void reset() override {
+        ready_.clear();
+        looked_ = false;
+    }
+
+private:
+    struct counted {
+        ref of;
+        seq_t seen;
+        std::int64_t open;
+    };
+    std::vector<counted> ready_; // by process
+    bool looked_ = false;
 };
 
 } // namespace
 
 std::span<rule_info const> process_rules() {
-    static std::array const rules = {crash_on_stop::info(), killed_after_grace::info(), port_not_released::info()};
+    static std::array const rules = {crash_on_stop::info(), exit_status_misleading::info(), killed_after_grace::info(),
+                                     port_not_released::info(), orphan_process::info(), fd_leak::info()};
     return rules;
 }
 

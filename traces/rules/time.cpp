@@ -1,14 +1,64 @@
 // Rules about how long a stop takes, and what it waits for.
 #include <array>
 #include "traces/rules/family.hpp"
+#include "traces/rules/held.hpp"
+#include "traces/rules/lost.hpp"
 
 namespace shutdown_repro::traces {
 namespace {
 
-// What makes an idle connection different from a request in flight: nobody owes anybody anything on it. A stop that waits for
-// it waits for a timeout or for the client's mood. Two ways show that it did. The server's own facts are exact: the loop ends
-// because of the timeout of a connection on which no request is open. From outside it is inferred: after the last piece of
-// work was done, nothing but idle connections was left, one stayed open all the while, and the end came when it went.
+// What the rules of one holder share: the end of the main process, when nothing explains it better.
+bool is_held_by(holder who, event const& exit, model const& m, holding& how) {
+    if (m.t0 == no_seq || is_descendant(exit.id) || is_overdue(exit.t, m)) return false;
+    how = held_until(exit.t, m);
+    return how.by == who;
+}
+
+std::string_view lacks_exit(model const& m) { return m.t0 == no_seq ? "a stop" : m.process_exited ? "" : "the exit of the process"; }
+
+bool was_killed(event const& exit) { return exit.text("signal") == "SIGKILL"; }
+
+void report_held(ref who, std::string_view what, holding const& how, event const& exit, model const& m, rule_run& out) {
+    violation v{.subject = who, .at = exit.seq, .witness = {how.shown, m.t0}};
+    std::sort(v.witness.begin(), v.witness.end());
+    if (was_killed(exit)) v.level = severity::error;
+    v.message = to_string(exit.id) + (was_killed(exit) ? " had to be killed with " : " ended only with ") + std::string(what) + ", " +
+                duration_text(exit.t - m.t0_time) + " after the stop";
+    if (how.quiet != exit.t - m.t0_time) v.message += " and " + duration_text(how.quiet) + " after the last work";
+    out.report(std::move(v));
+}
+
+struct drain_timeout_exceeded final : rule {
+    static rule_info info() {
+        return {
+            .id = "drain-timeout-exceeded",
+            .level = severity::error,
+            .needs = process,
+            .kinds = {kind::process_exit},
+            .summary = "the process exits more than a second later than the drain time-out that it is configured with, or is killed then",
+            .why = "A drain time-out is a promise to the supervisor, whose own patience is set by it: when the server takes longer it is killed "
+                   "in the middle of whatever it does. Usually the time-out bounds one wait of several, or starts anew with each. It "
+                   "is reported instead of whatever kept the server, which the bound was there to cut off.",
+            .cites = "ktor#1457, hypercorn#374",
+            .fix = "compute one deadline when the stop begins, and bound every later wait by what is left of it",
+            .make = make<drain_timeout_exceeded>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (is_descendant(e.id) || !is_overdue(e.t, m)) return;
+        violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
+        v.message = to_string(e.id) + (was_killed(e) ? " had to be killed " : " ended ") + duration_text(e.t - m.t0_time) +
+                    " after the stop; its drain time-out is " + duration_text(m.drain_timeout);
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override {
+        return !m.drain_timeout ? "a drain time-out that the server is configured with" : lacks_exit(m);
+    }
+};
+
+// Two ways show what a stop waited for. The server's own facts are exact: the loop ends because of the timeout of a
+// connection on which no request is open. From outside it is inferred, see held.hpp.
 struct idle_connection_blocks_stop final : rule {
     static rule_info info() {
         return {
@@ -16,11 +66,9 @@ struct idle_connection_blocks_stop final : rule {
             .level = severity::warning,
             .needs = 0,
             .needs_one_of = clients | connections,
-            .kinds = {kind::client_connected, kind::client_send, kind::client_done, kind::client_fail, kind::client_closed,
-                      kind::connection_open, kind::connection_close, kind::request_begin, kind::request_finish,
-                      kind::stream_timeout, kind::stream_close, kind::coroutine_finish, kind::timer_fire,
-                      kind::loop_stopping, kind::loop_stop, kind::server_stopped, kind::process_exit},
-            .summary = "the stop ends only when an idle keep-alive connection goes, with no request open",
+            .kinds = {kind::connection_open, kind::connection_close, kind::request_begin, kind::request_finish,
+                      kind::stream_timeout, kind::stream_close, kind::loop_stopping, kind::loop_stop, kind::server_stopped, kind::process_exit},
+            .summary = "the stop ends only when an idle keep-alive connection goes, with no request open; an error when it has to be killed",
             .why = "Between two requests of a kept connection nothing is owed: closing it then is what keep-alive allows. A stop that "
                    "counts connections instead of requests waits for the keep-alive timeout, or for a client that never closes, "
                    "and each deployment takes that much longer. It is seen in the server's own facts, or from outside when the exit "
@@ -36,10 +84,6 @@ struct idle_connection_blocks_stop final : rule {
         follow(e, m);
         if (m.t0 == no_seq || reported_) return;
         switch (e.what) {
-        case kind::client_done: case kind::client_fail: case kind::request_finish: case kind::coroutine_finish: worked_ = e.t; return;
-        case kind::timer_fire:
-            if (timer_state const* t = m.timers.find(e.id.number); t && t->user) worked_ = e.t;
-            return;
         case kind::stream_timeout:
             if (peer const* p = e.parent.type == entity::connection ? served_.find(e.parent.number) : nullptr; p && p->idle()) timed_out_ = e.parent, timed_out_at_ = e.seq;
             return;
@@ -50,10 +94,9 @@ struct idle_connection_blocks_stop final : rule {
     }
     std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? "a stop" : ended_ ? "" : "the end of a loop or process"; }
     void reset() override {
-        clients_.clear();
         served_.clear();
         timed_out_at_ = gone_at_seq_ = no_seq;
-        worked_ = gone_at_ = 0;
+        gone_at_ = 0;
         reported_ = ended_ = false;
     }
 
@@ -64,60 +107,65 @@ private:
         bool idle() const { return !open && idle_since != no_seq; }
     };
 
-    // Both ends of a connection may be in a trace, or one.
+    // The server's end of the connections; the clients' is the model's.
     void follow(event const& e, model const& m) {
-        auto const begun = [](live_set<peer>& of, std::uint32_t n) { ++of.open(n).open; };
-        auto const over = [&](live_set<peer>& of, std::uint32_t n) {
-            if (peer* p = of.find(n)) p->open -= p->open > 0, p->idle_since = e.seq;
-        };
         switch (e.what) {
-        case kind::client_connected: clients_.open(e.id.number); return;
-        case kind::client_send: return begun(clients_, e.id.number);
-        case kind::client_done: return over(clients_, e.id.number);
-        case kind::client_fail: return clients_.close(e.id.number);
-        case kind::client_closed: return gone(clients_, e.id, e);
         case kind::connection_open: served_.open(e.id.number); return;
-        case kind::connection_close: return gone(served_, e.id, e);
-        case kind::stream_close: return gone(served_, e.parent, e);
+        case kind::connection_close: return gone(e.id, e);
+        case kind::stream_close:
+            if (e.parent.type == entity::connection) gone(e.parent, e);
+            return;
         case kind::request_begin:
-            if (e.parent.type == entity::connection) begun(served_, e.parent.number);
+            if (e.parent.type == entity::connection) ++served_.open(e.parent.number).open;
             return;
-        case kind::request_finish:
-            if (request_state const* r = m.requests.find(e.id.number); r && r->connection) over(served_, r->connection.number);
+        case kind::request_finish: {
+            request_state const* const r = m.requests.find(e.id.number);
+            peer* const p = r && r->connection ? served_.find(r->connection.number) : nullptr;
+            if (p) p->open -= p->open > 0, p->idle_since = e.seq;
             return;
+        }
         default: return;
         }
     }
-    void gone(live_set<peer>& of, ref who, event const& e) {
-        if ((who.type != entity::client) == (&of == &clients_)) return;
-        peer const* p = of.find(who.number);
+    void gone(ref who, event const& e) {
+        peer const* p = served_.find(who.number);
         if (p && p->idle()) gone_ = who, gone_at_ = e.t, gone_at_seq_ = e.seq;
-        of.close(who.number);
+        served_.close(who.number);
     }
 
-    nanoseconds quiet_since(model const& m) const { return std::max(m.t0_time, worked_); }
+    static nanoseconds quiet_since(model const& m) { return std::max(m.t0_time, m.worked); }
 
     void by_own_facts(event const& e, model const& m, rule_run& out) {
         bool const because = std::find(e.because.begin(), e.because.end(), timed_out_at_) != e.because.end();
         if (timed_out_at_ == no_seq || !because || e.t - quiet_since(m) < felt) return;
-        report(timed_out_, timed_out_at_, to_string(e.id) + " ended only when the idle " + to_string(timed_out_) + " was inactive for too long", e, m, out);
+        std::string message = to_string(e.id) + " ended only when the idle " + to_string(timed_out_) + " was inactive for too long";
+        report(timed_out_, timed_out_at_, std::move(message), e, m, out);
     }
 
     // The end came when the last idle one went, or closed it itself.
     void from_outside(event const& e, model const& m, rule_run& out) {
         ended_ = true;
-        live_set<peer> const& all = clients_.size() || gone_.type == entity::client ? clients_ : served_;
-        bool other = false;
-        ref idle;
-        seq_t since = no_seq;
-        all.each([&](std::uint32_t n, peer const& p) {
-            if (!p.idle()) other = true;
-            else if (since == no_seq) idle = {&all == &clients_ ? entity::client : entity::connection, n}, since = p.idle_since;
+        if (is_descendant(e.id) || is_overdue(e.t, m)) return;
+        holding how = held_until(e.t, m);
+        bool const from_clients = m.peers.size() || m.left[static_cast<std::size_t>(peer_state::standing::idle)].who;
+        if (!from_clients) how = held_by_served(e, m);
+        if (how.by != holder::idle) return;
+        if (e.what != kind::process_exit || !was_killed(e)) return report(how.who, how.shown, to_string(e.id) + " ended only with the idle " + to_string(how.who), e, m, out);
+        reported_ = true;
+        report_held(how.who, "the idle " + to_string(how.who), how, e, m, out);
+    }
+
+    holding held_by_served(event const& e, model const& m) const {
+        holding out{.who = gone_, .shown = gone_at_seq_};
+        nanoseconds until = gone_at_;
+        bool busy = false, open = false;
+        served_.each([&](std::uint32_t n, peer const& p) {
+            busy |= !p.idle();
+            if (p.idle() && !open) out.who = {entity::connection, n}, out.shown = p.idle_since, until = e.t, open = true;
         });
-        nanoseconds until = e.t;
-        if (since == no_seq) idle = gone_, since = gone_at_seq_, until = gone_at_;
-        if (other || since == no_seq || until - quiet_since(m) < seen_from_outside || e.t - until > seen_from_outside) return;
-        report(idle, since, to_string(e.id) + " ended only with the idle " + to_string(idle), e, m, out);
+        bool const held = !busy && out.shown != no_seq && until - quiet_since(m) >= tolerance && e.t - until <= tolerance;
+        if (held) out.by = holder::idle;
+        return out;
     }
 
     void report(ref idle, seq_t shown, std::string message, event const& e, model const& m, rule_run& out) {
@@ -128,18 +176,147 @@ private:
         out.report({.subject = idle, .at = e.seq, .witness = {shown}, .message = std::move(message)});
     }
 
-    static constexpr nanoseconds felt = 50'000'000, seen_from_outside = 250'000'000;
-    live_set<peer> clients_, served_;
+    static constexpr nanoseconds felt = 50'000'000;
+    live_set<peer> served_;
     ref timed_out_, gone_; // the latest idle one
     seq_t timed_out_at_ = no_seq, gone_at_seq_ = no_seq;
-    nanoseconds worked_ = 0, gone_at_ = 0;
+    nanoseconds gone_at_ = 0;
     bool reported_ = false, ended_ = false;
+};
+
+struct silent_connection_blocks_stop final : rule {
+    static rule_info info() {
+        return {
+            .id = "silent-connection-blocks-stop",
+            .level = severity::error,
+            .needs = clients | process,
+            .kinds = {kind::client_connected, kind::process_exit},
+            .summary = "the exit comes only when a connection goes on which no byte was ever sent, or has to be forced",
+            .why = "Browsers and connection pools open connections in advance, and port scanners open them for nothing. A server that takes "
+                   "such a connection for a request that is about to begin waits for the time-out of the head, often a minute or "
+                   "none at all: anybody can hold up its stop without sending a byte.",
+            .cites = "golang/go#22682, hyper#2730",
+            .fix = "from the stop on close a connection without a byte as an idle one, at once or after a few seconds",
+            .make = make<silent_connection_blocks_stop>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        holding how;
+        if (e.what == kind::client_connected) connected_ = true;
+        else if (is_held_by(holder::silent, e, m, how)) report_held(how.who, "the silent " + to_string(how.who), how, e, m, out);
+    }
+    std::string_view lacks(model const& m) const override { return connected_ ? lacks_exit(m) : "a connection"; }
+    void reset() override { connected_ = false; }
+
+private:
+    bool connected_ = false;
+};
+
+struct stream_blocks_stop final : rule {
+    static rule_info info() {
+        return {
+            .id = "stream-blocks-stop",
+            .level = severity::warning,
+            .needs = clients | process,
+            .kinds = {kind::client_send, kind::process_exit},
+            .summary = "the exit comes only when a response without an end goes, with no other work left; an error when it has to be killed",
+            .why = "A stream of events or a long poll never ends by itself. A drain that waits for every response to end waits for the client's "
+                   "mood, until somebody's patience is over, and then cuts off everything at once. Nothing but the server can tell "
+                   "the handler of such a stream that it is time.",
+            .cites = "axum#2673",
+            .fix = "tell handlers of the stop through a token that they can await, and let streams end on it",
+            .make = make<stream_blocks_stop>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        holding how;
+        if (e.what == kind::client_send) {
+            peer_state const* const p = m.peers.find(e.id.number);
+            there_ |= p && p->why == role::stream;
+        } else if (is_held_by(holder::stream, e, m, how)) {
+            report_held(how.who, "the endless response to " + to_string(how.who), how, e, m, out);
+        }
+    }
+    std::string_view lacks(model const& m) const override { return there_ ? lacks_exit(m) : "a response without an end"; }
+    void reset() override { there_ = false; }
+
+private:
+    bool there_ = false;
+};
+
+struct drain_starved final : rule {
+    static rule_info info() {
+        return {
+            .id = "drain-starved",
+            .level = severity::warning,
+            .needs = clients | process,
+            .kinds = {kind::client_traffic, kind::process_exit},
+            .summary = "the process exits only when traffic that went on after the stop ends; an error when it has to be killed",
+            .why = "A drain that waits for a moment without a request never ends on a busy server: requests on kept connections, or new ones "
+                   "from a listener that is still open, follow each other without a gap. The server is quick to stop in every test "
+                   "and slow in production.",
+            .cites = "actix-web#929",
+            .fix = "close the listener and stop keeping connections alive when the stop begins, so that the work left can only shrink",
+            .make = make<drain_starved>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        holding how;
+        if (e.what == kind::client_traffic) who_ = e.id;
+        else if (is_held_by(holder::traffic, e, m, how)) report_held(who_, "the traffic of " + to_string(who_), {.shown = how.shown, .quiet = e.t - m.t0_time}, e, m, out);
+    }
+    std::string_view lacks(model const& m) const override { return who_ ? lacks_exit(m) : "traffic that goes on after the stop"; }
+    void reset() override { who_ = {}; }
+
+private:
+    ref who_;
+};
+
+struct full_delay_without_work final : rule {
+    static rule_info info() {
+        return {
+            .id = "full-delay-without-work",
+            .level = severity::note,
+            .needs = clients | process,
+            .kinds = {kind::process_exit},
+            .summary = "the exit comes with the drain time-out that is configured, although no connection was open for half of it or more",
+            .why = "The time-out is meant as the most that a stop may take, and this server sleeps it out: each deployment of an idle instance "
+                   "takes as long as that of a busy one, and whoever sets it generously for the rare long request pays for it "
+                   "always.",
+            .cites = "openjdk/jdk#25333",
+            .fix = "wait for the last request with a time-out instead of for the time-out",
+            .make = make<full_delay_without_work>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        bool const measurable = m.t0 != no_seq && m.drain_timeout >= 2 * tolerance && !is_descendant(e.id) && !was_killed(e);
+        if (!measurable || is_overdue(e.t, m) || e.t - m.t0_time < m.drain_timeout - tolerance) return;
+        holding const how = held_until(e.t, m);
+        nanoseconds alone = how.quiet;
+        for (gone_peer const& g : m.left)
+            if (g.who) alone = std::min(alone, e.t - g.at);
+        if (how.by != holder::nobody || alone < m.drain_timeout / 2) return;
+        violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
+        v.message = to_string(e.id) + " took " + duration_text(e.t - m.t0_time) + " to stop, as long as its drain time-out allows, with no connection open for the last " +
+                    duration_text(alone);
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override {
+        return !m.drain_timeout ? "a drain time-out that the server is configured with" : lacks_exit(m);
+    }
 };
 
 } // namespace
 
 std::span<rule_info const> time_rules() {
-    static std::array const rules = {idle_connection_blocks_stop::info()};
+    static std::array const rules = {
+        drain_timeout_exceeded::info(), idle_connection_blocks_stop::info(), silent_connection_blocks_stop::info(),
+        stream_blocks_stop::info(), drain_starved::info(), full_delay_without_work::info(),
+    };
     return rules;
 }
 

@@ -1,0 +1,171 @@
+// Rules about how a server tells its clients that it is going: by taking no new connection, by what it says in its responses
+// and to a probe, by an end of its connections.
+#include <array>
+#include "traces/rules/family.hpp"
+#include "traces/rules/lost.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+constexpr std::string_view a_stop = "a stop";
+
+// The others have rules of their own.
+bool is_a_customer(role r) { return r != role::readiness && r != role::traffic; }
+
+bool is_past(nanoseconds at, model const& m) { return m.t0 != no_seq && at > m.t0_time + tolerance; }
+
+struct close_not_announced final : rule {
+    static rule_info info() {
+        return {
+            .id = "close-not-announced",
+            .level = severity::note,
+            .needs = clients,
+            .needs_one_of = server_acts | process,
+            .kinds = {kind::client_done},
+            .summary = "a response that begins more than 250 ms after the stop does not say Connection: close",
+            .why = "The server is going to close the connection, and a client that is not told keeps it for its next request, which then "
+                   "races against the close. One header takes the race away. It is a note: HTTP allows it, and a response of HTTP/2 "
+                   "has no such header.",
+            .cites = "gunicorn#2313, wai#853",
+            .fix = "add Connection: close to every response from the stop on",
+            .make = make<close_not_announced>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (!e.find("close") || e.find("stream")) return;
+        m.each_sent(e, [&](ref who, sent_request const& s) {
+            if (!is_a_customer(s.how.why) || !is_past(s.first_byte == no_seq ? e.t : s.first_byte_at, m)) return;
+            looked_ = true;
+            if (e.integer("close") || told_) return;
+            told_ = true; // it is the server's manner, not that of one response
+            violation v{.subject = who, .at = e.seq, .witness = {m.t0}};
+            v.message = to_string(who) + " was answered " + duration_text(e.t - m.t0_time) + " after the stop, and not told that the connection will be closed";
+            out.report(std::move(v));
+        });
+    }
+    std::string_view lacks(model const& m) const override {
+        return m.t0 == no_seq ? a_stop : looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close";
+    }
+    void reset() override { looked_ = told_ = false; }
+
+private:
+    bool looked_ = false, told_ = false;
+};
+
+struct accept_after_stop final : rule {
+    static rule_info info() {
+        return {
+            .id = "accept-after-stop",
+            .level = severity::warning,
+            .needs = clients,
+            .needs_one_of = server_acts | process,
+            .kinds = {kind::client_done, kind::client_fail, kind::client_closed},
+            .summary = "a connection begun more than 250 ms after the stop is accepted; an error when it is then reset",
+            .why = "A server that stops should turn new clients away at once, so that they go to another instance. One that goes on "
+                   "accepting prolongs its own drain, and one that accepts and then resets loses requests that would have been served "
+                   "elsewhere. A refused connection is fine, and a connection begun before the stop is no new one. A readiness probe, "
+                   "and traffic that is to prolong the drain, are judged by rules of their own.",
+            .cites = "cockroach#1546, granian#548",
+            .fix = "close the listening socket first of all; a socket that is no longer accepted from still completes connections",
+            .make = make<accept_after_stop>,
+        };
+    }
+
+    // Judged when it is known how the connection fared.
+    void on(event const& e, model const& m, rule_run& out) override {
+        client_state const* c = m.clients.find(e.id.number);
+        if (!c) return;
+        judge_client(e.id, *c, e.what == kind::client_fail && ends_connection(e.text("how")) ? &e : nullptr, m, out);
+    }
+    void end(model const& m, bool, rule_run& out) override {
+        m.clients.each([&](std::uint32_t n, client_state const& c) { judge_client({entity::client, n}, c, nullptr, m, out); });
+    }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+
+private:
+    static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
+        if (c.connected == no_seq || !is_past(c.connect_at, m)) return;
+        peer_state const* const p = m.peers.find(who.number);
+        if (p && !is_a_customer(p->why)) return;
+        violation v{.subject = who, .at = c.connected, .witness = {m.t0, c.connect}};
+        v.message = to_string(who) + " was accepted " + duration_text(c.connect_at - m.t0_time) + " after the stop";
+        if (cut_off) {
+            v.level = severity::error;
+            v.message += " and then cut off";
+            v.witness.push_back(cut_off->seq);
+        }
+        std::sort(v.witness.begin(), v.witness.end());
+        out.report(std::move(v));
+    }
+};
+
+struct readiness_not_flipped final : rule {
+    static rule_info info() {
+        return {
+            .id = "readiness-not-flipped",
+            .level = severity::note,
+            .needs = clients,
+            .needs_one_of = server_acts | process,
+            .kinds = {kind::client_done, kind::client_fail},
+            .summary = "a readiness probe that is sent more than 250 ms after the stop is still answered with a status of success",
+            .why = "A load balancer sends new requests for as long as the probe succeeds. A server that stops while it calls itself ready "
+                   "goes on getting them until its listener is closed, and every one is then refused or raced. A probe that is "
+                   "refused, fails or is answered with 503 says what it should.",
+            .cites = "",
+            .fix = "let the readiness handler answer 503 from the stop on, and close the listener only after the balancer has seen it",
+            .make = make<readiness_not_flipped>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        peer_state const* const p = m.peers.find(e.id.number);
+        if (!p || p->why != role::readiness) return;
+        client_state const* const c = m.clients.find(e.id.number);
+        if (!c || !is_past(c->sent == no_seq ? c->connect_at : c->sent_at, m)) return;
+        looked_ = true;
+        bool const success = e.what == kind::client_done && e.integer("status") >= 200 && e.integer("status") < 300;
+        if (!success || told_) return;
+        told_ = true;
+        violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, c->sent}};
+        v.message = to_string(e.id) + " asked " + duration_text(c->sent_at - m.t0_time) + " after the stop whether the server is ready, and was answered " +
+                    std::to_string(e.integer("status"));
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : looked_ ? "" : "a readiness probe after the stop"; }
+    void reset() override { looked_ = told_ = false; }
+
+private:
+    bool looked_ = false, told_ = false;
+};
+
+struct ghost_connection final : rule {
+    static rule_info info() {
+        return {
+            .id = "ghost-connection",
+            .level = severity::note,
+            .needs = clients | process,
+            .kinds = {kind::client_open},
+            .summary = "the process is gone and a client of it has seen neither an end of stream nor a reset",
+            .why = "The kernel closes what a process had open when it goes. A connection that stays was inherited by somebody who is still "
+                   "there, or sits behind something that holds it open: its client waits for a response until its own time-out.",
+            .cites = "",
+            .fix = "open sockets close-on-exec, and end every process that shares them",
+            .make = make<ghost_connection>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (m.process_exited) out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " still has its connection to a process that is gone"});
+    }
+    std::string_view lacks(model const& m) const override { return m.process_exited ? "" : "the exit of the process"; }
+};
+
+} // namespace
+
+std::span<rule_info const> announce_rules() {
+    static std::array const rules = {close_not_announced::info(), accept_after_stop::info(), readiness_not_flipped::info(), ghost_connection::info()};
+    return rules;
+}
+
+} // namespace shutdown_repro::traces

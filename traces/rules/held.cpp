@@ -1,0 +1,61 @@
+#include "traces/rules/held.hpp"
+#include "traces/rules/lost.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+using standing = peer_state::standing;
+constexpr holder holders[] = {holder::silent, holder::idle, holder::stream};
+constexpr nanoseconds coarse = 1'000'000'000; // many servers look once a second whether they are done
+
+// Traffic that was to go on for a while has ended, and the exit with it; or it did not even end.
+bool by_traffic(nanoseconds exit, model const& m) {
+    if (m.traffic == no_seq || exit - m.t0_time < tolerance) return false;
+    return m.traffic_goes || (m.traffic_at - m.t0_time > tolerance && exit - m.traffic_at <= coarse);
+}
+
+} // namespace
+
+holding held_until(nanoseconds exit, model const& m) {
+    nanoseconds const quiet_since = std::max(m.t0_time, m.worked);
+    holding out{.quiet = exit - quiet_since};
+    if (by_traffic(exit, m)) {
+        out.by = holder::traffic, out.shown = m.traffic;
+        return out;
+    }
+    bool busy = out.quiet < tolerance || m.requests.size() > 0;
+    gone_peer latest[3];
+    m.peers.each([&](std::uint32_t n, peer_state const& p) {
+        standing const s = p.stands(m.t0);
+        busy |= s == standing::busy;
+        if (s == standing::busy || s == standing::apart) return;
+        gone_peer& open = latest[static_cast<std::size_t>(s)];
+        if (!open.who) open = {.who = {entity::client, n}, .at = exit, .seq = p.since};
+    });
+    if (busy) {
+        out.by = holder::work;
+        return out;
+    }
+    for (std::size_t i = 0; i < std::size(latest); ++i) {
+        gone_peer const& g = latest[i].who ? latest[i] : m.left[i];
+        if (!g.who || g.at - quiet_since < tolerance || exit - g.at > tolerance) continue;
+        out.by = out.who ? holder::several : holders[i];
+        out.who = g.who, out.shown = g.seq;
+    }
+    return out;
+}
+
+bool is_overdue(nanoseconds exit, model const& m) {
+    return m.t0 != no_seq && m.drain_timeout && exit - m.t0_time > m.drain_timeout + coarse;
+}
+
+ref waits_for_itself(model const& m) {
+    ref found;
+    m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
+        bool const waits = c.called_stop != no_seq && c.finished == no_seq && c.suspended != no_seq && c.suspended > c.called_stop;
+        if (!found && waits && std::string_view(c.waits_on) == "stop") found = {entity::coroutine, n};
+    });
+    return found;
+}
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,41 @@
+#include "traces/rules/lost.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+bool is_before_stop(seq_t at, model const& m) { return at != no_seq && at < m.t0; }
+
+// A response without a length or chunks ends well with its connection.
+bool ends_with_its_connection(event const& fail) { return !fail.integer("framed", 1) && fail.text("how") != "reset"; }
+
+// Of a request without a byte of a response.
+loss unanswered(sent_request const& s, event const& fail, model const& m) {
+    peer_state const* const p = m.peers.find(fail.id.number);
+    if (is_before_stop(s.how.half, m) && s.sent > m.t0) return loss::half_request;
+    if (s.how.frozen) return s.how.kept ? loss::keepalive_race : loss::backlog;
+    if (s.how.why == role::backlog) return p && is_before_stop(p->connect, m) ? loss::backlog : loss::unowed;
+    if (is_before_stop(s.sent, m)) return loss::in_flight;
+    // A close that was on its way already would have come at once.
+    return s.how.kept && fail.t - s.sent_at > tolerance ? loss::keepalive_race : loss::unowed;
+}
+
+} // namespace
+
+bool ends_connection(std::string_view how) { return how == "reset" || how == "eof" || how == "truncated"; }
+
+loss loss_of(sent_request const& s, bool cut, event const& fail, model const& m) {
+    if (s.how.why == role::readiness || (cut && s.how.why == role::stream)) return loss::unowed;
+    if (m.t0 != no_seq) {
+        bool const before = is_before_stop(s.sent, m);
+        peer_state const* const p = m.peers.find(fail.id.number);
+        if (s.how.stream && p && p->last_stream >= 0) return s.how.stream <= p->last_stream ? loss::goaway : loss::unowed;
+        if (before && m.ungraceful) return loss::wrong_signal;
+        bool const after_second = m.second != no_seq && m.second < fail.seq;
+        if (before && after_second && m.second_forces) return loss::unowed;
+        if (before && after_second && fail.t - m.second_at <= tolerance) return loss::second_stop;
+    }
+    if (cut) return ends_with_its_connection(fail) ? loss::short_framed : loss::cut;
+    return m.t0 == no_seq ? loss::unowed : unanswered(s, fail, m);
+}
+
+} // namespace shutdown_repro::traces
