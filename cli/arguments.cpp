@@ -1,4 +1,5 @@
 #include "cli/arguments.hpp"
+#include <algorithm>
 #include <charconv>
 #include "repro/errors.hpp"
 #include "repro/nearest.hpp"
@@ -64,7 +65,21 @@ std::string mismatch(std::string const& what) {
     return what.find("At Most") != what.npos ? flag + " is given more than once" : "--" + flag + " takes no value";
 }
 
+std::vector<std::string> the_command; // of this process's one command line
+
+// How many of the words are ours.
+int without_command(int argc, char const* const* argv) {
+    auto const is_target = [](std::string_view word) { return word == "--target" || word.starts_with("--target="); };
+    char const* const* const end = argv + argc;
+    char const* const* const dashes = std::find(argv, end, std::string_view("--"));
+    if (dashes == end || std::none_of(argv, dashes, is_target)) return argc;
+    the_command.assign(dashes + 1, end);
+    return static_cast<int>(dashes - argv);
+}
+
 } // namespace
+
+std::vector<std::string> const& command_behind_dashes() { return the_command; }
 
 void parse(CLI::App& app, int argc, char const* const* argv) {
     app.allow_extras();
@@ -73,7 +88,7 @@ void parse(CLI::App& app, int argc, char const* const* argv) {
         for (CLI::Option* option : sub->get_options()) option->disable_flag_override();
     }
     try {
-        app.parse(argc, argv);
+        app.parse(without_command(argc, argv), argv);
     } catch (CLI::Success const&) { // help and version
         throw;
     } catch (CLI::RequiredError const& e) {

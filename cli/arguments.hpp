@@ -11,6 +11,9 @@ namespace shutdown_repro::cli {
 // Throws input_error for what does not fit the commands that `app` declares, CLI::CallForHelp and CLI::CallForVersion.
 void parse(CLI::App& app, int argc, char const* const* argv);
 
+// The words behind a -- that follows --target: a command, not arguments of ours. parse() takes them away.
+std::vector<std::string> const& command_behind_dashes();
+
 CLI::Validator whole_number(std::int64_t least, std::int64_t most);
 // One of the words; the complaint suggests the nearest. The views must outlive the parser.
 CLI::Validator one_of(std::vector<std::string_view> words);

@@ -3,8 +3,10 @@
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "repro/errors.hpp"
+#include "repro/probe.hpp"
 #include "repro/scenario.hpp"
 #include "repro/strategy.hpp"
+#include "repro/target.hpp"
 #include "traces/rule.hpp"
 
 namespace shutdown_repro::cli {
@@ -66,6 +68,21 @@ std::string strategies(look l) {
     return table(all, l);
 }
 
+std::string targets(look l) {
+    rows all;
+    for (repro::target const& t : repro::preset_targets()) {
+        auto const version = repro::installed_version(t);
+        all.emplace_back(t.name, (version ? "installed, " + *version : "not installed; apt-get install " + t.package) + " · " + t.summary);
+    }
+    return table(all, l);
+}
+
+std::string probes(look l) {
+    rows all;
+    for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name, p.summary);
+    return table(all, l);
+}
+
 std::string stop_points_of(std::string const& scenario, look l) {
     repro::scenario const s = repro::load_scenario(scenario);
     if (s.server == "reactor") return moments(l);
@@ -83,7 +100,7 @@ std::string stop_points_in_general(look l) {
 int list(std::string const& what, std::string const& scenario, output& out) {
     if (!scenario.empty() && what != "stop-points") throw repro::input_error("list " + what + " takes no \"" + scenario + "\"; only list stop-points takes a scenario");
     look const l = out.page();
-    out.print(what == "scenarios" ? scenarios(l) : what == "rules" ? rules(l) : what == "strategies" ? strategies(l) : what == "policies" ? policies(l)
+    out.print(what == "scenarios" ? scenarios(l) : what == "rules" ? rules(l) : what == "strategies" ? strategies(l) : what == "policies" ? policies(l) : what == "targets" ? targets(l) : what == "probes" ? probes(l)
               : scenario.empty() ? stop_points_in_general(l) : stop_points_of(scenario, l));
     return repro::clean;
 }
@@ -93,8 +110,8 @@ int list(std::string const& what, std::string const& scenario, output& out) {
 void add_list(CLI::App& app, job& chosen) {
     struct options { std::string what, scenario; };
     auto const o = std::make_shared<options>();
-    CLI::App* const sub = app.add_subcommand("list", "scenarios, rules, policies, stop points or strategies");
-    sub->add_option("WHAT", o->what, "what to list")->required()->check(one_of({"scenarios", "rules", "policies", "stop-points", "strategies"}));
+    CLI::App* const sub = app.add_subcommand("list", "scenarios, rules, policies, stop points, strategies, targets or probes");
+    sub->add_option("WHAT", o->what, "what to list")->required()->check(one_of({"scenarios", "rules", "policies", "stop-points", "strategies", "targets", "probes"}));
     sub->add_option("SCENARIO", o->scenario, "whose stop points");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return list(o->what, o->scenario, out); }; });
 }

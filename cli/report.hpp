@@ -51,6 +51,9 @@ int reporting_errors(bool json, output&, std::function<int()> const& it);
 traces::verdict verdict_of(std::vector<checked_trace> const&);
 int status_of(traces::verdict);
 
+// Each violation with who was still inside; for an inconclusive one, why it is that.
+std::string violations_as_text(judgement const&, traces::look);
+
 // When and by whom stop and free were called: one line each, for people.
 std::string acts_as_text(judgement const&, traces::look);
 

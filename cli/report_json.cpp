@@ -1,7 +1,9 @@
 #include <nlohmann/json.hpp>
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
+#include "cli/target_report.hpp"
 #include "repro/errors.hpp"
+#include "repro/wilson.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -72,6 +74,47 @@ std::string as_json(std::vector<checked_trace> const& all) {
         d["traces"].push_back({{"trace", path}, {"verdict", name_of(judged.verdict)}, {"scenario", judged.scenario}, {"world", judged.world},
                                {"events", judged.events}, {"duration_ns", judged.span}, {"problems", judged.problems},
                                {"not_applicable", of(judged.not_applicable)}});
+    }
+    return text(d);
+}
+
+std::string as_json(target_report const& r) {
+    json d = document(name_of(r.verdict()));
+    d["target"] = r.target.name;
+    d["target_version"] = r.version;
+    d["world"] = "live";
+    d["stop"] = r.target.stop_in_words();
+    d["grace_ms"] = r.target.grace_ms;
+    d["connections"] = r.connections;
+    d["executions"] = r.executions();
+    d["violations"] = json::array();
+    d["probes"] = json::array();
+    for (probe_result const& p : r.probes) {
+        json one{{"probe", p.probe}};
+        if (!p.skipped.empty()) {
+            one["skipped"] = p.skipped;
+            d["probes"].push_back(std::move(one));
+            continue;
+        }
+        one.update({{"verdict", name_of(p.verdict())}, {"runs", p.runs}, {"violated", p.violated}, {"inconclusive", p.inconclusive},
+                    {"answered", p.answered}, {"lost", p.lost}, {"workers", p.outcome.workers}, {"killed", p.outcome.killed}});
+        if (p.outcome.ended_after) one["ended_after_ns"] = *p.outcome.ended_after, one["ended"] = p.outcome.how_ended;
+        one["rules"] = json::object();
+        for (auto const& [rule, count] : p.by_rule) {
+            auto const [low, high] = repro::wilson({count, p.runs});
+            one["rules"][rule] = {{"runs", count}, {"low", low}, {"high", high}};
+        }
+        one["problems"] = p.judged.problems;
+        one["not_applicable"] = of(p.judged.not_applicable);
+        if (!p.trace_path.empty()) one["trace"] = p.trace_path;
+        d["probes"].push_back(std::move(one));
+        for (traces::violation const& v : p.judged.violations) {
+            json violation = of(v);
+            violation["probe"] = p.probe;
+            violation["replay"] = p.again;
+            if (!p.trace_path.empty()) violation["trace"] = p.trace_path;
+            d["violations"].push_back(std::move(violation));
+        }
     }
     return text(d);
 }

@@ -98,6 +98,8 @@ std::string rate(run_report const& r, look l) {
 
 } // namespace
 
+std::string violations_as_text(judgement const& j, look l) { return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : ""); }
+
 std::string acts_as_text(judgement const& j, look l) {
     return paint(l, tint::faint, "stop  ") + wrap(j.stop, l.width, 6) + "\n" + paint(l, tint::faint, "free  ") + wrap(j.free, l.width, 6) + "\n";
 }

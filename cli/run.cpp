@@ -8,6 +8,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/report.hpp"
+#include "cli/run_target.hpp"
 #include "cli/scenario_options.hpp"
 #include "repro/all_orders.hpp"
 #include "repro/errors.hpp"
@@ -22,7 +23,7 @@ constexpr std::size_t most_orders = 10'000;
 
 struct options {
     scenario_options scenario;
-    std::string world{first_world}, schedule, trace, server;
+    std::string world{first_world}, schedule, trace, server, slow, stream, signal, probes, target;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false;
 };
@@ -34,6 +35,30 @@ void refuse_what_does_not_fit(options const& o) {
     if (o.world == "live") throw repro::input_error("--all-orders: only the simulated world can choose every order; add --world sim");
     if (!o.schedule.empty()) throw repro::input_error("--all-orders: takes every schedule, so it can't follow one; leave --schedule out");
     if (o.repeat > 1) throw repro::input_error("--all-orders: each order has one execution, the same each time; leave --repeat out");
+}
+
+// A real server has no scenario, and a scenario no probes.
+void refuse_what_is_of_scenarios(options const& o) {
+    scenario_options const& s = o.scenario;
+    if (!s.what.empty()) throw repro::input_error("run takes a SCENARIO or a --target, and not both: \"" + s.what + "\"");
+    std::pair<char const*, bool> const given[] = {
+        {"--world", o.world != first_world}, {"--policy", !s.policy.empty()}, {"--order", !s.order.empty()}, {"--requests", s.requests.has_value()},
+        {"--stop-at", !s.stop_at.empty()}, {"--free-at", !s.free_at.empty()}, {"--set", !s.sets.empty()}, {"--schedule", !o.schedule.empty()},
+        {"--all-orders", o.all_orders}, {"--server", !o.server.empty()}};
+    for (auto const& [flag, is] : given)
+        if (is) throw repro::input_error(std::string(flag) + ": is for scenarios; a target takes --probe, --slow, --stream, --signal, --grace and --connections");
+}
+
+void refuse_what_is_of_targets(options const& o) {
+    if (o.scenario.what.empty()) throw repro::input_error("SCENARIO is required, or --target (shutdown-repro run --help)");
+    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}};
+    for (auto const& [flag, is] : given)
+        if (is) throw repro::input_error(std::string(flag) + ": is for real servers; add --target NAME, or leave it out");
+}
+
+target_options target_options_of(options const& o) {
+    return {.what = o.target, .command = command_behind_dashes(), .probes = o.probes, .slow = o.slow, .stream = o.stream, .signal = o.signal,
+            .trace = o.trace, .grace_ms = o.scenario.grace_ms, .connections = o.scenario.connections, .repeat = o.repeat, .json = o.json};
 }
 
 // Before anything is run, so that a long run is not lost to a typing error. Nothing is created yet.
@@ -163,9 +188,20 @@ void add_run(CLI::App& app, job& chosen) {
     sub->add_option("--trace", o->trace, "keep the trace here, whatever happens")->type_name("FILE");
     sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
     sub->add_flag("--json", o->json, "print one report document");
-    sub->callback([o, &chosen] {
-        chosen = [o](output& out) {
+    sub->get_option("SCENARIO")->required(false);
+    CLI::Option const* const target = sub->add_option("--target", o->target, "a real server instead (list targets, or a file); with -- COMMAND... that command")->expected(0, 1)->type_name("TARGET");
+    sub->add_option("--probe", o->probes, "what its clients do around the stop: a list, or all (list probes)")->type_name("PROBE");
+    sub->add_option("--slow", o->slow, "a path that it answers slowly (target)")->type_name("/PATH");
+    sub->add_option("--stream", o->stream, "a path whose answer never ends (target)")->type_name("/PATH");
+    sub->add_option("--signal", o->signal, "the signal that stops it (target)")->type_name("SIGNAL");
+    sub->callback([o, &chosen, target] {
+        chosen = [o, target](output& out) {
             return reporting_errors(o->json, out, [&] {
+                if (target->count()) {
+                    refuse_what_is_of_scenarios(*o);
+                    return run_target(target_options_of(*o), out);
+                }
+                refuse_what_is_of_targets(*o);
                 refuse_what_does_not_fit(*o);
                 return runner(*o, out).run();
             });

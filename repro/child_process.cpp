@@ -1,8 +1,10 @@
 #include "repro/child_process.hpp"
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,10 +33,17 @@ template <class Call> auto uninterrupted(Call call) {
 }
 
 // Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void become(char const* path, char* const* argv, int parent, int errors, int notes, int failure) {
+struct becoming {
+    char const* path;
+    char* const* argv;
+    char* const* environment;
+    int parent, errors, notes, failure;
+    bool speaks;
+};
+[[noreturn]] void become(becoming b) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(127); // it died before that was set
-    setpgid(0, 0);
+    if (getppid() != b.parent) _exit(127); // it died before that was set
+    setsid();
     for (int s = 1; s < NSIG; ++s) std::signal(s, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
@@ -42,19 +51,17 @@ template <class Call> auto uninterrupted(Call call) {
 
     // Out of the way first: any of them may have one of the numbers that are about to be assigned.
     constexpr int free_from = 16;
-    errors = fcntl(errors, F_DUPFD_CLOEXEC, free_from);
-    notes = fcntl(notes, F_DUPFD_CLOEXEC, free_from);
-    failure = fcntl(failure, F_DUPFD_CLOEXEC, free_from);
+    for (int* fd : {&b.errors, &b.notes, &b.failure}) *fd = fcntl(*fd, F_DUPFD_CLOEXEC, free_from);
     int const nothing = fcntl(open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, free_from);
     dup2(nothing, STDIN_FILENO);
-    dup2(nothing, STDOUT_FILENO);
-    dup2(errors, STDERR_FILENO);
-    dup2(notes, child_process::note_fd);
-    close_range(child_process::note_fd + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    dup2(b.speaks ? b.notes : nothing, STDOUT_FILENO);
+    dup2(b.errors, STDERR_FILENO);
+    if (!b.speaks) dup2(b.notes, child_process::note_fd);
+    close_range(child_process::note_fd + (b.speaks ? 0 : 1), ~0u, CLOSE_RANGE_CLOEXEC);
 
-    execv(path, argv);
+    execve(b.path, b.argv, b.environment);
     int const why = errno;
-    [[maybe_unused]] auto const told = write(failure, &why, sizeof why);
+    [[maybe_unused]] auto const told = write(b.failure, &why, sizeof why);
     _exit(127);
 }
 
@@ -63,6 +70,19 @@ void want_children() {
     struct sigaction now {};
     sigaction(SIGCHLD, nullptr, &now);
     if (now.sa_handler == SIG_IGN) std::signal(SIGCHLD, SIG_DFL);
+}
+
+// What is in `own`, and of ours whatever has another name. Ends with a null pointer.
+std::vector<char*> environment_with(std::vector<std::string> const& own) {
+    std::vector<char*> all;
+    for (std::string const& e : own) all.push_back(const_cast<char*>(e.c_str()));
+    for (char** ours = environ; *ours; ++ours) {
+        std::string_view const entry = *ours, name = entry.substr(0, entry.find('='));
+        auto const replaced = [&](std::string const& e) { return e.size() > name.size() && e.starts_with(name) && e[name.size()] == '='; };
+        if (std::none_of(own.begin(), own.end(), replaced)) all.push_back(*ours);
+    }
+    all.push_back(nullptr);
+    return all;
 }
 
 } // namespace
@@ -77,18 +97,20 @@ std::string signal_name(int signal) {
     return abbreviation ? std::string("SIG") + abbreviation : "signal " + std::to_string(signal);
 }
 
-child_process::child_process(std::string const& path, std::vector<std::string> const& arguments) {
+child_process::child_process(launch const& l) {
+    auto const& [path, arguments, environment, speaks] = l;
     pipe_ends errors = open_pipe(), notes = open_pipe(), failure = open_pipe();
     for (descriptor const* ours : {&errors.from, &notes.from}) fcntl(ours->get(), F_SETFL, O_NONBLOCK);
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
     for (std::string const& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
+    std::vector<char*> all_environment = environment_with(environment);
 
     want_children();
     int const parent = getpid();
     pid_ = fork();
     if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
-    if (pid_ == 0) become(path.c_str(), argv.data(), parent, errors.to.get(), notes.to.get(), failure.to.get());
+    if (pid_ == 0) become({path.c_str(), argv.data(), all_environment.data(), parent, errors.to.get(), notes.to.get(), failure.to.get(), speaks});
 
     failure.to.close();
     int why = 0;

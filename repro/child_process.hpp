@@ -33,12 +33,20 @@ struct process_end {
 };
 std::string signal_name(int signal); // "SIGABRT"
 
+struct launch {
+    std::string path;
+    std::vector<std::string> arguments;
+    std::vector<std::string> environment = {}; // KEY=VALUE, beside ours or instead of it
+    bool speaks = false;                       // notes() is its stdout; else that is /dev/null, and notes() is its note_fd
+};
+
 class child_process {
 public:
-    // Runs the executable at `path` in a process group of its own (a terminal's Ctrl-C is ours, not the child's), stdin and
+    // Runs the executable at `path` in a session of its own (a terminal's Ctrl-C is ours, not the child's), stdin and
     // stdout /dev/null, stderr and descriptor `note_fd` pipes to us, no other descriptor of ours, signals unblocked and at
     // their defaults. Throws input_error when it can't be executed.
-    child_process(std::string const& path, std::vector<std::string> const& arguments);
+    child_process(std::string const& path, std::vector<std::string> const& arguments) : child_process(launch{path, arguments}) {}
+    explicit child_process(launch const&);
     ~child_process();
     child_process(child_process const&) = delete;
     static constexpr int note_fd = 3;

@@ -8,7 +8,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <system_error>
 #include <unistd.h>
 #include "repro/child_process.hpp"
@@ -19,6 +18,8 @@
 #include "repro/listening.hpp"
 #include "repro/pipelining_clients.hpp"
 #include "repro/poller.hpp"
+#include "repro/private_folder.hpp"
+#include "repro/signals_as_events.hpp"
 #include "server_under_test/tcp_world.hpp"
 #include "traces/jsonl.hpp"
 
@@ -35,51 +36,6 @@ constexpr std::uint64_t spare_descriptors = 64;   // everything that is no conne
 constexpr nanoseconds last_words = 2'000 * millisecond; // for the clients to see the end of a process that is gone
 constexpr std::size_t most_stderr = 1 << 20;      // bytes that are recorded
 constexpr std::size_t most_text = 4096;           // bytes of one process.stderr
-
-class private_folder {
-public:
-    private_folder() {
-        std::error_code failed;
-        std::filesystem::path const above = std::filesystem::temp_directory_path(failed);
-        if (failed) throw input_error("no folder for temporary files (TMPDIR): " + failed.message());
-        path_ = (above / "shutdown-repro-XXXXXX").string();
-        if (!mkdtemp(path_.data())) throw input_error("cannot make a folder in " + above.string() + ": " + std::generic_category().message(errno));
-    }
-    private_folder(private_folder const&) = delete;
-    ~private_folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string file(char const* name) const { return path_ + "/" + name; }
-
-private:
-    std::string path_;
-};
-
-// SIGINT and SIGTERM become readable instead of ending us, as long as this lives.
-class signals_as_events {
-public:
-    signals_as_events() {
-        sigset_t wanted;
-        sigemptyset(&wanted);
-        sigaddset(&wanted, SIGINT);
-        sigaddset(&wanted, SIGTERM);
-        pthread_sigmask(SIG_BLOCK, &wanted, &before_);
-        fd_ = descriptor(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
-        if (!fd_) throw std::system_error(errno, std::generic_category(), "signalfd");
-    }
-    ~signals_as_events() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_as_events(signals_as_events const&) = delete;
-    int get() const { return fd_.get(); }
-    int take() const {
-        signalfd_siginfo info{};
-        return read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
-    }
-
-private:
-    sigset_t before_;
-    descriptor fd_;
-};
 
 // Server and clients share one process and one loop: it has no clients of ours, and ends by itself or at its cap.
 bool is_reactor(scenario const& s) { return s.server == "reactor"; }

@@ -1,0 +1,145 @@
+#include "cli/run_target.hpp"
+#include <algorithm>
+#include <iostream>
+#include <ranges>
+#include "cli/arguments.hpp"
+#include "cli/report.hpp"
+#include "cli/target_report.hpp"
+#include "repro/errors.hpp"
+#include "repro/probe.hpp"
+#include "traces/jsonl.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+constexpr std::string_view first_probe = "in-flight", every_probe = "all";
+
+repro::target target_of(target_options const& o) {
+    if (o.what.empty() && o.command.empty())
+        throw repro::input_error("--target needs a NAME (list targets), a FILE.json, or a command behind --, as in: run --target -- ./server --port {port}");
+    repro::target t = o.what.empty() ? repro::target_from_command(o.command) : repro::load_target(o.what);
+    if (!o.command.empty()) t.command = o.command;
+    auto const path = [](char const* flag, std::string const& given, std::string& to) {
+        if (given.empty()) return;
+        if (given.front() != '/') throw repro::input_error(std::string(flag) + " must be a path on the server, as in /slow, is \"" + given + "\"");
+        to = given;
+    };
+    path("--slow", o.slow, t.slow);
+    if (!o.slow.empty()) t.slow_stream.clear(); // the slow URL that is asked for, and no other
+    path("--stream", o.stream, t.stream);
+    if (!o.signal.empty()) {
+        t.stop.by = repro::target::way::signal;
+        t.stop.signal = repro::parse_signal(o.signal);
+        if (!t.stop.signal) throw repro::input_error("--signal must be the name of a signal, as in SIGTERM, is \"" + o.signal + "\"");
+        if (t.wrong_signal == t.stop.signal) t.wrong_signal = 0;
+    }
+    if (o.grace_ms) t.grace_ms = *o.grace_ms;
+    return t;
+}
+
+// Unasked: requests in flight, or whatever can be tried on a server of which no slow URL is known.
+std::string asked_of(target_options const& o, repro::target const& t) {
+    if (!o.probes.empty()) return o.probes;
+    return std::string(repro::why_not(t, first_probe).empty() ? first_probe : every_probe);
+}
+
+std::vector<std::string> probes_of(std::string const& asked) {
+    std::vector<std::string> names;
+    if (asked == every_probe) {
+        for (repro::probe_info const& p : repro::all_probes()) names.emplace_back(p.name);
+        return names;
+    }
+    for (auto const& part : asked | std::views::split(',')) {
+        std::string const name(part.begin(), part.end());
+        if (std::ranges::count(names, name)) throw repro::input_error("--probe names " + name + " twice");
+        names.push_back(name);
+    }
+    return names;
+}
+
+std::string again_line(target_options const& o, std::string const& probe) {
+    std::vector<std::string> words{"shutdown-repro", "run", "--target"};
+    if (!o.what.empty()) words.push_back(o.what);
+    auto const add = [&](char const* flag, std::string const& value) {
+        if (!value.empty()) words.insert(words.end(), {flag, value});
+    };
+    add("--probe", probe);
+    add("--slow", o.slow);
+    add("--stream", o.stream);
+    add("--signal", o.signal);
+    if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
+    if (o.connections) add("--connections", std::to_string(*o.connections));
+    if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));
+    if (!o.command.empty()) words.push_back("--");
+    words.insert(words.end(), o.command.begin(), o.command.end());
+    return shell_line(words);
+}
+
+class target_runner {
+public:
+    target_runner(target_options const& o, output& out) : options_(o), out_(out) {
+        report_.target = target_of(o);
+        report_.connections = options_.connections.value_or(repro::probe_options{}.connections);
+        report_.repeat = o.repeat;
+        std::string const asked = asked_of(o, report_.target);
+        for (std::string const& name : probes_of(asked)) {
+            probe_result& p = report_.probes.emplace_back();
+            p.probe = name;
+            p.skipped = repro::why_not(report_.target, name);
+            if (!p.skipped.empty() && asked != every_probe) throw repro::input_error("--probe " + name + ": " + report_.target.name + ": " + p.skipped);
+        }
+        if (!o.trace.empty() && report_.probes.size() > 1) throw repro::input_error("--trace takes one probe's trace; with several each violated one is kept as " + report_.target.name + "-PROBE.jsonl");
+    }
+
+    int run() {
+        if (!options_.what.empty() && options_.command.empty()) report_.version = repro::installed_version(report_.target).value_or("");
+        for (probe_result& p : report_.probes)
+            if (p.skipped.empty()) probe(p);
+        out_.progress("");
+        out_.print(options_.json ? as_json(report_) : as_text(report_, out_.page()));
+        return status_of(report_.verdict());
+    }
+
+private:
+    void probe(probe_result& p) {
+        p.again = again_line(options_, p.probe);
+        for (std::uint32_t i = 0; i < options_.repeat; ++i) {
+            out_.progress(p.probe + (options_.repeat > 1 ? ": " + std::to_string(i) + " of " + std::to_string(options_.repeat) + " runs" : ""));
+            once(p);
+        }
+        if (p.violated || !options_.trace.empty()) keep(p);
+    }
+
+    // A server that started before, and now does not, makes this run worth nothing, and not those before it.
+    void once(probe_result& p) {
+        try {
+            p.add(repro::run_probe(report_.target, p.probe, {.connections = report_.connections}));
+            started_ = true;
+        } catch (repro::input_error const& e) {
+            if (!started_ || e.exit_status != repro::inconclusive) throw;
+            p.add_failure(e.what());
+        }
+    }
+
+    void keep(probe_result& p) {
+        std::string const path = options_.trace.empty() ? report_.target.name + "-" + p.probe + ".jsonl" : options_.trace;
+        try {
+            traces::write_file(path, p.told);
+            p.trace_path = path;
+        } catch (traces::trace_error const& e) {
+            if (!options_.trace.empty()) throw;
+            std::cerr << "shutdown-repro: " << e.what() << std::endl; // unasked, it is no reason to fail
+        }
+    }
+
+    target_options const& options_;
+    output& out_;
+    target_report report_;
+    bool started_ = false;
+};
+
+} // namespace
+
+int run_target(target_options const& o, output& out) { return target_runner(o, out).run(); }
+
+} // namespace shutdown_repro::cli
