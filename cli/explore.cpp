@@ -5,6 +5,7 @@
 #include "cli/command.hpp"
 #include "cli/explored.hpp"
 #include "cli/interruptible.hpp"
+#include "cli/program_target.hpp"
 #include "cli/report.hpp"
 #include "cli/scenario_options.hpp"
 #include "cli/shard.hpp"
@@ -16,7 +17,7 @@ namespace {
 struct options {
     scenario_options scenario;
     repro::explore_options how;
-    std::string keep, shard;
+    std::string keep, shard, target;
     bool json = false;
 };
 
@@ -74,7 +75,18 @@ void add_explore(CLI::App& app, job& chosen) {
     sub->add_option("--verify", o->how.verify_every, "run every N-th execution twice and compare")->check(whole_number(1, 1'000'000'000))->type_name("N");
     sub->add_option("--keep", o->keep, "where the traces of the findings go (findings)")->type_name("DIR");
     sub->add_flag("--json", o->json, "print one report document");
-    sub->callback([o, &chosen] { chosen = [o](output& out) { return reporting_errors(o->json, out, [&] { return explore(*o, out); }); }; });
+    sub->get_option("SCENARIO")->required(false);
+    sub->add_option("--target", o->target, "each order of a real program instead, such as mojolicious-timer (list targets)")->type_name("TARGET");
+    sub->callback([o, &chosen] {
+        chosen = [o](output& out) {
+            return reporting_errors(o->json, out, [&] {
+                if (o->target.empty() && o->scenario.what.empty()) throw repro::input_error("SCENARIO is required, or --target (shutdown-repro explore --help)");
+                if (o->target.empty()) return explore(*o, out);
+                if (!o->scenario.what.empty()) throw repro::input_error("explore takes a SCENARIO or a --target, and not both: \"" + o->scenario.what + "\"");
+                return explore_program_target(o->target, {.executions = o->how.executions, .keep = o->keep, .json = o->json}, out);
+            });
+        };
+    });
 }
 
 } // namespace shutdown_repro::cli

@@ -83,9 +83,13 @@ std::string as_json(target_report const& r) {
     d["target"] = r.target.name;
     d["target_version"] = r.version;
     d["world"] = "live";
-    d["stop"] = r.target.stop_in_words();
-    d["grace_ms"] = r.target.grace_ms;
-    d["connections"] = r.connections;
+    if (!r.target.adapter.empty()) d["adapter"] = r.target.adapter;
+    if (r.all_orders) d["all_orders"] = *r.all_orders;
+    if (!r.target.program) {
+        d["stop"] = r.target.stop_in_words();
+        d["grace_ms"] = r.target.grace_ms;
+        d["connections"] = r.connections;
+    }
     d["executions"] = r.executions();
     d["violations"] = json::array();
     d["probes"] = json::array();

@@ -12,6 +12,7 @@
 #include "cli/scenario_options.hpp"
 #include "repro/all_orders.hpp"
 #include "repro/errors.hpp"
+#include "repro/adapter.hpp"
 #include "repro/execute.hpp"
 #include "repro/live.hpp"
 
@@ -23,7 +24,7 @@ constexpr std::size_t most_orders = 10'000;
 
 struct options {
     scenario_options scenario;
-    std::string world{first_world}, schedule, trace, server, slow, stream, signal, probes, target;
+    std::string world{first_world}, schedule, trace, server, slow, stream, signal, probes, target, adapter;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false;
 };
@@ -42,23 +43,24 @@ void refuse_what_is_of_scenarios(options const& o) {
     scenario_options const& s = o.scenario;
     if (!s.what.empty()) throw repro::input_error("run takes a SCENARIO or a --target, and not both: \"" + s.what + "\"");
     std::pair<char const*, bool> const given[] = {
-        {"--world", o.world != first_world}, {"--policy", !s.policy.empty()}, {"--order", !s.order.empty()}, {"--requests", s.requests.has_value()},
-        {"--stop-at", !s.stop_at.empty()}, {"--free-at", !s.free_at.empty()}, {"--set", !s.sets.empty()}, {"--schedule", !o.schedule.empty()},
+        {"--world", o.world != first_world}, {"--policy", !s.policy.empty()}, {"--requests", s.requests.has_value()},
+        {"--set", !s.sets.empty()},
         {"--all-orders", o.all_orders}, {"--server", !o.server.empty()}};
     for (auto const& [flag, is] : given)
-        if (is) throw repro::input_error(std::string(flag) + ": is for scenarios; a target takes --probe, --slow, --stream, --signal, --grace and --connections");
+        if (is) throw repro::input_error(std::string(flag) + ": is for scenarios; a target takes --probe, --slow, --stream, --signal, --grace, --connections, --adapter and --order");
 }
 
 void refuse_what_is_of_targets(options const& o) {
     if (o.scenario.what.empty()) throw repro::input_error("SCENARIO is required, or --target (shutdown-repro run --help)");
-    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}};
+    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--adapter", !o.adapter.empty()}};
     for (auto const& [flag, is] : given)
         if (is) throw repro::input_error(std::string(flag) + ": is for real servers; add --target NAME, or leave it out");
 }
 
 target_options target_options_of(options const& o) {
     return {.what = o.target, .command = command_behind_dashes(), .probes = o.probes, .slow = o.slow, .stream = o.stream, .signal = o.signal,
-            .trace = o.trace, .grace_ms = o.scenario.grace_ms, .connections = o.scenario.connections, .repeat = o.repeat, .json = o.json};
+            .trace = o.trace, .adapter = o.adapter, .order = o.scenario.order, .schedule = o.schedule, .stop_at = o.scenario.stop_at,
+            .free_at = o.scenario.free_at, .grace_ms = o.scenario.grace_ms, .connections = o.scenario.connections, .repeat = o.repeat, .json = o.json};
 }
 
 // Before anything is run, so that a long run is not lost to a typing error. Nothing is created yet.
@@ -194,6 +196,9 @@ void add_run(CLI::App& app, job& chosen) {
     sub->add_option("--slow", o->slow, "a path that it answers slowly (target)")->type_name("/PATH");
     sub->add_option("--stream", o->stream, "a path whose answer never ends (target)")->type_name("/PATH");
     sub->add_option("--signal", o->signal, "the signal that stops it (target)")->type_name("SIGNAL");
+    std::vector<std::string_view> adapters;
+    for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);
+    sub->add_option("--adapter", o->adapter, "look into it (target)")->check(one_of(adapters));
     sub->callback([o, &chosen, target] {
         chosen = [o, target](output& out) {
             return reporting_errors(o->json, out, [&] {

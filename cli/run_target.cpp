@@ -3,6 +3,7 @@
 #include <iostream>
 #include <ranges>
 #include "cli/arguments.hpp"
+#include "cli/program_target.hpp"
 #include "cli/report.hpp"
 #include "cli/target_report.hpp"
 #include "repro/errors.hpp"
@@ -34,6 +35,7 @@ repro::target target_of(target_options const& o) {
         if (t.wrong_signal == t.stop.signal) t.wrong_signal = 0;
     }
     if (o.grace_ms) t.grace_ms = *o.grace_ms;
+    if (!o.adapter.empty()) t.adapter = o.adapter;
     return t;
 }
 
@@ -67,6 +69,8 @@ std::string again_line(target_options const& o, std::string const& probe) {
     add("--slow", o.slow);
     add("--stream", o.stream);
     add("--signal", o.signal);
+    add("--adapter", o.adapter);
+    add("--order", o.order);
     if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
     if (o.connections) add("--connections", std::to_string(*o.connections));
     if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));
@@ -113,7 +117,7 @@ private:
     // A server that started before, and now does not, makes this run worth nothing, and not those before it.
     void once(probe_result& p) {
         try {
-            p.add(repro::run_probe(report_.target, p.probe, {.connections = report_.connections}));
+            p.add(repro::run_probe(report_.target, p.probe, {.connections = report_.connections, .order = options_.order}));
             started_ = true;
         } catch (repro::input_error const& e) {
             if (!started_ || e.exit_status != repro::inconclusive) throw;
@@ -140,6 +144,24 @@ private:
 
 } // namespace
 
-int run_target(target_options const& o, output& out) { return target_runner(o, out).run(); }
+// What belongs to a server that is probed, or to a program that is run to its end, and not to the other.
+void refuse_what_does_not_fit(target_options const& o, bool program) {
+    std::pair<char const*, bool> const of_servers[] = {
+        {"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--connections", o.connections.has_value()}};
+    std::pair<char const*, bool> const of_programs[] = {{"--schedule", !o.schedule.empty()}, {"--stop-at", !o.stop_at.empty()}, {"--free-at", !o.free_at.empty()}};
+    for (auto const& [flag, is] : of_servers)
+        if (program && is) throw repro::input_error(std::string(flag) + ": this target is a program that asks and stops by itself; leave it out");
+    for (auto const& [flag, is] : of_programs)
+        if (!program && is) throw repro::input_error(std::string(flag) + ": is for scenarios and for targets that are programs, such as mojolicious-timer; leave it out");
+}
+
+int run_target(target_options const& o, output& out) {
+    repro::target const t = target_of(o);
+    refuse_what_does_not_fit(o, t.program);
+    if (!t.program && !o.order.empty() && t.adapter.empty()) throw repro::input_error("--order: only an adapter can choose who is served first; add --adapter");
+    if (t.program)
+        return run_program_target(t, {.order = o.order, .schedule = o.schedule, .stop_at = o.stop_at, .free_at = o.free_at, .trace = o.trace, .repeat = o.repeat, .json = o.json}, out);
+    return target_runner(o, out).run();
+}
 
 } // namespace shutdown_repro::cli

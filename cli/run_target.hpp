@@ -13,6 +13,8 @@ struct target_options {
     std::string what;                  // a preset or a file; "" for a command alone
     std::vector<std::string> command;  // behind the dashes; instead of the target's
     std::string probes, slow, stream, signal, trace;
+    std::string adapter;               // that looks into it; "" for the target's own, or none
+    std::string order, schedule, stop_at, free_at; // of a program
     std::optional<std::int64_t> grace_ms;
     std::optional<std::uint32_t> connections;
     std::uint32_t repeat = 1;

@@ -167,10 +167,26 @@ std::uint64_t target_report::executions() const {
     return all;
 }
 
+namespace {
+
+std::string headline(target_report const& r, look l) {
+    std::string const begin = paint(l, tint::strong, r.target.name) + (r.version.empty() ? "" : " " + r.version) + " · ";
+    if (r.target.program) return begin + "with its adapter, run to its end · " + counted(r.repeat, "run") + " an order\n";
+    return begin + r.target.stop_in_words() + (r.target.adapter.empty() ? "" : " · looked into") + " · grace " + duration(r.target.grace_ms * 1'000'000) + " · " +
+           counted(r.repeat, "run") + " a probe, " + counted(r.connections, "connection") + " each\n";
+}
+
+// What was run of a program's orders, in a sentence.
+std::string guarantee(target_report const& r) {
+    if (!r.all_orders) return {};
+    std::string const count = counted(r.probes.size(), "order");
+    return *r.all_orders ? "all " + count + " of its ready handles were run\n" : "the first " + count + " of its ready handles were run; there are more\n";
+}
+
+} // namespace
+
 std::string as_text(target_report const& r, look l) {
-    std::string out = paint(l, tint::strong, r.target.name) + (r.version.empty() ? "" : " " + r.version) + " · " + r.target.stop_in_words() +
-                      " · grace " + duration(r.target.grace_ms * 1'000'000) + " · " + counted(r.repeat, "run") + " a probe, " +
-                      counted(r.connections, "connection") + " each\n";
+    std::string out = headline(r, l);
     std::int64_t workers = 1;
     for (probe_result const& p : r.probes) workers = std::max(workers, p.outcome.workers);
     if (workers > 1) out += paint(l, tint::faint, counted(static_cast<std::uint64_t>(workers), "worker")) + "\n";
@@ -180,11 +196,11 @@ std::string as_text(target_report const& r, look l) {
     out += "\n";
     std::uint64_t violated = 0;
     for (probe_result const& p : r.probes) violated += p.violated;
-    out += std::to_string(violated) + " of " + std::to_string(r.executions()) + " executions violated\n";
+    out += std::to_string(violated) + " of " + std::to_string(r.executions()) + " executions violated\n" + guarantee(r);
     for (probe_result const& p : r.probes)
         if (!p.trace_path.empty()) out += next_command("why", shell_line({"shutdown-repro", "inspect", p.trace_path, "--explain"}), l);
     for (probe_result const& p : r.probes)
-        if (p.verdict() != verdict::clean && !p.again.empty()) out += next_command("again", p.again, l);
+        if (p.verdict() != verdict::clean && !p.again.empty() && (!r.all_orders || !p.trace_path.empty())) out += next_command("again", p.again, l);
     return out;
 }
 

@@ -43,7 +43,8 @@ struct target_report {
     repro::target target;
     std::string version;                            // "" when not known
     std::uint32_t connections = 0, repeat = 1;
-    std::vector<probe_result> probes;
+    std::vector<probe_result> probes;               // of a program each order of it
+    std::optional<bool> all_orders;                 // whether each order was run; nothing when that was not asked for
 
     traces::verdict verdict() const;
     std::uint64_t executions() const;

@@ -28,6 +28,7 @@ std::string why_not(target const&, std::string_view probe);
 
 struct probe_options {
     std::uint32_t connections = 20;
+    std::string order = {}; // of a target with an adapter, see white_box
 };
 
 // One execution. Throws input_error: unknown probe; no start (exit status 3), with what the server said; a port in use …

@@ -276,6 +276,7 @@ std::span<probe_info const> all_probes() {
 }
 
 std::string why_not(target const& t, std::string_view probe) {
+    if (t.program) return "it is a program that stops itself, and is run to its end; leave --probe out";
     need const needs = row_of(probe).needs;
     bool const slow = needs == need::slow || needs == need::signal;
     if (slow && t.slow.empty() && t.slow_stream.empty()) return "it has no slow URL: say one with --slow PATH, or \"slow\" in the target's file";

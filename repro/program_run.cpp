@@ -196,6 +196,15 @@ bool advance(std::vector<taken_decision>& path) {
 
 } // namespace
 
+program program_of(target const& t) {
+    std::string const found = find_program(t.command.front());
+    if (found.empty())
+        throw input_error("cannot find the program " + t.command.front() + (t.package.empty() ? "" : "; install the Debian package " + t.package), inconclusive);
+    program p{.name = t.name, .command = t.command, .files = t.files, .environment = t.environment, .adapter = t.adapter, .within_ms = t.grace_ms};
+    p.command.front() = found;
+    return p;
+}
+
 traces::trace run_program(program const& p, program_order const& o) { return execution(p, o).run(); }
 
 std::vector<taken_decision> decisions_of(traces::trace const& t) {

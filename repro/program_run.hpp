@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 #include "repro/adapter.hpp"
+#include "repro/target.hpp"
 #include "traces/trace.hpp"
 
 namespace shutdown_repro::repro {
@@ -18,6 +19,9 @@ struct program {
     std::string adapter;
     std::int64_t within_ms = 20'000;                              // then it is killed, and its trace is never clean
 };
+
+// Of a target that is one.
+program program_of(target const&);
 
 // What is asked of one execution.
 struct program_order {

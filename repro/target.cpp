@@ -122,6 +122,8 @@ std::string to_json_text(target const& t) {
     nlohmann::ordered_json j;
     j["name"] = t.name;
     j["command"] = t.command;
+    if (!t.adapter.empty()) j["adapter"] = t.adapter;
+    if (t.program) return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     j["stop"] = t.stop_in_words();
     j["grace_ms"] = t.grace_ms;
     if (t.drain_ms) j["drain_ms"] = t.drain_ms;

@@ -25,6 +25,8 @@ struct target {
     named_texts files;                        // written into {folder} before the start
     named_texts environment;
     std::uint16_t port = 0;                   // 0: one that is free
+    std::string adapter;                      // that looks into it, see adapter.hpp; "" for none
+    bool program = false;                     // serves, asks and stops by itself, see program_run.hpp; nobody probes it
 
     struct {
         bool tcp = true;                      // something listens

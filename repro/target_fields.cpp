@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 #include <regex>
+#include "repro/adapter.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
@@ -172,6 +173,17 @@ void second_signal(value const& v, target& t) {
     take_fields(v, fields, t);
 }
 
+void adapter(value const& v, target& t) {
+    std::vector<std::string_view> names;
+    for (adapter_info const& a : all_adapters()) names.push_back(a.name);
+    t.adapter = v.one_of(names);
+}
+
+void program(value const& v, target& t) {
+    v.check_flag();
+    t.program = v.json().get<bool>();
+}
+
 void format_of(value const& v, target&) {
     if (v.text("\"" + std::string(format) + "\"") != format) v.must_be("\"" + std::string(format) + "\"");
 }
@@ -192,6 +204,8 @@ constexpr field fields[] = {
     {"files", [](value const& v, target& t) { t.files = named_texts(v, file_name); }},
     {"environment", [](value const& v, target& t) { t.environment = named_texts(v, variable_name); }},
     {"port", [](value const& v, target& t) { t.port = static_cast<std::uint16_t>(v.number("a port number", 0, 65'535)); }},
+    {"adapter", adapter},
+    {"program", program},
     {"ready", ready},
     {"stop", stop},
     {"wrong_signal", [](value const& v, target& t) { t.wrong_signal = signal(v); }},
@@ -218,6 +232,7 @@ target target_from_document(located_value const& document) {
         if (t.slow_stream.empty()) t.slow_stream = "/slow-stream";
         if (t.stream.empty()) t.stream = "/stream";
     }
+    if (t.program && t.adapter.empty()) document.fail("is a program without an \"adapter\", of which nothing would be seen");
     if (t.wrong_signal && t.stop.by == target::way::signal && t.wrong_signal == t.stop.signal)
         document.find("wrong_signal")->fail("is the signal that stops it");
     return t;

@@ -95,7 +95,9 @@ void append_front(traces::trace& all, part& p) {
     for (seq_t const old : e.because) {
         auto const end = p.of.events.begin() + static_cast<std::ptrdiff_t>(p.renumbered.size());
         auto const found = std::ranges::lower_bound(p.of.events.begin(), end, old, {}, &event::seq);
-        if (found != end && found->seq == old) because.push_back(p.renumbered[static_cast<std::size_t>(found - p.of.events.begin())]);
+        if (found == end || found->seq != old) continue;
+        seq_t const now = p.renumbered[static_cast<std::size_t>(found - p.of.events.begin())];
+        if (now != traces::no_seq) because.push_back(now);
     }
     e.detail = detail;
     e.because = because;
@@ -106,10 +108,12 @@ void append_front(traces::trace& all, part& p) {
 
 } // namespace
 
-traces::trace read_target_trace(std::string const& path) {
+traces::trace read_target_trace(std::string const& path, traces::trace const* beside) {
     traces::trace all;
     std::vector<part> parts;
     std::array<std::uint32_t, traces::entity_count> most{};
+    if (beside)
+        for (event const& e : beside->events) see_all(most, e);
     for (std::string const& file : files_of(path)) {
         part& p = parts.emplace_back(part{.of = read_one(file), .before = most, .renumbered = {}});
         all.problems.insert(all.problems.end(), p.of.problems.begin(), p.of.problems.end());
@@ -130,7 +134,8 @@ traces::trace read_target_trace(std::string const& path) {
         for (part& p : parts)
             if (!p.empty() && (!next || p.front().t < next->front().t)) next = &p;
         if (!next) return all;
-        append_front(all, *next);
+        if (beside && next->front().id.type == traces::entity::client) next->renumbered.push_back(traces::no_seq);
+        else append_front(all, *next);
     }
 }
 

@@ -12,10 +12,7 @@ using traces::kind;
 
 namespace {
 
-repro::program timer_program() {
-    return {.name = "mojolicious-timer", .command = {"perl", "{folder}/timer.pl"}, .files = {{"timer.pl", programs::text_of("mojolicious_timer.pl")}},
-            .environment = {}, .adapter = "mojolicious"};
-}
+repro::program timer_program() { return repro::program_of(repro::load_target("mojolicious-timer")); }
 
 bool no_mojolicious() { return programs::skipped("perl -MMojolicious -e 1", "libmojolicious-perl"); }
 
