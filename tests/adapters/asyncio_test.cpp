@@ -128,6 +128,16 @@ TEST_CASE("which of two sockets that are ready in one poll is served first is ch
     CHECK(text_of_stderr(repro::run_program(p, {.order = "server-first"})) == "b\na\n");
 }
 
+TEST_CASE("an asyncio program is held at an event and told to stop there") {
+    if (no_python()) return;
+    traces::trace const t = repro::run_program(script(programs::text_of("plain_server.py"), {"awaited"}), {.order = {}, .decisions = {}, .stop_at = "coroutine.spawn#3"});
+    INFO(judge(t).messages);
+    CHECK(t.problems.empty());
+    bool stopped = false;
+    for (traces::event const& e : t.events) stopped = stopped || e.what == kind::act_stop;
+    CHECK(stopped);
+}
+
 TEST_CASE("each process of a program records for itself, and their entities are told apart") {
     if (no_python()) return;
     auto const j = repro::run_program(script("import asyncio, os\n"

@@ -66,6 +66,20 @@ TEST_CASE("a decision that the real program does not offer makes its execution i
     CHECK(j.messages.find("problem: decision 7 was not taken as asked") != std::string::npos);
 }
 
+TEST_CASE("the real Mojolicious is held at an event and told to stop there") {
+    if (no_mojolicious()) return;
+    traces::trace const t = repro::run_program(timer_program(), {.order = "server-first", .decisions = {}, .stop_at = "request.begin#1"});
+    INFO(judge(t).messages);
+    CHECK(t.problems.empty());
+    for (std::size_t i = 1; i < t.events.size(); ++i) {
+        if (t.events[i].what != kind::act_stop) continue;
+        CHECK(t.events[i - 1].what == kind::request_begin);
+        CHECK(t.events[i].by.type == traces::entity::control);
+        return;
+    }
+    FAIL("it was never stopped");
+}
+
 TEST_CASE("the real Mojolicious is judged on the reactor that it has by default, too") {
     if (no_mojolicious() || programs::skipped("perl -MEV -e 1", "libev-perl")) return;
     traces::trace const t = repro::run_program(timer_program(), {});

@@ -13,6 +13,9 @@ our @observes;   # the groups of facts that are recorded; the adapter's to fill 
 
 my ($file, $writer, $next, %last);
 
+# By whom the program is held: see ShutdownRepro::Control.
+require ShutdownRepro::Control if $ENV{SHUTDOWN_REPRO_CONTROL};
+
 sub recording { length($ENV{SHUTDOWN_REPRO_TRACE} // '') }
 
 # The next id of a word that was not used yet: "timer:7".
@@ -35,6 +38,7 @@ sub event {
   while (my ($key, $value) = splice @detail, 0, 2) { push @fields, qq("$key":) . json($value) if defined $value }
   $line .= ',"detail":{' . join(',', @fields) . '}' if @fields;
   append("$line}\n");
+  ShutdownRepro::Control::reach($kind) if $ENV{SHUTDOWN_REPRO_CONTROL};
   return $number;
 }
 

@@ -25,6 +25,7 @@ sub import {
   require Mojo::Server::Daemon;
   require ShutdownRepro::Reactors;
   @ShutdownRepro::observes = qw(requests connections server clients loops timers callbacks hooks dependencies);
+  $ShutdownRepro::Control::does{stop} = sub { Mojo::IOLoop->stop_gracefully } if $ENV{SHUTDOWN_REPRO_CONTROL};
   ShutdownRepro::Reactors::watch();
   follow_order() if Mojo::IOLoop->singleton->reactor->isa('ShutdownRepro::Reactor');
   watch_loops();

@@ -61,7 +61,10 @@ def event(kind, id=None, parent=None, because=(), **detail):
         if detail:
             line["detail"] = detail
         _append(line)
-        return number
+    if os.environ.get("SHUTDOWN_REPRO_CONTROL"):
+        from shutdown_repro_probe import control
+        control.reach(kind)
+    return number
 
 
 def _value(value):
