@@ -40,6 +40,7 @@ void must_exist(std::string const& name) {
 std::span<adapter_info const> all_adapters() { return adapters; }
 
 std::vector<std::pair<std::string, std::string>> environment_of(white_box const& w) {
+    if (w.adapter.empty()) return {};
     must_exist(w.adapter);
     bool const ordered = !w.order.empty() || w.decisions;
     if (!w.order.empty() && w.order != "client-first" && w.order != "server-first")

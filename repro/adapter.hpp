@@ -18,7 +18,7 @@ std::span<adapter_info const> all_adapters();
 
 // What the target is asked to do. Order and decisions exclude each other; without both it does as it likes.
 struct white_box {
-    std::string adapter;                  // one of all_adapters(), or "own": the target speaks the protocol itself
+    std::string adapter;                  // one of all_adapters(), or "own": the target speaks the protocol itself; "" for none, then nothing is set
     std::string trace;                    // where its events go
     std::string control;                  // the socket of the controller, "" when there is none
     std::string order;                    // "client-first", "server-first" or ""

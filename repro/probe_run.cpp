@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include "repro/adapter.hpp"
 #include "repro/errors.hpp"
-#include "repro/join.hpp"
 #include "repro/live.hpp"
 #include "repro/target_trace.hpp"
 #include "server_under_test/tcp_world.hpp"
@@ -211,9 +210,8 @@ void probe_run::start() {
         throw input_error("cannot find the program " + command.front() + (plan_.package.empty() ? "" : "; install the Debian package " + plan_.package), inconclusive);
     std::vector<std::string> environment{mark_};
     for (auto const& [name, value] : plan_.environment) environment.push_back(name + "=" + filled(value));
-    if (!plan_.adapter.empty())
-        for (auto const& [name, value] : environment_of({.adapter = plan_.adapter, .trace = folder_.file("target.jsonl"), .control = {}, .order = options_.order, .decisions = {}}))
-            environment.push_back(name + "=" + value);
+    white_box const inside{.adapter = plan_.adapter, .trace = folder_.file("target.jsonl"), .control = {}, .order = options_.order, .decisions = {}};
+    for (auto const& [variable, value] : environment_of(inside)) environment.push_back(variable + "=" + value);
     std::string const name = std::filesystem::path(program).filename().string();
     traces::field const drain{"drain_timeout", plan_.drain_ms};
     if (plan_.drain_ms) record(kind::process_start, traces::field{"name", name}, traces::field{"grace", plan_.grace_ms}, drain);
@@ -541,13 +539,7 @@ void probe_run::look_for_port() {
 }
 
 traces::trace probe_run::finished() {
-    traces::trace t = std::move(seen_);
-    if (!plan_.adapter.empty()) {
-        traces::trace inside = read_target_trace(folder_.file("target.jsonl"), &t);
-        std::string const observes = inside.head.observes;
-        t = join(inside, t);
-        t.head.observes = observes + " ";
-    }
+    traces::trace t = plan_.adapter.empty() ? std::move(seen_) : with_target_trace(folder_.file("target.jsonl"), seen_);
     auto described = nlohmann::ordered_json::parse(to_json_text(plan_));
     described["probe"] = probe_;
     described["connections"] = options_.connections;

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <map>
 #include <sstream>
 #include <system_error>
+#include "repro/join.hpp"
 #include "traces/jsonl.hpp"
 
 namespace shutdown_repro::repro {
@@ -137,6 +137,13 @@ traces::trace read_target_trace(std::string const& path, traces::trace const* be
         if (beside && next->front().id.type == traces::entity::client) next->renumbered.push_back(traces::no_seq);
         else append_front(all, *next);
     }
+}
+
+traces::trace with_target_trace(std::string const& path, traces::trace const& seen) {
+    traces::trace const inside = read_target_trace(path, &seen);
+    traces::trace all = join(inside, seen);
+    all.head.observes = inside.head.observes + (inside.head.observes.empty() ? "" : " ");
+    return all;
 }
 
 } // namespace shutdown_repro::repro

@@ -11,4 +11,8 @@ namespace shutdown_repro::repro {
 // the other's clients that are asked about.
 traces::trace read_target_trace(std::string const& path, traces::trace const* beside = nullptr);
 
+
+// What we saw of a target, and what it wrote about itself: joined, with the groups of facts that it records.
+traces::trace with_target_trace(std::string const& path, traces::trace const& seen);
+
 } // namespace shutdown_repro::repro
