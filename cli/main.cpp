@@ -39,8 +39,11 @@ int run(int argc, char** argv) {
     return status;
 }
 
+// Of several lines when it quotes what a server said.
 int complain(std::string_view what, int status) {
-    return std::cerr << "shutdown-repro: " << traces::printable(what) << std::endl, status;
+    std::cerr << "shutdown-repro: ";
+    for (std::size_t end; (end = what.find('\n')) != what.npos; what.remove_prefix(end + 1)) std::cerr << traces::printable(what.substr(0, end)) << '\n';
+    return std::cerr << traces::printable(what) << std::endl, status;
 }
 
 int run_and_complain(int argc, char** argv) {

@@ -45,7 +45,7 @@ TEST_CASE("a command is a target, and a server that stops when it is told to is 
     result const r = run(target({"--probe", "idle,silent"}, hostile("polite")), {.in = here.path()});
     INFO(r.out << r.err);
     CHECK(r.status == 0);
-    CHECK_THAT(r.out, ContainsSubstring("hostile-server · SIGTERM · grace 10.0 s · 1 run a probe, 20 connections each"));
+    CHECK_THAT(r.out, ContainsSubstring("hostile-server · SIGTERM · grace 10 s · 1 run a probe, 20 connections each"));
     CHECK_THAT(r.out, ContainsSubstring("idle             ✓"));
     CHECK_THAT(r.out, ContainsSubstring("0 of 2 executions violated"));
 }
