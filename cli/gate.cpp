@@ -10,6 +10,7 @@
 #include "cli/interruptible.hpp"
 #include "cli/report.hpp"
 #include "cli/reports/publish.hpp"
+#include "cli/run_target.hpp"
 #include "cli/shard.hpp"
 #include "repro/errors.hpp"
 #include "repro/gate_judge.hpp"
@@ -62,6 +63,17 @@ repro::baseline baseline_for(options const& o) {
     return none;
 }
 
+// A trace of a target does not say all that it takes to run it.
+std::string shown_again(repro::check_plan const& c, traces::header const& h) {
+    if (!c.target) return again_line(h);
+    target_options o;
+    o.what = c.target->named;
+    o.order = c.target->order;
+    if (c.when) o.schedule = to_string(*c.when);
+    o.repeat = c.repeat;
+    return again_line(o, c.target->probe);
+}
+
 bool fails(repro::seen_violation const& s) { return s.stands == repro::standing::fresh || s.stands == repro::standing::worse; }
 
 class gate_run {
@@ -105,7 +117,7 @@ private:
 
     void observe(std::vector<repro::check_plan> const& plans) {
         stops_on_signals const while_observing;
-        repro::trial_options how{.jobs = options_.jobs, .server_path = options_.server, .again = again_line, .tell = {}};
+        repro::trial_options how{.jobs = options_.jobs, .server_path = options_.server, .again = shown_again, .tell = {}};
         for (repro::check_plan const& plan : plans) {
             how.tell = [&](std::uint64_t done, std::uint64_t of, std::string_view what) {
                 out_.progress(std::to_string(result_.checks.size()) + " of " + traces::counted(plans.size(), "check") + "  " + traces::printable(plan.name) + "  " + repro::with_commas(done) + " of " +

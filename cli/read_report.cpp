@@ -61,6 +61,8 @@ checked checked_of(located_value const& v) {
     c.policy = text_of(v, "policy");
     c.world = text_of(v, "world");
     c.strategy = text_of(v, "strategy");
+    c.target = text_of(v, "target");
+    c.probe = text_of(v, "probe");
     c.expected = expectation_of(field(v, "expect"));
     c.allowed = texts_of(v, "allow");
     c.trials = count_of(v, "executions");

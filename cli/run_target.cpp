@@ -59,26 +59,6 @@ std::vector<std::string> probes_of(std::string const& asked) {
     return names;
 }
 
-std::string again_line(target_options const& o, std::string const& probe) {
-    std::vector<std::string> words{"shutdown-repro", "run", "--target"};
-    if (!o.what.empty()) words.push_back(o.what);
-    auto const add = [&](char const* flag, std::string const& value) {
-        if (!value.empty()) words.insert(words.end(), {flag, value});
-    };
-    add("--probe", probe);
-    add("--slow", o.slow);
-    add("--stream", o.stream);
-    add("--signal", o.signal);
-    add("--adapter", o.adapter);
-    add("--order", o.order);
-    if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
-    if (o.connections) add("--connections", std::to_string(*o.connections));
-    if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));
-    if (!o.command.empty()) words.push_back("--");
-    words.insert(words.end(), o.command.begin(), o.command.end());
-    return shell_line(words);
-}
-
 class target_runner {
 public:
     target_runner(target_options const& o, output& out) : options_(o), out_(out) {
@@ -153,6 +133,27 @@ void refuse_what_does_not_fit(target_options const& o, bool program) {
         if (program && is) throw repro::input_error(std::string(flag) + ": this target is a program that asks and stops by itself; leave it out");
     for (auto const& [flag, is] : of_programs)
         if (!program && is) throw repro::input_error(std::string(flag) + ": is for scenarios and for targets that are programs, such as mojolicious-timer; leave it out");
+}
+
+std::string again_line(target_options const& o, std::string const& probe) {
+    std::vector<std::string> words{"shutdown-repro", "run", "--target"};
+    if (!o.what.empty()) words.push_back(o.what);
+    auto const add = [&](char const* flag, std::string const& value) {
+        if (!value.empty()) words.insert(words.end(), {flag, value});
+    };
+    add("--probe", probe);
+    add("--slow", o.slow);
+    add("--stream", o.stream);
+    add("--signal", o.signal);
+    add("--adapter", o.adapter);
+    add("--order", o.order);
+    add("--schedule", o.schedule);
+    if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
+    if (o.connections) add("--connections", std::to_string(*o.connections));
+    if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));
+    if (!o.command.empty()) words.push_back("--");
+    words.insert(words.end(), o.command.begin(), o.command.end());
+    return shell_line(words);
 }
 
 int run_target(target_options const& o, output& out) {

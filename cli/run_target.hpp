@@ -21,6 +21,9 @@ struct target_options {
     bool json = false;
 };
 
+// The command line that runs one probe again, or a program ("").
+std::string again_line(target_options const&, std::string const& probe);
+
 int run_target(target_options const&, output&);
 
 } // namespace shutdown_repro::cli

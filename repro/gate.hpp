@@ -52,6 +52,7 @@ enum class outcome : std::uint8_t {
 struct checked {
     std::string name;               // unique in its gate
     std::string scenario, policy, world, strategy; // strategy "": no exploration
+    std::string target, probe;      // of a real server, instead of scenario, policy and strategy; probe "": a program
     std::string file;               // the gate file, "" for the bundled suite
     std::uint32_t line = 0;         // where the check stands in it
     expectation expected;

@@ -6,6 +6,7 @@
 #include "repro/explore.hpp"
 #include "repro/located_json.hpp"
 #include "repro/nearest.hpp"
+#include "repro/probe.hpp"
 #include "server_under_test/words.hpp"
 #include "traces/views/text.hpp"
 
@@ -14,9 +15,10 @@ namespace {
 
 constexpr std::size_t most_checks = 1'000, most_rules = 100, longest_line = 200;
 constexpr std::int64_t most_executions = 1'000'000'000, most_repeats = 1'000'000;
+constexpr std::uint32_t target_repeats = 3; // what a real server does varies
 
 constexpr std::string_view document_fields[] = {"format", "version", "checks"};
-constexpr std::string_view check_fields[] = {"name", "scenario", "policy", "order", "stop", "free", "set", "world", "strategy", "executions", "seed", "repeat",
+constexpr std::string_view check_fields[] = {"name", "target", "probe", "scenario", "policy", "order", "stop", "free", "set", "world", "strategy", "executions", "seed", "repeat",
                                              "schedule", "expect", "allow"};
 
 void refuse_unknown(located_value const& object, std::span<std::string_view const> known) {
@@ -70,6 +72,22 @@ template <class change> auto located(located_value const& v, change const& it) {
     }
 }
 
+// A file's own mistakes are told with its own lines.
+template <class reading> auto from_file(located_value const& v, reading const& it) {
+    try {
+        return it();
+    } catch (input_error const& e) {
+        std::string const what = e.what();
+        if (!what.starts_with("cannot read")) throw;
+        throw input_error(v.where() + ": " + what, e.exit_status);
+    }
+}
+
+std::string beside(std::string const& gate_path, std::string const& name) {
+    std::string const path = (std::filesystem::path(gate_path).parent_path() / name).string();
+    return path.find('/') == path.npos ? "./" + path : path;
+}
+
 scenario scenario_named(located_value const& v, std::string const& gate_path) {
     if (v.json().is_object()) return scenario_from(v);
     std::string const& name = v.text("a scenario's name, a file (\"./mine.json\") or a scenario");
@@ -77,21 +95,14 @@ scenario scenario_named(located_value const& v, std::string const& gate_path) {
         if (name.find('/') != name.npos) v.fail("is no name, and a file must end in .json");
         return located(v, [&] { return load_scenario(name); });
     }
-    auto const beside = std::filesystem::path(gate_path).parent_path() / name;
-    try {
-        return load_scenario(beside.string().find('/') == std::string::npos ? "./" + beside.string() : beside.string());
-    } catch (input_error const& e) {
-        std::string const what = e.what();
-        if (!what.starts_with("cannot read")) throw; // it says its own file and line
-        throw input_error(v.where() + ": " + what, e.exit_status);
-    }
+    return from_file(v, [&] { return load_scenario(beside(gate_path, name)); });
 }
 
 void set(scenario& s, located_value const& v, std::string_view key) {
     located(v, [&] { set_field(s, key, v.json().dump()); });
 }
 
-// ---- a check
+// ---- fields of a check
 
 std::optional<std::uint64_t> number(located_value const& check, std::string_view field, std::string_view what, std::int64_t least, std::int64_t most) {
     auto const v = check.find(field);
@@ -102,6 +113,51 @@ void refuse(located_value const& check, std::initializer_list<std::string_view> 
     for (std::string_view const field : fields)
         if (auto const v = check.find(field)) v->fail(because);
 }
+
+// ---- a check of a target
+
+target_plan target_named(located_value const& v, std::string const& gate_path) {
+    std::string const& name = v.text("a target's name (list targets), or a file (\"./mine.json\")");
+    if (!name.ends_with(".json")) {
+        if (name.find('/') != name.npos) v.fail("is no name, and a file must end in .json");
+        return {located(v, [&] { return load_target(name); }), name, {}, {}};
+    }
+    std::string const path = beside(gate_path, name);
+    return {from_file(v, [&] { return load_target(path); }), path, {}, {}};
+}
+
+void read_probe(target_plan& t, located_value const& check) {
+    auto const probe = check.find("probe");
+    if (t.what.program) {
+        if (probe) probe->fail("is for servers; " + t.what.name + " is a program that asks and stops by itself");
+        return;
+    }
+    if (!probe) check.fail("has no \"probe\": one of list probes");
+    std::vector<std::string_view> names;
+    for (probe_info const& p : all_probes()) names.push_back(p.name);
+    t.probe = probe->one_of(names);
+    if (std::string const why = why_not(t.what, t.probe); !why.empty()) probe->fail("can't be tried on " + t.what.name + ": " + why);
+}
+
+void read_target(check_plan& c, located_value const& check, located_value const& which, std::string const& gate_path) {
+    refuse(check, {"scenario", "policy", "stop", "free", "set", "world", "strategy", "executions", "seed"}, "is for scenarios; a check of a target takes \"probe\", \"order\", \"schedule\" and \"repeat\"");
+    target_plan& t = c.target.emplace(target_named(which, gate_path));
+    c.world = "live";
+    c.repeat = target_repeats;
+    read_probe(t, check);
+    auto const order = check.find("order"), schedule = check.find("schedule");
+    if (order) {
+        constexpr std::string_view orders[] = {"client-first", "server-first"};
+        t.order = order->one_of(orders);
+        if (t.what.adapter.empty()) order->fail("is kept by an adapter, and " + t.what.name + " has none");
+    }
+    if (!schedule) return;
+    if (!t.what.program) schedule->fail("is for targets that are programs, such as mojolicious-timer");
+    if (order) schedule->fail("says every order, so \"order\" can't; leave one of them out");
+    c.when = located(*schedule, [&] { return parse_schedule(schedule->text("a schedule, as reports print it")); });
+}
+
+// ---- a check of a scenario
 
 void read_scenario(check_plan& c, located_value const& check, std::string const& gate_path) {
     auto const which = check.find("scenario");
@@ -136,26 +192,41 @@ void read_strategy(check_plan& c, located_value const& check, located_value cons
     c.seed = number(check, "seed", "a number", 0, INT64_MAX).value_or(c.seed);
 }
 
+// ---- a check
+
+std::string name_for(target_plan const& t) {
+    std::string name = t.what.name;
+    for (std::string const& word : {t.probe, t.order})
+        if (!word.empty()) name += " " + word;
+    return name;
+}
+
 std::string name_for(check_plan const& c) {
+    if (c.target) return name_for(*c.target);
     scenario const& s = c.scenario;
     std::string name = s.name;
     if (s.server != "scopes") name.append(" ").append(s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown));
     return name + (c.world == "sim" ? "" : " " + c.world);
 }
 
-check_plan read_check(located_value const& check, std::string const& gate_path) {
-    check.check_object("a check, as in {\"scenario\": \"scope-disposal\", \"expect\": \"clean\"}");
-    if (auto const target = check.find("target")) target->fail("is for real servers, which this version does not run in a gate");
-    refuse_unknown(check, check_fields);
-    check_plan c;
-    c.line = check.line();
+void read_executions(check_plan& c, located_value const& check, std::string const& gate_path) {
+    refuse(check, {"probe"}, "is for a check with a \"target\"");
     constexpr std::string_view worlds[] = {"sim", "live"};
     if (auto const world = check.find("world")) c.world = world->one_of(worlds);
     read_scenario(c, check, gate_path);
     if (auto const strategy = check.find("strategy")) read_strategy(c, check, *strategy);
     else read_exploration(c, check);
-    c.repeat = static_cast<std::uint32_t>(number(check, "repeat", "a number", 1, most_repeats).value_or(1));
     if (c.world == "live" && c.scenario.server == "scopes") check.find("world")->fail("can't be live for scopes alone: they have no server process");
+}
+
+check_plan read_check(located_value const& check, std::string const& gate_path) {
+    check.check_object("a check, as in {\"scenario\": \"scope-disposal\", \"expect\": \"clean\"}");
+    refuse_unknown(check, check_fields);
+    check_plan c;
+    c.line = check.line();
+    if (auto const target = check.find("target")) read_target(c, check, *target, gate_path);
+    else read_executions(c, check, gate_path);
+    c.repeat = static_cast<std::uint32_t>(number(check, "repeat", "a number", 1, most_repeats).value_or(c.repeat));
     auto const expect = check.find("expect");
     if (!expect) check.fail("has no \"expect\": \"clean\" or {\"violated\": [\"rule\", …]}");
     c.expected = expectation_of(*expect);

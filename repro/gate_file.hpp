@@ -8,19 +8,29 @@
 #include "repro/decision.hpp"
 #include "repro/gate.hpp"
 #include "repro/scenario.hpp"
+#include "repro/target.hpp"
 
 namespace shutdown_repro::repro {
 
-// How the trials of a check are made: by an exploration, or by running the scenario `repeat` times.
+// A real server around its stop (probe.hpp), or a program that stops itself (program_run.hpp).
+struct target_plan {
+    repro::target what;
+    std::string named;                  // as `run --target` takes it: a preset, or a path from the current folder
+    std::string probe;                  // "" of a program
+    std::string order;                  // that its adapter keeps to; "" for as it comes
+};
+
+// How the trials of a check are made: by an exploration, or by running the scenario or the target `repeat` times.
 struct check_plan {
     std::string name;
     std::uint32_t line = 0;
+    std::optional<target_plan> target;  // when there is one there is no scenario
     repro::scenario scenario;           // with all that the check changes of it
     std::string world = "sim";
     std::string strategy;               // "" for none
     std::uint64_t executions = 20'000, seed = 1; // of an exploration
-    std::uint32_t repeat = 1;           // of a live check
-    std::optional<schedule> when;       // of a simulated execution; nothing: the default order
+    std::uint32_t repeat = 1;           // of a live check or of a target
+    std::optional<schedule> when;       // of a simulated execution, or of a program; nothing: the default order
     bool keeps_stop = false, keeps_free = false; // an exploration leaves the scenario's own moments
     expectation expected;
     std::vector<std::string> allowed;

@@ -8,6 +8,8 @@
 #include "repro/fingerprint.hpp"
 #include "repro/judged.hpp"
 #include "repro/live.hpp"
+#include "repro/probe.hpp"
+#include "repro/program_run.hpp"
 #include "server_under_test/words.hpp"
 #include "traces/views/phrase.hpp"
 
@@ -33,15 +35,20 @@ std::string why_incomplete(traces::trace const& t) {
     return t.foot->note;
 }
 
+// What a server said stands below a complaint.
+std::string in_one_line(std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
 class observer {
 public:
     observer(check_plan const& plan, trial_options const& options) : plan_(plan), options_(options) {
         checked& c = seen_.what;
-        scenario const& s = plan.scenario;
         c.name = plan.name;
         c.line = plan.line;
-        c.scenario = s.name;
-        if (s.server != "scopes") c.policy = s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
+        if (plan.target) c.target = plan.target->what.name, c.probe = plan.target->probe;
+        else of_scenario(plan.scenario);
         c.world = plan.world;
         c.strategy = plan.strategy;
         c.expected = plan.expected;
@@ -70,6 +77,11 @@ public:
         }
         c.violated += violated;
         if (!violated && !trouble.empty()) inconclusive(1, trouble);
+    }
+
+    void add_failure(std::string const& why) {
+        ++seen_.what.trials;
+        inconclusive(1, why);
     }
 
     // Many, of which only these were worth remembering.
@@ -114,6 +126,12 @@ public:
     }
 
 private:
+    void of_scenario(scenario const& s) {
+        checked& c = seen_.what;
+        c.scenario = s.name;
+        if (s.server != "scopes") c.policy = s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
+    }
+
     static bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
 
     void add(scenario const& of, finding const& f) {
@@ -138,7 +156,7 @@ private:
         s.message = v.message;
         s.inside = v.inside;
         s.witness = steps_of(*t, v);
-        if (options_.again) s.replay = options_.again(t->head);
+        if (options_.again) s.replay = options_.again(plan_, t->head);
         seen_.examples.push_back(t);
         return seen.size() - 1;
     }
@@ -180,6 +198,35 @@ void run_live_servers(check_plan const& c, trial_options const& o, std::atomic<b
     }
 }
 
+// "" when it may be; a command that is missing without its saying so is told by who starts it.
+std::string why_missing(target const& t) {
+    if (t.version.empty() || installed_version(t)) return {};
+    return t.name + " is not installed" + (t.package.empty() ? "" : "; install the Debian package " + t.package);
+}
+
+traces::trace run_once(target_plan const& t, std::optional<schedule> const& when) {
+    if (t.what.program) return run_program(program_of(t.what), {.order = t.order, .decisions = when});
+    return run_probe(t.what, t.probe, {.order = t.order});
+}
+
+// One that never starts is not tried again: it would only take its time.
+void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
+    if (std::string const why = why_missing(c.target->what); !why.empty()) return to.inconclusive(0, why);
+    bool started = false;
+    for (std::uint32_t n = 0; n < c.repeat; ++n) {
+        if (o.tell) o.tell(n, c.repeat, "live");
+        if (stop) return to.was_interrupted();
+        try {
+            to.add(run_once(*c.target, c.when));
+            started = true;
+        } catch (input_error const& e) {
+            if (e.exit_status != inconclusive) throw;
+            to.add_failure(in_one_line(e.what()));
+            if (!started) return;
+        }
+    }
+}
+
 } // namespace
 
 observation observe(check_plan const& c, trial_options const& options, std::atomic<bool> const& stop) {
@@ -187,6 +234,7 @@ observation observe(check_plan const& c, trial_options const& options, std::atom
     auto const begun = std::chrono::steady_clock::now();
     try {
         if (stop) to.was_interrupted();
+        else if (c.target) run_target(c, options, stop, to);
         else if (!c.strategy.empty()) explore_schedules(c, options, stop, to);
         else if (c.world == "sim") simulate(c, to);
         else run_live_servers(c, options, stop, to);

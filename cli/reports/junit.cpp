@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <tuple>
 #include "cli/reports/told.hpp"
 #include "traces/views/html_text.hpp"
 
@@ -30,7 +31,10 @@ std::string lines_of(checked const& c) {
 }
 
 // Jenkins takes what stands before the last dot for a package, and GitLab tells cases apart by class and name.
-std::string class_of(checked const& c) { return c.scenario + (c.policy.empty() ? "" : "." + c.policy); }
+std::string class_of(checked const& c) {
+    auto const& [what, how] = c.target.empty() ? std::tie(c.scenario, c.policy) : std::tie(c.target, c.probe);
+    return what + (how.empty() ? "" : "." + how);
+}
 
 std::string type_of(checked const& c) {
     if (c.came == outcome::failed)

@@ -62,6 +62,7 @@ gate_result hostile_gate() {
         for (outcome const came : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
             checked& c = r.checks.emplace_back();
             c.name = c.scenario = c.policy = c.world = c.strategy = c.file = c.guarantee = a;
+            if (came == outcome::inconclusive) c.target = c.probe = a;
             c.line = 7;
             c.came = came;
             c.why = {a, a};
