@@ -133,6 +133,7 @@ void model::stop_again(event const& e) {
 }
 
 void model::apply(event const& e) {
+    if (e.what == kind::decision) return; // what was chosen, and not what happened
     last = e.seq;
     switch (e.what) {
     case kind::server_open: case kind::server_stopped:

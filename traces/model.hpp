@@ -148,7 +148,7 @@ struct model {
     bool second_forces = false;           // as documented: it is to end the server at once
     seq_t listens = no_seq, ready = no_seq; // the first of each
     nanoseconds drain_timeout = 0;        // that the server is configured with; 0: none is known
-    seq_t last = no_seq;                  // the latest event
+    seq_t last = no_seq;                  // the latest event that is no decision
     bool asserted = false;                // an assertion failed
     bool process_exited = false;          // and the following: of the main process
     std::optional<int> exit_status;

@@ -1,0 +1,94 @@
+// A commit that breaks the correct policy does not pass the bundled gate, which names the rule.
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <iostream>
+#include "repro/gate_judge.hpp"
+#include "repro/gate_trials.hpp"
+#include "tests/catch.hpp"
+#include "tests/mutants/mutant.hpp"
+#include "tests/mutants/table.hpp"
+
+using namespace shutdown_repro;
+
+namespace {
+
+struct restored {
+    ~restored() { mutants::chosen = 0; }
+};
+
+// Its simulated checks; the live ones run a server of their own, which no mutant of this process is in.
+repro::gate_result bundled_gate_now() {
+    std::atomic<bool> const never = false;
+    repro::gate_result r;
+    for (repro::check_plan const& plan : repro::bundled_gate().checks)
+        if (plan.world == "sim") r.checks.push_back(repro::observe(plan, {}, never).what);
+    repro::judge(r, {});
+    return r;
+}
+
+std::vector<std::string> rules_that_failed(repro::gate_result const& r) {
+    std::vector<std::string> rules;
+    for (repro::checked const& c : r.checks)
+        for (repro::seen_violation const& s : c.seen)
+            if (s.stands == repro::standing::fresh) rules.push_back(s.rule);
+    return rules;
+}
+
+} // namespace
+
+TEST_CASE("the bundled gate passes for the servers as they are") {
+    repro::gate_result const r = bundled_gate_now();
+    for (repro::checked const& c : r.checks) {
+        INFO(c.name << ": " << c.why.front());
+        CHECK(c.came == repro::outcome::passed);
+    }
+}
+
+// What breaks the correct policy is shown by a scenario of it; the others break the reported policies, or a cell.
+bool breaks_drained(mutants::mutant const& m, std::vector<repro::scenario> const& all) {
+    return m.needs.empty() && std::ranges::any_of(m.scenarios, [&](std::string const& name) {
+        auto const s = std::ranges::find(all, name, &repro::scenario::name);
+        return s != all.end() && (s->server == "scoped" ? s->config.shutdown == server::policy::drained : s->server == "reactor" && s->reactor.policy == server::reactor_policy::drained);
+    });
+}
+
+// The first check that does not pass, and the rules for which it does not. A server that never ends breaks no rule when nobody
+// stops it: that is inconclusive, and no pass either.
+std::string failed_by() {
+    std::atomic<bool> const never = false;
+    repro::gate_file gate = repro::bundled_gate();
+    std::ranges::stable_sort(gate.checks, std::less<>(), &repro::check_plan::executions); // the cheap ones first
+    for (repro::check_plan const& plan : gate.checks) {
+        if (plan.world != "sim") continue;
+        repro::gate_result r;
+        r.checks.push_back(repro::observe(plan, {}, never).what);
+        repro::judge(r, {});
+        if (worst_of(r) == repro::outcome::passed) continue;
+        CHECK((worst_of(r) == repro::outcome::failed || r.checks.front().inconclusive > 0));
+        std::string rules;
+        for (std::string const& rule : rules_that_failed(r)) rules += " " + rule;
+        return r.checks.front().name + ":" + (rules.empty() ? " never ended" : rules);
+    }
+    return {};
+}
+
+TEST_CASE("the bundled gate fails for every mutant that breaks the correct policy, and passes again without it") {
+    restored const original_again;
+    std::ifstream in(MUTANTS "/scenarios.jsonl");
+    std::vector<repro::scenario> scenarios;
+    for (std::string line; std::getline(in, line);) scenarios.push_back(repro::scenario_from_text(line, "scenarios.jsonl"));
+    std::size_t found = 0;
+    for (mutants::mutant const& m : mutants::read_table(MUTANTS "/mutants.txt")) {
+        if (!breaks_drained(m, scenarios)) continue;
+        mutants::chosen = m.number;
+        std::string const by = failed_by();
+        std::cout << m.file << "  " << m.name << "  " << by << "\n";
+        INFO(m.name);
+        CHECK(by != "");
+        found += by != "";
+    }
+    CHECK(found >= 40);
+    mutants::chosen = 0;
+    CHECK(failed_by() == "");
+}
