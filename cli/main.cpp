@@ -1,7 +1,6 @@
 // shutdown-repro: reproduces, finds, explains and gates the bugs that servers have while they shut down.
 #include <csignal>
 #include <exception>
-#include <iostream>
 #include <system_error>
 #include "cli/arguments.hpp"
 #include "cli/bisect.hpp"
@@ -39,28 +38,21 @@ int run(int argc, char** argv) {
     return status;
 }
 
-// Of several lines when it quotes what a server said.
-int complain(std::string_view what, int status) {
-    std::cerr << "shutdown-repro: ";
-    for (std::size_t end; (end = what.find('\n')) != what.npos; what.remove_prefix(end + 1)) std::cerr << traces::printable(what.substr(0, end)) << '\n';
-    return std::cerr << traces::printable(what) << std::endl, status;
-}
-
 int run_and_complain(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (repro::input_error const& e) {
-        return complain(e.what(), e.exit_status);
+        return cli::complain(e.what(), e.exit_status);
     } catch (traces::trace_error const& e) {
-        return complain(e.what(), repro::bad_input);
+        return cli::complain(e.what(), repro::bad_input);
     } catch (std::system_error const& e) { // no memory for a process, no folder for its files …
-        return complain(e.what(), repro::bad_input);
+        return cli::complain(e.what(), repro::bad_input);
     } catch (repro::interrupted const& i) {
-        complain("interrupted" + (i.kept.empty() ? "" : "; what was recorded is in " + i.kept), 0);
+        cli::complain("interrupted" + (i.kept.empty() ? "" : "; what was recorded is in " + i.kept), 0);
         std::signal(i.signal, SIG_DFL);
         return std::raise(i.signal);
     } catch (std::exception const& e) {
-        return complain(std::string("our own bug: ") + e.what(), repro::internal_error);
+        return cli::complain(std::string("our own bug: ") + e.what(), repro::internal_error);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <iostream>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "repro/errors.hpp"
@@ -49,6 +50,13 @@ void output::progress(std::string_view line) {
     std::fprintf(stderr, "\r\x1b[K%.*s", static_cast<int>(line.size()), line.data());
     std::fflush(stderr);
     progress_shown_ = !line.empty();
+}
+
+int complain(std::string_view what, int status) {
+    std::cerr << "shutdown-repro: ";
+    for (std::size_t end; (end = what.find('\n')) != what.npos; what.remove_prefix(end + 1)) std::cerr << traces::printable(what.substr(0, end)) << '\n';
+    std::cerr << traces::printable(what) << std::endl;
+    return status;
 }
 
 void reserve_standard_streams() {

@@ -25,6 +25,10 @@ private:
     bool progress_shown_ = false;
 };
 
+// On standard error, with what would steer the terminal made visible; of several lines when it quotes what a server said.
+// Returns the status.
+int complain(std::string_view what, int status);
+
 // Makes sure that no file that is opened later becomes standard input, output or error.
 void reserve_standard_streams();
 

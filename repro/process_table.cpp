@@ -2,19 +2,24 @@
 #include <charconv>
 #include <cstdlib>
 #include <dirent.h>
+#include <fcntl.h>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <unistd.h>
+#include "repro/child_process.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
 
 std::string path_of(int pid, std::string_view what) { return "/proc/" + std::to_string(pid) + "/" + std::string(what); }
 
+// As far as it can be read: the process may go while it is. (A stream's buffer would throw then.)
 std::string contents(std::string const& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    std::string text;
+    descriptor const file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    char part[4096];
+    for (ssize_t got; file && (got = read(file.get(), part, sizeof part)) > 0;) text.append(part, static_cast<std::size_t>(got));
+    return text;
 }
 
 // The entries of a folder that are numbers.

@@ -71,14 +71,17 @@ TEST_CASE("what is wrong in a target's file is named with its line and the remed
 }
 
 TEST_CASE("every preset can be read, has a package and can be probed in every way") {
-    CHECK(preset_targets().size() == 8);
+    std::size_t servers = 0;
     for (target const& t : preset_targets()) {
         INFO(t.name);
         CHECK_FALSE(t.package.empty());
         CHECK_FALSE(t.version.empty());
         CHECK(load_target(t.name).command == t.command);
+        if (t.program) continue; // nobody probes those
+        ++servers;
         for (probe_info const& p : all_probes()) CHECK(why_not(t, p.name).empty());
     }
+    CHECK(servers == 8);
 }
 
 TEST_CASE("an unknown probe is named with the nearest") {
