@@ -1,0 +1,257 @@
+// gate, as it is typed: what it says and how it exits.
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include "tests/catch.hpp"
+#include "tests/cli/program.hpp"
+
+using namespace shutdown_repro::cli_tests;
+using nlohmann::json;
+
+namespace {
+
+std::string gate_of(std::string const& checks) { return R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [)" + checks + "]}\n"; }
+
+std::string const clean = R"({"scenario": "lost-finish", "policy": "drained", "expect": "clean"})";
+std::string const broken = R"({"scenario": "lost-finish", "order": "client-first", "expect": "clean"})";
+std::string const reproducer = R"({"name": "r", "scenario": "lost-finish", "order": "client-first", "expect": {"violated": ["finish-event-lost"]}})";
+std::string const unproven = R"({"name": "u", "scenario": "lost-finish", "policy": "drained", "strategy": "exhaustive", "executions": 2, "expect": "clean"})";
+
+struct gate_folder : folder {
+    explicit gate_folder(std::string const& checks) { write("gate.json", gate_of(checks)); }
+    result gate(std::vector<std::string> more = {}, std::string const& day = "1781481600") const { // 2026-06-15
+        more.insert(more.begin(), {"gate", "gate.json"});
+        return run(more, {.in = path(), .environment = {{"SOURCE_DATE_EPOCH", day}}});
+    }
+};
+
+std::string baseline_of(std::string const& current, std::string const& manual = "") {
+    return R"({"format": "shutdown-repro/baseline", "version": "1.0", "current": [)" + current + R"(], "manual": [)" + manual + "]}\n";
+}
+
+std::size_t widest(std::string const& text) {
+    std::size_t most = 0;
+    for (std::string const& line : lines(text))
+        most = std::max(most, static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; })));
+    return most;
+}
+
+} // namespace
+
+TEST_CASE("what gate prints is the same to the byte, and 80 columns wide") {
+    gate_folder const here(clean + "," + reproducer + "," + broken + "," + unproven);
+    result const r = here.gate();
+    INFO(r.err);
+    CHECK(r.status == 1);
+    CHECK(r.out == slurp(TEST_DATA "/gate.txt"));
+    CHECK(here.gate().out == r.out);
+    for (std::string const& line : lines(r.out))
+        if (line.find("shutdown-repro ") == line.npos) CHECK(widest(line) <= 80); // a command is copied, not read
+    CHECK(run({"check", "findings/lost-finish-as-reported-1.jsonl"}, {.in = here.path()}).status == 1);
+}
+
+TEST_CASE("gate exits by the worst that came") {
+    struct { std::string checks; int status; } const cases[] = {
+        {clean, 0}, {reproducer, 0}, {broken, 1}, {unproven, 3}, {"", 4}, {clean + "," + unproven, 3}, {unproven + "," + broken, 1},
+    };
+    for (auto const& c : cases) {
+        gate_folder const here(c.checks);
+        result const r = here.gate();
+        INFO(c.checks << "\n" << r.out << r.err);
+        CHECK(r.status == c.status);
+    }
+}
+
+TEST_CASE("--only selects by name and pattern, and nothing selected is told with the nearest name") {
+    gate_folder const here(clean + "," + broken + "," + reproducer);
+    CHECK(here.gate({"--only", "r"}).out.find("1 passed") != std::string::npos);
+    CHECK(here.gate({"--only", "*drained"}).status == 0);
+    CHECK(here.gate({"--only", "*drained", "--only", "*as-reported"}).status == 1);
+    result const none = here.gate({"--only", "lost-finish draind"});
+    CHECK(none.status == 4);
+    CHECK_THAT(none.err, ContainsSubstring("did you mean \"lost-finish drained\"?"));
+}
+
+TEST_CASE("a known violation passes, a fixed one makes the baseline stale, and --update-baseline rewrites it") {
+    gate_folder const here(broken);
+    CHECK(here.gate({"--update-baseline"}).status == 0);
+    std::string const written = here.read("gate.baseline.json");
+    CHECK_THAT(written, ContainsSubstring("\"rule\": \"finish-event-lost\""));
+    CHECK(here.gate().status == 0); // found beside the gate file
+    CHECK(here.gate({"--update-baseline"}).status == 0);
+    CHECK(here.read("gate.baseline.json") == written);
+
+    here.write("gate.json", gate_of(R"({"name": "lost-finish as-reported", "scenario": "lost-finish", "policy": "drained", "expect": "clean"})"));
+    result const fixed = here.gate();
+    INFO(fixed.out << fixed.err);
+    CHECK(fixed.status == 5);
+    CHECK_THAT(fixed.out, ContainsSubstring("fixed: finish-event-lost"));
+    CHECK(here.gate({"--allow-stale"}).status == 0);
+    CHECK(here.gate({"--bisect"}).status == 0);
+    CHECK(here.gate({"--update-baseline"}).status == 0);
+    CHECK(here.read("gate.baseline.json") == "{\n  \"format\": \"shutdown-repro/baseline\",\n  \"version\": \"1.0\",\n  \"current\": [],\n  \"manual\": []\n}\n");
+}
+
+TEST_CASE("an exception is kept by --update-baseline, and expires by the day that SOURCE_DATE_EPOCH says") {
+    gate_folder const here(R"({"name": "c", "scenario": "quit-connection-close", "expect": "clean"})");
+    here.write("gate.baseline.json", baseline_of("", R"({"check": "c", "rule": "timer-lost", "reason": "the framework's", "expires": "2026-06-15"})"));
+    CHECK(here.gate().status == 0);
+    CHECK(here.gate({"--update-baseline"}).status == 0);
+    CHECK_THAT(here.read("gate.baseline.json"), ContainsSubstring("the framework's") && ContainsSubstring("\"current\": []"));
+    result const late = here.gate({}, "1781568000"); // a day later
+    CHECK(late.status == 5);
+    CHECK_THAT(late.out, ContainsSubstring("expired on 2026-06-15"));
+    CHECK(here.gate({}, "soon").status == 2);
+}
+
+TEST_CASE("--update-baseline writes nothing when something was inconclusive, or when the disk is full") {
+    gate_folder const here(broken + "," + unproven);
+    result const r = here.gate({"--update-baseline"});
+    CHECK(r.status == 3);
+    CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json stays as it is"));
+    CHECK_FALSE(here.has("gate.baseline.json"));
+    gate_folder const full(broken);
+    full.write("b.json", baseline_of(""));
+    std::string const before = full.read("b.json");
+    // No file may grow beyond nothing: what a full disk is like.
+    result const limited = run_line("trap '' XFSZ; ulimit -f 0; shutdown-repro gate gate.json --baseline b.json --update-baseline --keep /dev/null/x 2>&1 | head -c 2000 | cat >/dev/null; true", full.path());
+    CHECK(limited.status == 0);
+    CHECK(full.read("b.json") == before);
+    for (auto const& entry : std::filesystem::directory_iterator(full.path())) CHECK(entry.path().extension() != ".tmp");
+}
+
+TEST_CASE("gate's document has the verdict, and of each check what was seen and how to see it again") {
+    gate_folder const here(broken);
+    json const d = json::parse(here.gate({"--json"}).out);
+    CHECK(d["format"] == "shutdown-repro/report");
+    CHECK(d["verdict"] == "failed");
+    json const& c = d["checks"][0];
+    CHECK(c["outcome"] == "failed");
+    CHECK(c["line"] == 1);
+    json const& v = c["violations"][0];
+    CHECK(v["stands"] == "new");
+    CHECK(v["witness"].size() > 0);
+    CHECK(run_line(v["replay"].get<std::string>(), here.path()).status == 1);
+    CHECK(run({"check", v["trace"]}, {.in = here.path()}).status == 1);
+}
+
+TEST_CASE("a mistake in a gate file or a baseline is named with its line, its field and the remedy") {
+    struct { std::string checks, says; } const cases[] = {
+        {"\n{\"scenario\": \"lost-finish\", \"strategy\": \"auto\", \"executions\": \"lots\", \"expect\": \"clean\"}", "gate.json:2: \"checks.1.executions\" must be a number, is \"lots\""},
+        {"\n\n{\"scenaro\": \"lost-finish\"}", "gate.json:3: unknown field \"checks.1.scenaro\"; did you mean \"scenario\"?"},
+        {"{\"scenario\": \"lost-finsh\", \"expect\": \"clean\"}", "gate.json:1: unknown scenario \"lost-finsh\"; did you mean \"lost-finish\"?"},
+        {"{\"scenario\": \"lost-finish\", \"policy\": \"draind\", \"expect\": \"clean\"}", "did you mean \"drained\"?"},
+        {"{\"scenario\": \"lost-finish\", \"set\": {\"conections\": 2}, \"expect\": \"clean\"}", "did you mean \"connections\"?"},
+        {"{\"scenario\": \"lost-finish\", \"expect\": {\"violated\": [\"timer-lots\"]}}", "did you mean \"timer-lost\"? (list rules)"},
+        {"{\"scenario\": \"lost-finish\", \"expect\": {\"violated\": []}}", "\"checks.1.expect.violated\" must have 1 to"},
+        {"{\"scenario\": \"lost-finish\"}", "has no \"expect\""},
+        {"{\"expect\": \"clean\"}", "has no \"scenario\""},
+        {"{\"scenario\": \"lost-finish\", \"strategy\": \"atuo\", \"expect\": \"clean\"}", "did you mean \"auto\"?"},
+        {"{\"scenario\": \"lost-finish\", \"repeat\": 3, \"expect\": \"clean\"}", "is for the live world"},
+        {"{\"scenario\": \"lost-finish\", \"world\": \"live\", \"strategy\": \"auto\", \"expect\": \"clean\"}", "is for the simulated world"},
+        {"{\"scenario\": \"missing.json\", \"expect\": \"clean\"}", "gate.json:1: cannot read"},
+        {clean + ",\n" + clean, "gate.json:2: \"checks.2\" has the name of the check at gate.json:1"},
+        {"{\"name\": \"a\\u001b[31m\", \"scenario\": \"lost-finish\", \"expect\": \"clean\"}", "must be one line of text"},
+        {"{\"scenario\": {\"scenario\": \"x\",\n\"grace\": \"lots\"}, \"expect\": \"clean\"}", "gate.json:2: \"checks.1.scenario.grace\" must be"},
+    };
+    for (auto const& c : cases) {
+        gate_folder const here(c.checks);
+        result const r = here.gate();
+        INFO(c.checks << "\n" << r.err);
+        CHECK(r.status == 2);
+        CHECK(lines(r.err).size() == 1);
+        CHECK_THAT(r.err, ContainsSubstring(c.says));
+        CHECK(here.gate({"--bisect"}).status == 128);
+    }
+    struct { std::string current, manual, says; } const baselines[] = {
+        {R"({"check": "c", "rule": "timer-lots", "fingerprint": "f", "violated": 1, "of": 1})", "", "did you mean \"timer-lost\"?"},
+        {R"({"check": "c", "rule": "timer-lost", "fingerprint": "f", "violated": 2, "of": 1})", "", "\"current.1.violated\" must be how many of the trials from 1 to 1, is 2"},
+        {"", R"({"check": "c", "rule": "timer-lost", "expires": "2026-06-15"})", "has no \"reason\""},
+        {"", R"({"check": "c", "rule": "timer-lost", "reason": "r", "expires": "2026-02-30"})", "\"manual.1.expires\" must be a day"},
+        {"", R"({"check": "c", "rule": "timer-lost", "reason": "r", "expires": "soon"})", "\"manual.1.expires\" must be a day"},
+    };
+    for (auto const& b : baselines) {
+        gate_folder const here(clean);
+        here.write("gate.baseline.json", baseline_of(b.current, b.manual));
+        result const r = here.gate();
+        INFO(r.err);
+        CHECK(r.status == 2);
+        CHECK_THAT(r.err, ContainsSubstring("gate.baseline.json:1: ") && ContainsSubstring(b.says));
+    }
+}
+
+TEST_CASE("a scenario's file is looked for beside the gate file") {
+    folder const here;
+    std::filesystem::create_directory(here.file("ci"));
+    here.write("ci/mine.json", R"({"scenario": "mine", "policy": "drained", "stop": "server.ready#1"})");
+    here.write("ci/gate.json", gate_of(R"({"scenario": "mine.json", "expect": "clean"})"));
+    CHECK(run({"gate", "ci/gate.json"}, {.in = here.path()}).status == 0);
+}
+
+TEST_CASE("Ctrl-C reports what was done, and it has not passed") {
+    gate_folder const here(clean + R"(,{"name": "long", "scenario": "scope-disposal", "policy": "drained", "set": {"requests": 6}, "strategy": "random", "executions": 1000000000, "expect": "clean"})");
+    program gate({"gate", "gate.json", "--json"}, {.in = here.path()});
+    while (gate.runs() && kill(gate.id(), 0) == 0) { // until its handler is there, a signal would end it without a word
+        std::string const status = slurp("/proc/" + std::to_string(gate.id()) + "/status");
+        auto const at = status.find("SigCgt:");
+        if (at != status.npos && std::stoull(status.substr(at + 8, 16), nullptr, 16) & (1u << (SIGINT - 1))) break;
+    }
+    kill(gate.id(), SIGINT);
+    result const r = gate.wait();
+    INFO(r.err);
+    CHECK(r.status == 3);
+    json const d = json::parse(r.out);
+    CHECK(d["interrupted"] == true);
+    CHECK(d["verdict"] == "inconclusive");
+}
+
+TEST_CASE("what --print prints is the bundled gate, and a gate file") {
+    folder const here;
+    here.write("gate.json", run({"gate", "--print"}).out);
+    CHECK(run({"gate", "gate.json", "--only", "* drained"}, {.in = here.path()}).status == 0);
+}
+
+TEST_CASE("--bisect exits as git bisect run reads it, also when the command line makes no sense") {
+    struct { std::string checks; std::vector<std::string> more; int status; } const cases[] = {
+        {clean, {}, 0}, {broken, {}, 1}, {unproven, {}, 125}, {clean, {"--only", "nobody"}, 125}, {clean, {"--polcy"}, 128}, {"{}", {}, 128},
+    };
+    for (auto c : cases) {
+        gate_folder const here(c.checks);
+        c.more.push_back("--bisect");
+        CHECK(here.gate(c.more).status == c.status);
+    }
+}
+
+// 30 commits; the two in the middle, where the search begins, don't build, and the 18th breaks what was clean.
+TEST_CASE("git bisect run finds the commit that broke the gate, past commits that do not build") {
+    if (std::system("git --version >/dev/null 2>&1") != 0) {
+        WARN("SKIPPED: there is no git");
+        return;
+    }
+    gate_folder const here(R"({"name": "c", "scenario": "server.json", "expect": "clean"})");
+    here.write("history.sh", R"sh(set -e
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@localhost GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@localhost
+git init -q .
+policy=drained
+for n in $(seq 30); do
+    [ $n -lt 18 ] || policy=as-reported
+    # "make" is a script that writes the server that is tested
+    echo "echo '{\"scenario\": \"mine\", \"server\": \"reactor\", \"order\": \"client-first\", \"timer\": \"none\", \"policy\": \"$policy\"}' > server.json" > make.sh
+    case $n in 15|16) echo 'exit 1' > make.sh ;; esac
+    echo $n > version
+    git add gate.json make.sh version
+    git commit -q -m "commit $n"
+done
+git bisect start HEAD HEAD~29 >/dev/null
+git bisect run sh -c 'rm -f server.json; sh ./make.sh || exit 125; shutdown-repro gate gate.json --bisect' > bisect.log 2>&1 || { cat bisect.log; exit 1; }
+git bisect log >> bisect.log
+git log -1 --format=%s refs/bisect/bad
+)sh");
+    result const r = run_line("sh history.sh", here.path());
+    INFO(r.out << r.err);
+    CHECK(r.status == 0);
+    CHECK(r.out == "commit 18\n");
+    CHECK_THAT(here.read("bisect.log"), ContainsSubstring("skip"));
+}
