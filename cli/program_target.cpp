@@ -5,7 +5,6 @@
 #include <set>
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
-#include "cli/scenario_options.hpp"
 #include "cli/target_report.hpp"
 #include "repro/errors.hpp"
 #include "repro/program_run.hpp"
@@ -15,16 +14,6 @@ namespace shutdown_repro::cli {
 namespace {
 
 constexpr std::uint64_t most_orders = 10'000;
-
-std::string again_line(repro::target const& t, program_options const& o) {
-    std::vector<std::string> words{"shutdown-repro", "run", "--target", t.name};
-    add_word(words, "--order", o.order);
-    add_word(words, "--schedule", o.schedule);
-    add_word(words, "--stop-at", o.stop_at);
-    add_word(words, "--free-at", o.free_at);
-    if (o.repeat > 1) add_word(words, "--repeat", std::to_string(o.repeat));
-    return shell_line(words);
-}
 
 repro::program_order asked_for(program_options const& o) {
     repro::program_order asked{.order = o.order, .decisions = {}, .stop_at = o.stop_at, .free_at = o.free_at};
@@ -71,7 +60,7 @@ int run_program_target(repro::target const& t, program_options const& o, output&
         if (o.repeat > 1) out.progress(std::to_string(i) + " of " + std::to_string(o.repeat) + " executions, " + std::to_string(p.violated) + " violated");
         p.add(repro::run_program(program, asked));
     }
-    p.again = again_line(t, o);
+    p.again = o.again;
     if (!o.trace.empty()) keep(p, o.trace, true);
     else if (p.violated) keep(p, t.name + (o.order.empty() ? "" : "-" + o.order) + ".jsonl", false);
     return tell(report, o.json, out);
@@ -90,7 +79,7 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
         copy.head = trace.head, copy.foot = trace.foot, copy.problems = trace.problems;
         for (traces::event const& e : trace.events) copy.append(e);
         p.add(std::move(copy));
-        p.again = again_line(t, {.order = {}, .schedule = p.probe, .stop_at = {}, .free_at = {}, .trace = {}});
+        p.again = shell_line({"shutdown-repro", "run", "--target", name_or_file, "--schedule", p.probe});
         std::string broken;
         for (auto const& [rule, count] : p.by_rule) broken += std::string(rule) + " ";
         if (p.violated && kept.insert(broken).second) {

@@ -9,6 +9,7 @@ namespace shutdown_repro::cli {
 
 struct program_options {
     std::string order, schedule, stop_at, free_at, trace;
+    std::string again;            // the command line that does it again
     std::uint32_t repeat = 1;
     bool json = false;
 };

@@ -148,6 +148,8 @@ std::string again_line(target_options const& o, std::string const& probe) {
     add("--adapter", o.adapter);
     add("--order", o.order);
     add("--schedule", o.schedule);
+    add("--stop-at", o.stop_at);
+    add("--free-at", o.free_at);
     if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
     if (o.connections) add("--connections", std::to_string(*o.connections));
     if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));
@@ -161,7 +163,7 @@ int run_target(target_options const& o, output& out) {
     refuse_what_does_not_fit(o, t.program);
     if (!t.program && !o.order.empty() && t.adapter.empty()) throw repro::input_error("--order: only an adapter can choose who is served first; add --adapter");
     if (t.program)
-        return run_program_target(t, {.order = o.order, .schedule = o.schedule, .stop_at = o.stop_at, .free_at = o.free_at, .trace = o.trace, .repeat = o.repeat, .json = o.json}, out);
+        return run_program_target(t, {.order = o.order, .schedule = o.schedule, .stop_at = o.stop_at, .free_at = o.free_at, .trace = o.trace, .again = again_line(o, {}), .repeat = o.repeat, .json = o.json}, out);
     return target_runner(o, out).run();
 }
 

@@ -36,6 +36,15 @@ TEST_CASE("explore of a real program runs each of its orders and says that these
     CHECK_THAT(told.out, ContainsSubstring("run --target mojolicious-timer --schedule 2=1"));
 }
 
+TEST_CASE("a program that is no preset is run again from its own file") {
+    folder const here;
+    here.write("mine.json", R"({"format": "shutdown-repro/target", "version": "1.0", "name": "other", "program": true, "adapter": "own", "grace_ms": 200,
+                                "command": ["/bin/sleep", "3600"]})");
+    auto const told = run({"run", "--target", "./mine.json", "--repeat", "2"}, {.in = here.path()});
+    INFO(told.out << told.err);
+    CHECK_THAT(told.out, ContainsSubstring("shutdown-repro run --target ./mine.json --repeat 2\n"));
+}
+
 TEST_CASE("what does not fit a program that is a target is refused with the flag") {
     auto const refused = [](std::vector<std::string> const& words, std::string const& why) {
         auto const r = run(words);
