@@ -4,6 +4,7 @@
 #include "tests/fuzz/holds.hpp"
 
 using namespace shutdown_repro;
+using namespace shutdown_repro::cli;
 
 namespace {
 

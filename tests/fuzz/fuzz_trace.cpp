@@ -94,7 +94,6 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     holds(judged.verdict != verdict::clean || (t.foot && t.problems.empty()), "what is incomplete is not clean");
     holds_tame(cli::acts_as_text(judged, {80, false}), "the headline");
     holds_tame(cli::as_text({{"fuzz.jsonl", judged}}, {80, false}), "the report");
-    holds_json(cli::as_json(std::vector<cli::checked_trace>{{"fuzz.jsonl", judged}}), "the document");
     draws(t, judged);
     makes_a_page(t, judged);
     exports(t);
