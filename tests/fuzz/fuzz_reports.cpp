@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     std::string const junit = as_junit(r), github = as_github(r);
     fuzz::holds_tame(junit, "JUnit");
     fuzz::holds(junit.find("<script") == junit.npos && junit.find("<!") == junit.npos, "JUnit has no markup but its own", junit);
-    fuzz::holds_json(as_sarif(r, 1), "SARIF");
+    if (size % 16 == 0) fuzz::holds_json(as_sarif(r, 1), "SARIF"); // tells of all rules, so it takes long
     fuzz::holds_tame(as_tap(r), "TAP");
     fuzz::holds_tame(github, "the annotations");
     for (std::size_t from = 0; from < github.size(); from = github.find('\n', from) + 1)

