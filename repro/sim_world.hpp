@@ -107,7 +107,6 @@ private:
     std::vector<sim_socket*> backlog_;      // who connected and was not accepted, the oldest first
     server::work* acceptable_ = nullptr;
     bool listening_ = false, accept_offered_ = false, dead_ = false, ended_ = false;
-    std::uint32_t last_port_ = 0;
 };
 
 } // namespace shutdown_repro::repro

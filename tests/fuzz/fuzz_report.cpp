@@ -1,0 +1,22 @@
+// Any bytes as a report that merge reads, of a gate or of an exploration.
+#include "cli/explored.hpp"
+#include "cli/read_report.hpp"
+#include "repro/errors.hpp"
+#include "tests/fuzz/holds.hpp"
+#include "traces/views/text.hpp"
+
+using namespace shutdown_repro;
+
+extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t size) {
+    std::string_view const text(reinterpret_cast<char const*>(bytes), size);
+    for (bool const of_gate : {true, false}) {
+        try {
+            auto const document = repro::located_document::parse(text, "fuzz.json");
+            if (of_gate) fuzz::holds(cli::gate_from(document).checks.size() <= size, "every check is in the text");
+            else cli::exploration_from(document);
+        } catch (repro::input_error const& e) {
+            fuzz::holds_tame(traces::printable(e.what()), "the complaint");
+        }
+    }
+    return 0;
+}
