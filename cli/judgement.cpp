@@ -38,7 +38,7 @@ std::string judging::told(event const& e) const {
 void judging::on_header(header const& h) {
     so_far_.world = h.world;
     so_far_.schedule = h.schedule;
-    so_far_.scenario = scenario_name(h.scenario);
+    so_far_.scenario = scenario_name(h.scenario.empty() ? h.target : h.scenario);
     so_far_.tool = h.tool;
     rules_.on_header(h);
 }
@@ -48,6 +48,7 @@ void judging::on_event(event const& e) {
     so_far_.span = elapsed(start_, e.t);
     rules_.on_event(e);
     if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = told(e);
+    if (e.what == kind::process_signal && e.seq == rules_.state().t0) so_far_.stop = std::string(e.text("signal")) + " " + told(e);
     if (e.what == kind::act_free && so_far_.free == "never") so_far_.free = told(e);
 }
 

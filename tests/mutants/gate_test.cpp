@@ -3,6 +3,7 @@
 #include <atomic>
 #include <fstream>
 #include <iostream>
+#include "cli/reports/reports.hpp"
 #include "repro/gate_judge.hpp"
 #include "repro/gate_trials.hpp"
 #include "tests/catch.hpp"
@@ -91,4 +92,27 @@ TEST_CASE("the bundled gate fails for every mutant that breaks the correct polic
     CHECK(found >= 40);
     mutants::chosen = 0;
     CHECK(failed_by() == "");
+}
+
+TEST_CASE("what CI reads of a gate that a mutant fails names the rule: JUnit, SARIF, annotations and TAP") {
+    restored const original_again;
+    auto const all = mutants::read_table(MUTANTS "/mutants.txt");
+    auto const m = std::ranges::find(all, "the-cancellation-is-not-awaited", &mutants::mutant::name);
+    REQUIRE(m != all.end());
+    repro::gate_file gate = repro::bundled_gate();
+    std::erase_if(gate.checks, [](repro::check_plan const& c) { return c.name != "pipelined-forever drained"; });
+    REQUIRE(gate.checks.size() == 1);
+    std::atomic<bool> const never = false;
+    for (bool const broken : {true, false}) {
+        mutants::chosen = broken ? m->number : 0;
+        repro::gate_result r;
+        r.checks.push_back(repro::observe(gate.checks.front(), {}, never).what);
+        repro::judge(r, {});
+        CHECK((worst_of(r) == repro::outcome::failed) == broken);
+        std::string const says = broken ? "cancelled-not-awaited" : "";
+        CHECK((cli::as_junit(r).find("<failure") != std::string::npos) == broken);
+        for (std::string const& report : {cli::as_junit(r), cli::as_sarif(r, broken), cli::as_github(r), cli::as_tap(r)}) CHECK(report.find(says) != std::string::npos);
+        CHECK((cli::as_github(r).find("::error ") != std::string::npos) == broken);
+        CHECK((cli::as_tap(r).find("not ok 1") != std::string::npos) == broken);
+    }
 }

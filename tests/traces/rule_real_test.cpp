@@ -396,6 +396,10 @@ TEST_CASE("traffic that is still on when the server is killed starved its drain,
         s.at(3000).tell("client.traffic", "client:9", {{"going", false}});
         s.at(3100).exit();
     }
+    SECTION("exits while it goes on, so it did not wait for its end") {
+        s.at(700).exit();
+        expected = "";
+    }
     SECTION("exits much later") {
         s.at(3000).tell("client.traffic", "client:9", {{"going", false}});
         s.at(4100).exit();
