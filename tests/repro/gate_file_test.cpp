@@ -16,7 +16,7 @@ gate_file gate_of(std::string const& checks) { return parse_gate(R"({"format": "
 TEST_CASE("a check has the scenario that it changes, its line, and a name of its own") {
     gate_file const gate = gate_of("\n" R"({"scenario": "lost-timer", "policy": "drained", "order": "server-first", "set": {"connections": 2, "timer_after": 20},
         "strategy": "random", "executions": 7, "seed": 3, "expect": "clean", "allow": ["scope-leaked"]},
-        {"name": "mine", "scenario": {"scenario": "inline", "grace": 9}, "stop": "server.ready#1", "world": "live", "repeat": 4, "expect": {"violated": ["timer-lost"]}})");
+        {"name": "mine", "scenario": {"scenario": "inline", "grace": 9, "stop": "coroutine.suspend#1"}, "stop": "server.ready#1", "world": "live", "repeat": 4, "expect": {"violated": ["timer-lost"]}})");
     REQUIRE(gate.checks.size() == 2);
     check_plan const& a = gate.checks[0];
     CHECK(a.name == "lost-timer drained");

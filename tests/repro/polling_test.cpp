@@ -104,7 +104,7 @@ TEST_CASE("closing over unread bytes resets the peer, which is told unasked") {
     });
 }
 
-TEST_CASE("nobody listens: a connection is refused; a port that is taken is said with its number") {
+TEST_CASE("nobody listens: a connection is refused, a port that is taken is said with its number") {
     kernels().each([](polling_world& w) {
         std::uint16_t port = 0;
         std::string error;

@@ -384,7 +384,7 @@ TEST_CASE("a graceful stop by signal over Connection: close ends with the respon
     CHECK(user_timer_of(t) == "lost");
 }
 
-TEST_CASE("SIGTERM ends the loop at once; then the server goes, finishes what is open and closes, and nobody is answered") {
+TEST_CASE("SIGTERM ends the loop at once, then the server goes, finishes what is open and closes, and nobody is answered") {
     repro::scenario s = repro::load_scenario("quit-slow-request");
     repro::set_field(s, "what", "stop");
     auto const t = run(s);
@@ -406,7 +406,7 @@ TEST_CASE("a signal is sent at each of its points, and stopping twice is stoppin
     CHECK(count(t, kind::request_finish) == 1);
 }
 
-TEST_CASE("stopped by a signal before anybody has connected, the loop ends at once; without a signal it is never stopped") {
+TEST_CASE("stopped by a signal before anybody has connected, the loop ends at once, without a signal it is never stopped") {
     repro::scenario s = repro::load_scenario("quit-slow-request");
     repro::set_field(s, "signal_at", "server.ready#1");
     CHECK(first(run(s), kind::loop_stopping)->text("why") == "no_incoming");

@@ -61,7 +61,7 @@ TEST_CASE("shards together find what one finds: the same violations, as often, w
     }
 }
 
-TEST_CASE("a shard of a proof proves nothing; all of them together prove what one proves") {
+TEST_CASE("a shard of a proof proves nothing, all of them together prove what one proves") {
     scenario s = under("drained");
     set_field(s, "requests", "1");
     explore_options const o{.strategy = "exhaustive", .executions = 1'000'000, .seconds = {}, .shard = {}};

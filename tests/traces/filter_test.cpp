@@ -88,7 +88,7 @@ TEST_CASE("ranges of numbers and of time, with either end left out") {
     CHECK(fitting("time 1.5..") == "567");
 }
 
-TEST_CASE("not binds closer than and, and closer than or; parentheses change that") {
+TEST_CASE("not binds closer than and, and closer than or, parentheses change that") {
     CHECK(fitting("seq 0 or seq 1 and seq 2") == "0");
     CHECK(fitting("(seq 0 or seq 1) and seq 1") == "1");
     CHECK(fitting("not seq 0 and not seq 1") == "234567");

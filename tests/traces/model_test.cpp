@@ -150,7 +150,7 @@ TEST_CASE("parents in a circle and ids of the wrong type do no harm") {
     CHECK_FALSE(run.violations().empty());
 }
 
-TEST_CASE("the first stop, free or stop signal is t0; freezing a process is none") {
+TEST_CASE("the first stop, free or stop signal is t0, freezing a process is none") {
     story s;
     s.tell("process.signal", "process:1", {{"signal", "SIGSTOP"}});
     s.now = 5;

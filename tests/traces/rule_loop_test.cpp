@@ -145,7 +145,7 @@ TEST_CASE("without facts of timers, callbacks, hooks or dependencies their rules
     CHECK(why_not(s, "loop-stopped-with-pending-work") == "");
 }
 
-TEST_CASE("a hook that is begun is awaited by whoever stops; without a stop, and in an incomplete trace, none is missed") {
+TEST_CASE("a hook that is begun is awaited by whoever stops, without a stop, and in an incomplete trace, none is missed") {
     story s;
     s.tell("hook.add", "listener:1", {{"name", "flush"}}, "loop:1");
     s.tell("hook.add", "listener:2", {}, "loop:1");

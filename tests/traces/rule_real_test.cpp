@@ -107,7 +107,7 @@ TEST_CASE("a connection that came after the stop and asked for nothing did not h
     CHECK(judged(s) == "");
 }
 
-TEST_CASE("past the drain time-out it is the time-out that failed, whatever is still connected; before it, what is connected") {
+TEST_CASE("past the drain time-out it is the time-out that failed, whatever is still connected, before it, what is connected") {
     std::int64_t const exit = GENERATE(2900, 4300);
     real_server s(3000);
     s.connect("silent");
@@ -175,7 +175,7 @@ TEST_CASE("a race that loses what must not be repeated is an error") {
     CHECK(found[0].level == (method == "POST" ? severity::error : severity::warning));
 }
 
-TEST_CASE("a connection in the backlog is lost with a reset even if nothing was sent on it; an orderly close is none") {
+TEST_CASE("a connection in the backlog is lost with a reset even if nothing was sent on it, an orderly close is none") {
     bool const reset = GENERATE(true, false);
     real_server s;
     s.connect("backlog");
@@ -217,7 +217,7 @@ TEST_CASE("the first half of a head is sent before the stop, or there is nothing
     CHECK(why_not(s, "partial-request-dropped") == "needs a request that is sent in half before the stop, the trace has none");
 }
 
-TEST_CASE("what a second stop loses is not in flight; of one that is to end the server nothing is") {
+TEST_CASE("what a second stop loses is not in flight, of one that is to end the server nothing is") {
     struct { std::string_view means; int failed; std::string_view expected; } const cases[] = {
         {"nothing", 610, "stop-not-idempotent request:1"},
         {"nothing", 851, "connection-reset-inflight request:1"}, // too late to be its doing
@@ -328,7 +328,7 @@ TEST_CASE("a readiness probe that is accepted after the stop is judged by its an
     CHECK(why_not(s, "readiness-not-flipped") == "");
 }
 
-TEST_CASE("only a refused readiness probe is one, too; without a probe the rule says so") {
+TEST_CASE("only a refused readiness probe is one, too, without a probe the rule says so") {
     real_server s;
     s.stop();
     s.connect("late");
@@ -373,7 +373,7 @@ TEST_CASE("connections in CLOSE_WAIT leak even if the count of descriptors is sm
     CHECK(found[1].message == "process:2 has 10 descriptors open without a client, 1 more than when it was ready");
 }
 
-TEST_CASE("a zero is misleading when a request was lost, also one that is seen only after the exit; unknown statuses are not judged") {
+TEST_CASE("a zero is misleading when a request was lost, also one that is seen only after the exit, unknown statuses are not judged") {
     bool const known = GENERATE(true, false);
     real_server s;
     s.connect("in-flight");
