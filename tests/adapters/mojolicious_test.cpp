@@ -38,9 +38,9 @@ void expect_both_orders(int times) {
 
 } // namespace
 
-TEST_CASE("in the real Mojolicious the finish is lost whenever the client is served first, and the timer always") { expect_both_orders(3), }
+TEST_CASE("in the real Mojolicious the finish is lost whenever the client is served first, and the timer always") { expect_both_orders(3); }
 
-TEST_CASE("a hundred of a hundred: the real Mojolicious in both orders", "[.hundred]") { expect_both_orders(100), }
+TEST_CASE("a hundred of a hundred: the real Mojolicious in both orders", "[.hundred]") { expect_both_orders(100); }
 
 TEST_CASE("each order of the real Mojolicious' ready handles is run, and only the third of three decisions matters") {
     if (no_mojolicious()) return;
