@@ -64,7 +64,7 @@ TEST_CASE("gate exits by the worst that came") {
     }
 }
 
-TEST_CASE("--only selects by name and pattern, and nothing selected is told with the nearest name") {
+TEST_CASE("gate --only selects by name and pattern, and nothing selected is told with the nearest name") {
     gate_folder const here(clean + "," + broken + "," + reproducer);
     CHECK(here.gate({"--only", "r"}).out.find("1 passed") != std::string::npos);
     CHECK(here.gate({"--only", "*drained"}).status == 0);
@@ -106,7 +106,7 @@ TEST_CASE("an exception is kept by --update-baseline, and expires by the day tha
     CHECK(here.gate({}, "soon").status == 2);
 }
 
-TEST_CASE("--update-baseline writes nothing when something was inconclusive, or when the disk is full") {
+TEST_CASE("gate --update-baseline writes nothing when something was inconclusive, or when the disk is full") {
     gate_folder const here(broken + "," + unproven);
     result const r = here.gate({"--update-baseline"});
     CHECK(r.status == 3);
@@ -213,7 +213,7 @@ TEST_CASE("what --print prints is the bundled gate, and a gate file") {
     CHECK(run({"gate", "gate.json", "--only", "* drained"}, {.in = here.path()}).status == 0);
 }
 
-TEST_CASE("--bisect exits as git bisect run reads it, also when the command line makes no sense") {
+TEST_CASE("gate --bisect exits as git bisect run reads it, also when the command line makes no sense") {
     struct { std::string checks; std::vector<std::string> more; int status; } const cases[] = {
         {clean, {}, 0}, {broken, {}, 1}, {unproven, {}, 125}, {clean, {"--only", "nobody"}, 125}, {clean, {"--polcy"}, 128}, {"{}", {}, 128},
     };
