@@ -20,7 +20,7 @@ namespace shutdown_repro::cli {
 namespace {
 
 constexpr std::string_view first_world = "live";
-constexpr std::size_t most_orders = 10'000;
+constexpr std::size_t most_orders = 2'000; // each is told on a line
 
 struct options {
     scenario_options scenario;
@@ -148,7 +148,7 @@ private:
         repro::all_orders orders;
         do {
             if (report_.executions == most_orders)
-                throw repro::input_error("--all-orders: this scenario has more than " + std::to_string(most_orders) + " orders; make it smaller, as with --requests 1");
+                throw repro::input_error("--all-orders: this scenario has more than " + std::to_string(most_orders) + " orders; make it smaller, as with --requests 1, or: explore --strategy exhaustive");
             traces::trace t;
             simulator_.run(report_.scenario, orders, t);
             judgement judged = judge(t);

@@ -12,7 +12,7 @@
 // something that depends on it has happened. A step that time alone brings is only ever offered when nothing else outside can
 // happen, so no step enables or prevents an independent one. Sleep sets prune transitions, never states, and they need no
 // knowledge of what a step will do before it was taken once.
-// tests/repro/exhaustive_test.cpp compares with plain enumeration: the same violations and the same final states.
+// tests/proofs/exhaustive_test.cpp compares with plain enumeration: the same violations and the same final states.
 //
 // Several workers walk the same tree; a subtree at a fixed depth belongs to one of them, and the others turn back there.
 #include <algorithm>

@@ -19,10 +19,8 @@ namespace {
 
 #ifdef SHUTDOWN_REPRO_NO_POOL // sanitizers: ten times slower
 constexpr std::uint64_t twice_each = 100;
-constexpr std::size_t each_nth = 9;
 #else
 constexpr std::uint64_t twice_each = 10'000;
-constexpr std::size_t each_nth = 1;
 #endif
 
 std::atomic<bool> const nobody_asks = false;
@@ -111,30 +109,6 @@ TEST_CASE("drained has none of the three holes") {
 }
 
 // ---- what is proven
-
-TEST_CASE("drained is clean under every schedule of two requests, one of every act and one that cleans up") {
-    for (std::string_view const act : server::words<server::act>()) {
-        scenario const s = with("scope-disposal", {{"policy", "drained"}, {"handlers", handlers(act, "cleanup")}});
-        exploration const e = explored(s, "exhaustive", 1'000'000);
-        INFO(act << (e.findings.empty() ? "" : "\n" + e.findings[0].rule + ": " + e.findings[0].message + "\n" + to_string(e.findings[0].shortest)));
-        CHECK(e.verdict() == traces::verdict::clean);
-        REQUIRE(e.guarantees().size() == 1);
-        CHECK(e.guarantees()[0] == "all " + repro::with_commas(e.executions) + " schedules of this scenario up to equivalence: no violation");
-    }
-}
-
-TEST_CASE("the drained reactor is clean under every schedule of a connection, whatever its handler does and however it is stopped") {
-    std::size_t turn = 0;
-    for (std::string_view const handler : server::words<server::reply>())
-        for (std::string_view const what : server::words<server::stop_action>()) {
-            if (turn++ % each_nth) continue;
-            scenario const s = with("lost-timer", {{"policy", "drained"}, {"handler", std::string(handler)}, {"what", std::string(what)}, {"timer_after", "300"}, {"grace", "1000"}});
-            exploration const e = explored(s, "exhaustive", 200'000);
-            INFO(handler << " " << what << (e.findings.empty() ? "" : "\n" + e.findings[0].rule + ": " + e.findings[0].message + "\n" + to_string(e.findings[0].shortest)));
-            CHECK(e.verdict() == traces::verdict::clean);
-            CHECK(e.stages.back().done.complete);
-        }
-}
 
 TEST_CASE("a sweep says how many pairs of steps it tried, and covers each step") {
     exploration const e = explored(with("scope-disposal", {{"policy", "drained"}}), "sweep", 100'000);

@@ -126,7 +126,7 @@ void expect_same(repro::scenario const& s) {
 
 } // namespace
 
-TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, one request of every act under every policy") {
+TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, one request of every act under every policy", "[proof]") {
     for (std::string_view const act : server::words<server::act>())
         for (std::string_view const policy : server::words<server::policy>())
             for (std::string_view const owner : {"server", "owns", "extra"})
@@ -134,7 +134,7 @@ TEST_CASE("exhaustive finds the violations and the final states that plain enume
                                   {"policy", std::string(policy)}, {"owner", std::string(owner)}}));
 }
 
-TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, two requests that wait for answers") {
+TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, two requests that wait for answers", "[proof]") {
     std::string const short_ones = R"([{"act":"park","steps":1,"calls":["stop"]},{"act":"cleanup","steps":1}])";
     std::string const longer_ones = R"([{"act":"throw_cancel","steps":2},{"act":"park","steps":1,"calls":["stop"]}])";
     for (std::string_view const policy : server::words<server::policy>()) {
@@ -145,7 +145,7 @@ TEST_CASE("exhaustive finds the violations and the final states that plain enume
     }
 }
 
-TEST_CASE("exhaustive needs a fraction of the schedules of plain enumeration") {
+TEST_CASE("exhaustive needs a fraction of the schedules of plain enumeration", "[proof]") {
     auto const s = with({{"stop", "request.finish#2"}, {"handlers", R"([{"act":"park","steps":3}])"}, {"free", "server.stopped#1"}, {"policy", "drained"}});
     auto const every = walk(s, "plain"), reduced = walk(s, "exhaustive");
     CHECK(reduced.complete);
@@ -153,7 +153,7 @@ TEST_CASE("exhaustive needs a fraction of the schedules of plain enumeration") {
     CHECK(reduced.executions * 2 < every.executions);
 }
 
-TEST_CASE("workers that share an exhaustive walk count each schedule once") {
+TEST_CASE("workers that share an exhaustive walk count each schedule once", "[proof]") {
     auto const s = with({{"policy", "as-reported"}});
     auto const alone = walk(s, "exhaustive");
     walked together;
