@@ -3,11 +3,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include "cli/arguments.hpp"
+#include "cli/kept_traces.hpp"
 #include "cli/report.hpp"
 #include "cli/shard.hpp"
-#include "repro/errors.hpp"
 #include "repro/fingerprint.hpp"
-#include "traces/jsonl.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -21,17 +20,13 @@ namespace {
 
 constexpr std::size_t most_kept = 12, most_never = 3;
 
-void keep(kept_finding& k, std::string const& path, std::string const& twin_path) {
+void keep(kept_finding& k, std::string const& name, kept_traces& folder) {
     repro::judged_execution e = repro::judge_execution(k.small.of, k.small.when);
-    if (k.twin) {
-        repro::judged_execution const passing = repro::judge_execution(k.small.of, k.twin->when);
-        traces::write_file(twin_path, passing.trace);
-        k.twin_trace = twin_path;
-        e.trace.head.twin = nlohmann::ordered_json{{"trace", std::filesystem::path(twin_path).filename().string()}, {"schedule", to_string(k.twin->when)},
+    if (k.twin) k.twin_trace = folder.keep(name + ".passing", repro::judge_execution(k.small.of, k.twin->when).trace);
+    if (!k.twin_trace.empty())
+        e.trace.head.twin = nlohmann::ordered_json{{"trace", std::filesystem::path(k.twin_trace).filename().string()}, {"schedule", to_string(k.twin->when)},
                                                    {"decision", k.twin->decision}, {"taken", k.twin->taken}, {"instead", k.twin->instead}}.dump();
-    }
-    traces::write_file(path, e.trace);
-    k.trace = path;
+    k.trace = folder.keep(name, e.trace);
 }
 
 kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::atomic<bool> const& stop) {
@@ -46,8 +41,6 @@ kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::at
     k.twin = repro::find_passing_twin(k.small.of, k.small.when, stop);
     return k;
 }
-
-
 
 std::string told(repro::finding const& f, look l) {
     bool const bad = f.level == traces::severity::error;
@@ -64,7 +57,7 @@ std::string one(kept_finding const& k, look l) {
         out += "    " + traces::wrap("passes when decision " + std::to_string(k.twin->decision) + " is not \"" + k.twin->taken + "\" but \"" + k.twin->instead + "\"", l.width, 4) + "\n";
     if (!k.also.empty()) out += "    " + traces::wrap(counted(k.also.size(), "further finding") + " of this rule " + (k.also.size() == 1 ? "shrinks" : "shrink") + " to the same", l.width, 4) + "\n";
     if (!k.trace.empty()) out += "    " + shell_line({"shutdown-repro", "replay", k.trace}) + "\n";
-    if (!k.twin_trace.empty()) out += "    " + shell_line({"shutdown-repro", "diff", k.trace, k.twin_trace}) + "\n";
+    if (!k.trace.empty() && !k.twin_trace.empty()) out += "    " + shell_line({"shutdown-repro", "diff", k.trace, k.twin_trace}) + "\n";
     return out;
 }
 
@@ -117,10 +110,7 @@ bool told_before(std::vector<kept_finding>& kept, kept_finding const& k) {
 
 void keep_findings(exploration_report& r, std::string const& folder, std::atomic<bool> const& stop) {
     if (r.found.findings.empty()) return;
-    std::string const where = folder.empty() ? "findings" : folder;
-    std::error_code failed;
-    std::filesystem::create_directories(where, failed);
-    if (failed) throw repro::input_error("--keep: cannot make the folder " + where + ": " + failed.message() + "; name another one");
+    kept_traces where(folder.empty() ? "findings" : folder);
     for (repro::finding const& f : r.found.findings) {
         if (r.kept.size() == most_kept) {
             ++r.not_kept;
@@ -129,8 +119,7 @@ void keep_findings(exploration_report& r, std::string const& folder, std::atomic
         kept_finding k = smaller(r.found.of, f, stop);
         if (told_before(r.kept, k)) continue;
         std::string const part = r.found.shard ? std::to_string(r.found.shard->index + 1) + "-" : ""; // shards may share the folder
-        std::string const path = (std::filesystem::path(where) / (part + std::to_string(r.kept.size() + 1))).string();
-        keep(k, path + ".jsonl", path + ".passing.jsonl");
+        keep(k, part + std::to_string(r.kept.size() + 1), where);
         r.kept.push_back(std::move(k));
     }
 }

@@ -33,7 +33,7 @@ struct exploration_report {
 };
 
 // Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl …; the folder is made when there is something to
-// write. Throws trace_error when it can't be written.
+// write. What can't be written is told on standard error, and has no trace.
 void keep_findings(exploration_report&, std::string const& folder, std::atomic<bool> const& stop);
 
 // Notes it with the one of `kept` that shrank to the same, when there is one.

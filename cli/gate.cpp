@@ -2,14 +2,17 @@
 #include <algorithm>
 #include <filesystem>
 #include <fnmatch.h>
-#include <iostream>
+#include <map>
+#include <set>
 #include "cli/again.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "cli/gate_report.hpp"
 #include "cli/interruptible.hpp"
+#include "cli/kept_traces.hpp"
 #include "cli/report.hpp"
 #include "cli/reports/publish.hpp"
+#include "cli/reports/told.hpp"
 #include "cli/run_target.hpp"
 #include "cli/shard.hpp"
 #include "repro/errors.hpp"
@@ -17,6 +20,7 @@
 #include "repro/gate_trials.hpp"
 #include "repro/nearest.hpp"
 #include "repro/strategy.hpp"
+#include "traces/jsonl.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -74,8 +78,6 @@ std::string shown_again(repro::check_plan const& c, traces::header const& h) {
     return again_line(o, c.target->probe);
 }
 
-bool fails(repro::seen_violation const& s) { return s.stands == repro::standing::fresh || s.stands == repro::standing::worse; }
-
 class gate_run {
 public:
     gate_run(options const& o, output& out) : options_(o), out_(out) {}
@@ -91,13 +93,13 @@ public:
         result_.file = gate.path;
         result_.baseline = rules_.known.path;
         observe(plans);
+        out_.progress("");
         repro::judge(result_, rules_);
-        bool const refused = options_.update_baseline && !update_baseline();
+        int const updating = options_.update_baseline ? update_baseline() : repro::clean;
         keep_traces();
-        int const status = publish(options_.reports, result_, options_.json ? as_json(result_) : as_text(result_, out_.page()), status_of(worst_of(result_)), out_);
-        if (!refused) return status;
-        std::cerr << "shutdown-repro: --update-baseline: something was inconclusive, so " << rules_.known.path << " stays as it is" << std::endl;
-        return repro::inconclusive;
+        int const came = status_of(worst_of(result_));
+        int const status = updating == repro::inconclusive || came == repro::clean ? std::max(came, updating) : came;
+        return publish(options_.reports, result_, options_.json ? as_json(result_) : as_text(result_, out_.page()), status, out_);
     }
 
 private:
@@ -132,40 +134,51 @@ private:
         }
     }
 
-    // Judged anew with what it knows now. False, and nothing is written, when something could not be seen.
-    bool update_baseline() {
-        if (result_.interrupted || std::ranges::count(result_.checks, repro::outcome::inconclusive, &repro::checked::came)) return false;
-        rules_.known = repro::updated(result_, rules_);
-        repro::save_baseline(rules_.known);
+    // Judged anew with what it knows now. When nothing could be written that is complained of, and clean is not clean then.
+    int update_baseline() {
+        std::string const stays = ", so " + rules_.known.path + " stays as it is";
+        if (result_.interrupted || std::ranges::count(result_.checks, repro::outcome::inconclusive, &repro::checked::came))
+            return complain("--update-baseline: something was inconclusive" + stays, repro::inconclusive);
+        repro::baseline const next = repro::updated(result_, rules_);
+        try {
+            repro::save_baseline(next);
+        } catch (traces::trace_error const& e) {
+            return complain("--update-baseline: " + std::string(e.what()) + stays, repro::bad_input);
+        }
+        rules_.known = next;
         repro::judge(result_, rules_);
-        return true;
+        return repro::clean;
     }
 
     // Of what fails: DIR/CHECK-1.jsonl …
     void keep_traces() {
+        kept_traces folder(options_.keep);
+        auto const names = file_names();
         for (std::size_t i = 0; i < result_.checks.size(); ++i) {
             repro::checked& c = result_.checks[i];
-            std::vector<traces::trace const*> kept; // one execution may violate several rules
+            std::vector<std::pair<traces::trace const*, std::string>> kept; // one execution may violate several rules
             for (std::size_t n = 0; n < c.seen.size(); ++n) {
                 if (!fails(c.seen[n]) || c.came != repro::outcome::failed) continue;
                 traces::trace const* const t = examples_[i][n].get();
-                auto const at = std::ranges::find(kept, t);
+                auto at = std::ranges::find(kept, t, &std::pair<traces::trace const*, std::string>::first);
                 if (at == kept.end() && kept.size() == most_kept) continue;
-                std::string const path = (fs::path(options_.keep) / (file_name(c.name) + "-" + std::to_string(at - kept.begin() + 1) + ".jsonl")).string();
-                if (at == kept.end()) {
-                    make_folder();
-                    traces::write_file(path, *t);
-                    kept.push_back(t);
-                }
-                c.seen[n].trace = path;
+                if (at == kept.end()) at = kept.insert(at, {t, folder.keep(names.at(c.name) + "-" + std::to_string(kept.size() + 1), *t)});
+                c.seen[n].trace = at->second;
             }
         }
     }
 
-    void make_folder() {
-        std::error_code failed;
-        fs::create_directories(options_.keep, failed);
-        if (failed) throw repro::input_error("--keep: cannot make the folder " + options_.keep + ": " + failed.message() + "; name another one");
+    // Of all checks of the gate, so that shards agree on them: no two have one name.
+    std::map<std::string, std::string> file_names() const {
+        std::map<std::string, std::string> names;
+        std::set<std::string> taken;
+        for (std::string const& check : rules_.names) {
+            std::string const plain = file_name(check);
+            std::string name = plain;
+            for (unsigned n = 2; !taken.insert(name).second; ++n) name = plain + "-" + std::to_string(n);
+            names[check] = name;
+        }
+        return names;
     }
 
     // Whatever a check is called, its file is in the folder and has a name that a shell takes.

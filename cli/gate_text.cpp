@@ -1,5 +1,6 @@
 #include <algorithm>
 #include "cli/gate_report.hpp"
+#include "cli/reports/told.hpp"
 #include "repro/errors.hpp"
 
 namespace shutdown_repro::cli {
@@ -10,7 +11,6 @@ using repro::checked;
 using repro::gate_result;
 using repro::outcome;
 using repro::seen_violation;
-using repro::standing;
 
 constexpr std::size_t widest_name = 38;
 constexpr std::size_t most_told = 4; // violations of one check that are told in detail; --json has all
@@ -24,8 +24,6 @@ std::string mark(outcome o, look l) {
     }
     return paint(l, tint::warn, "?");
 }
-
-bool fails(seen_violation const& s) { return s.stands == standing::fresh || s.stands == standing::worse; }
 
 std::string one(seen_violation const& s, look l) {
     std::string out = "    " + wrap(std::string(s.rule) + ": " + printable(s.message), l.width, 6) + "\n";

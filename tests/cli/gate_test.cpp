@@ -112,14 +112,43 @@ TEST_CASE("gate --update-baseline writes nothing when something was inconclusive
     CHECK(r.status == 3);
     CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json stays as it is"));
     CHECK_FALSE(here.has("gate.baseline.json"));
-    gate_folder const full(broken);
+    gate_folder const full(broken + "," + clean);
     full.write("b.json", baseline_of(""));
     std::string const before = full.read("b.json");
-    // No file may grow beyond nothing: what a full disk is like.
-    result const limited = run_line("trap '' XFSZ; ulimit -f 0; shutdown-repro gate gate.json --baseline b.json --update-baseline --keep /dev/null/x 2>&1 | head -c 2000 | cat >/dev/null; true", full.path());
-    CHECK(limited.status == 0);
+    // No file may grow beyond nothing: what a full disk is like. A pipe may.
+    auto const limited = [&](std::string const& more) {
+        return run_line("(trap '' XFSZ; ulimit -f 0; shutdown-repro gate gate.json --baseline b.json --update-baseline " + more + " 2>&1; echo exit $?) | cat", full.path()).out;
+    };
+    CHECK_THAT(limited(""), ContainsSubstring("1 passed, 1 failed\nexit 1\n") && ContainsSubstring("shutdown-repro: --update-baseline: cannot write b.json: File too large, so b.json stays as it is\n") &&
+                                ContainsSubstring("shutdown-repro: --keep: cannot write findings/lost-finish-as-reported-1.jsonl: File too large\n"));
+    CHECK_THAT(limited("--only '*drained'"), ContainsSubstring("1 passed\nexit 2\n"));
     CHECK(full.read("b.json") == before);
-    for (auto const& entry : std::filesystem::directory_iterator(full.path())) CHECK(entry.path().extension() != ".tmp");
+    for (auto const& entry : std::filesystem::recursive_directory_iterator(full.path())) CHECK(entry.path().extension() != ".tmp");
+}
+
+TEST_CASE("a violation is told and reported when its trace can't be kept, and nothing says where that is") {
+    gate_folder const here(broken + R"(,{"name": "too", "scenario": "lost-finish", "order": "client-first", "expect": "clean"})");
+    result const r = here.gate({"--keep", "/dev/null/x", "--junit", "junit.xml", "--json"});
+    CHECK(r.status == 1);
+    CHECK(r.err == "shutdown-repro: --keep: cannot make the folder /dev/null/x: Not a directory; name another one\n");
+    CHECK_FALSE(json::parse(r.out)["checks"][0]["violations"][0].contains("trace"));
+    CHECK_THAT(here.read("junit.xml"), ContainsSubstring("finish-event-lost"));
+    CHECK(here.gate({"--keep", "/dev/null/x", "--bisect"}).status == 1);
+    result const explored = run({"explore", "lost-finish", "--executions", "100", "--keep", "/dev/null/x"}, {.in = here.path()});
+    CHECK(explored.status == 1);
+    CHECK_THAT(explored.out, ContainsSubstring("finish-event-lost") && !ContainsSubstring("replay"));
+}
+
+TEST_CASE("checks whose names differ in punctuation alone keep their traces apart, also in shards") {
+    std::string const tail = R"(", "scenario": "lost-finish", "order": "client-first", "expect": "clean"})";
+    gate_folder const here(R"({"name": "a b)" + tail + R"(,{"name": "a-b)" + tail + R"(,{"name": "a-b-2)" + tail);
+    std::vector<std::string> kept;
+    for (char const* shard : {"1/2", "2/2"}) {
+        json const d = json::parse(here.gate({"--shard", shard, "--json"}).out);
+        for (json const& c : d["checks"]) kept.push_back(c["violations"][0]["trace"]);
+    }
+    std::ranges::sort(kept);
+    CHECK(kept == std::vector<std::string>{"findings/a-b-1.jsonl", "findings/a-b-2-1.jsonl", "findings/a-b-2-2-1.jsonl"});
 }
 
 TEST_CASE("gate's document has the verdict, and of each check what was seen and how to see it again") {
