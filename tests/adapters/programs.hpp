@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "repro/program_run.hpp"
 #include "tests/catch.hpp"
+#include "tests/skip.hpp"
 #include "traces/rule.hpp"
 
 namespace programs {
@@ -16,11 +17,9 @@ using namespace shutdown_repro;
 // Whether the command succeeds: that what it loads is installed.
 inline bool works(std::string const& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
 
-// Says so, and the test passes for skipped.
 inline bool skipped(std::string const& probe, char const* package) {
     if (works(probe)) return false;
-    WARN("SKIPPED: " << package << " is not installed");
-    std::fprintf(stderr, "SKIPPED: %s is not installed\n", package);
+    tests::skip(std::string(package) + " is not installed");
     return true;
 }
 

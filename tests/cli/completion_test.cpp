@@ -6,6 +6,7 @@
 #include <set>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro::cli_tests;
 
@@ -48,7 +49,7 @@ answers with(answers all, answers const& more) {
 
 bool here(char const* shell) {
     if (std::filesystem::exists(shell)) return true;
-    WARN("SKIPPED: no " << shell);
+    shutdown_repro::tests::skip("no " + std::string(shell));
     return false;
 }
 

@@ -5,6 +5,7 @@
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/repro/live_tools.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro::cli_tests;
 using nlohmann::json;
@@ -46,7 +47,7 @@ result run_gate(folder const& here, std::vector<std::string> const& checks, std:
 bool installed(std::string const& name) {
     auto const t = shutdown_repro::repro::load_target(name);
     if (installed_version(t)) return true;
-    WARN("SKIPPED: " + name + " is not installed (apt-get install " + t.package + ")");
+    shutdown_repro::tests::skip(name + " is not installed (apt-get install " + t.package + ")");
     return false;
 }
 

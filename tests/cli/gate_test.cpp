@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro::cli_tests;
 using nlohmann::json;
@@ -256,7 +257,7 @@ TEST_CASE("gate --bisect exits as git bisect run reads it, also when the command
 // 30 commits; the two in the middle, where the search begins, don't build, and the 18th breaks what was clean.
 TEST_CASE("git bisect run finds the commit that broke the gate, past commits that do not build") {
     if (std::system("git --version >/dev/null 2>&1") != 0) {
-        WARN("SKIPPED: there is no git");
+        shutdown_repro::tests::skip("there is no git");
         return;
     }
     gate_folder const here(R"({"name": "c", "scenario": "server.json", "expect": "clean"})");

@@ -1,11 +1,11 @@
 // inspect --html: the page that it writes, as a real browser shows it.
 #include <filesystem>
-#include <iostream>
 #include <regex>
 #include "cli/again.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/browser.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 #include "traces/jsonl.hpp"
 
 using namespace shutdown_repro::cli_tests;
@@ -15,10 +15,9 @@ namespace {
 
 std::string const golden = TEST_DATA "/scope-disposal.jsonl";
 
-// Says so where a browser is missing: CTest then reports the test as skipped.
 bool there_is_no_browser() {
     if (!browser::path().empty()) return false;
-    std::cout << "SKIPPED: there is no Chromium on this machine, so nobody has looked at the page (apt install chromium)" << std::endl;
+    shutdown_repro::tests::skip("there is no Chromium on this machine, so nobody has looked at the page (apt install chromium)");
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include <regex>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro::cli_tests;
 namespace fs = std::filesystem;
@@ -76,7 +77,7 @@ public:
     void type(example const& e) {
         std::string const command = std::regex_replace(e.command, std::regex("\\s+(#\\s.*)?$"), "");
         if (command.find("--target nginx") != command.npos && !fs::exists("/usr/sbin/nginx")) {
-            WARN("SKIPPED: nginx is not installed (apt-get install nginx)");
+            shutdown_repro::tests::skip("nginx is not installed (apt-get install nginx)");
             return;
         }
         result const r = run_line("PATH=$PATH:$PWD/bin; " + command, here_.path());

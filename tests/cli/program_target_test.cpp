@@ -1,8 +1,8 @@
 // run and explore of a target that is a program, as they are typed.
 #include <cstdlib>
-#include <iostream>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro::cli_tests;
 
@@ -10,7 +10,7 @@ namespace {
 
 bool no_mojolicious() {
     if (std::system("perl -MMojolicious -e 1 >/dev/null 2>&1") == 0) return false;
-    std::cout << "SKIPPED: there is no Mojolicious on this machine, so its race was not forced (apt install libmojolicious-perl)" << std::endl;
+    shutdown_repro::tests::skip("there is no Mojolicious on this machine, so its race was not forced (apt install libmojolicious-perl)");
     return true;
 }
 

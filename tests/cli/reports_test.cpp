@@ -1,6 +1,5 @@
 // The reports of a gate, read as those read them for whom they are written, whatever stands in the names.
 #include <filesystem>
-#include <iostream>
 #include <locale>
 #include <regex>
 #include "cli/reports/files.hpp"
@@ -9,6 +8,7 @@
 #include "tests/catch.hpp"
 #include "tests/cli/gates.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro;
 using namespace shutdown_repro::cli;
@@ -18,7 +18,7 @@ namespace {
 
 bool there_is_no(std::string const& tool, std::string const& package) {
     if (run_line("command -v " + tool, "/").status == 0) return false;
-    std::cout << "SKIPPED: there is no " << tool << " on this machine, so nobody has read the report (apt install " << package << ")" << std::endl;
+    shutdown_repro::tests::skip("there is no " + tool + " on this machine, so nobody has read the report (apt install " + package + ")");
     return true;
 }
 

@@ -1,12 +1,12 @@
 // Shards as they are typed, as the environment says them, and as merge puts them together.
 #include <algorithm>
-#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include "cli/shard.hpp"
 #include "repro/errors.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro::cli;
 using namespace shutdown_repro::cli_tests;
@@ -172,7 +172,7 @@ TEST_CASE("merge refuses a shard that is missing, there twice, of another explor
 
 TEST_CASE("GNU parallel runs the shards, and merge puts them together") {
     if (run_line("parallel --version | grep -q GNU", "/").status != 0) {
-        std::cout << "SKIPPED: there is no GNU parallel on this machine, so no shards were run by it (apt install parallel)" << std::endl;
+        shutdown_repro::tests::skip("there is no GNU parallel on this machine, so no shards were run by it (apt install parallel)");
         return;
     }
     folder here;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian package is built, passes lintian, is installed, works from where it was installed, and leaves nothing behind.
-# usage: package_test.sh BUILD_FOLDER. What can't be tried here is said as SKIPPED, and the test passes for skipped then.
+# usage: package_test.sh BUILD_FOLDER. What can't be tried here is said, and the test is skipped (77) when all the rest passes.
 set -euo pipefail
 build=$1
 work=$(mktemp -d)
@@ -15,7 +15,11 @@ fail() {
     printf 'package: %s\n' "$1" >&2
     exit 1
 }
-skip() { printf 'SKIPPED: %s\n' "$1"; }
+skipped=
+skip() {
+    printf 'SKIPPED: %s\n' "$1"
+    skipped=yes
+}
 
 # exits STATUS COMMAND…: as a user who has nothing but the package, in the folder work.
 exits() {
@@ -25,7 +29,7 @@ exits() {
     ((status == expected)) || { cat "$work/out" "$work/err" >&2; fail "\"$*\" exited with $status, expected was $expected"; }
 }
 
-command -v dpkg-shlibdeps >/dev/null || { skip "no dpkg-dev to build a package with"; exit 0; }
+command -v dpkg-shlibdeps >/dev/null || { skip "no dpkg-dev to build a package with"; exit 77; }
 cpack --config "$build/CPackConfig.cmake" -B "$work/packages" >"$work/cpack.log" 2>&1 || { cat "$work/cpack.log" >&2; fail "cpack failed"; }
 package=$(echo "$work"/packages/*.deb)
 [[ -f $package ]] || fail "cpack built no package"
@@ -36,8 +40,8 @@ else
     skip "no lintian to judge the package"
 fi
 
-((EUID == 0)) || { skip "only root can install the package"; exit 0; }
-[[ -z $(dpkg-query -W -f '${db:Status-Status}' shutdown-repro 2>/dev/null) ]] || { skip "shutdown-repro is installed here; it stays as it is"; exit 0; }
+((EUID == 0)) || { skip "only root can install the package"; exit 77; }
+[[ -z $(dpkg-query -W -f '${db:Status-Status}' shutdown-repro 2>/dev/null) ]] || { skip "shutdown-repro is installed here; it stays as it is"; exit 77; }
 installed=yes
 dpkg --install "$package" >"$work/dpkg.log" 2>&1 || { cat "$work/dpkg.log" >&2; fail "dpkg can't install it"; }
 dpkg --listfiles shutdown-repro >"$work/files"
@@ -62,3 +66,4 @@ while read -r path; do
     [[ -d $path && $path != *shutdown-repro* ]] || [[ ! -e $path ]] || fail "$path was left behind"
 done <"$work/files"
 echo "$(wc -l <"$work/files") files and folders installed, used and removed"
+[[ -z $skipped ]] || exit 77

@@ -1,6 +1,7 @@
 // Real servers, as Debian has them, around their stop: what they do was measured, and is what is expected here.
 #include "tests/catch.hpp"
 #include "tests/repro/probe_tools.hpp"
+#include "tests/skip.hpp"
 
 using namespace shutdown_repro;
 using namespace shutdown_repro::repro;
@@ -13,7 +14,7 @@ constexpr int connections = 6;
 bool installed(std::string const& name) {
     target const t = load_target(name);
     if (installed_version(t)) return true;
-    WARN("SKIPPED: " + name + " is not installed (apt-get install " + t.package + ")");
+    tests::skip(name + " is not installed (apt-get install " + t.package + ")");
     return false;
 }
 
