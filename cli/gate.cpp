@@ -74,7 +74,7 @@ std::string shown_again(repro::check_plan const& c, traces::header const& h) {
     o.what = c.target->named;
     o.order = c.target->order;
     if (c.when) o.schedule = to_string(*c.when);
-    o.repeat = c.repeat;
+    o.repeat = std::max(1u, c.repeat);
     return again_line(o, c.target->probe);
 }
 
@@ -119,12 +119,13 @@ private:
 
     void observe(std::vector<repro::check_plan> const& plans) {
         stops_on_signals const while_observing;
-        repro::trial_options how{.jobs = options_.jobs, .server_path = options_.server, .again = shown_again, .tell = {}};
+        repro::trial_options how{.jobs = options_.jobs, .most = {}, .server_path = options_.server, .again = shown_again, .tell = {}};
         for (repro::check_plan const& plan : plans) {
             how.tell = [&](std::uint64_t done, std::uint64_t of, std::string_view what) {
                 out_.progress(std::to_string(result_.checks.size()) + " of " + traces::counted(plans.size(), "check") + "  " + traces::printable(plan.name) + "  " + repro::with_commas(done) + " of " +
                               repro::with_commas(of) + "  " + std::string(what));
             };
+            how.most = repro::trials_that_fail(rules_.known, plan.name, plan.expected.rules);
             repro::observation seen = repro::observe(plan, how, asked_to_stop());
             seen.what.file = result_.file;
             result_.interrupted = result_.interrupted || seen.interrupted || asked_to_stop();

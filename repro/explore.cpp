@@ -109,7 +109,8 @@ private:
             violating = true;
             note(n, prints_.of(v), v.rule, v.level);
         }
-        if (!violating && !complete) {
+        // Of a server that was stopped a rule says that it never ended; of one that nobody stopped none does.
+        if (!complete && (!violating || rules_.state().t0 == traces::no_seq)) {
             ++unfinished;
             note(n, 0, {}, traces::severity::error);
         }
@@ -233,10 +234,9 @@ private:
         std::atomic<std::size_t> running = workers.size();
         std::vector<std::thread> threads;
         for (auto const& w : workers)
-            threads.emplace_back([&shared, &running, &w] {
+            threads.emplace_back([&running, &w] {
                 w->run();
                 if (--running == 0) running.notify_all();
-                (void)shared;
             });
         while (tell_ && running) {
             std::uint64_t const parts = options_.shard ? options_.shard->count : 1;
@@ -339,7 +339,7 @@ std::string worth_of(strategy_info const& how, terrain const& ground, stage cons
     bool const gaps = whole.is_part() || ((whole.interrupted || whole.out_of_time) && !s.done.complete);
     if (gaps && !how.draws) return {};
     effort judged = s.done;
-    judged.violating += s.unfinished;
+    judged.violating = std::min(judged.executions, judged.violating + s.unfinished);
     return how.guarantee(ground, judged);
 }
 

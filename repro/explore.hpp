@@ -41,7 +41,7 @@ struct explore_options {
 // Executions that violate alike.
 struct finding {
     std::uint64_t key = 0;         // see fingerprinter
-    std::string rule;              // "" for executions that never ended and broke no rule
+    std::string rule;              // "" for executions that never ended, and no rule says why
     std::string fingerprint, message;
     traces::severity level = traces::severity::error;
     std::uint64_t first = 0;       // the number of the first, counted from 1 over all stages
@@ -53,7 +53,7 @@ struct stage {
     std::string strategy;
     effort done;
     std::uint64_t pruned = 0;      // executions that were begun and found to be old acquaintances
-    std::uint64_t unfinished = 0;  // that never ended and broke no rule
+    std::uint64_t unfinished = 0;  // that never ended, and no rule says why
     std::string guarantee;
 };
 

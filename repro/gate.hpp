@@ -60,7 +60,8 @@ struct checked {
     outcome came = outcome::inconclusive;
     std::vector<std::string> why;   // sentences, the first for a headline
     std::vector<seen_violation> seen; // errors first
-    std::uint64_t trials = 0, violated = 0, inconclusive = 0; // violated: by more than notes
+    std::uint64_t trials = 0, violated = 0, inconclusive = 0; // violated: by more than notes; inconclusive: not
+                                    // seen to their end, whatever they violated
     bool exact = false;             // what was tried is all there is to try; else it is a sample
     std::string trouble;            // why trials were inconclusive, of the first; ""
     std::string guarantee;          // what a clean one is worth; "" when nothing follows

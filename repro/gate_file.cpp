@@ -4,6 +4,7 @@
 #include <map>
 #include "repro/errors.hpp"
 #include "repro/explore.hpp"
+#include "repro/live.hpp"
 #include "repro/located_json.hpp"
 #include "repro/nearest.hpp"
 #include "repro/probe.hpp"
@@ -143,7 +144,6 @@ void read_target(check_plan& c, located_value const& check, located_value const&
     refuse(check, {"scenario", "policy", "stop", "free", "set", "world", "strategy", "executions", "seed"}, "is for scenarios; a check of a target takes \"probe\", \"order\", \"schedule\" and \"repeat\"");
     target_plan& t = c.target.emplace(target_named(which, gate_path));
     c.world = "live";
-    c.repeat = target_repeats;
     read_probe(t, check);
     auto const order = check.find("order"), schedule = check.find("schedule");
     if (order) {
@@ -216,7 +216,7 @@ void read_executions(check_plan& c, located_value const& check, std::string cons
     read_scenario(c, check, gate_path);
     if (auto const strategy = check.find("strategy")) read_strategy(c, check, *strategy);
     else read_exploration(c, check);
-    if (c.world == "live" && c.scenario.server == "scopes") check.find("world")->fail("can't be live for scopes alone: they have no server process");
+    if (std::string const why = c.world == "live" ? why_not_live(c.scenario) : ""; !why.empty()) check.find("world")->fail("can't be live: " + why);
 }
 
 check_plan read_check(located_value const& check, std::string const& gate_path) {
@@ -226,10 +226,11 @@ check_plan read_check(located_value const& check, std::string const& gate_path) 
     c.line = check.line();
     if (auto const target = check.find("target")) read_target(c, check, *target, gate_path);
     else read_executions(c, check, gate_path);
-    c.repeat = static_cast<std::uint32_t>(number(check, "repeat", "a number", 1, most_repeats).value_or(c.repeat));
     auto const expect = check.find("expect");
     if (!expect) check.fail("has no \"expect\": \"clean\" or {\"violated\": [\"rule\", …]}");
     c.expected = expectation_of(*expect);
+    std::uint64_t const unsaid = !c.expected.clean ? 0 : c.target ? target_repeats : 1;
+    c.repeat = static_cast<std::uint32_t>(number(check, "repeat", "a number", 1, most_repeats).value_or(unsaid));
     if (auto const allow = check.find("allow")) c.allowed = rules(*allow, 0);
     for (std::string const& rule : c.allowed)
         if (std::ranges::count(c.expected.rules, rule)) check.find("allow")->fail("has \"" + rule + "\", which is expected to be violated");

@@ -20,7 +20,7 @@ struct target_plan {
     std::string order;                  // that its adapter keeps to; "" for as it comes
 };
 
-// How the trials of a check are made: by an exploration, or by running the scenario or the target `repeat` times.
+// How the trials of a check are made: by an exploration, or by running the scenario or the target again and again.
 struct check_plan {
     std::string name;
     std::uint32_t line = 0;
@@ -29,7 +29,7 @@ struct check_plan {
     std::string world = "sim";
     std::string strategy;               // "" for none
     std::uint64_t executions = 20'000, seed = 1; // of an exploration
-    std::uint32_t repeat = 1;           // of a live check or of a target
+    std::uint32_t repeat = 1;           // of a live check or of a target; 0: until it is reproduced
     std::optional<schedule> when;       // of a simulated execution, or of a program; nothing: the default order
     bool keeps_stop = false, keeps_free = false; // an exploration leaves the scenario's own moments
     expectation expected;

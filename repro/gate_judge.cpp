@@ -1,5 +1,6 @@
 #include "repro/gate_judge.hpp"
 #include <algorithm>
+#include <cassert>
 #include <cstdio>
 #include "repro/strategy.hpp"
 
@@ -26,9 +27,14 @@ std::string list_of(std::vector<std::string> const& words) {
 bool about(baseline::exception const& e, seen_violation const& s) { return e.rule == s.rule && (e.fingerprint.empty() || e.fingerprint == s.fingerprint); }
 bool about(baseline::known const& k, seen_violation const& s) { return k.rule == s.rule && k.fingerprint == s.fingerprint; }
 
+// Trials that were seen to their end.
+std::uint64_t conclusive(checked const& c) { return c.trials - std::min(c.trials, c.inconclusive); }
+// One that was not has still shown what it has shown.
+rate rate_of(seen_violation const& s, checked const& c) { return {s.count, std::max(s.count, conclusive(c))}; }
+
 class check_judge {
 public:
-    check_judge(checked& c, gate_rules const& by) : c_(c), by_(by), conclusive_(c.trials - std::min(c.trials, c.inconclusive)) {
+    check_judge(checked& c, gate_rules const& by) : c_(c), by_(by), conclusive_(conclusive(c)) {
         for (baseline::known const& k : by.known.current)
             if (k.check == c.name) known_.push_back(&k);
         for (baseline::exception const& e : by.known.manual)
@@ -92,18 +98,11 @@ private:
     }
 
     void missing(std::string const& rule) {
-        std::uint64_t const needed = c_.exact ? 1 : clean_trials_that_fail(rule);
+        std::uint64_t const needed = c_.exact ? 1 : trials_that_fail(by_.known, c_.name, {rule});
         if (conclusive_ >= needed && (c_.trouble.empty() || !c_.exact))
             failures_.push_back("no longer reproduces " + rule + ", none of " + executions(conclusive_));
         else
             doubts_.push_back(rule + " was not seen in " + executions(conclusive_) + "; " + (c_.trouble.empty() ? with_commas(needed) + " without it are needed to say that it is gone" : c_.trouble));
-    }
-
-    std::uint64_t clean_trials_that_fail(std::string const& rule) const {
-        std::uint64_t needed = 0;
-        for (baseline::known const* k : known_)
-            if (k->rule == rule) needed = std::max(needed, clean_runs_needed(k->counted).value_or(0));
-        return needed ? needed : *clean_runs_needed(every_second);
     }
 
     // ---- both
@@ -119,7 +118,7 @@ private:
     std::vector<baseline::known const*>::const_iterator entry_of(seen_violation const& s) const {
         return std::ranges::find_if(known_, [&s](auto const* k) { return about(*k, s); });
     }
-    rate of(seen_violation const& s) const { return {std::min(s.count, conclusive_), conclusive_}; }
+    rate of(seen_violation const& s) const { return rate_of(s, c_); }
 
     std::string doubt() const { return "inconclusive: " + (c_.trouble.empty() ? "nothing was executed" : c_.trouble) + (c_.inconclusive ? ", " + with_commas(c_.inconclusive) + " of " + executions(c_.trials) : ""); }
 
@@ -153,6 +152,13 @@ bool in_gate(gate_rules const& by, std::string const& check) { return std::range
 
 } // namespace
 
+std::uint64_t trials_that_fail(baseline const& b, std::string const& check, std::vector<std::string> const& rules) {
+    std::uint64_t needed = 0;
+    for (baseline::known const& k : b.current)
+        if (k.check == check && std::ranges::count(rules, k.rule)) needed = std::max(needed, clean_runs_needed(k.counted).value_or(0));
+    return needed ? needed : *clean_runs_needed(every_second);
+}
+
 void judge(gate_result& r, gate_rules const& by) {
     for (checked& c : r.checks) check_judge(c, by).judge();
     r.stale.clear();
@@ -177,8 +183,8 @@ baseline updated(gate_result const& r, gate_rules const& by) {
             bool const counts = s.stands == standing::fresh || s.stands == standing::worse || s.stands == standing::known ||
                                 (!c.exact && s.stands == standing::expected && std::ranges::count(c.expected.rules, s.rule));
             if (!counts) continue;
-            std::uint64_t const conclusive = c.trials - std::min(c.trials, c.inconclusive);
-            rate now{std::min(s.count, conclusive), conclusive};
+            rate const now = rate_of(s, c);
+            assert(now.of > 0);
             auto const before = old_entry(c.name, s);
             bool const same = !c.exact && before != by.known.current.end() && !worse(now, before->counted) && !worse(before->counted, now);
             next.current.push_back({c.name, s.rule, s.fingerprint, same ? before->counted : now}); // a file that only chance would change stays
@@ -187,8 +193,7 @@ baseline updated(gate_result const& r, gate_rules const& by) {
         auto const c = result_of(k.check);
         bool const looked = c != r.checks.end(), seen = looked && std::ranges::any_of(c->seen, [&](seen_violation const& s) { return about(k, s); });
         if (!in_gate(by, k.check) || seen) continue;
-        std::uint64_t const clean = looked ? c->trials - std::min(c->trials, c->inconclusive) : 0;
-        bool const fixed = looked && (c->exact || clean >= clean_runs_needed(k.counted).value_or(1));
+        bool const fixed = looked && (c->exact || conclusive(*c) >= clean_runs_needed(k.counted).value_or(1));
         if (!fixed) next.current.push_back(k);
     }
     return next;

@@ -23,6 +23,9 @@ struct gate_rules {
     std::vector<std::string> names; // of all checks of the gate, also those that were not selected
 };
 
+// So many trials without its violations say that a reproducer reproduces no more.
+std::uint64_t trials_that_fail(baseline const&, std::string const& check, std::vector<std::string> const& rules);
+
 // Fills in what came of each check, why, and how each violation stands; gate_result::stale.
 void judge(gate_result&, gate_rules const&);
 

@@ -35,6 +35,13 @@ std::string why_incomplete(traces::trace const& t) {
     return t.foot->note;
 }
 
+// Who has to be killed loses everything at once, and a rule reports that instead: then the trial was judged.
+bool is_told(traces::trace const& t, std::vector<traces::violation> const& violations) {
+    if (t.problems.size() > 1 || !t.foot || t.foot->dropped) return false;
+    auto const killed = std::ranges::find_if(t.events, [](traces::event const& e) { return e.what == traces::kind::process_signal && e.text("signal") == "SIGKILL"; });
+    return killed != t.events.end() && std::ranges::any_of(violations, [&](traces::violation const& v) { return v.level == traces::severity::error && v.at > killed->seq; });
+}
+
 // What a server said stands below a complaint.
 std::string in_one_line(std::string text) {
     std::ranges::replace(text, '\n', ' ');
@@ -76,12 +83,12 @@ public:
             ++c.seen[place].count;
         }
         c.violated += violated;
-        if (!violated && !trouble.empty()) inconclusive(1, trouble);
+        if (!trouble.empty() && !is_told(*example, rules.violations())) inconclusive(1, trouble);
     }
 
     void add_failure(std::string const& why) {
         ++seen_.what.trials;
-        inconclusive(1, why);
+        inconclusive(1, in_one_line(why));
     }
 
     // Many, of which only these were worth remembering.
@@ -91,7 +98,7 @@ public:
         c.violated = e.violating;
         if (e.unfinished) inconclusive(e.unfinished, "the server never ended, and no rule says why");
         for (finding const& f : e.findings)
-            if (!f.rule.empty()) add(e.of, f);
+            add(e.of, f);
         for (std::string const& g : e.guarantees()) c.guarantee += (c.guarantee.empty() ? "" : "; ") + g;
         c.exact = std::ranges::any_of(e.stages, [](stage const& s) { return s.done.complete && enumerates(s.strategy); });
         if (e.interrupted) was_interrupted();
@@ -108,6 +115,12 @@ public:
         inconclusive(0, "it was interrupted");
     }
     void is_exact() { seen_.what.exact = true; }
+
+    // What a reproducer is to show was shown.
+    bool has_reproduced() const {
+        checked const& c = seen_.what;
+        return !c.expected.clean && std::ranges::all_of(c.expected.rules, [&](std::string const& rule) { return std::ranges::count(c.seen, rule, &seen_violation::rule) > 0; });
+    }
 
     observation result(double seconds) {
         checked& c = seen_.what;
@@ -135,6 +148,7 @@ private:
     static bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
 
     void add(scenario const& of, finding const& f) {
+        if (f.rule.empty()) return; // it is inconclusive, not violated
         judged_execution e = judge_execution(of, f.shortest);
         auto const example = std::make_shared<traces::trace const>(std::move(e.trace));
         for (traces::violation const& v : e.violations)
@@ -142,6 +156,7 @@ private:
                 seen_.what.seen[place_of(example, v)].count += f.count;
                 return;
             }
+        throw nondeterminism("a violation of " + f.rule + " was not there again, schedule " + to_string(f.shortest));
     }
 
     std::size_t place_of(std::shared_ptr<traces::trace const> const& t, traces::violation const& v) {
@@ -182,19 +197,28 @@ void explore_schedules(check_plan const& c, trial_options const& o, std::atomic<
     to.add(explore(open, how, stop, tell));
 }
 
-// The same each time, so once is all there is.
+// The same each time, so once is all there is. What no longer follows its schedule is not what was to be seen.
 void simulate(check_plan const& c, observer& to) {
     judged_execution e = judge_execution(c.scenario, c.when.value_or(schedule{}));
-    if (e.diverged.empty()) to.is_exact();
-    else to.inconclusive(1, "the server no longer takes the decisions of the schedule: " + e.diverged);
+    if (!e.diverged.empty()) return to.add_failure("the server no longer takes the decisions of the schedule: " + e.diverged);
+    to.is_exact();
     to.add(std::move(e.trace));
 }
 
-void run_live_servers(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
-    for (std::uint32_t n = 0; n < c.repeat; ++n) {
-        if (o.tell) o.tell(n, c.repeat, "live");
+// A trial that can't be made is inconclusive; one that could never be made is not tried again, for it would only take its time.
+void repeat(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to, std::function<traces::trace()> const& once) {
+    bool started = false;
+    std::uint64_t const most = c.repeat ? c.repeat : o.most;
+    for (std::uint64_t n = 0; n < most && (c.repeat || !to.has_reproduced()); ++n) {
+        if (o.tell) o.tell(n, most, "live");
         if (stop) return to.was_interrupted();
-        to.add(run_live(c.scenario, {.server_path = o.server_path, .partial_path = {}}));
+        try {
+            to.add(once());
+            started = true;
+        } catch (input_error const& e) {
+            to.add_failure(e.what());
+            if (!started) return;
+        }
     }
 }
 
@@ -209,22 +233,9 @@ traces::trace run_once(target_plan const& t, std::optional<schedule> const& when
     return run_probe(t.what, t.probe, {.order = t.order});
 }
 
-// One that never starts is not tried again: it would only take its time.
 void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
     if (std::string const why = why_missing(c.target->what); !why.empty()) return to.inconclusive(0, why);
-    bool started = false;
-    for (std::uint32_t n = 0; n < c.repeat; ++n) {
-        if (o.tell) o.tell(n, c.repeat, "live");
-        if (stop) return to.was_interrupted();
-        try {
-            to.add(run_once(*c.target, c.when));
-            started = true;
-        } catch (input_error const& e) {
-            if (e.exit_status != inconclusive) throw;
-            to.add_failure(in_one_line(e.what()));
-            if (!started) return;
-        }
-    }
+    repeat(c, o, stop, to, [&] { return run_once(*c.target, c.when); });
 }
 
 } // namespace
@@ -237,7 +248,7 @@ observation observe(check_plan const& c, trial_options const& options, std::atom
         else if (c.target) run_target(c, options, stop, to);
         else if (!c.strategy.empty()) explore_schedules(c, options, stop, to);
         else if (c.world == "sim") simulate(c, to);
-        else run_live_servers(c, options, stop, to);
+        else repeat(c, options, stop, to, [&] { return run_live(c.scenario, {.server_path = options.server_path, .partial_path = {}}); });
     } catch (interrupted const&) {
         to.was_interrupted();
     }

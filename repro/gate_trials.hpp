@@ -16,6 +16,7 @@ namespace shutdown_repro::repro {
 
 struct trial_options {
     std::uint32_t jobs = 1;      // threads of an exploration
+    std::uint64_t most = 4;      // of a check that is repeated until it is reproduced, see trials_that_fail()
     std::string server_path;     // the executable server-under-test, see live.hpp
     std::function<std::string(check_plan const&, traces::header const&)> again; // the command line that shows an execution again; may be empty
     std::function<void(std::uint64_t done, std::uint64_t of, std::string_view what)> tell; // now and then; may be empty
@@ -28,8 +29,7 @@ struct observation {
 };
 
 // Ends early, with what it has, when `stop` is set or a signal comes while a live server or a target runs.
-// A target that is not installed, or does not start, is inconclusive.
-// Throws input_error when the environment can't do it (no server, no start).
+// What can't be run or does not start is inconclusive.
 observation observe(check_plan const&, trial_options const&, std::atomic<bool> const& stop);
 
 } // namespace shutdown_repro::repro

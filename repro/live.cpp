@@ -283,11 +283,14 @@ void execution::end_interrupted() {
 
 } // namespace
 
-traces::trace run_live(scenario const& s, live_options const& options) {
-    if (s.server == "scopes") throw input_error(s.name + " runs scopes without a server process: use --world sim");
+std::string why_not_live(scenario const& s) {
+    if (s.server == "scopes") return "scopes alone have no server process; use the simulated world";
     bool const open = is_reactor(s) ? s.reactor.when == server::stop_moment::any : server::lists(s.config.stop_at, "any") || server::lists(s.config.free_at, "any");
-    if (open)
-        throw input_error(s.name + ": the moment \"any\" is a decision, which only the simulated world takes: use --world sim, or name a stop point");
+    return open ? "the moment \"any\" is a decision, which only the simulated world takes; use that, or name a stop point" : "";
+}
+
+traces::trace run_live(scenario const& s, live_options const& options) {
+    if (std::string const why = why_not_live(s); !why.empty()) throw input_error(s.name + ": " + why);
     need_descriptors(s);
     return execution(s, options).run();
 }

@@ -16,7 +16,10 @@ struct live_options {
                                        // (the reactor at its scenario's cap); and until it must listen
 };
 
-// Throws input_error: executable missing, no start (port in use …), not enough descriptors; each with the remedy.
+// What keeps a scenario from the live world; "" when nothing does.
+std::string why_not_live(scenario const&);
+
+// Throws input_error: what why_not_live() says, executable missing, no start (port in use …), not enough descriptors; each with the remedy.
 // Interrupted by SIGINT or SIGTERM it ends the child, keeps what was recorded and throws interrupted.
 struct interrupted {
     int signal;

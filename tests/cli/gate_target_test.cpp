@@ -103,6 +103,39 @@ TEST_CASE("a target is a reproducer as long as it violates what it is to violate
     CHECK(unclear.status == 3);
 }
 
+TEST_CASE("a reproducer that does not say how often is run until it has reproduced, or as often as says that it does no more") {
+    folder const here;
+    write_moody(here, "ignores"); // the second time
+    write_server(here, "polite");
+    auto const trials = [&](std::string const& which, int status) {
+        result const r = run_gate(here, {R"({"target": ")" + which + R"(.json", "probe": "idle", "expect": {"violated": ["stop-signal-unhandled"]}})"}, {"--json"});
+        INFO(r.out << r.err);
+        CHECK(r.status == status);
+        return json::parse(r.out)["checks"][0]["executions"].get<int>();
+    };
+    CHECK(trials("moody", 0) == 2);
+    CHECK(trials("polite", 1) == 4);
+    here.write("gate.baseline.json", R"({"format": "shutdown-repro/baseline", "version": "1.0", "current": [
+        {"check": "polite idle", "rule": "stop-signal-unhandled", "fingerprint": "f", "violated": 15, "of": 20}], "manual": []})");
+    CHECK(trials("polite", 1) == 4); // as that rate asks for, too
+    here.write("gate.baseline.json", R"({"format": "shutdown-repro/baseline", "version": "1.0", "current": [
+        {"check": "polite idle", "rule": "stop-signal-unhandled", "fingerprint": "f", "violated": 12, "of": 20}], "manual": []})");
+    CHECK(trials("polite", 1) > 4);
+}
+
+TEST_CASE("an execution that never ended is inconclusive, also when what it violated before is tolerated") {
+    folder const here;
+    write_target(here, "hangs", {"/bin/sh", "-c", R"sh(echo '{"format":"shutdown-repro/trace","version":"1.0","observes":["server"]}' > $SHUTDOWN_REPRO_TRACE; echo 'a: a.c:1: f: Assertion `x'"' failed." >&2; exec sleep 3600)sh"}, {{"program", true}, {"adapter", "own"}, {"grace_ms", 200}});
+    std::vector<std::string> const check{R"({"name": "c", "target": "hangs.json", "repeat": 1, "expect": "clean"})"};
+    CHECK_THAT(run_gate(here, check).out, ContainsSubstring("new: assertion-failed, 1 of 1"));
+    here.write("gate.baseline.json", R"({"format": "shutdown-repro/baseline", "version": "1.0", "current": [], "manual": [
+        {"check": "c", "rule": "assertion-failed", "reason": "known", "expires": "9999-12-31"}]})");
+    result const r = run_gate(here, check);
+    INFO(r.out << r.err);
+    CHECK(r.status == 3);
+    CHECK_THAT(r.out, ContainsSubstring("inconclusive: the program never ended by itself"));
+}
+
 TEST_CASE("what a target does now and then is counted, fails when it is new, and passes when the baseline has its rate") {
     folder const here;
     write_moody(here, "ignores");

@@ -181,6 +181,7 @@ TEST_CASE("a mistake in a gate file or a baseline is named with its line, its fi
         {"{\"scenario\": \"lost-finish\", \"strategy\": \"atuo\", \"expect\": \"clean\"}", "did you mean \"auto\"?"},
         {"{\"scenario\": \"lost-finish\", \"repeat\": 3, \"expect\": \"clean\"}", "is for the live world"},
         {"{\"scenario\": \"lost-finish\", \"world\": \"live\", \"strategy\": \"auto\", \"expect\": \"clean\"}", "is for the simulated world"},
+        {"{\"scenario\": \"scope-disposal\", \"stop\": \"any\", \"world\": \"live\", \"expect\": \"clean\"}", "gate.json:1: \"checks.1.world\" can't be live: the moment \"any\" is a decision"},
         {"{\"scenario\": \"missing.json\", \"expect\": \"clean\"}", "gate.json:1: cannot read"},
         {clean + ",\n" + clean, "gate.json:2: \"checks.2\" has the name of the check at gate.json:1"},
         {"{\"name\": \"a\\u001b[31m\", \"scenario\": \"lost-finish\", \"expect\": \"clean\"}", "must be one line of text"},
@@ -210,6 +211,30 @@ TEST_CASE("a mistake in a gate file or a baseline is named with its line, its fi
         CHECK(r.status == 2);
         CHECK_THAT(r.err, ContainsSubstring("gate.baseline.json:1: ") && ContainsSubstring(b.says));
     }
+}
+
+TEST_CASE("a live server that does not start makes its check inconclusive, and the others are made") {
+    std::string const live = R"({"scenario": "lost-finish", "policy": "drained", "world": "live", "repeat": 3, "expect": "clean"})";
+    gate_folder const here(live + "," + broken);
+    here.write("no-server", "#!/bin/sh\necho ::error::no config >&2\nexit 7\n");
+    std::filesystem::permissions(here.file("no-server"), std::filesystem::perms::owner_all);
+    result const r = here.gate({"--server", here.file("no-server"), "--github"});
+    INFO(r.out << r.err);
+    CHECK(r.status == 1);
+    CHECK_THAT(r.out, ContainsSubstring("1 failed, 1 inconclusive") && ContainsSubstring("inconclusive: the server did not start: ::error::no config, 1 of 1 execution"));
+    CHECK(here.gate({"--server", here.file("none"), "--only", "*live"}).status == 3);
+}
+
+TEST_CASE("a schedule that the server no longer takes shows nothing, neither what is to come back nor what the baseline knows") {
+    std::string const schedule = R"("scenario": "lost-finish", "order": "client-first", "schedule": "1=77", )";
+    gate_folder const reproduces("{" + schedule + R"("expect": {"violated": ["finish-event-lost"]}})");
+    result const r = reproduces.gate();
+    INFO(r.out << r.err);
+    CHECK(r.status == 3);
+    CHECK_THAT(r.out, ContainsSubstring("no longer takes the decisions"));
+    gate_folder const is_clean("{" + schedule + R"("expect": "clean"})");
+    CHECK(is_clean.gate({"--update-baseline"}).status == 3);
+    CHECK_FALSE(is_clean.has("gate.baseline.json"));
 }
 
 TEST_CASE("a scenario's file is looked for beside the gate file") {

@@ -122,6 +122,10 @@ TEST_CASE("what was not seen to its end is inconclusive and never clean, unless 
     c.seen.push_back(seen(1));
     CHECK(came(c) == outcome::failed);
     CHECK(came(sampled(0), knows({entry(20, 20)})) == outcome::inconclusive); // and nothing is called fixed
+    checked known = sampled(1, {seen(1)});
+    known.inconclusive = 1;
+    known.trouble = "killed after 10 ms";
+    CHECK(came(known, knows({entry(20, 20)})) == outcome::inconclusive);
 }
 
 TEST_CASE("one violated trial is enough for a reproducer") {
@@ -199,6 +203,17 @@ TEST_CASE("an updated baseline knows what was seen, forgets what is proven fixed
     by.known = next;
     judge(r, by);
     CHECK(r.checks[0].came == outcome::passed);
+}
+
+TEST_CASE("what was violated on the way to no end is in the baseline with a rate that can be read back") {
+    auto const by = knows({});
+    gate_result r;
+    r.checks.push_back(sampled(3, {seen(2)}));
+    r.checks[0].inconclusive = 3;
+    r.checks[0].trouble = "killed after 10 ms";
+    judge(r, by);
+    CHECK(r.checks[0].came == outcome::failed);
+    CHECK(parse_baseline(to_text(updated(r, by)), "b.json").current.at(0).counted.of == 2);
 }
 
 TEST_CASE("a baseline that only chance would change stays to the byte") {
