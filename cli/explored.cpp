@@ -54,10 +54,10 @@ std::string one(kept_finding const& k, look l) {
     out += paint(l, tint::faint, "    shrunk to " + counted(requests_of(k.small.of), "request") + ", " + (away ? counted(away, "decision") + " away from the default" : "the default order") +
                                      ": " + traces::fit(to_string(k.small.when), 30)) + "\n";
     if (k.twin)
-        out += "    " + traces::wrap("passes when decision " + std::to_string(k.twin->decision) + " is not \"" + k.twin->taken + "\" but \"" + k.twin->instead + "\"", l.width, 4) + "\n";
+        out += "    " + traces::wrap("passes when decision " + std::to_string(k.twin->decision) + " is not \"" + traces::printable(k.twin->taken) + "\" but \"" + traces::printable(k.twin->instead) + "\"", l.width, 4) + "\n";
     if (!k.also.empty()) out += "    " + traces::wrap(counted(k.also.size(), "further finding") + " of this rule " + (k.also.size() == 1 ? "shrinks" : "shrink") + " to the same", l.width, 4) + "\n";
-    if (!k.trace.empty()) out += "    " + shell_line({"shutdown-repro", "replay", k.trace}) + "\n";
-    if (!k.trace.empty() && !k.twin_trace.empty()) out += "    " + shell_line({"shutdown-repro", "diff", k.trace, k.twin_trace}) + "\n";
+    if (!k.trace.empty()) out += "    " + traces::printable(shell_line({"shutdown-repro", "replay", k.trace})) + "\n";
+    if (!k.trace.empty() && !k.twin_trace.empty()) out += "    " + traces::printable(shell_line({"shutdown-repro", "diff", k.trace, k.twin_trace})) + "\n";
     return out;
 }
 
@@ -69,7 +69,7 @@ std::string stages(exploration_report const& r) {
 
 std::string told_of_shards(exploration_report const& r) {
     if (r.shards) return "; " + counted(r.shards, "shard");
-    return r.found.shard ? "; " + in_words(*r.found.shard) + (r.shard_from == "--shard" ? "" : ", as " + r.shard_from + " says") : "";
+    return r.found.shard ? "; " + in_words(*r.found.shard) + (r.shard_from == "--shard" ? "" : ", as " + traces::printable(r.shard_from) + " says") : "";
 }
 
 std::string covered(repro::coverage const& c, look l) {
@@ -97,7 +97,7 @@ std::string headline(exploration_report const& r, look l) {
 
 } // namespace
 
-std::string rule_name(repro::finding const& f) { return f.rule.empty() ? "unfinished" : f.rule; }
+std::string rule_name(repro::finding const& f) { return f.rule.empty() ? std::string(unfinished) : f.rule; }
 
 bool told_before(std::vector<kept_finding>& kept, kept_finding const& k) {
     auto const alike = std::ranges::find_if(kept, [&](kept_finding const& other) {

@@ -38,6 +38,7 @@ void keep_findings(exploration_report&, std::string const& folder, std::atomic<b
 
 // Notes it with the one of `kept` that shrank to the same, when there is one.
 bool told_before(std::vector<kept_finding>& kept, kept_finding const&);
+constexpr std::string_view unfinished = "unfinished"; // instead of a rule
 std::string rule_name(repro::finding const&);
 
 std::string as_text(exploration_report const&, traces::look);

@@ -6,8 +6,8 @@
 #include "cli/explored.hpp"
 #include "cli/read_report.hpp"
 #include "cli/report.hpp"
+#include "repro/committed_json.hpp"
 #include "repro/errors.hpp"
-#include "repro/located_json.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -15,6 +15,8 @@ using json = nlohmann::ordered_json;
 using repro::located_value;
 
 namespace {
+
+constexpr std::uint64_t most_decisions = 10'000'000; // of all schedules of a report together
 
 std::string hex(std::uint64_t key) {
     char text[16];
@@ -30,41 +32,43 @@ std::uint64_t key_of(located_value const& v) {
     return key;
 }
 
-repro::schedule schedule_of(located_value const& v, std::string_view name) {
+// `room`: for so many decisions; a short text can name a late one.
+repro::schedule schedule_of(located_value const& v, std::string_view name, std::uint64_t& room) {
     try {
-        return repro::parse_schedule(text_of(v, name));
+        repro::schedule const s = repro::parse_schedule(text_of(v, name));
+        if (s.choices.size() > room) throw repro::input_error("those of a report have " + repro::with_commas(most_decisions) + " decisions at most");
+        room -= s.choices.size();
+        return s;
     } catch (repro::input_error const& e) {
         field(v, name).fail(std::string("is no schedule: ") + e.what());
     }
 }
 
-repro::finding finding_of(located_value const& v) {
+repro::finding finding_of(located_value const& v, std::uint64_t& room) {
     repro::finding f;
     f.key = key_of(v);
-    f.rule = text_of(v, "rule");
-    if (f.rule == "unfinished") f.rule.clear();
+    if (text_of(v, "rule") != unfinished) f.rule = rule_named(field(v, "rule"));
     f.level = severity_of(v);
     f.fingerprint = text_of(v, "fingerprint");
     f.message = text_of(v, "message");
     f.first = count_of(v, "first", 1);
     f.count = count_of(v, "count", 1);
-    f.shortest = schedule_of(v, "schedule");
-    std::uint64_t const decisions = count_of(v, "decisions", 0, 1'000'000);
-    if (decisions < f.shortest.choices.size()) field(v, "decisions").fail("is less than the schedule has");
-    f.shortest.choices.resize(decisions);
+    f.shortest = schedule_of(v, "schedule", room);
+    f.decisions = count_of(v, "decisions");
+    if (f.decisions < f.shortest.choices.size()) field(v, "decisions").fail("is less than the schedule has");
     return f;
 }
 
 void set_requests(repro::scenario& s, std::uint32_t n) { (s.server == "reactor" ? s.reactor.connections : s.config.requests) = n; }
 
-kept_finding kept_of(located_value const& v, repro::finding const& f, repro::scenario const& of) {
+kept_finding kept_of(located_value const& v, repro::finding const& f, repro::scenario const& of, std::uint64_t& room) {
     kept_finding k{f, {of, {}, 0}, {}, {}, {}, {}};
     located_value const small = field(v, "shrunk");
     set_requests(k.small.of, static_cast<std::uint32_t>(count_of(small, "requests", 0, std::max(1u, requests_of(of)))));
-    k.small.when = schedule_of(small, "schedule");
+    k.small.when = schedule_of(small, "schedule", room);
     k.small.executions = count_of(small, "executions");
     if (auto const twin = v.find("passes")) {
-        k.twin = {schedule_of(*twin, "schedule"), count_of(*twin, "decision"), text_of(*twin, "taken"), text_of(*twin, "instead")};
+        k.twin = {schedule_of(*twin, "schedule", room), count_of(*twin, "decision"), text_of(*twin, "taken"), text_of(*twin, "instead")};
         k.twin_trace = text_or_none(*twin, "trace");
     }
     k.trace = text_or_none(v, "trace");
@@ -104,7 +108,7 @@ std::string as_json(exploration_report const& r) {
     d["violations"] = json::array();
     for (repro::finding const& f : r.found.findings) {
         json one{{"rule", rule_name(f)}, {"severity", name_of(f.level)}, {"fingerprint", f.fingerprint}, {"message", f.message}, {"first", f.first}, {"count", f.count},
-                 {"key", hex(f.key)}, {"schedule", to_string(f.shortest)}, {"decisions", f.shortest.choices.size()}};
+                 {"key", hex(f.key)}, {"schedule", to_string(f.shortest)}, {"decisions", f.decisions}};
         auto const kept = std::ranges::find_if(r.kept, [&](kept_finding const& k) { return k.found.key == f.key || std::ranges::count(k.also, f.key) > 0; });
         if (kept != r.kept.end()) {
             kept_finding const& k = *kept;
@@ -149,11 +153,12 @@ exploration_report exploration_from(repro::located_document const& document) {
     r.found.interrupted = flag_of(root, "interrupted");
     r.found.out_of_time = flag_of(root, "out_of_time");
     for (located_value const& v : field(root, "stages").items("a list of stages", 0, 100)) r.found.stages.push_back(stage_of(v));
+    std::uint64_t room = most_decisions;
     for (located_value const& v : field(root, "violations").items("a list of violations", 0, 100'000)) {
-        repro::finding const f = finding_of(v);
+        repro::finding const f = finding_of(v, room);
         r.found.findings.push_back(f);
         if (!v.find("shrunk")) ++r.not_kept;
-        else if (kept_finding k = kept_of(v, f, r.found.of); !told_before(r.kept, k)) r.kept.push_back(std::move(k));
+        else if (kept_finding k = kept_of(v, f, r.found.of, room); !told_before(r.kept, k)) r.kept.push_back(std::move(k));
     }
     return r;
 }

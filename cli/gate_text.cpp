@@ -1,4 +1,5 @@
 #include <algorithm>
+#include "cli/arguments.hpp"
 #include "cli/gate_report.hpp"
 #include "cli/reports/told.hpp"
 #include "repro/errors.hpp"
@@ -27,7 +28,7 @@ std::string mark(outcome o, look l) {
 
 std::string one(seen_violation const& s, look l) {
     std::string out = "    " + wrap(std::string(s.rule) + ": " + printable(s.message), l.width, 6) + "\n";
-    if (!s.trace.empty()) out += "    " + paint(l, tint::faint, pad("why", 8)) + "shutdown-repro inspect " + printable(s.trace) + " --explain\n";
+    if (!s.trace.empty()) out += "    " + paint(l, tint::faint, pad("why", 8)) + printable(shell_line({"shutdown-repro", "inspect", s.trace, "--explain"})) + "\n";
     if (!s.replay.empty()) out += "    " + paint(l, tint::faint, pad("again", 8)) + printable(s.replay) + "\n"; // not broken: it is to be copied
     return out;
 }

@@ -53,9 +53,12 @@ void output::progress(std::string_view line) {
 }
 
 int complain(std::string_view what, int status) {
-    std::cerr << "shutdown-repro: ";
-    for (std::size_t end; (end = what.find('\n')) != what.npos; what.remove_prefix(end + 1)) std::cerr << traces::printable(what.substr(0, end)) << '\n';
-    std::cerr << traces::printable(what) << std::endl;
+    std::string text = "shutdown-repro: ";
+    for (std::size_t end; (end = what.find('\n')) != what.npos; what.remove_prefix(end + 1)) text += traces::printable(what.substr(0, end)) + "\n  | ";
+    text += traces::printable(what) + "\n";
+    constexpr std::string_view command = "##[";
+    for (std::size_t at = 0; (at = text.find(command, at)) != text.npos;) text.replace(at, command.size(), "##\\x5b");
+    std::cerr << text << std::flush;
     return status;
 }
 

@@ -25,7 +25,8 @@ private:
     bool progress_shown_ = false;
 };
 
-// On standard error, with what would steer the terminal made visible; of several lines when it quotes what a server said.
+// On standard error, with what would steer the terminal made visible. It may quote a server, in several lines: each begins
+// with something of ours, and none of it is a command to GitHub's runner, which reads "::" where a line begins, and "##[".
 // Returns the status.
 int complain(std::string_view what, int status);
 

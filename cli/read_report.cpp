@@ -1,6 +1,7 @@
 #include "cli/read_report.hpp"
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include "repro/committed_json.hpp"
 #include "repro/errors.hpp"
 
 namespace shutdown_repro::cli {
@@ -29,7 +30,7 @@ template <class Word> Word word_of(located_value const& v, std::string_view name
 
 seen_violation seen_of(located_value const& v) {
     seen_violation s;
-    s.rule = text_of(v, "rule");
+    s.rule = rule_named(field(v, "rule"));
     s.level = severity_of(v);
     s.fingerprint = text_of(v, "fingerprint");
     s.stands = word_of(v, "stands", {standing::fresh, standing::worse, standing::known, standing::excepted, standing::expected, standing::allowed});

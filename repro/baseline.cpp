@@ -5,11 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <tuple>
+#include "repro/committed_json.hpp"
 #include "repro/errors.hpp"
-#include "repro/located_json.hpp"
-#include "repro/nearest.hpp"
 #include "traces/replace_file.hpp"
-#include "traces/rule.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
@@ -17,12 +15,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t most_entries = 10'000;
-constexpr std::string_view format_name = "shutdown-repro/baseline";
-
-void refuse_unknown(located_value const& object, std::span<std::string_view const> known) {
-    for (located_value const& member : object.members())
-        if (!std::ranges::count(known, member.name())) member.unknown_field(known);
-}
 
 located_value field(located_value const& object, std::string_view name, std::string_view what) {
     auto const v = object.find(name);
@@ -36,13 +28,7 @@ std::string text(located_value const& object, std::string_view name, std::string
     return v.text(what);
 }
 
-std::string rule(located_value const& object) {
-    std::string const name = text(object, "rule", "the name of a rule");
-    std::vector<std::string_view> known;
-    for (traces::rule_info const& r : traces::all_rules()) known.push_back(r.id);
-    if (!std::ranges::count(known, name)) object.find("rule")->fail("is no rule: \"" + name.substr(0, 60) + "\"" + did_you_mean(name, known) + " (list rules)");
-    return name;
-}
+std::string rule(located_value const& object) { return rule_named(field(object, "rule", "the name of a rule")); }
 
 std::string day(located_value const& object) {
     std::string const written = text(object, "expires", "a day, as in \"2030-12-31\"");
@@ -88,11 +74,7 @@ std::string entries(ordered_json const& list) {
 
 baseline baseline_from(located_value const& root, std::string const& path) {
     constexpr std::string_view fields[] = {"format", "version", "current", "manual"};
-    root.check_object("a baseline, as --update-baseline writes it");
-    auto const format = root.find("format"), version = root.find("version");
-    if (!format || format->json() != format_name) root.fail("is no baseline: its \"format\" must be \"" + std::string(format_name) + "\"");
-    if (!version) root.fail("has no \"version\": \"1.0\"");
-    if (!version->text("\"1.0\"").starts_with("1.")) version->fail("must be \"1.0\": this program is older than the file");
+    expect_format(root, "baseline", "a baseline, as --update-baseline writes it");
     refuse_unknown(root, fields);
     baseline b;
     b.path = path;
@@ -133,7 +115,7 @@ std::string to_text(baseline const& b) {
         entry["expires"] = e.expires;
         manual.push_back(std::move(entry));
     }
-    return "{\n  \"format\": \"" + std::string(format_name) + "\",\n  \"version\": \"1.0\",\n  \"current\": " + entries(known) + ",\n  \"manual\": " + entries(manual) + "\n}\n";
+    return "{\n  \"format\": \"shutdown-repro/baseline\",\n  \"version\": \"1.0\",\n  \"current\": " + entries(known) + ",\n  \"manual\": " + entries(manual) + "\n}\n";
 }
 
 void save_baseline(baseline const& b) { traces::replace_file(b.path, to_text(b)); }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include "repro/errors.hpp"
 #include "repro/execute.hpp"
@@ -284,6 +285,7 @@ private:
 
     // In words, from the shortest example.
     void describe(finding& f) const {
+        f.decisions = f.shortest.choices.size();
         follow again(f.shortest);
         traces::trace t;
         traces::rule_run rules;
@@ -334,6 +336,11 @@ bool shorter(schedule const& a, schedule const& b) {
     return a.choices.size() != b.choices.size() ? a.choices.size() < b.choices.size() : a.choices < b.choices;
 }
 
+bool shorter(finding const& a, finding const& b) {
+    std::size_t const da = deviations(a.shortest), db = deviations(b.shortest);
+    return std::tie(da, a.decisions, a.shortest.choices) < std::tie(db, b.decisions, b.shortest.choices);
+}
+
 std::string worth_of(strategy_info const& how, terrain const& ground, stage const& s, exploration const& whole) {
     // Others say "each of the first so many", and whoever is stopped at any moment leaves holes.
     bool const gaps = whole.is_part() || ((whole.interrupted || whole.out_of_time) && !s.done.complete);
@@ -351,12 +358,12 @@ void exploration::sort_findings() {
 
 traces::verdict exploration::verdict() const {
     if (violating) return traces::verdict::violated;
-    return unfinished || executions == 0 ? traces::verdict::inconclusive : traces::verdict::clean;
+    return unfinished || interrupted || executions == 0 ? traces::verdict::inconclusive : traces::verdict::clean;
 }
 
 std::vector<std::string> exploration::guarantees() const {
     std::vector<std::string> all;
-    if (violating || unfinished) return all;
+    if (verdict() != traces::verdict::clean) return all;
     for (stage const& s : stages)
         if (!s.guarantee.empty()) all.push_back(s.guarantee);
     // A proof says all that the others say.

@@ -47,6 +47,7 @@ struct finding {
     std::uint64_t first = 0;       // the number of the first, counted from 1 over all stages
     std::uint64_t count = 0;
     schedule shortest;             // of those, the one with the fewest decisions away from the default, then the first
+    std::uint64_t decisions = 0;   // that it takes; the last ones may be left out of it, when they are the default
 };
 
 struct stage {
@@ -72,6 +73,7 @@ struct exploration {
 };
 // Fewest decisions away from the default, then the fewest decisions at all, then by the choices: a total order.
 bool shorter(schedule const&, schedule const&);
+bool shorter(finding const&, finding const&); // by `shortest`
 // What a stage is worth, "" for nothing; a part of what only has a worth as a whole has none.
 std::string worth_of(strategy_info const&, terrain const&, stage const&, exploration const& whole);
 

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include "repro/committed_json.hpp"
 #include "repro/errors.hpp"
 #include "repro/explore.hpp"
 #include "repro/live.hpp"
-#include "repro/located_json.hpp"
 #include "repro/nearest.hpp"
 #include "repro/probe.hpp"
 #include "server_under_test/words.hpp"
@@ -22,11 +22,6 @@ constexpr std::string_view document_fields[] = {"format", "version", "checks"};
 constexpr std::string_view check_fields[] = {"name", "target", "probe", "scenario", "policy", "order", "stop", "free", "set", "world", "strategy", "executions", "seed", "repeat",
                                              "schedule", "expect", "allow"};
 
-void refuse_unknown(located_value const& object, std::span<std::string_view const> known) {
-    for (located_value const& member : object.members())
-        if (!std::ranges::count(known, member.name())) member.unknown_field(known);
-}
-
 // Printed as it is.
 std::string one_line(located_value const& v) {
     std::string const& text = v.text("one line of text");
@@ -38,14 +33,9 @@ std::string one_line(located_value const& v) {
 // ---- what is expected
 
 std::vector<std::string> rules(located_value const& list, std::size_t fewest) {
-    std::vector<std::string_view> known;
-    for (traces::rule_info const& r : traces::all_rules()) known.push_back(r.id);
     std::vector<std::string> all;
-    for (located_value const& item : list.items("a list of rules", fewest, most_rules)) {
-        std::string const& name = item.text("the name of a rule (list rules)");
-        if (!std::ranges::count(known, name)) item.fail("is no rule: \"" + name.substr(0, 60) + "\"" + did_you_mean(name, known) + " (list rules)");
-        if (!std::ranges::count(all, name)) all.push_back(name);
-    }
+    for (located_value const& item : list.items("a list of rules", fewest, most_rules))
+        if (std::string const& name = rule_named(item); !std::ranges::count(all, name)) all.push_back(name);
     return all;
 }
 
@@ -241,16 +231,8 @@ check_plan read_check(located_value const& check, std::string const& gate_path) 
 
 // ---- the document
 
-void check_format(located_value const& root) {
-    root.check_object("a gate, as in {\"format\": \"shutdown-repro/gate\", \"version\": \"1.0\", \"checks\": []}");
-    auto const format = root.find("format"), version = root.find("version");
-    if (!format || format->json() != "shutdown-repro/gate") root.fail("is no gate: its \"format\" must be \"shutdown-repro/gate\"");
-    if (!version) root.fail("has no \"version\": \"1.0\"");
-    if (!version->text("\"1.0\"").starts_with("1.")) version->fail("must be \"1.0\": this program is older than the file");
-}
-
 gate_file gate_from(located_value const& root, std::string const& path) {
-    check_format(root);
+    expect_format(root, "gate", R"(a gate, as in {"format": "shutdown-repro/gate", "version": "1.0", "checks": []})");
     refuse_unknown(root, document_fields);
     auto const checks = root.find("checks");
     if (!checks) root.fail("has no \"checks\"");

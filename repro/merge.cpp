@@ -10,8 +10,9 @@ void add(std::vector<finding>& all, finding const& f) {
     if (mine == all.end()) return all.push_back(f);
     mine->first = std::min(mine->first, f.first);
     mine->count += f.count;
-    if (!shorter(f.shortest, mine->shortest)) return;
+    if (!shorter(f, *mine)) return;
     mine->shortest = f.shortest;
+    mine->decisions = f.decisions;
     mine->message = f.message; // it is that of the shortest
 }
 

@@ -2,7 +2,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
-#include <iostream>
 #include "cli/reports/files.hpp"
 #include "cli/reports/reports.hpp"
 #include "repro/errors.hpp"
@@ -43,7 +42,7 @@ int publish(report_options const& o, repro::gate_result const& r, std::string co
         try {
             write();
         } catch (repro::input_error const& e) {
-            std::cerr << "shutdown-repro: " << e.what() << std::endl;
+            complain(e.what(), 0);
             if (status == repro::clean) status = e.exit_status;
         }
     };

@@ -225,6 +225,15 @@ TEST_CASE("a live server that does not start makes its check inconclusive, and t
     CHECK(here.gate({"--server", here.file("none"), "--only", "*live"}).status == 3);
 }
 
+TEST_CASE("what a complaint quotes of a server is no command to GitHub's runner") {
+    folder const here;
+    here.write("no-server", "#!/bin/sh\nprintf '::error::a\\n  ::add-mask::b\\nx ##[error]c\\n' >&2\nexit 7\n");
+    std::filesystem::permissions(here.file("no-server"), std::filesystem::perms::owner_all);
+    result const r = run({"run", "lost-finish", "--server", here.file("no-server")}, {.in = here.path()});
+    CHECK(r.status == 3);
+    CHECK(r.err == "shutdown-repro: the server did not start: ::error::a\n  |   ::add-mask::b\n  | x ##\\x5berror]c\n");
+}
+
 TEST_CASE("a schedule that the server no longer takes shows nothing, neither what is to come back nor what the baseline knows") {
     std::string const schedule = R"("scenario": "lost-finish", "order": "client-first", "schedule": "1=77", )";
     gate_folder const reproduces("{" + schedule + R"("expect": {"violated": ["finish-event-lost"]}})");

@@ -138,6 +138,9 @@ TEST_CASE("merge refuses a shard that is missing, there twice, of another explor
     changed("schedule.json", "/violations/0/schedule", "1=");
     changed("shard.json", "/shard/number", 4);
     changed("stages.json", "/stages", json::array());
+    changed("rule.json", "/violations/0/rule", "\x1b[2Jtimer-lost");
+    changed("decisions.json", "/violations/0/decisions", 0);
+    changed("interrupted.json", "/interrupted", true);
     here.write("cut.json", text.substr(0, text.size() / 2));
     here.write("deep.json", std::string(100'000, '['));
     here.write("utf8.json", "{\"format\":\"\xff\"}");
@@ -152,6 +155,8 @@ TEST_CASE("merge refuses a shard that is missing, there twice, of another explor
         {{"negative.json"}, 2, "\"executions\" must be a count"},
         {{"strategy.json"}, 2, "must be the name of a strategy, is \"<b>\""},
         {{"schedule.json"}, 2, "is no schedule"},
+        {{"rule.json"}, 2, "\"violations.1.rule\" is no rule: \"\\x1b[2Jtimer-lost\""},
+        {{"decisions.json"}, 2, "\"violations.1.decisions\" is less than the schedule has"},
         {{"shard.json"}, 2, "\"shard.number\" must be"},
         {{"2.json", "3.json", "stages.json"}, 3, "stages.json: its shard went through none, and that of 2.json through sweep, phase, pct, random; run it again"},
         {{"cut.json"}, 2, "cut.json:"},
@@ -168,6 +173,53 @@ TEST_CASE("merge refuses a shard that is missing, there twice, of another explor
         CHECK(r.status == c.status);
         CHECK_THAT(r.err, ContainsSubstring(c.complaint));
     }
+}
+
+TEST_CASE("what merge says of a hostile report is text, and no more of it is held than was sent") {
+    folder here;
+    json d = json::parse(run({"explore", "scope-disposal", "--executions", "150", "--shard", "1/1", "--json"}, {.in = here.path()}).out);
+    std::string const attack = "\x1b]0;owned\a\xe2\x80\xae$(touch attacked)\n";
+    json attacked;
+    for (json& v : d["violations"]) {
+        v["message"] = attack;
+        if (!v.contains("shrunk")) continue;
+        v["trace"] = attack;
+        v["passes"] = {{"schedule", "default"}, {"decision", 1}, {"taken", attack}, {"instead", attack}, {"trace", attack}};
+        attacked = v;
+    }
+    REQUIRE(attacked.is_object());
+    attacked["decisions"] = 1'000'000'000'000; // a number: nobody makes room for them
+    for (int n = 0; n < 1'000; ++n) {
+        attacked["key"] = std::to_string(100 + n);
+        d["violations"].push_back(attacked);
+    }
+    here.write("hostile.json", d.dump());
+    result const r = run({"merge", "hostile.json"}, {.in = here.path()});
+    INFO(r.err);
+    CHECK(r.status == 1);
+    CHECK_THAT(r.out, ContainsSubstring("\\x1b]0;owned\\x07") && ContainsSubstring("shutdown-repro replay '"));
+    CHECK(std::ranges::none_of(r.out, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\n'; }));
+    CHECK_THAT(r.out, !ContainsSubstring("\xe2\x80\xae"));
+
+    for (json& v : d["violations"]) v["decisions"] = 1'000'000, v["schedule"] = "999999=1";
+    here.write("long.json", d.dump());
+    result const refused = run({"merge", "long.json"}, {.in = here.path()});
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.err, ContainsSubstring(".schedule\" is no schedule: those of a report have 10,000,000 decisions at most"));
+}
+
+TEST_CASE("a shard that was interrupted makes the whole inconclusive, when nothing was violated") {
+    folder here;
+    for (std::string const part : {"1", "2"}) {
+        json d = json::parse(run({"explore", "scope-disposal", "--policy", "drained", "--executions", "100", "--shard", part + "/2", "--json"}, {.in = here.path()}).out);
+        CHECK(d["verdict"] == "clean");
+        d["interrupted"] = part == "2";
+        here.write(part + ".json", d.dump());
+    }
+    result const r = run({"merge", "1.json", "2.json"}, {.in = here.path()});
+    INFO(r.out << r.err);
+    CHECK(r.status == 3);
+    CHECK_THAT(r.out, ContainsSubstring("interrupted") && !ContainsSubstring("clean"));
 }
 
 TEST_CASE("GNU parallel runs the shards, and merge puts them together") {

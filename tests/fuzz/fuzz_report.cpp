@@ -1,5 +1,6 @@
 // Any bytes as a report that merge reads, of a gate or of an exploration.
 #include "cli/explored.hpp"
+#include "cli/gate_report.hpp"
 #include "cli/read_report.hpp"
 #include "repro/errors.hpp"
 #include "tests/fuzz/holds.hpp"
@@ -12,8 +13,13 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     for (bool const of_gate : {true, false}) {
         try {
             auto const document = repro::located_document::parse(text, "fuzz.json");
-            if (of_gate) fuzz::holds(cli::gate_from(document).checks.size() <= size, "every check is in the text");
-            else cli::exploration_from(document);
+            if (of_gate) {
+                repro::gate_result const gate = cli::gate_from(document);
+                fuzz::holds(gate.checks.size() <= size, "every check is in the text");
+                fuzz::holds_tame(cli::as_text(gate, {}), "what is said of the gate");
+            } else {
+                fuzz::holds_tame(cli::as_text(cli::exploration_from(document), {}), "what is said of the exploration");
+            }
         } catch (repro::input_error const& e) {
             fuzz::holds_tame(traces::printable(e.what()), "the complaint");
         }
