@@ -42,16 +42,20 @@ std::vector<std::string> names_of(repro::gate_file const& gate) {
     return names;
 }
 
+bool selects(std::string const& pattern, std::string const& name) { return pattern == name || fnmatch(pattern.c_str(), name.c_str(), 0) == 0; }
+
+// Each pattern has to select something: one that has a typo would leave checks out.
 std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vector<std::string> const& patterns) {
-    std::vector<repro::check_plan> chosen;
-    for (repro::check_plan const& c : gate.checks)
-        if (patterns.empty() || std::ranges::any_of(patterns, [&](std::string const& p) { return p == c.name || fnmatch(p.c_str(), c.name.c_str(), 0) == 0; })) chosen.push_back(c);
-    if (!chosen.empty()) return chosen;
     std::string const gate_name = gate.path.empty() ? "the bundled suite" : gate.path;
     if (gate.checks.empty()) throw repro::input_error(gate_name + " has no checks", repro::nothing_selected);
     auto const names = names_of(gate);
     std::vector<std::string_view> const views(names.begin(), names.end());
-    throw repro::input_error("--only: no check of " + gate_name + " is called \"" + patterns.front() + "\"" + repro::did_you_mean(patterns.front(), views), repro::nothing_selected);
+    for (std::string const& p : patterns)
+        if (std::ranges::none_of(names, [&](std::string const& name) { return selects(p, name); }))
+            throw repro::input_error("--only: no check of " + gate_name + " is called \"" + p + "\"" + repro::did_you_mean(p, views), repro::nothing_selected);
+    std::vector<repro::check_plan> chosen = gate.checks;
+    std::erase_if(chosen, [&](repro::check_plan const& c) { return !patterns.empty() && std::ranges::none_of(patterns, [&](std::string const& p) { return selects(p, c.name); }); });
+    return chosen;
 }
 
 // gate.baseline.json beside gate.json, when it is there or about to be written.
