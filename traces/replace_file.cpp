@@ -21,6 +21,17 @@ int open_write_close(std::string const& path, int flags, mode_t mode, std::funct
     return error;
 }
 
+// Where a chain of links leads to, also when nothing is there yet.
+std::string behind_links(std::filesystem::path path) {
+    namespace fs = std::filesystem;
+    std::error_code none;
+    for (int links = 0; fs::is_symlink(path, none); ++links) {
+        if (links == 40) throw trace_error(cannot_write(path, ELOOP));
+        path = path.parent_path() / fs::read_symlink(path, none);
+    }
+    return path;
+}
+
 std::string unused_name_beside(std::string const& path) {
     static std::atomic<unsigned> number = 0;
     return path + '.' + std::to_string(::getpid()) + '-' + std::to_string(++number) + ".tmp";
@@ -46,9 +57,7 @@ void replace_file(std::string const& path, std::function<int(int)> const& write)
         if (int const error = open_write_close(path, 0, 0, write)) throw trace_error(cannot_write(path, error));
         return;
     }
-    std::error_code unresolved;
-    std::filesystem::path const resolved = std::filesystem::canonical(path, unresolved);
-    std::string const target = unresolved ? path : resolved.string(), temporary = unused_name_beside(target);
+    std::string const target = behind_links(path), temporary = unused_name_beside(target);
     mode_t const mode = exists ? there.st_mode & 0777 : 0666;
     int error = open_write_close(temporary, O_CREAT | O_EXCL, mode, write);
     if (!error && ::rename(temporary.c_str(), target.c_str()) < 0) error = errno;

@@ -12,6 +12,11 @@ namespace {
 constexpr char const* summary_variable = "GITHUB_STEP_SUMMARY";
 constexpr std::size_t most_of_a_summary = 1 << 20; // of all that a step writes
 
+std::filesystem::path resolved(std::string const& path) {
+    std::error_code none;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, none), none);
+}
+
 void append_summary(repro::gate_result const& r) {
     char const* const path = std::getenv(summary_variable);
     if (!path || !*path) return;
@@ -32,6 +37,8 @@ void add_report_options(CLI::App& sub, report_options& o) {
 
 void expect_possible(report_options const& o, bool json) {
     if (json + o.github + o.tap > 1) throw repro::input_error("--json, --github and --tap all print on standard output; give one of them");
+    if (!o.junit.empty() && !o.sarif.empty() && resolved(o.junit) == resolved(o.sarif))
+        throw repro::input_error("--junit and --sarif name one file, " + o.sarif + ", which would hold one report; choose another");
     if (!o.junit.empty()) expect_writable("--junit", o.junit);
     if (!o.sarif.empty()) expect_writable("--sarif", o.sarif);
 }
