@@ -80,6 +80,9 @@ TEST_CASE("a report that can't be written is told with its flag, and the verdict
     CHECK_THAT(failed.out, ContainsSubstring("1 failed"));
     result const passed = run_gate(here, {"--only", "explored", "--sarif", "/dev/full"});
     CHECK(passed.status == 2); // clean, but what was asked for is not there
+    result const same = run_gate(here, {"--junit", "report", "--sarif", "./report"});
+    CHECK(same.status == 2);
+    CHECK_THAT(same.err, ContainsSubstring("--junit and --sarif name one file, ./report"));
     result const early = run_gate(here, {"--junit", "reports/junit.xml"});
     CHECK(early.status == 2);
     CHECK(early.out.empty());

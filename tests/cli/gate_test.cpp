@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/skip.hpp"
@@ -73,6 +74,7 @@ TEST_CASE("gate --only selects by name and pattern, and nothing selected is told
     result const none = here.gate({"--only", "lost-finish draind"});
     CHECK(none.status == 4);
     CHECK_THAT(none.err, ContainsSubstring("did you mean \"lost-finish drained\"?"));
+    CHECK(here.gate({"--only", "*drained", "--only", "lost-finish draind"}).status == 4); // a typo beside what is there
 }
 
 TEST_CASE("a known violation passes, a fixed one makes the baseline stale, and --update-baseline rewrites it") {
@@ -271,10 +273,16 @@ TEST_CASE("Ctrl-C reports what was done, and it has not passed") {
     CHECK(d["verdict"] == "inconclusive");
 }
 
-TEST_CASE("what --print prints is the bundled gate, and a gate file") {
+TEST_CASE("what --print prints is the bundled gate, the file that CI runs, and its SARIF has a place for each result") {
+    std::string const file = slurp(SOURCE_DIR "/repro/bundled_gate.json");
+    CHECK(run({"gate", "--print"}).out == file);
+    CHECK_THAT(slurp(SOURCE_DIR "/.github/workflows/gate.yml"), ContainsSubstring(" gate repro/bundled_gate.json "));
     folder const here;
-    here.write("gate.json", run({"gate", "--print"}).out);
-    CHECK(run({"gate", "gate.json", "--only", "* drained"}, {.in = here.path()}).status == 0);
+    here.write("gate.json", std::regex_replace(file, std::regex(R"(\{"violated": [^}]*\})"), "\"clean\""));
+    CHECK(run({"gate", "gate.json", "--only", "* as-reported", "--sarif", "gate.sarif"}, {.in = here.path()}).status == 1);
+    json const results = json::parse(here.read("gate.sarif"))["runs"][0]["results"];
+    CHECK(results.size() > 7);
+    for (json const& r : results) CHECK(r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "gate.json");
 }
 
 TEST_CASE("gate --bisect exits as git bisect run reads it, also when the command line makes no sense") {
@@ -286,6 +294,12 @@ TEST_CASE("gate --bisect exits as git bisect run reads it, also when the command
         c.more.push_back("--bisect");
         CHECK(here.gate(c.more).status == c.status);
     }
+    gate_folder const here(unproven);
+    CHECK(run({"--color", "never", "gate", "gate.json", "--bisect"}, {.in = here.path()}).status == 125);
+    // Another command's, and another program's behind "--", are none of ours.
+    CHECK(run({"list", "gate", "--bisect"}, {.in = here.path()}).status == 2);
+    CHECK(run({"run", "--target", "--", "./none", "--bisect", "{port}"}, {.in = here.path()}).status == 3);
+    CHECK(run({"gate", "gate.json", "--", "--bisect"}, {.in = here.path()}).status == 2);
 }
 
 // 30 commits; the two in the middle, where the search begins, don't build, and the 18th breaks what was clean.

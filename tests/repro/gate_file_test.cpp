@@ -1,8 +1,12 @@
 // Gate files and baselines as they are read; what complaints say is tested where they are typed (tests/cli/gate_test.cpp).
 #include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <sstream>
 #include "repro/baseline.hpp"
 #include "repro/errors.hpp"
 #include "repro/gate_file.hpp"
+#include "repro/private_folder.hpp"
 #include "tests/catch.hpp"
 
 using namespace shutdown_repro::repro;
@@ -70,6 +74,30 @@ TEST_CASE("a baseline is read back to the same bytes, sorted, whatever its texts
     CHECK(again.current[2].fingerprint == "f\"\\\n</script>");
     REQUIRE(again.manual.size() == 2);
     CHECK(again.manual[0].check == "z"); // people's order stays
+}
+
+TEST_CASE("the gates and the baseline that the manual page shows are read as such") {
+    private_folder const here;
+    std::ofstream(here.file("mine.json")) << R"({"scenario": "mine", "stop": "server.ready#1"})";
+    std::ofstream(here.file("my-server.json")) << R"({"format": "shutdown-repro/target", "version": "1.0", "name": "mine", "command": ["./mine", "{port}"], "slow": "/slow"})";
+    std::stringstream page;
+    page << std::ifstream(SOURCE_DIR "/man/shutdown-repro-gate.5").rdbuf();
+    std::regex const display(R"(\n\.Bd -literal[^\n]*\n(\{[^]*?)\n\.Ed\n)"), between("\\}\n\\{");
+    std::string const text = page.str(), begin = R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [)";
+    std::size_t checks = 0, entries = 0;
+    for (std::sregex_iterator it(text.begin(), text.end(), display), end; it != end; ++it) {
+        std::string shown = std::regex_replace((*it)[1].str(), between, "},\n{");
+        INFO(shown);
+        if (shown.find("\"current\"") != shown.npos) {
+            baseline const known = parse_baseline(shown, "b.json");
+            entries += known.current.size() + known.manual.size();
+            continue;
+        }
+        if (shown.find("\"checks\"") == shown.npos) shown = begin + shown + "]}";
+        checks += parse_gate(shown, here.file("gate.json")).checks.size();
+    }
+    CHECK(checks == 6);
+    CHECK(entries == 2);
 }
 
 TEST_CASE("a newer format is refused with a word about it") {

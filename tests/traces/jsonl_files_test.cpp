@@ -195,6 +195,20 @@ TEST_CASE("a full disk leaves the old trace as it was and no temporary file") {
     CHECK((content_of(path) == text_of(of_events(100'000))));
 }
 
+TEST_CASE("a trace is made where a symbolic link points to nothing yet, and a circle of links is an error") {
+    temporary_folder folder;
+    std::string const link = folder / "link.jsonl", circle = folder / "circle.jsonl";
+    std::filesystem::create_directory(folder / "sub");
+    std::filesystem::create_symlink("sub/second.jsonl", link);
+    std::filesystem::create_symlink("../target.jsonl", folder / "sub/second.jsonl");
+    write_file(link, of_events(1));
+    CHECK(std::filesystem::is_symlink(link));
+    CHECK(content_of(folder / "target.jsonl") == text_of(of_events(1)));
+    std::filesystem::create_symlink("circle.jsonl", circle);
+    CHECK_THROWS_WITH(write_file(circle, of_events(1)), ContainsSubstring("Too many levels of symbolic links"));
+    CHECK(std::filesystem::is_symlink(circle));
+}
+
 TEST_CASE("a trace replaces what a symbolic link points to, and keeps the link and the file's mode") {
     temporary_folder folder;
     std::string const target = folder / "target.jsonl", link = folder / "link.jsonl";
