@@ -66,8 +66,11 @@ control::control(std::string_view stop_at, std::string_view free_at, traces::sin
 }
 
 void control::put(traces::event const& e) {
+    if (wanted_[static_cast<std::size_t>(e.what)]) notice(e);
     to_.put(e);
-    if (!wanted_[static_cast<std::size_t>(e.what)]) return;
+}
+
+void control::notice(traces::event const& e) {
     stop_called_ |= e.what == traces::kind::act_stop;
     free_called_ |= e.what == traces::kind::act_free;
     for (watched& w : points_)

@@ -53,6 +53,7 @@ public:
     bool last_call(stoppable&, traces::recorder&);
 
 private:
+    void notice(traces::event const&);
     void call(bool is_stop, traces::seq_t because, stoppable&, traces::recorder&);
     struct watched { stop_point point; bool is_stop; std::uint32_t seen = 0; };
     struct due { bool is_stop; traces::seq_t because; };

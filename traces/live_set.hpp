@@ -37,7 +37,9 @@ private:
         return std::lower_bound(words_.begin(), words_.end(), index, [](word const& w, std::uint32_t i) { return w.index < i; });
     }
     word* find(std::uint32_t index) {
-        if (words_.empty() || index < words_.front().index || index > words_.back().index) return nullptr;
+        if (words_.empty() || index > words_.back().index) return nullptr;
+        if (index == words_.back().index) return &words_.back(); // nearly always
+        if (index < words_.front().index) return nullptr;
         std::size_t const from_back = words_.back().index - index; // right away when the youngest have no gaps
         if (from_back < words_.size() && words_[words_.size() - 1 - from_back].index == index) return &words_[words_.size() - 1 - from_back];
         auto const at = lower_bound(index);
@@ -64,6 +66,7 @@ public:
             if (!slots_.empty() && slots_.back().number > number) where = lower_bound(number);
             s = &*slots_.insert(where, slot{});
             s->number = number;
+            resized();
         } else {
             s->data = T{};
         }
@@ -78,7 +81,9 @@ public:
         s->live = false;
         closed_.insert(number);
         if (--live_ == 0) slots_.clear();
-        else if (slots_.size() > 16 && live_ * 2 < slots_.size()) std::erase_if(slots_, [](slot const& x) { return !x.live; });
+        else if (count_ > 16 && live_ * 2 < count_) std::erase_if(slots_, [](slot const& x) { return !x.live; });
+        else return;
+        resized();
     }
 
     bool was_closed(std::uint32_t number) const { return closed_.contains(number); } // closed earlier in this trace
@@ -94,6 +99,7 @@ public:
         slots_.clear();
         closed_.clear();
         live_ = 0;
+        resized();
     }
 
 private:
@@ -105,15 +111,21 @@ private:
     auto lower_bound(std::uint32_t number) {
         return std::lower_bound(slots_.begin(), slots_.end(), number, [](slot const& s, std::uint32_t n) { return s.number < n; });
     }
-    slot* at(std::uint32_t number) {
-        if (slots_.empty() || number < slots_.front().number || number > slots_.back().number) return nullptr;
-        std::size_t const from_back = slots_.back().number - number; // right away when the youngest have no gaps
-        if (from_back < slots_.size() && slots_[slots_.size() - 1 - from_back].number == number) return &slots_[slots_.size() - 1 - from_back];
+    slot* at(std::uint32_t number) { // asked several times an event: right away when the youngest have no gaps
+        std::uint32_t const from_back = last_ - number;
+        if (from_back < count_)
+            if (slot& s = slots_[count_ - 1 - from_back]; s.number == number) return &s;
+        if (number > last_) return nullptr;
         auto const found = lower_bound(number);
-        return found->number == number ? &*found : nullptr;
+        return found != slots_.end() && found->number == number ? &*found : nullptr;
+    }
+    void resized() {
+        count_ = static_cast<std::uint32_t>(slots_.size());
+        last_ = count_ ? slots_.back().number : 0;
     }
 
     std::vector<slot> slots_;
+    std::uint32_t count_ = 0, last_ = 0; // of the slots; the number of the last
     number_set closed_;
     std::size_t live_ = 0;
 };

@@ -95,10 +95,14 @@ public:
 
 private:
     struct entry;
-    void add(rule_info const&);
+    struct listener { // an entry and its judge, which saves each event the way there
+        rule* judge;
+        entry* of;
+    };
+    void add(std::span<rule_info const* const>);
 
-    std::vector<entry> entries_;
-    std::vector<std::vector<std::uint16_t>> by_kind_;
+    std::vector<entry> entries_; // not moved once there
+    std::vector<std::vector<listener>> by_kind_;
     model model_;
     unsigned declared_ = 0, seen_ = 0;
     bool lost_events_ = false;

@@ -136,19 +136,22 @@ struct rule_run::entry {
 };
 
 rule_run::rule_run() {
-    for (rule_info const& info : all_rules()) add(info);
+    std::vector<rule_info const*> all;
+    for (rule_info const& info : all_rules()) all.push_back(&info);
+    add(all);
 }
 
-rule_run::rule_run(std::span<rule_info const* const> wanted) {
-    for (rule_info const* info : wanted) add(*info);
-}
+rule_run::rule_run(std::span<rule_info const* const> wanted) { add(wanted); }
 
 rule_run::~rule_run() = default;
 
-void rule_run::add(rule_info const& info) {
+void rule_run::add(std::span<rule_info const* const> wanted) {
     by_kind_.resize(kind_count);
-    for (kind const k : info.kinds) by_kind_[static_cast<std::size_t>(k)].push_back(static_cast<std::uint16_t>(entries_.size()));
-    entries_.push_back({&info, info.make()});
+    entries_.reserve(wanted.size());
+    for (rule_info const* const info : wanted) {
+        entry& x = entries_.emplace_back(info, info->make());
+        for (kind const k : info->kinds) by_kind_[static_cast<std::size_t>(k)].push_back({x.judge.get(), &x});
+    }
 }
 
 void rule_run::on_header(header const& h) { declared_ = parse_observes(h.observes); }
@@ -157,9 +160,9 @@ void rule_run::put(event const& e) {
     auto const k = static_cast<std::size_t>(e.what);
     seen_ |= groups[k];
     model_.apply(e);
-    for (std::uint16_t const i : by_kind_[k]) {
-        current_ = &entries_[i];
-        current_->judge->on(e, model_, *this);
+    for (listener const& l : by_kind_[k]) {
+        current_ = l.of;
+        l.judge->on(e, model_, *this);
     }
     model_.forget(e);
 }

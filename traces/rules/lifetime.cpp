@@ -312,8 +312,17 @@ struct coroutine_resumed_after_finish final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         coroutine_state const* c = m.coroutines.find(e.id.number);
+        if (c && c->finished == no_seq && in_hook_.empty()) return; // nearly always
+        at_its_end(c, e, m, out);
+    }
+    void reset() override {
+        in_hook_.clear();
+        reported_.clear();
+    }
+
+private:
+    void at_its_end(coroutine_state const* c, event const& e, model const& m, rule_run& out) {
         bool const finished = c && c->finished != no_seq;
-        if (c && !finished && in_hook_.empty()) return; // nearly always
         if (e.what == kind::coroutine_suspend) {
             if (finished) in_hook_.push_back(e.id);
             return;
@@ -323,12 +332,7 @@ struct coroutine_resumed_after_finish final : rule {
         if (c) v.witness.push_back(c->finished);
         out.report(std::move(v));
     }
-    void reset() override {
-        in_hook_.clear();
-        reported_.clear();
-    }
 
-private:
     std::vector<ref> in_hook_; // finished, and suspended since
     once reported_;
 };
