@@ -42,37 +42,30 @@ struct noting final : decision_source {
     void only(alternative const& a) override { decide->only(a); }
 };
 
-// The program of one execution, whichever server it is.
-class program {
-public:
-    virtual ~program() = default;
-    virtual void start() = 0;
-    virtual bool over() const = 0;
-    virtual bool stalled() = 0;
-    virtual server::stoppable* stoppable() { return nullptr; }
-};
-
-class cell_run final : public program {
+// The programs of one execution: scopes alone, or the scoped server with its clients. Asked before every step, so the
+// simulator is compiled for each of them.
+class cell_run {
 public:
     cell_run(server::runtime& rt, scenario const& s) : run_(rt, s.cell) {}
-    void start() override { run_.start(); }
-    bool over() const override { return run_.over(); }
-    bool stalled() override { return run_.stalled(); }
+    void start() { run_.start(); }
+    bool over() const { return run_.over(); }
+    bool stalled() { return run_.stalled(); }
+    server::stoppable* stoppable() { return nullptr; }
 
 private:
     server::cell_program run_;
 };
 
-class http_run final : public program {
+class http_run {
 public:
     http_run(server::runtime& rt, scenario const& s) : run_(rt, s.config) {}
-    void start() override {
+    void start() {
         std::string error;
         if (!run_.start(error)) throw input_error(error); // a simulated port is never taken
     }
-    bool over() const override { return run_.over(); }
-    bool stalled() override { return run_.stalled(); }
-    server::stoppable* stoppable() override { return &run_; }
+    bool over() const { return run_.over(); }
+    bool stalled() { return run_.stalled(); }
+    server::stoppable* stoppable() { return &run_; }
 
 private:
     server::scoped_server run_;
@@ -96,19 +89,18 @@ struct simulator::impl {
         decisions.decide = &decide;
         decisions.taken.choices.clear();
         record.reset();
-        return s.server == "reactor" ? run_reactor(s, to, complete) : run_scopes(s, to, complete);
+        if (s.server == "reactor") return run_reactor(s, to, complete);
+        return s.server == "scopes" ? run_scopes<cell_run>(s, to, complete) : run_scopes<http_run>(s, to, complete);
     }
 
-    traces::footer run_scopes(scenario const& s, traces::sink& to, bool& complete) {
+    template <class program> traces::footer run_scopes(scenario const& s, traces::sink& to, bool& complete) {
         server::control control(s.config.stop_at, s.config.free_at, to);
         record.record_to(control);
         as_new const whatever_happens{*this};
-        std::optional<cell_run> cell;
-        std::optional<http_run> http;
+        std::optional<program> p; // goes after what waits in it was forgotten
         before_they_go const waits_end{world};
-        program* const p = s.server == "scopes" ? static_cast<program*>(&cell.emplace(runtime, s)) : &http.emplace(runtime, s);
-        p->start();
-        if (s.server != "scopes") begin_clients(s);
+        p.emplace(runtime, s).start();
+        if (p->stoppable()) begin_clients(s);
         run_on(*p, control);
         complete = world.ended();
         traces::footer foot;
@@ -120,7 +112,7 @@ struct simulator::impl {
         return foot;
     }
 
-    void run_on(program& p, server::control& control) {
+    template <class program> void run_on(program& p, server::control& control) {
         for (std::uint64_t steps = 0; proceed(p, control); ++steps)
             if (steps > most_steps) std::abort();
     }
@@ -196,7 +188,7 @@ struct simulator::impl {
     }
 
     // One step; false when nothing can happen any more.
-    bool proceed(program& p, server::control& control) {
+    template <class program> bool proceed(program& p, server::control& control) {
         if (!world.ended()) {
             if (world.dead()) {
                 end_process("SIGABRT");

@@ -88,6 +88,7 @@ std::string_view reason_of(int status) {
 namespace {
 
 void write_status_line(std::string& out, int status) {
+    out.reserve(out.size() + 96); // a whole response, so that a fresh buffer grows once
     char digits[12];
     auto const end = std::to_chars(digits, digits + sizeof digits, status).ptr;
     out.append("HTTP/1.1 ").append(digits, end).append(" ").append(reason_of(status)).append("\r\n");
