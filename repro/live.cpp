@@ -290,7 +290,7 @@ std::string why_not_live(scenario const& s) {
 }
 
 traces::trace run_live(scenario const& s, live_options const& options) {
-    if (std::string const why = why_not_live(s); !why.empty()) throw input_error(s.name + ": " + why);
+    if (std::string const why = why_not_live(s); !why.empty()) throw input_error(s.name + ": " + why + " (--world sim)");
     need_descriptors(s);
     return execution(s, options).run();
 }
