@@ -91,7 +91,7 @@ std::string covered(repro::coverage const& c, look l) {
 
 std::string headline(exploration_report const& r, look l) {
     repro::scenario const& s = r.found.of;
-    std::string const policy = s.server == "scopes" ? "scopes alone" : s.server + " server, " + std::string(policy_name(s));
+    std::string const policy = s.server == "scopes" ? "scopes alone" : s.server + " server, " + std::string(policy_of(s));
     return paint(l, tint::strong, traces::printable(s.name)) + " · " + policy + " · sim · " + counted(requests_of(s), "request") + "\n";
 }
 

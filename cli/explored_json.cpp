@@ -92,7 +92,7 @@ std::string as_json(exploration_report const& r) {
     d["scenario"] = r.found.of.name;
     d["world"] = "sim";
     if (r.found.of.server != "scopes") {
-        d["policy"] = policy_name(r.found.of);
+        d["policy"] = policy_of(r.found.of);
         d["requests"] = requests_of(r.found.of);
     }
     d["seed"] = r.how.seed;

@@ -1,5 +1,6 @@
 #include "cli/judgement.hpp"
 #include <nlohmann/json.hpp>
+#include "traces/complete.hpp"
 #include "traces/views/state.hpp"
 #include "traces/views/text.hpp"
 
@@ -59,13 +60,9 @@ void judging::on_footer(footer const& f) {
 
 judgement judging::result(std::vector<std::string> problems) {
     so_far_.problems = std::move(problems);
-    auto const note = [&](std::string why) {
-        if (so_far_.problems.empty()) so_far_.problems.push_back(std::move(why));
-    };
-    if (!foot_) note("the trace has no footer: it was cut short");
-    else if (foot_->dropped) note(std::to_string(foot_->dropped) + " events were dropped");
-    else if (!foot_->note.empty()) note(foot_->note);
-    bool const complete = so_far_.problems.empty();
+    std::string const why = why_incomplete(so_far_.problems, foot_);
+    bool const complete = why.empty();
+    if (!complete && so_far_.problems.empty()) so_far_.problems.push_back(why);
     rules_.finish(complete);
     so_far_.violations = rules_.violations();
     so_far_.not_applicable = rules_.not_applicable();

@@ -28,8 +28,6 @@ template <class Told> struct part {
 using explored_part = part<exploration_report>;
 using gate_part = part<repro::gate_result>;
 
-[[noreturn]] void fail(std::string const& path, std::string const& problem) { throw repro::input_error(path + ": " + problem); }
-
 explored_part explored(std::string const& path, repro::located_document const& document) {
     if (!document.root().find("asked")) fail(path, "is no report of an exploration (explore --shard I/N --json)");
     explored_part p{path, exploration_from(document), {}};

@@ -1,9 +1,9 @@
 #include "cli/program_target.hpp"
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <set>
 #include "cli/arguments.hpp"
+#include "cli/kept_traces.hpp"
 #include "cli/report.hpp"
 #include "cli/target_report.hpp"
 #include "repro/errors.hpp"
@@ -70,7 +70,7 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
     repro::target const t = repro::load_target(name_or_file);
     if (!t.program) throw repro::input_error("explore --target: " + t.name + " is no program that stops itself; its orders are not ours to choose (run --target " + t.name + ")");
     target_report report = report_of(t, 1);
-    std::string const folder = o.keep.empty() ? "findings" : o.keep;
+    kept_traces folder(o.keep.empty() ? "findings" : o.keep);
     std::set<std::string> kept; // one trace for each set of rules that was broken
     report.all_orders = repro::run_each_order(repro::program_of(t), std::min(o.executions, most_orders), [&](repro::schedule const& taken, traces::trace const& trace) {
         probe_result& p = report.probes.emplace_back();
@@ -82,11 +82,7 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
         p.again = shell_line({"shutdown-repro", "run", "--target", name_or_file, "--schedule", p.probe});
         std::string broken;
         for (auto const& [rule, count] : p.by_rule) broken += std::string(rule) + " ";
-        if (p.violated && kept.insert(broken).second) {
-            std::error_code failed;
-            std::filesystem::create_directories(folder, failed);
-            keep(p, folder + "/" + t.name + "-" + std::to_string(kept.size()) + ".jsonl", !o.keep.empty());
-        }
+        if (p.violated && kept.insert(broken).second) p.trace_path = folder.keep(t.name + "-" + std::to_string(kept.size()), p.told);
         out.progress(std::to_string(report.probes.size()) + " orders");
         return true;
     });

@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t most_bytes = 64 << 20, most_items = 100'000;
 
-[[noreturn]] void fail(std::string const& path, std::string const& problem) { throw repro::input_error(path + ": " + problem); }
-
 std::string shown(repro::located_value const& v) { return v.json().dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 60); }
 
 // A word of an enumeration, by the names that it has.
@@ -79,6 +77,8 @@ checked checked_of(located_value const& v) {
 }
 
 } // namespace
+
+void fail(std::string const& path, std::string const& problem) { throw repro::input_error(path + ": " + problem); }
 
 repro::located_document read_report(std::string const& path) {
     repro::located_document document = repro::located_document::read(path, most_bytes);

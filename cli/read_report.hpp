@@ -10,6 +10,8 @@
 
 namespace shutdown_repro::cli {
 
+[[noreturn]] void fail(std::string const& path, std::string const& problem);
+
 // Of this program's format and version, and not of a run that failed.
 repro::located_document read_report(std::string const& path);
 

@@ -1,7 +1,6 @@
 #include "cli/report.hpp"
 #include <algorithm>
 #include "repro/errors.hpp"
-#include "server_under_test/words.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -21,9 +20,6 @@ std::string broken_rules(judgement const& j) {
     return out;
 }
 
-std::string_view policy_name(repro::scenario const& s) {
-    return s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
-}
 std::uint32_t requests_of(repro::scenario const& s) { return s.server == "reactor" ? s.reactor.connections : s.config.requests; }
 
 void run_report::add(traces::trace&& t, judgement&& j, std::string its_schedule) {

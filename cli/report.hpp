@@ -38,7 +38,6 @@ struct checked_trace {
 
 // Of the scenario's server, whichever it is.
 std::string broken_rules(judgement const&); // "finish-event-lost, timer-lost"; without notes
-std::string_view policy_name(repro::scenario const&);
 std::uint32_t requests_of(repro::scenario const&);
 
 std::string as_text(run_report const&, traces::look);

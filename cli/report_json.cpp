@@ -35,7 +35,7 @@ std::string as_json(run_report const& r) {
     d["scenario"] = r.scenario.name;
     d["world"] = r.world;
     if (r.scenario.server != "scopes") { // those are alone: nobody requests anything, nobody has a policy
-        d["policy"] = policy_name(r.scenario);
+        d["policy"] = policy_of(r.scenario);
         d["requests"] = requests_of(r.scenario);
     }
     d["executions"] = r.executions;

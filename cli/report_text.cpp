@@ -70,7 +70,7 @@ std::string next_command(std::string_view word, std::string_view line, look l) {
 
 std::string headline(run_report const& r, look l) {
     bool const alone = r.scenario.server == "scopes";
-    std::string const server = alone ? "scopes alone" : r.scenario.server + " server, " + std::string(policy_name(r.scenario));
+    std::string const server = alone ? "scopes alone" : r.scenario.server + " server, " + std::string(policy_of(r.scenario));
     std::string const load = alone ? counted(r.scenario.cell.acts.size(), "handler") : counted(requests_of(r.scenario), "request");
     return paint(l, tint::strong, printable(r.scenario.name)) + " · " + server + " · " + r.world + " · " + load + "\n";
 }

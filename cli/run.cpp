@@ -95,7 +95,7 @@ void suggest(run_report& r, options o) {
         return shell_line(words);
     };
     r.again = line(o);
-    if (r.scenario.server == "scopes" || policy_name(r.scenario) == correct_policy) return;
+    if (r.scenario.server == "scopes" || policy_of(r.scenario) == correct_policy) return;
     o.scenario.policy = correct_policy;
     o.schedule.clear(); // another policy decides other things
     r.fixed = line(o);

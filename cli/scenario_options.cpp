@@ -68,7 +68,7 @@ void add_words(std::vector<std::string>& to, scenario_options const& o) {
 }
 
 std::string fixed_line(std::vector<std::string> command, repro::scenario const& s, scenario_options o) {
-    if (s.server == "scopes" || policy_name(s) == correct_policy) return {};
+    if (s.server == "scopes" || policy_of(s) == correct_policy) return {};
     o.policy = correct_policy;
     add_words(command, o);
     return shell_line(command);

@@ -78,7 +78,6 @@ struct gate_result {
     struct part {
         std::uint32_t number = 1, of = 1;
         std::vector<std::string> names; // of the checks of all parts
-        friend bool operator==(part const&, part const&) = default;
     };
     std::optional<part> shard;
 };

@@ -8,7 +8,6 @@
 #include "repro/live.hpp"
 #include "repro/nearest.hpp"
 #include "repro/probe.hpp"
-#include "server_under_test/words.hpp"
 #include "traces/views/text.hpp"
 
 namespace shutdown_repro::repro {
@@ -195,7 +194,7 @@ std::string name_for(check_plan const& c) {
     if (c.target) return name_for(*c.target);
     scenario const& s = c.scenario;
     std::string name = s.name;
-    if (s.server != "scopes") name.append(" ").append(s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown));
+    if (std::string_view const policy = policy_of(s); !policy.empty()) name.append(" ").append(policy);
     return name + (c.world == "sim" ? "" : " " + c.world);
 }
 

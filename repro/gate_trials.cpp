@@ -10,7 +10,7 @@
 #include "repro/live.hpp"
 #include "repro/probe.hpp"
 #include "repro/program_run.hpp"
-#include "server_under_test/words.hpp"
+#include "traces/complete.hpp"
 #include "traces/views/phrase.hpp"
 
 namespace shutdown_repro::repro {
@@ -26,13 +26,6 @@ std::vector<seen_violation::step> steps_of(traces::trace const& t, traces::viola
         steps.push_back({at, std::string(traces::kind_text(*e)) + " " + traces::phrase(*e)});
     }
     return steps;
-}
-
-std::string why_incomplete(traces::trace const& t) {
-    if (!t.problems.empty()) return t.problems.front();
-    if (!t.foot) return std::string(traces::cut_short);
-    if (t.foot->dropped) return std::to_string(t.foot->dropped) + " events were dropped";
-    return t.foot->note;
 }
 
 // Who has to be killed loses everything at once, and a rule reports that instead: then the trial was judged.
@@ -55,7 +48,7 @@ public:
         c.name = plan.name;
         c.line = plan.line;
         if (plan.target) c.target = plan.target->what.name, c.probe = plan.target->probe;
-        else of_scenario(plan.scenario);
+        else c.scenario = plan.scenario.name, c.policy = policy_of(plan.scenario);
         c.world = plan.world;
         c.strategy = plan.strategy;
         c.expected = plan.expected;
@@ -70,7 +63,7 @@ public:
         rules.on_header(t.head);
         for (traces::event const& e : t.events) rules.on_event(e);
         if (t.foot) rules.on_footer(*t.foot);
-        std::string const trouble = why_incomplete(t);
+        std::string const trouble = traces::why_incomplete(t.problems, t.foot);
         rules.finish(trouble.empty());
         auto const example = std::make_shared<traces::trace const>(std::move(t));
         std::vector<std::size_t> mine; // places in seen; an execution counts once for each
@@ -139,12 +132,6 @@ public:
     }
 
 private:
-    void of_scenario(scenario const& s) {
-        checked& c = seen_.what;
-        c.scenario = s.name;
-        if (s.server != "scopes") c.policy = s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
-    }
-
     static bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
 
     void add(scenario const& of, finding const& f) {

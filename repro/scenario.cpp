@@ -6,6 +6,7 @@
 #include "repro/located_json.hpp"
 #include "repro/nearest.hpp"
 #include "repro/scenario_fields.hpp"
+#include "server_under_test/words.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -117,6 +118,11 @@ scenario scenario_from(located_value const& document) {
 
 scenario scenario_from_text(std::string_view text, std::string_view file_name) {
     return from_document(located_document::parse(text, std::string(file_name)));
+}
+
+std::string_view policy_of(scenario const& s) {
+    if (s.server == "scopes") return {};
+    return s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
 }
 
 std::string_view observed_in(scenario const& s) {

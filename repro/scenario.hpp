@@ -32,6 +32,7 @@ std::span<scenario const> builtin_scenarios();
 scenario load_scenario(std::string const& name_or_file);
 scenario scenario_from_text(std::string_view json, std::string_view file_name);
 scenario scenario_from(located_value const&); // a document, or a part of one
+std::string_view policy_of(scenario const&); // its server's, by name; "" of scopes alone
 // Which groups of facts a trace of it holds, in either world (the header's "observes").
 std::string_view observed_in(scenario const&);
 // The document, canonical; scenario_from_text reads it back to the same.

@@ -1,0 +1,13 @@
+#include "traces/complete.hpp"
+#include "traces/jsonl.hpp"
+
+namespace shutdown_repro::traces {
+
+std::string why_incomplete(std::vector<std::string> const& problems, std::optional<footer> const& foot) {
+    if (!problems.empty()) return problems.front();
+    if (!foot) return std::string(cut_short);
+    if (foot->dropped) return std::to_string(foot->dropped) + " events were dropped";
+    return foot->note;
+}
+
+} // namespace shutdown_repro::traces
