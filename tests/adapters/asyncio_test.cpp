@@ -128,14 +128,56 @@ TEST_CASE("which of two sockets that are ready in one poll is served first is ch
     CHECK(text_of_stderr(repro::run_program(p, {.order = "server-first"})) == "b\na\n");
 }
 
-TEST_CASE("an asyncio program is held at an event and told to stop there") {
+TEST_CASE("an asyncio program that never stops by itself is held at an event and told to stop there") {
     if (no_python()) return;
-    traces::trace const t = repro::run_program(script(programs::text_of("plain_server.py"), {"awaited"}), {.order = {}, .decisions = {}, .stop_at = "coroutine.spawn#3"});
+    std::string text = programs::text_of("plain_server.py");
+    std::string const by_itself = "    os.kill(os.getpid(), signal.SIGTERM)\n";
+    REQUIRE(text.find(by_itself) != text.npos);
+    text.erase(text.find(by_itself), by_itself.size());
+    traces::trace const t = repro::run_program(script(text, {"awaited"}), {.order = {}, .decisions = {}, .stop_at = "coroutine.spawn#3"});
     INFO(judge(t).messages);
     CHECK(t.problems.empty());
-    bool stopped = false;
-    for (traces::event const& e : t.events) stopped = stopped || e.what == kind::act_stop;
-    CHECK(stopped);
+    CHECK(t.foot->exit_status == 0);
+    CHECK(std::ranges::count(t.events, kind::act_stop, &traces::event::what) == 1);
+}
+
+TEST_CASE("an event of a garbage collection in the midst of another event comes behind it, and is not lost") {
+    if (no_python()) return;
+    traces::trace const t = repro::run_program(script("import asyncio, gc, types\n"
+                                                      "import shutdown_repro_probe as probe\n"
+                                                      "class Garbage:\n"
+                                                      "  def __init__(self): self.itself = self\n"
+                                                      "  def __del__(self): probe.event('timer.cancel', 'timer:77')\n"
+                                                      "def clock(real=probe.time.monotonic_ns):\n"
+                                                      "  gc.collect()\n"
+                                                      "  return real()\n"
+                                                      "asyncio.run(asyncio.sleep(0))\n"
+                                                      "gc.disable()\n"
+                                                      "Garbage()\n"
+                                                      "probe.time = types.SimpleNamespace(monotonic_ns=clock)\n"
+                                                      "probe.event('timer.arm', 'timer:77')\n"), {});
+    INFO(judge(t).messages);
+    CHECK(t.problems.empty());
+    std::vector<kind> of_the_timer;
+    for (traces::event const& e : t.events)
+        if (e.id == traces::ref{traces::entity::timer, 77}) of_the_timer.push_back(e.what);
+    CHECK(of_the_timer == std::vector{kind::timer_arm, kind::timer_cancel});
+}
+
+TEST_CASE("a chosen order looks at pipes, too, and leaves no descriptor open for that") {
+    if (no_python()) return;
+    traces::trace const t = repro::run_program(script("import asyncio, os, sys\n"
+                                                      "count = lambda: len(os.listdir('/proc/self/fd'))\n"
+                                                      "async def main():\n"
+                                                      "  ends = os.pipe()\n"
+                                                      "  before, seen = count(), asyncio.Queue()\n"
+                                                      "  asyncio.get_running_loop().add_reader(ends[0], lambda: seen.put_nowait(os.read(ends[0], 1)))\n"
+                                                      "  for _ in range(8):\n"
+                                                      "    os.write(ends[1], b'x')\n"
+                                                      "    await seen.get()\n"
+                                                      "  print('more:', count() - before, file=sys.stderr)\n"
+                                                      "asyncio.run(main())\n"), {.order = "client-first"});
+    CHECK_THAT(text_of_stderr(t), ContainsSubstring("more: 0"));
 }
 
 TEST_CASE("each process of a program records for itself, and their entities are told apart") {

@@ -15,6 +15,8 @@ _looks_like_id = re.compile(r"[a-z_]+:(0|[1-9][0-9]*)\Z")
 _file = None
 _writer = None
 _next = 0
+_queued = []
+_recording = False
 _over = False
 _thread = threading.local()
 
@@ -39,32 +41,55 @@ def fresh(word):
 
 def event(kind, id=None, parent=None, because=(), **detail):
     """Records that it happened and returns the event's number, or None once nothing is recorded any more."""
-    global _next
+    global _next, _recording
     if _over:
         return None
+    recorded = []
     with _lock:
-        if _writer != os.getpid():
-            _open()
-        number = _next
-        _next += 1
-        line = {"seq": number, "t": time.monotonic_ns(), "kind": kind}
-        if id:
-            line["id"] = id
-        if parent:
-            line["parent"] = parent
-        if acting():
-            line["by"] = acting()[-1]
-        causes = sorted({b for b in because if b is not None and b < number})
-        if causes:
-            line["because"] = causes
-        detail = {key: _value(value) for key, value in detail.items() if value is not None}
-        if detail:
-            line["detail"] = detail
-        _append(line)
+        if _recording:  # a garbage collection in the midst of an event: it comes behind that one
+            return _queue(kind, id, parent, because, detail)
+        _recording = True
+        try:
+            if _writer != os.getpid():
+                _open()
+            number = _queue(kind, id, parent, because, detail)
+            while _queued:
+                recorded.append(_record(*_queued.pop(0)))
+        finally:
+            _recording = False
     if os.environ.get("SHUTDOWN_REPRO_CONTROL"):
         from shutdown_repro_probe import control
-        control.reach(kind)
+        for kind in recorded:
+            control.reach(kind)
     return number
+
+
+def _queue(kind, id, parent, because, detail):
+    """Numbers and order are one: nothing between them makes an object that a collection could begin with."""
+    global _next
+    entry = [0, kind, id, parent, because, acting()[-1] if acting() else None, detail]
+    number = entry[0] = _next
+    _next += 1
+    _queued.append(entry)
+    return number
+
+
+def _record(number, kind, id, parent, because, by, detail):
+    line = {"seq": number, "t": time.monotonic_ns(), "kind": kind}
+    if id:
+        line["id"] = id
+    if parent:
+        line["parent"] = parent
+    if by:
+        line["by"] = by
+    causes = sorted({b for b in because if b is not None and b < number})
+    if causes:
+        line["because"] = causes
+    detail = {key: _value(value) for key, value in detail.items() if value is not None}
+    if detail:
+        line["detail"] = detail
+    _append(line)
+    return kind
 
 
 def _value(value):

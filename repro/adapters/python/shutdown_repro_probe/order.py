@@ -3,6 +3,7 @@ lists them, and that order is free; the queue that they then stand in is first i
 import functools
 import os
 import socket
+import stat
 
 from shutdown_repro_probe import event
 
@@ -31,16 +32,11 @@ def _role(loop, key):
     """(rank, name): listeners, then clients, then what was accepted; None for what the loop itself reads."""
     if key.fileobj is getattr(loop, "_ssock", None):
         return None
-    try:
-        handle = socket.socket(fileno=os.dup(key.fd))
-    except OSError:
+    if not stat.S_ISSOCK(os.fstat(key.fd).st_mode):
         return 3, f"descriptor {key.fd}"
-    with handle:
-        try:
-            if handle.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                return 0, "listener"
-        except OSError:
-            return 3, f"descriptor {key.fd}"
+    with socket.socket(fileno=os.dup(key.fd)) as handle:
+        if handle.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return 0, "listener"
     transport = loop._transports.get(key.fd)
     accepted = transport is not None and getattr(transport, "_server", None) is not None
     return (2, f"server connection {key.fd}") if accepted else (1, f"client connection {key.fd}")
