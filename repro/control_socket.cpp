@@ -85,7 +85,6 @@ void control_socket::hear(peer& p) {
 
 bool control_socket::understood(peer& p, std::string_view line) {
     if (!p.pid) return greeted(p, line);
-    if (line == "ready") return ready_ = true;
     if (line.starts_with("unknown ")) {
         problems_.push_back(named(p) + " can't be told to " + std::string(line.substr(8)));
         return true;

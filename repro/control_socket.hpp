@@ -25,7 +25,6 @@ public:
     void tell(std::string_view command); // to who is held: "stop" or "free"
     void release();                      // who is held
     bool holds() const { return held_; }
-    bool ready() const { return ready_; } // a process has said that it accepts connections
     traces::nanoseconds next_due() const; // when on_time() wants to be called, the largest number for never
     void on_time();
     // Why the execution does not count; once the target is over also that a point was never reached.
@@ -58,7 +57,6 @@ private:
     std::string held_at_;
     traces::nanoseconds held_until_ = 0;
     std::vector<std::string> reached_, problems_;
-    bool ready_ = false;
 };
 
 } // namespace shutdown_repro::repro

@@ -55,6 +55,21 @@ TEST_CASE("a program that is told what it does not know is inconclusive") {
     CHECK_THAT(j.messages, ContainsSubstring("can't be told to free"));
 }
 
+TEST_CASE("a hold holds one thread: another one goes on, and passes what it comes to") {
+    traces::trace const t = repro::run_program({.name = "threads", .command = {HEADER_PROGRAM, "threads"}, .files = {}, .environment = {}, .adapter = "own"}, {.order = {}, .decisions = {}, .stop_at = "here"});
+    INFO(judge(t).messages);
+    CHECK(t.problems.empty());
+    CHECK(std::ranges::count(t.events, kind::act_stop, &traces::event::what) == 1);
+}
+
+TEST_CASE("a forked child meets the controller by itself, counts for itself and has no file of its parent's") {
+    repro::program const forks{.name = "forks", .command = {HEADER_PROGRAM, "forks"}, .files = {}, .environment = {}, .adapter = "own"};
+    CHECK_THAT(judge(repro::run_program(forks, {.order = {}, .decisions = {}, .stop_at = "twice#2"})).messages, ContainsSubstring("the target never came to twice#2"));
+    CHECK(repro::run_program(forks, {}).foot->exit_status == 0);
+}
+
+TEST_CASE("a server that says what it does takes no memory for that when nobody records it") { CHECK(programs::works(HEADER_PROGRAM " off")); }
+
 TEST_CASE("garbage in a target's file is said with its place, and what stands before it counts") {
     repro::program p{.name = "garbage", .command = {"sh", "-c", "{folder}/run.sh"}, .files = {}, .environment = {}, .adapter = "own"};
     p.command = {"sh", "{folder}/run.sh"};

@@ -81,11 +81,10 @@ TEST_CASE("a target is held at what was armed, told to stop there, and let go") 
     peer target(s);
     target.say("hello 1 4711\n");
     CHECK(target.hears("arm after-accept\narm request.begin#2\ngo\n"));
-    target.say("ready\nat request.begin#2\n");
+    target.say("at request.begin#2\n");
     CHECK(target.hears("stop\nrelease\n"));
     target.say("at after-accept#1\n");
     CHECK(target.hears("stop\nrelease\n"));
-    CHECK(control.ready());
     CHECK(s.held == std::vector<std::string>{"request.begin#2", "after-accept#1"});
     control.target_is_over();
     CHECK(control.problems().empty());

@@ -1,6 +1,6 @@
 // A server of your own under shutdown-repro: what it does inside, as events that its rules judge, and places at which it can be
-// held. One header, C++17, POSIX, no library; nothing here throws, and nothing costs more than a test of a flag when the
-// program was not started by shutdown-repro. Protocol: man 7 shutdown-repro-target.
+// held. One header, C++17, POSIX, no library; nothing here throws, and nothing costs more than a test of a flag, and no memory,
+// when the program was not started by shutdown-repro. Protocol: man 7 shutdown-repro-target.
 //
 //     shutdown_repro::probe::server server("echo");
 //     shutdown_repro::probe::scope all("server");                        // a scope: what must be empty before it is gone
@@ -24,6 +24,7 @@
 #include <mutex>
 #include <poll.h>
 #include <string>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -41,24 +42,25 @@ struct id {
     explicit operator bool() const { return word != nullptr; }
 };
 
-// A detail of an event.
+// A detail of an event; texts are viewed, not kept.
 struct detail {
     enum class is { number, flag, text, who } type;
     char const* key;
     std::int64_t number = 0;
-    std::string text = {};
+    std::string_view text = {};
     id who = {};
     detail(char const* k, std::int64_t n) : type(is::number), key(k), number(n) {}
     detail(char const* k, int n) : type(is::number), key(k), number(n) {}
     detail(char const* k, bool b) : type(is::flag), key(k), number(b) {}
-    detail(char const* k, std::string t) : type(is::text), key(k), text(std::move(t)) {}
+    detail(char const* k, std::string_view t) : type(is::text), key(k), text(t) {}
+    detail(char const* k, std::string const& t) : type(is::text), key(k), text(t) {}
     detail(char const* k, char const* t) : type(is::text), key(k), text(t) {}
     detail(char const* k, id i) : type(is::who), key(k), who(i) {}
 };
 
 namespace inside {
 
-inline void quote(std::string& out, std::string const& text) {
+inline void quote(std::string& out, std::string_view text) {
     out += '"';
     for (char const c : text) {
         unsigned char const u = static_cast<unsigned char>(c);
@@ -74,7 +76,7 @@ inline void quote(std::string& out, std::string const& text) {
 inline void quote(std::string& out, id i) { out += '"' + std::string(i.word) + ':' + std::to_string(i.number) + '"'; }
 
 // "scope:2" as a text would be read as an id.
-inline bool looks_like_id(std::string const& text) {
+inline bool looks_like_id(std::string_view text) {
     std::size_t const colon = text.find(':');
     return colon != text.npos && colon > 0 && colon + 1 < text.size() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == colon &&
            text.find_first_not_of("0123456789", colon + 1) == text.npos;
@@ -88,6 +90,11 @@ inline std::int64_t now() {
 
 inline void report(char const* what, char const* why) { std::fprintf(stderr, "shutdown-repro: %s: %s\n", what, why); }
 
+inline bool is_set(char const* variable) {
+    char const* const value = std::getenv(variable);
+    return value && *value;
+}
+
 inline id& actor() {
     thread_local id who;
     return who;
@@ -99,6 +106,10 @@ public:
     static recorder& get() {
         static recorder* const one = new recorder; // never destroyed: destructors of the program still record
         return *one;
+    }
+    static bool wanted() {
+        static bool const is = is_set("SHUTDOWN_REPRO_TRACE");
+        return is;
     }
     bool on() const { return on_.load(std::memory_order_relaxed); }
     id fresh(char const* word) {
@@ -129,15 +140,12 @@ public:
     }
 
 private:
-    recorder() {
-        char const* const path = std::getenv("SHUTDOWN_REPRO_TRACE");
-        on_ = path && *path;
-        if (path) path_ = path;
-    }
+    recorder() : on_(true), path_(std::getenv("SHUTDOWN_REPRO_TRACE")) {}
     // The first process has the file itself, any other one beside it.
     void open() {
         pid_ = getpid();
         next_ = 0;
+        if (fd_ >= 0) ::close(fd_); // the parent's
         for (std::string const& name : {path_, path_ + '.' + std::to_string(pid_)}) {
             fd_ = ::open(name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
             if (fd_ >= 0 || errno != EEXIST) break;
@@ -155,49 +163,51 @@ private:
     }
 
     std::mutex mutex_;
-    std::atomic<bool> on_{false};
-    std::string path_;
+    std::atomic<bool> on_;
+    std::string const path_;
     std::map<std::string, std::uint32_t> last_;
     std::uint64_t next_ = 0;
     int fd_ = -1;
     pid_t pid_ = -1;
 };
 
-// Who holds us at checkpoints and tells us to stop. Losing the controller lets go of everything.
+// Who holds us at checkpoints and tells us to stop. It holds one thread; the others go on meanwhile, and pass what they come to.
+// Losing the controller lets go of everything. A child after fork meets it by itself.
 class controller {
 public:
     static controller& get() {
         static controller* const one = new controller;
         return *one;
     }
+    static bool wanted() {
+        static bool const is = is_set("SHUTDOWN_REPRO_CONTROL");
+        return is;
+    }
     bool on() const { return on_.load(std::memory_order_relaxed); }
-    void when(std::string const& command, std::function<void()> call) {
-        std::lock_guard<std::recursive_mutex> const lock(mutex_);
+    void when(char const* command, std::function<void()> call) {
+        std::lock_guard<std::mutex> const lock(mutex_);
         commands_[command] = std::move(call);
     }
-    void say(std::string const& line) {
-        std::lock_guard<std::recursive_mutex> const lock(mutex_);
-        if (!on()) return;
-        std::string const whole = line + '\n';
-        if (::send(fd_, whole.data(), whole.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(whole.size())) lose();
-    }
-    // Another thread that comes to a checkpoint meanwhile waits for its turn.
     void reach(char const* name) {
-        std::lock_guard<std::recursive_mutex> const lock(mutex_);
-        if (!on() || holding_) return; // a command that runs at a checkpoint passes others
+        std::unique_lock<std::mutex> lock(mutex_);
+        if (pid_ != getpid()) meet();
+        if (!on() || holding_) return; // what a command does at a checkpoint passes others, too
         std::uint32_t const times = ++reached_[name];
         std::string const numbered = std::string(name) + '#' + std::to_string(times);
-        bool const armed = armed_.count(numbered) || armed_.count(name);
-        if (!armed) return;
+        if (!armed_.count(numbered) && !armed_.count(name)) return;
         holding_ = true;
         say("at " + numbered);
         std::int64_t const until = now() + longest_hold;
-        for (std::string command; on();) {
-            if (!receive(command, until)) break;
-            if (command == "release") break;
+        for (std::string command; hear(command, until, lock) && command != "release";) {
             auto const known = commands_.find(command);
-            if (known != commands_.end() && known->second) known->second();
-            else say("unknown " + command);
+            std::function<void()> const call = known == commands_.end() ? nullptr : known->second;
+            if (!call) {
+                say("unknown " + command);
+                continue;
+            }
+            lock.unlock();
+            call();
+            lock.lock();
         }
         if (on() && now() >= until) {
             say("expired " + numbered);
@@ -210,26 +220,39 @@ private:
     static constexpr std::int64_t second = 1'000'000'000, longest_hold = 30 * second, longest_greeting = 5 * second;
     static constexpr std::size_t longest_line = 1024;
 
-    controller() {
+    controller() = default;
+    void meet() {
+        pid_ = getpid();
+        if (fd_ >= 0) ::close(fd_); // the parent's
+        fd_ = -1;
+        holding_ = false;
+        said_.clear();
+        armed_.clear();
+        reached_.clear();
         char const* const path = std::getenv("SHUTDOWN_REPRO_CONTROL");
-        if (!path || !*path) return;
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
-        if (std::strlen(path) >= sizeof address.sun_path) {
-            report("cannot reach the controller", "its path is too long");
-            return;
-        }
+        if (!on() || !path) return;
+        if (std::strlen(path) >= sizeof address.sun_path) return report("cannot reach the controller", "its path is too long"), lose();
         std::strcpy(address.sun_path, path);
         fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0) {
-            report("cannot reach the controller", std::strerror(errno));
-            return;
-        }
-        on_ = true;
-        say("hello 1 " + std::to_string(getpid()));
+        if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0)
+            return report("cannot reach the controller", std::strerror(errno)), lose();
+        say("hello 1 " + std::to_string(pid_));
         std::int64_t const until = now() + longest_greeting;
         for (std::string line; on() && receive(line, until) && line != "go";)
             if (line.compare(0, 4, "arm ") == 0) armed_[line.substr(4)] = true;
+    }
+    void say(std::string const& line) {
+        std::string const whole = line + '\n';
+        if (on() && ::send(fd_, whole.data(), whole.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(whole.size())) lose();
+    }
+    // Others go on while the one that is held listens: nobody else speaks, or closes, meanwhile.
+    bool hear(std::string& line, std::int64_t until, std::unique_lock<std::mutex>& lock) {
+        lock.unlock();
+        bool const heard = on() && receive(line, until);
+        lock.lock();
+        return heard;
     }
     // A line; false when there is none in time, or nobody is left to say one.
     bool receive(std::string& line, std::int64_t until) {
@@ -256,13 +279,13 @@ private:
         if (fd_ >= 0) ::close(fd_);
         fd_ = -1;
         on_ = false;
-        armed_.clear();
     }
 
-    std::recursive_mutex mutex_;
-    std::atomic<bool> on_{false};
+    std::mutex mutex_;
+    std::atomic<bool> on_{true}; // it has not been lost yet
     bool holding_ = false;
     int fd_ = -1;
+    pid_t pid_ = -1;
     std::string said_;
     std::map<std::string, bool> armed_;
     std::map<std::string, std::uint32_t> reached_;
@@ -271,11 +294,11 @@ private:
 
 } // namespace inside
 
-inline bool recording() { return inside::recorder::get().on(); }
+inline bool recording() { return inside::recorder::wanted() && inside::recorder::get().on(); }
 
 // A place at which the controller may hold the program.
 inline void checkpoint(char const* name) {
-    if (inside::controller::get().on()) inside::controller::get().reach(name);
+    if (inside::controller::wanted() && inside::controller::get().on()) inside::controller::get().reach(name);
 }
 
 // Any event of the format; the classes below are for the common ones. Its kind is a checkpoint, too.
@@ -286,8 +309,12 @@ inline void event(char const* kind, id what = {}, id parent = {}, std::initializ
 inline id fresh(char const* word) { return recording() ? inside::recorder::get().fresh(word) : id{}; }
 
 // What "stop" and "free" mean here, called while the program is held at a checkpoint, in the thread that is.
-inline void on_stop(std::function<void()> call) { inside::controller::get().when("stop", std::move(call)); }
-inline void on_free(std::function<void()> call) { inside::controller::get().when("free", std::move(call)); }
+template <class Call> void on_stop(Call&& call) {
+    if (inside::controller::wanted()) inside::controller::get().when("stop", std::forward<Call>(call));
+}
+template <class Call> void on_free(Call&& call) {
+    if (inside::controller::wanted()) inside::controller::get().when("free", std::forward<Call>(call));
+}
 
 // Who does what this thread does, until the end of the block.
 class acting {
@@ -307,10 +334,7 @@ public:
     ~server() { event("server.free", id_); }
     id who() const { return id_; }
     void listen(int port) const { event("server.listen", id_, {}, {{"port", port}}); }
-    void ready() const {
-        event("server.ready", id_);
-        inside::controller::get().say("ready");
-    }
+    void ready() const { event("server.ready", id_); }
     void stop() const { event("act.stop", id_); }     // asked to stop
     void close() const { event("server.close", id_); } // accepts no more
     void stopped() const { event("server.stopped", id_); } // calls itself stopped
@@ -321,8 +345,8 @@ private:
 
 class scope {
 public:
-    explicit scope(std::string const& name) : scope(name, id{}) {}
-    scope(std::string const& name, scope const& parent) : scope(name, parent.id_) {}
+    explicit scope(std::string_view name) : scope(name, id{}) {}
+    scope(std::string_view name, scope const& parent) : scope(name, parent.id_) {}
     scope(scope const&) = delete;
     ~scope() {
         event("scope.dispose", id_, parent_);
@@ -333,14 +357,14 @@ public:
     void cancel() const { event("scope.cancel", id_, parent_); } // all in it is asked to end
 
 private:
-    scope(std::string const& name, id parent) : id_(fresh("scope")), parent_(parent) { event("scope.open", id_, parent_, {{"name", name}}); }
+    scope(std::string_view name, id parent) : id_(fresh("scope")), parent_(parent) { event("scope.open", id_, parent_, {{"name", name}}); }
     id id_, parent_;
 };
 
 // A piece of work: a coroutine, a handler, a chain of callbacks.
 class task {
 public:
-    task(scope const& in, std::string const& name) : id_(fresh("coroutine")), scope_(in.who()) {
+    task(scope const& in, std::string_view name) : id_(fresh("coroutine")), scope_(in.who()) {
         event("coroutine.spawn", id_, scope_, {{"name", name}});
         event("coroutine.start", id_, scope_);
     }
