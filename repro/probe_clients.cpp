@@ -99,7 +99,7 @@ void probe_client::queue(probe_request const& r, std::string_view part, std::str
     }
     if (part != "rest") {
         request_ = {r, on_.record.fresh(entity::request)};
-        reader_ = {};
+        reader_ = server::http::response_reader(r.method == "HEAD");
         received_any_ = false;
     }
     tick();

@@ -12,7 +12,8 @@ using error_code = boost::beast::error_code;
 } // namespace
 
 struct response_reader::impl final : beast::basic_parser<false> {
-    impl() {
+    explicit impl(bool to_head) {
+        skip(to_head);
         eager(true);
         body_limit(boost::none);
     }
@@ -38,7 +39,7 @@ private:
     void on_finish_impl(error_code&) override {}
 };
 
-response_reader::response_reader() : impl_(std::make_unique<impl>()) {}
+response_reader::response_reader(bool to_head) : impl_(std::make_unique<impl>(to_head)) {}
 response_reader::~response_reader() = default;
 response_reader::response_reader(response_reader&&) noexcept = default;
 response_reader& response_reader::operator=(response_reader&&) noexcept = default;

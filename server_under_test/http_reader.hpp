@@ -11,7 +11,8 @@ namespace shutdown_repro::server::http {
 
 class response_reader {
 public:
-    response_reader();
+    // Of a response to HEAD its head is all, whatever length that says.
+    explicit response_reader(bool to_head = false);
     ~response_reader();
     response_reader(response_reader&&) noexcept;
     response_reader& operator=(response_reader&&) noexcept;
