@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
     "client.connect", "client.connected", "client.send", "client.receive", "client.done", "client.fail", "client.closed",
     "client.leave", "client.open", "client.goaway", "client.traffic",
     "process.start", "process.ready", "process.status", "process.signal", "process.stderr", "process.files", "process.exit", "process.orphan",
-    "process.port",
+    "process.left", "process.port",
     "other",
 };
 static_assert(entity_names.back() == "other" && kind_names.back() == "other", "a name is missing from its table");

@@ -51,7 +51,7 @@ enum class kind : std::uint8_t {
     client_connect, client_connected, client_send, client_receive, client_done, client_fail, client_closed,
     client_leave, client_open, client_goaway, client_traffic,
     process_start, process_ready, process_status, process_signal, process_stderr, process_files, process_exit, process_orphan,
-    process_port,
+    process_left, process_port,
     other, // a kind that this version does not know: kept in order, judged by nobody
 };
 inline constexpr std::size_t kind_count = static_cast<std::size_t>(kind::other) + 1;

@@ -372,6 +372,7 @@ void model::on_peer(event const& e) {
 
 void model::on_stop_call(event const& e) {
     if (e.integer("second")) stop_again(e);
+    if (t0 == no_seq) told_by_others = e.find("how") != nullptr;
     stop_begins(e);
     if (coroutine_state* c = e.by.type == entity::coroutine ? coroutines.find(e.by.number) : nullptr) c->called_stop = e.seq;
 }
@@ -396,6 +397,11 @@ void model::apply(footer const& f) {
     process_exited = true;
     exit_status = f.exit_status;
     signal = f.signal;
+}
+
+bool is_fault(std::string_view signal) {
+    static constexpr std::array<std::string_view, 7> faults = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"};
+    return std::find(faults.begin(), faults.end(), signal) != faults.end();
 }
 
 bool model::was_sent(std::string_view signal_name) const {
@@ -564,7 +570,7 @@ void model::clear() {
     left = {};
     worked = t0_time = second_at = traffic_at = drain_timeout = 0;
     t0 = last = second = traffic = listens = ready = no_seq;
-    process_exited = asserted = ungraceful = second_forces = traffic_goes = false;
+    process_exited = asserted = told_by_others = ungraceful = second_forces = traffic_goes = false;
     signals_sent.clear();
     exit_status.reset();
     signal = std::string_view();

@@ -15,6 +15,7 @@
 namespace shutdown_repro::traces {
 
 // Of the main process, which is process:1.
+bool is_fault(std::string_view signal); // SIGSEGV and the like: nobody sends it to have a process stop
 inline bool is_descendant(ref process) { return process.type == entity::process && process.number > 1; }
 
 using name_text = short_text<47>;
@@ -142,6 +143,7 @@ struct model {
     bool traffic_goes = false;
     seq_t t0 = no_seq;                    // the first act.stop, act.free or stop signal
     nanoseconds t0_time = 0;
+    bool told_by_others = false;          // t0 is a command, or a request to the server
     bool ungraceful = false;              // t0 is a signal that isn't the graceful one, which keeps what is in flight
     seq_t second = no_seq;                // the first stop that came again on purpose
     nanoseconds second_at = 0;
@@ -163,8 +165,9 @@ struct model {
 
     // Of a failed assertion or a signal: what was alive is lost with it.
     bool died() const { return asserted || !signal.empty(); }
-    // Died without being asked to by that very signal.
-    bool crashed() const { return asserted || (!signal.empty() && !was_sent(signal)); }
+    // Of a signal that nobody is known to have sent. What stops a server by a command or a request may send any that is no fault.
+    bool died_unasked() const { return !signal.empty() && !was_sent(signal) && (!told_by_others || is_fault(signal)); }
+    bool crashed() const { return asserted || died_unasked(); }
     bool was_sent(std::string_view signal_name) const;
 
     bool stopped_before_ready() const;

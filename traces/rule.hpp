@@ -29,7 +29,7 @@ struct violation {
     severity level = severity::note; // rule_run raises it to the rule's own
     ref subject = {};
     seq_t at = 0;                 // the event at which it is broken; the last one for rules of the end
-    std::vector<seq_t> witness = {}; // the events that show it, in order
+    std::vector<seq_t> witness = {}; // the events that show it; rule_run puts them in order
     std::string message = {};     // one sentence: what, and who was still inside
     std::vector<std::string> inside = {}; // one line each: who, spawned where, in which state
 };

@@ -39,9 +39,7 @@ std::array<unsigned, kind_count> const groups = [] {
 constexpr std::size_t lines_at_most = 16;
 
 void add_witness(violation& v, seq_t seq) {
-    if (seq == no_seq) return;
-    auto const at = std::lower_bound(v.witness.begin(), v.witness.end(), seq);
-    if (at == v.witness.end() || *at != seq) v.witness.insert(at, seq);
+    if (seq != no_seq) v.witness.push_back(seq);
 }
 
 } // namespace
@@ -197,6 +195,8 @@ void rule_run::report(violation v) {
     if (!model_.words) v.message.clear();
     v.level = std::max(v.level, current_->info->level);
     add_witness(v, v.at);
+    std::sort(v.witness.begin(), v.witness.end());
+    v.witness.erase(std::unique(v.witness.begin(), v.witness.end()), v.witness.end());
     current_->reported = true;
     if (found_.empty() || found_.back().at < v.at) return found_.push_back(std::move(v));
     auto const place = [](violation const& x) { return std::pair(x.at, find_rule(x.rule)); };

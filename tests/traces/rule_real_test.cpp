@@ -360,6 +360,24 @@ TEST_CASE("a worker crashes when it dies of a fault, not when its parent ends it
     CHECK(judged(s) == (fault ? "crash-on-stop process:2" : ""));
 }
 
+TEST_CASE("a signal that a command to stop has sent is no crash but one that nobody catches, and a fault is a crash") {
+    std::string_view const signal = GENERATE("SIGTERM", "SIGKILL", "SIGSEGV");
+    std::string_view const how = GENERATE("command", "http");
+    real_server s;
+    s.tell("act.stop", "process:1", {{"how", how}});
+    s.tell("process.exit", "process:1", {{"signal", signal}});
+    CHECK(judged(s) == (signal == "SIGSEGV" ? "crash-on-stop process:1" : "stop-signal-unhandled process:1"));
+}
+
+TEST_CASE("an exit alone does not say that nobody was left: an orphan has to have been looked for") {
+    real_server s;
+    s.stop();
+    s.exit();
+    CHECK(why_not(s, "orphan-process") == "needs a look at who is left after the exit, the trace has none");
+    s.tell("process.left", "process:1", {{"count", 0}});
+    CHECK(why_not(s, "orphan-process") == "");
+}
+
 TEST_CASE("connections in CLOSE_WAIT leak even if the count of descriptors is small, and each process counts for itself") {
     real_server s;
     s.tell("process.files", "process:1", {{"when", "ready"}, {"open", 20}, {"close_wait", 0}});

@@ -429,7 +429,7 @@ TEST_CASE("what a client and the process table saw of a real server reads as sen
     trace const t = read_file(TEST_DATA "/every-kind.jsonl");
     std::string said;
     for (event const& e : t.events)
-        if (e.seq >= 92 && e.seq < 113) said += phrase(e) + "\n";
+        if (e.seq >= 92 && e.seq < 114) said += phrase(e) + "\n";
     CHECK(said == R"(process:2 starts, forked by process:1: nginx
 process:1 starts: nginx
 process:1 is ready, with 2 workers
@@ -451,5 +451,6 @@ client:8 still has its connection: neither an end of stream nor a reset came
 process:1 is told to stop over HTTP, again
 process:1 exits with status 0
 process:2 (nginx) outlives the server
+process:1 leaves 1 of its processes behind
 )");
 }

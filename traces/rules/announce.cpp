@@ -7,8 +7,6 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::string_view a_stop = "a stop";
-
 // The others have rules of their own.
 bool is_a_customer(role r) { return r != role::readiness && r != role::traffic; }
 
@@ -45,7 +43,7 @@ struct close_not_announced final : rule {
         });
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? a_stop : looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close";
+        return m.t0 == no_seq ? lacks_stop(m) : looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close";
     }
     void reset() override { looked_ = told_ = false; }
 
@@ -81,7 +79,7 @@ struct accept_after_stop final : rule {
     void end(model const& m, bool, rule_run& out) override {
         m.clients.each([&](std::uint32_t n, client_state const& c) { judge_client({entity::client, n}, c, nullptr, m, out); });
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m); }
 
 private:
     static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
@@ -95,7 +93,6 @@ private:
             v.message += " and then cut off";
             v.witness.push_back(cut_off->seq);
         }
-        std::sort(v.witness.begin(), v.witness.end());
         out.report(std::move(v));
     }
 };
@@ -132,7 +129,7 @@ struct readiness_not_flipped final : rule {
                     std::to_string(e.integer("status"));
         out.report(std::move(v));
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : looked_ ? "" : "a readiness probe after the stop"; }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? lacks_stop(m) : looked_ ? "" : "a readiness probe after the stop"; }
     void reset() override { looked_ = told_ = false; }
 
 private:

@@ -6,8 +6,6 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::string_view a_stop = "a stop";
-
 struct connection_reset_inflight final : rule {
     static rule_info info() {
         return {
@@ -32,14 +30,12 @@ struct connection_reset_inflight final : rule {
             if (how == loss::in_flight) report(who, s, e, m, out);
         });
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m); }
 
 private:
     static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
-        violation v{.subject = who, .at = e.seq, .witness = {s.sent, m.t0}};
-        v.message = to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop and " +
-                    (e.text("how") == "reset" ? "reset" : "closed") + " without a byte of a response";
-        out.report(std::move(v));
+        report_lost(who, s.sent, to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop and " +
+                    (e.text("how") == "reset" ? "reset" : "closed") + " without a byte of a response", e, m, out);
     }
 };
 
@@ -150,11 +146,10 @@ struct goaway_stream_loss final : rule {
             violation v{.subject = who, .at = e.seq, .witness = {s.sent, announced_}};
             v.message = to_string(who) + " on stream " + std::to_string(s.how.stream) + " was lost, although GOAWAY announced streams up to " +
                         std::to_string(m.peers.find(e.id.number)->last_stream);
-            std::sort(v.witness.begin(), v.witness.end());
             out.report(std::move(v));
         });
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : announced_ == no_seq ? "a GOAWAY" : ""; }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? lacks_stop(m) : announced_ == no_seq ? "a GOAWAY" : ""; }
     void reset() override { announced_ = no_seq; }
 
 private:

@@ -469,7 +469,6 @@ private:
         violation v{.subject = what, .at = e.seq, .message = to_string(what) + " was used after it was gone: " + std::string(operation)};
         if (e.by) v.message += " by " + to_string(e.by);
         v.witness.assign(e.because.begin(), e.because.end());
-        std::sort(v.witness.begin(), v.witness.end());
         out.report(std::move(v));
     }
 

@@ -5,8 +5,6 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::string_view a_stop = "a stop";
-
 std::string since_stop(event const& e, model const& m) { return duration_text(e.t - m.t0_time) + " after the stop"; }
 
 // Those kinds, and what ends an object's life in any of the families.
@@ -76,7 +74,7 @@ struct timer_lost final : rule {
             violation v{.subject = timer, .at = ended_};
             if (m.words) v.message = message(m, timer, t, recurring, internal);
             show(v, m, {&timer, 1});
-            if (stopping_ != no_seq) v.witness.insert(std::lower_bound(v.witness.begin(), v.witness.end(), stopping_), stopping_);
+            if (stopping_ != no_seq) v.witness.push_back(stopping_);
             out.report(std::move(v));
         });
     }
@@ -281,7 +279,7 @@ struct shutdown_hook_skipped final : rule {
         if (!complete || m.t0 == no_seq) return;
         for (hook const& h : hooks_) report(h, m.last, h.begun == no_seq ? "was registered and never run" : "was begun and never ended", out);
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m); }
     void reset() override { hooks_.clear(); }
 
 private:
@@ -363,7 +361,7 @@ struct unhandled_exception_at_stop final : rule {
         v.witness.assign(e.because.begin(), e.because.end());
         out.report(std::move(v));
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m); }
 };
 
 struct background_work_lost final : rule {
@@ -395,7 +393,7 @@ struct background_work_lost final : rule {
     void end(model const& m, bool complete, rule_run& out) override {
         if (complete && m.t0 != no_seq && !exited_) judge_all(m.last, " was abandoned", m, out);
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? a_stop : ""; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m); }
     void reset() override { exited_ = false; }
 
 private:

@@ -1,6 +1,6 @@
 // To which rule a lost request belongs: the most particular of its causes, so that one cause has one name.
 #pragma once
-#include "traces/model.hpp"
+#include "traces/rule.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -36,6 +36,11 @@ template <class F> void each_lost(event const& fail, model const& m, F&& f) {
         found |= under_way;
         f(who, s, loss_of(s, (under_way && bytes) || s.received > 0, fail, m));
     });
+}
+
+// A request that `fail` shows to be lost, and that was sent by the event `sent`.
+inline void report_lost(ref who, seq_t sent, std::string message, event const& fail, model const& m, rule_run& out, severity level = severity::note) {
+    out.report({.level = level, .subject = who, .at = fail.seq, .witness = {sent, m.t0}, .message = std::move(message)});
 }
 
 } // namespace shutdown_repro::traces

@@ -52,12 +52,12 @@ struct crash_on_stop final : rule {
             return;
         default:
             if (is_descendant(e.id)) return on_worker(e, m, out);
-            if (died_unasked(m)) report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
+            if (m.died_unasked() && !reported_) report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
         }
     }
     // Where the process is simulated, only the footer may know.
     void end(model const& m, bool, rule_run& out) override {
-        if (died_unasked(m) && m.last != no_seq)
+        if (m.died_unasked() && !reported_ && m.last != no_seq)
             report({entity::process, 1}, m.last, name_.text() + " died of " + m.signal.str(), out);
     }
     void reset() override {
@@ -68,12 +68,9 @@ struct crash_on_stop final : rule {
 private:
     // Other signals may have come from its parent.
     void on_worker(event const& e, model const& m, rule_run& out) {
-        static constexpr std::array<std::string_view, 7> faults = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"};
-        bool const fault = std::find(faults.begin(), faults.end(), e.text("signal")) != faults.end();
-        if (!fault || reported_) return;
+        if (!is_fault(e.text("signal")) || reported_) return;
         report(e.id, e.seq, to_string(e.id) + ", forked by " + name_.text() + ", died of " + std::string(e.text("signal")) + after_stop(m, e.t), out);
     }
-    bool died_unasked(model const& m) const { return !reported_ && !m.signal.empty() && !m.was_sent(m.signal); }
     void report(ref who, seq_t at, std::string message, rule_run& out) {
         reported_ = true;
         out.report({.subject = who, .at = at, .message = std::move(message)});
@@ -116,7 +113,7 @@ struct killed_after_grace final : rule {
         violation v{.subject = e.id, .at = e.seq};
         v.message = name_.text() + " had to be killed" + after_stop(m, e.t) + (inside.empty() ? "" : ", with " + names(inside) + " inside");
         show(v, m, inside);
-        v.witness.insert(std::lower_bound(v.witness.begin(), v.witness.end(), sent_at_), sent_at_);
+        v.witness.push_back(sent_at_);
         out.report(std::move(v));
     }
     void reset() override {
@@ -227,7 +224,7 @@ struct exit_status_misleading final : rule {
         out.report(std::move(exit_));
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? "a stop" : says_ ? "" : "an exit status, and whether it is accepted";
+        return m.t0 == no_seq ? lacks_stop(m) : says_ ? "" : "an exit status, and whether it is accepted";
     }
     void reset() override {
         exit_ = {};
@@ -249,7 +246,7 @@ struct orphan_process final : rule {
             .id = "orphan-process",
             .level = severity::error,
             .needs = process,
-            .kinds = {kind::process_orphan},
+            .kinds = {kind::process_orphan, kind::process_left},
             .summary = "a process that descends from the server's is there although the server's main process is gone",
             .why = "Nobody supervises it any more. It keeps memory, locks, connections and often the listening socket, so that the next start "
                    "fails or shares its port with a worker of the old version. A supervisor that looks only at the main process "
@@ -262,11 +259,11 @@ struct orphan_process final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         looked_ = true;
+        if (e.what == kind::process_left) return;
         std::string const name(e.text("name"));
         out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + (name.empty() ? "" : " (" + name + ")") + " outlived the server" + after_stop(m, e.t)});
     }
-    // Where nobody forked there is nobody to look for.
-    std::string_view lacks(model const& m) const override { return looked_ || m.process_exited ? "" : "the exit of the process"; }
+    std::string_view lacks(model const&) const override { return looked_ ? "" : "a look at who is left after the exit"; }
     void reset() override { looked_ = false; }
 
 private:

@@ -7,15 +7,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::string_view a_stop = "a stop";
-
 std::string_view ending(event const& e) { return e.text("how") == "reset" ? "reset" : "closed"; }
-
-void report_lost(ref who, seq_t sent, std::string message, event const& e, model const& m, rule_run& out, severity level = severity::note) {
-    violation v{.level = level, .subject = who, .at = e.seq, .witness = {sent, m.t0}, .message = std::move(message)};
-    std::sort(v.witness.begin(), v.witness.end());
-    out.report(std::move(v));
-}
 
 struct backlog_reset final : rule {
     static rule_info info() {
@@ -55,7 +47,7 @@ struct backlog_reset final : rule {
             report(e.id, p->connect, e, m, out);
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? a_stop : there_ ? "" : "a connection that waits to be accepted when the server is stopped";
+        return m.t0 == no_seq ? lacks_stop(m) : there_ ? "" : "a connection that waits to be accepted when the server is stopped";
     }
     void reset() override { there_ = false; }
 
@@ -102,7 +94,7 @@ struct keepalive_race_reset final : rule {
         });
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? a_stop : there_ ? "" : "a request on a kept connection that crosses the stop";
+        return m.t0 == no_seq ? lacks_stop(m) : there_ ? "" : "a request on a kept connection that crosses the stop";
     }
     void reset() override { there_ = false; }
 
@@ -142,7 +134,7 @@ struct partial_request_dropped final : rule {
         report(p->half_of ? p->half_of : e.id, p->half, " was sent in half before the stop and ", e, m, out);
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? a_stop : there_ ? "" : "a request that is sent in half before the stop";
+        return m.t0 == no_seq ? lacks_stop(m) : there_ ? "" : "a request that is sent in half before the stop";
     }
     void reset() override { there_ = false; }
 

@@ -145,7 +145,7 @@ private:
         violation v{.subject = who, .at = at};
         v.message = m.label(who) + " called stop and waits for its end, which waits for " + to_string(who);
         show(v, m, {&who, 1});
-        v.witness.insert(std::lower_bound(v.witness.begin(), v.witness.end(), m.coroutines.find(who.number)->called_stop), m.coroutines.find(who.number)->called_stop);
+        v.witness.push_back(m.coroutines.find(who.number)->called_stop);
         out.report(std::move(v));
     }
     bool called_ = false, reported_ = false;
@@ -157,8 +157,9 @@ struct stop_signal_unhandled final : rule {
             .id = "stop-signal-unhandled",
             .level = severity::warning,
             .needs = process,
-            .kinds = {kind::process_status},
-            .summary = "just before the stop the process does not catch the signal that stops it, or ignores or blocks it",
+            .kinds = {kind::process_status, kind::process_exit},
+            .summary = "just before the stop the process does not catch the signal that stops it, or ignores or blocks it; or "
+                       "it dies of one after a command or a request has stopped it",
             .why = "A signal that nobody catches ends the process on the spot, and what it loses is reported besides; one that is ignored or "
                    "blocked is not heard at all. A runtime installs no handler by itself, a shell starts background jobs with some "
                    "signals ignored, and the first process of a container has no default action.",
@@ -168,7 +169,8 @@ struct stop_signal_unhandled final : rule {
         };
     }
 
-    void on(event const& e, model const&, rule_run& out) override {
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what == kind::process_exit) return on_exit(e, m, out);
         looked_ = true;
         bool const blocked = e.integer("blocked") != 0, ignored = e.integer("ignored") != 0;
         if ((e.integer("caught", 1) && !blocked && !ignored) || !reported_.first(e.id)) return;
@@ -182,6 +184,12 @@ struct stop_signal_unhandled final : rule {
     }
 
 private:
+    // What a command sends is seen only in what it does.
+    void on_exit(event const& e, model const& m, rule_run& out) {
+        if (is_descendant(e.id) || !m.told_by_others || m.signal.empty() || m.died_unasked() || m.was_sent(m.signal)) return;
+        if (reported_.first(e.id)) out.report({.subject = e.id, .at = e.seq, .witness = {m.t0}, .message = to_string(e.id) + " died of " + m.signal.str() + " when it was told to stop: it does not catch it"});
+    }
+
     bool looked_ = false;
     once reported_;
 };
@@ -219,7 +227,7 @@ struct stop_signal_not_graceful final : rule {
         violation v{.subject = subject_, .at = m.t0, .witness = {first_}};
         v.message = sent_.str() + " lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests") + " in flight, and " +
                     (instead_.empty() ? "the graceful signal" : instead_.str()) + " loses none";
-        v.witness.insert(v.witness.begin(), m.t0);
+        v.witness.push_back(m.t0);
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {

@@ -14,13 +14,12 @@ bool is_held_by(holder who, event const& exit, model const& m, holding& how) {
     return how.by == who;
 }
 
-std::string_view lacks_exit(model const& m) { return m.t0 == no_seq ? "a stop" : m.process_exited ? "" : "the exit of the process"; }
+std::string_view lacks_exit(model const& m) { return m.t0 == no_seq ? lacks_stop(m) : m.process_exited ? "" : "the exit of the process"; }
 
 bool was_killed(event const& exit) { return exit.text("signal") == "SIGKILL"; }
 
 void report_held(ref who, std::string_view what, holding const& how, event const& exit, model const& m, rule_run& out) {
     violation v{.subject = who, .at = exit.seq, .witness = {how.shown, m.t0}};
-    std::sort(v.witness.begin(), v.witness.end());
     if (was_killed(exit)) v.level = severity::error;
     v.message = to_string(exit.id) + (was_killed(exit) ? " had to be killed with " : " ended only with ") + std::string(what) + ", " +
                 duration_text(exit.t - m.t0_time) + " after the stop";
@@ -92,7 +91,7 @@ struct idle_connection_blocks_stop final : rule {
         default: return;
         }
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? "a stop" : ended_ ? "" : "the end of a loop or process"; }
+    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? lacks_stop(m) : ended_ ? "" : "the end of a loop or process"; }
     void reset() override {
         served_.clear();
         timed_out_at_ = gone_at_seq_ = no_seq;

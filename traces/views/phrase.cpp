@@ -272,6 +272,7 @@ constexpr row table[] = {
     {kind::process_files, files},
     {kind::process_exit, exited},
     {kind::process_orphan, [](event const& e) { return subject(e) + with(e, " (", "name", ")") + " outlives the server"; }},
+    {kind::process_left, [](event const& e) { return subject(e) + " leaves " + (e.integer("count") ? std::to_string(e.integer("count")) : "none") + " of its processes behind"; }},
     {kind::process_port, port_state},
     {kind::other, anything},
 };
