@@ -72,15 +72,16 @@ void want_children() {
     if (now.sa_handler == SIG_IGN) std::signal(SIGCHLD, SIG_DFL);
 }
 
-// What is in `own`, and of ours whatever has another name. Ends with a null pointer.
+std::string_view name_of(std::string_view entry) { return entry.substr(0, entry.find('=')); }
+
+// What is in `own`, the last one of a name, and of ours whatever has another name. Ends with a null pointer.
 std::vector<char*> environment_with(std::vector<std::string> const& own) {
     std::vector<char*> all;
-    for (std::string const& e : own) all.push_back(const_cast<char*>(e.c_str()));
-    for (char** ours = environ; *ours; ++ours) {
-        std::string_view const entry = *ours, name = entry.substr(0, entry.find('='));
-        auto const replaced = [&](std::string const& e) { return e.size() > name.size() && e.starts_with(name) && e[name.size()] == '='; };
-        if (std::none_of(own.begin(), own.end(), replaced)) all.push_back(*ours);
-    }
+    for (std::size_t i = 0; i < own.size(); ++i)
+        if (std::none_of(own.begin() + static_cast<std::ptrdiff_t>(i) + 1, own.end(), [&](std::string const& later) { return name_of(later) == name_of(own[i]); }))
+            all.push_back(const_cast<char*>(own[i].c_str()));
+    for (char** ours = environ; *ours; ++ours)
+        if (std::none_of(own.begin(), own.end(), [&](std::string const& e) { return name_of(e) == name_of(*ours); })) all.push_back(*ours);
     all.push_back(nullptr);
     return all;
 }

@@ -4,6 +4,7 @@
 // says how.
 #pragma once
 #include <string>
+#include "repro/child_story.hpp"
 #include "repro/scenario.hpp"
 #include "traces/trace.hpp"
 
@@ -21,10 +22,6 @@ std::string why_not_live(scenario const&);
 
 // Throws input_error: what why_not_live() says, executable missing, no start (port in use …), not enough descriptors; each with the remedy.
 // Interrupted by SIGINT or SIGTERM it ends the child, keeps what was recorded and throws interrupted.
-struct interrupted {
-    int signal;
-    std::string kept; // path of the partial trace, "" when none was kept
-};
 traces::trace run_live(scenario const&, live_options const&);
 
 // Throws input_error when there is none: says where it looked and how to build it.

@@ -5,14 +5,11 @@
 #include <regex>
 #include <string>
 #include <vector>
-#include "repro/child_process.hpp"
-#include "repro/guardian.hpp"
-#include "repro/poller.hpp"
-#include "repro/private_folder.hpp"
+#include "repro/child_story.hpp"
+#include "repro/control_socket.hpp"
+#include "repro/placeholders.hpp"
 #include "repro/probe.hpp"
 #include "repro/probe_clients.hpp"
-#include "repro/process_tree.hpp"
-#include "repro/signals_as_events.hpp"
 #include "repro/slow_backend.hpp"
 #include "repro/socket_table.hpp"
 
@@ -51,13 +48,13 @@ public:
     // The server has accepted the client's connection, and has read all that came on it; by /proc/net/tcp.
     bool accepted(probe_client const&) const;
     bool has_read(probe_client const&) const;
-    void freeze();                        // every process of it, and returns when they are
+    bool freeze();                        // every process of it, and returns when they are; false and noted when one is not
     void thaw();
     void stop();                          // t0
     void signal_again();                  // the second signal
     void traffic(bool going);             // records that it begins, or ends
     std::int64_t ms_since_stop() const;   // 0 before it
-    bool server_runs() const { return !end_; }
+    bool server_runs() const { return story_.runs(); }
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
@@ -72,6 +69,7 @@ private:
     std::vector<process_tree::member const*> listening() const; // who holds the listening socket
     std::uint32_t workers() const;
     void set_the_stage();
+    bool in_place();
     void record_status();
     void tell_to_stop(bool second);
     void stop_by_command();
@@ -79,67 +77,55 @@ private:
     void wait_for_end();
     void end_by_force();
     void see_the_clients_off();
-    void look_for_orphans();
     void look_for_port();
     void look_at_files(char const* when);
     traces::trace finished();
 
-    void read_output(int fd, std::string& line, bool& open, char const* stream);
-    void output_line(std::string_view, char const* stream);
     [[noreturn]] void did_not_start(std::string const& why);
-    std::string filled(std::string) const; // its placeholders
-    std::vector<std::string> filled(std::vector<std::string> const&) const;
-    void run_command(std::vector<std::string> const&);
+    struct helper;
+    std::unique_ptr<helper> run_command(std::vector<std::string> const&);
+    std::string why_not_told() const;
     bool all_clients_over() const;
     socket_row const* server_side(probe_client const&) const;
     std::vector<socket_row> const& sockets() const;
     void look_for_drained();
     void note(std::string why);            // why the execution does not count
 
-    template <class... details> void record(traces::kind what, details... d) {
-        clock_now();
-        record_.emit(what, {traces::entity::process, 1}, {}, {d...});
-    }
-    void clock_now();
-
     target const& plan_;
     probe_options const options_;
     std::string const probe_;
-    std::string const mark_;
     std::unique_ptr<probe_script> const script_;
     bool const wrong_;                     // it is stopped by the wrong signal
-    signals_as_events signals_;            // first: a signal that comes late ends us after everything else is put away
-    private_folder folder_;
-    traces::trace seen_;
-    traces::nanoseconds clock_ = 0, stopped_at_ = 0;
-    traces::recorder record_{seen_, clock_};
-    poller events_;
+    child_story story_;                    // outlives all that waits in it
+    placeholders places_;
     std::optional<slow_backend> backend_;
-    process_tree tree_;                    // before the guardian: it reaps whom that has killed
-    guardian guardian_;
-    std::optional<child_process> child_, command_;
+    std::optional<control_socket> control_; // when it is to be held somewhere
+    bool staged_ = false, at_point_ = false;
+    // A command of the target's: one that says whether the server is ready, or one that stops it.
+    struct helper {
+        explicit helper(launch const& l) : process(l) {}
+        child_process process;
+        std::optional<process_end> end;
+    };
+    std::unique_ptr<helper> asking_;
+    std::vector<std::unique_ptr<helper>> stopping_;
     std::optional<client_stage> stage_;    // outlives its clients
     std::vector<std::unique_ptr<probe_client>> clients_;
-    std::optional<process_end> end_;
-    std::optional<process_end> command_end_;
     std::unique_ptr<probe_client> readiness_;
     std::vector<socket_row> mutable sockets_; // as of this turn
     bool mutable sockets_are_new_ = false;
     std::vector<std::uint64_t> listeners_; // inodes, when it was ready
     traces::trace unseen_;                 // of clients that are no part of the story
-    traces::recorder unrecorded_{unseen_, clock_};
+    traces::recorder unrecorded_{unseen_, story_.clock()};
     std::optional<client_stage> off_stage_;
     std::unique_ptr<probe_client> stopper_;
     std::optional<std::regex> log_;
-    bool log_seen_ = false, frozen_ = false, forced_ = false, errors_open_ = true, output_open_ = true;
-    traces::nanoseconds ticked_ = 0, looked_ = 0, quiet_since_ = 0;
+    bool log_seen_ = false, frozen_ = false;
+    traces::nanoseconds stopped_at_ = 0, ticked_ = 0, quiet_since_ = 0;
     bool drained_told_ = false;
-    std::string errors_line_, output_line_, last_words_, note_;
-    std::size_t recorded_output_ = 0;
     std::uint16_t port_ = 0;
     std::uint32_t next_client_ = 0;
     traces::ref traffic_;
-    int interrupted_by_ = 0;
 
 public:
     // For the wrong-signal probe: what became of the requests in flight when the right signal came.

@@ -45,10 +45,15 @@ public:
     }
 
 private:
-    // In the server's hands and without an end. What the backend has went through the server.
+    // In the server's hands and without an end, also none that came since we saw it there. What the backend has went through
+    // the server.
     static std::size_t held(probe_run& run) {
         std::size_t const begun = count(run, [](probe_client const& c) { return c.role() == "stream-in-flight" && c.waits() && c.got_bytes(); });
-        auto const in_hands = [&](probe_client const& c) { return c.role() == "in-flight" && c.waits() && (run.backend() || run.has_read(c)); };
+        auto const in_hands = [&](probe_client& c) {
+            if (c.role() != "in-flight" || !c.waits() || !(run.backend() || run.has_read(c))) return false;
+            c.look();
+            return c.waits();
+        };
         std::size_t const slow = count(run, in_hands);
         if (!run.backend()) return begun + slow;
         std::size_t const at_backend = run.backend()->held();
@@ -127,8 +132,7 @@ public:
     void open(probe_run&) override {}
     bool in_place(probe_run&) override { return true; }
     void stop(probe_run& run) override {
-        run.freeze();
-        burst(run, true);
+        burst(run, run.freeze());
         run.stop();
         run.thaw();
     }
@@ -155,8 +159,8 @@ class keepalive_race final : public idle {
 public:
     keepalive_race() : idle("keepalive") {}
     void stop(probe_run& run) override {
-        run.freeze();
-        for (auto const& c : run.clients()) c->send(run.request(run.plan().path), true);
+        bool const held = run.freeze();
+        for (auto const& c : run.clients()) c->send(run.request(run.plan().path), held);
         run.stop();
         run.thaw();
     }

@@ -1,9 +1,11 @@
 #include "repro/process_tree.hpp"
 #include <algorithm>
 #include <csignal>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include "repro/child_process.hpp"
 #include "server_under_test/tcp_world.hpp"
 
@@ -12,31 +14,64 @@ namespace shutdown_repro::repro {
 using traces::entity;
 using traces::kind;
 
-process_tree::process_tree(traces::recorder& record, traces::nanoseconds& clock, std::string mark)
-    : record_(record), clock_(clock), mark_(std::move(mark)) {
+namespace {
+
+constexpr int most_rounds = 400, pause_ms = 5; // for the kernel to take the killed away
+
+} // namespace
+
+process_tree::process_tree(traces::recorder& record, traces::nanoseconds& clock) : record_(record), clock_(clock) {
+    prctl(PR_GET_CHILD_SUBREAPER, &adopted_before_);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (int const pid : children_of(getpid())) // the guardian, too
+        if (auto const row = find_process(pid)) ours_.push_back(*row);
 }
 
+// Whom a killed one has forked becomes our child in its stead, until there is nobody.
 process_tree::~process_tree() {
-    for (member const& m : members_)
-        if (m.id.number != 1) waitpid(m.pid, nullptr, WNOHANG); // of those that became our children
+    for (int round = 0; round < most_rounds; ++round) {
+        std::vector<int> const left = adopted();
+        if (left.empty()) break;
+        for (int const pid : left) {
+            for (int const below : descendants_of(pid)) ::kill(below, SIGKILL);
+            ::kill(pid, SIGKILL);
+        }
+        poll(nullptr, 0, pause_ms);
+        for (int const pid : left) waitpid(pid, nullptr, WNOHANG);
+    }
+    prctl(PR_SET_CHILD_SUBREAPER, adopted_before_);
 }
 
 void process_tree::root(int pid) {
     auto const row = find_process(pid);
     members_.push_back({.pid = pid, .started = row ? row->started : 0, .id = {entity::process, 1}, .name = row ? row->name : ""});
+    if (row) guardian_.guards(*row);
+}
+
+void process_tree::helper(int pid) {
+    auto const row = find_process(pid);
+    if (!row) return;
+    ours_.push_back(*row);
+    guardian_.guards(*row);
+}
+
+// Children of ours that we did not start.
+std::vector<int> process_tree::adopted() const {
+    std::vector<int> found;
+    for (int const pid : children_of(getpid())) {
+        auto const row = find_process(pid);
+        auto const is_it = [&](auto const& known) { return row && known.pid == pid && known.started == row->started; };
+        if (row && std::ranges::none_of(ours_, is_it) && (members_.empty() || !is_it(members_.front()))) found.push_back(pid);
+    }
+    return found;
 }
 
 void process_tree::look() {
     see_who_is_gone();
     if (members_.empty()) return;
-    // Parents come before their children. The adopted are our own children; others that we have neither its session nor the mark.
+    // Parents come before their children.
     std::vector<int> present = members_.front().gone ? std::vector<int>{} : descendants_of(members_.front().pid);
-    for (int const pid : children_of(getpid())) {
-        if (pid == members_.front().pid) continue;
-        auto const row = find_process(pid);
-        if (!row || row->state == 'Z') continue;
-        if (!knows(pid, row->started) && row->session != members_.front().pid && !has_environment(pid, mark_)) continue;
+    for (int const pid : adopted()) {
         present.push_back(pid);
         for (int const below : descendants_of(pid)) present.push_back(below);
     }
@@ -51,6 +86,7 @@ void process_tree::add(int pid, traces::ref parent) {
     if (!row) return;
     member const m{.pid = pid, .started = row->started, .id = {entity::process, static_cast<std::uint32_t>(members_.size() + 1)}, .name = row->name};
     members_.push_back(m);
+    guardian_.guards(*row);
     clock_ = server::monotonic_now();
     record_.emit(kind::process_start, m.id, parent ? parent : traces::ref{entity::process, 1}, {{"name", m.name}, {"pid", pid}});
 }
@@ -92,20 +128,24 @@ void process_tree::kill(int signal) const {
         if (auto const row = find_process(m->pid); row && row->started == m->started) ::kill(m->pid, signal);
 }
 
-bool process_tree::all_are(char state) const {
-    return std::ranges::all_of(living(), [&](member const* m) {
+std::size_t process_tree::not_in(char state) const {
+    auto const all = living();
+    return static_cast<std::size_t>(std::ranges::count_if(all, [&](member const* m) {
         auto const row = find_process(m->pid);
-        return !row || row->state == state;
-    });
+        return row && row->started == m->started && row->state != state && row->state != 'Z';
+    }));
 }
 
-void process_tree::report_orphans() {
+std::size_t process_tree::report_orphans() {
+    std::size_t left = 0;
     for (member& m : members_) {
-        if (m.gone || m.id.number == 1 || m.reported) continue;
-        m.reported = true;
+        if (m.gone || m.id.number == 1) continue;
+        ++left;
+        if (std::exchange(m.reported, true)) continue;
         clock_ = server::monotonic_now();
         record_.emit(kind::process_orphan, m.id, {}, {{"name", m.name}});
     }
+    return left;
 }
 
 } // namespace shutdown_repro::repro

@@ -13,7 +13,8 @@ namespace shutdown_repro::repro {
 
 struct program {
     std::string name;
-    std::vector<std::string> command;                             // {folder} is replaced
+    std::string package = {};                                     // the Debian package that has it, "" when not known
+    std::vector<std::string> command;                             // {port} and {folder} are replaced, here and in the next two
     std::vector<std::pair<std::string, std::string>> files;       // written into {folder} before the start
     std::vector<std::pair<std::string, std::string>> environment;
     std::string adapter;
@@ -28,10 +29,11 @@ struct program_order {
     std::string order = {};                 // "client-first", "server-first" or "": see white_box
     std::optional<schedule> decisions = {};
     std::string stop_at = {}, free_at = {}; // points at which it is held and told so, as in "request.begin#2"; "" for none
+    std::string partial_path = {};          // where the trace goes when we are interrupted; "" = nowhere
 };
 
 // One execution: its events, what it wrote to its standard error, and its end. A decision that it did not offer as it was
-// asked for is a problem of the trace. Throws input_error, interrupted (live.hpp).
+// asked for is a problem of the trace. Throws input_error, interrupted (child_story.hpp).
 traces::trace run_program(program const&, program_order const&);
 
 // Each order of its decisions, one execution after the other, the last decision that has a choice left taken first; at most so

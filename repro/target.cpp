@@ -118,6 +118,12 @@ int parse_signal(std::string_view name) {
     return 0;
 }
 
+bool can_be_handled(int signal) { return signal != SIGKILL && signal != SIGSTOP; }
+
+bool is_server_path(std::string_view text) {
+    return text.starts_with('/') && text.size() <= 500 && std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
+}
+
 std::string to_json_text(target const& t) {
     nlohmann::ordered_json j;
     j["name"] = t.name;

@@ -68,6 +68,8 @@ target target_from_text(std::string_view text, std::string_view file_name);
 target target_from_command(target::words command);
 std::vector<target> const& preset_targets(); // in the order of their names
 int parse_signal(std::string_view name);     // "SIGTERM", "TERM" or "15"; 0 for what is none
+bool can_be_handled(int signal);             // neither SIGKILL nor SIGSTOP: a server can be stopped by it
+bool is_server_path(std::string_view);       // "/slow": what can stand in a request's first line
 std::string to_json_text(target const&);     // without its files: for a trace's header
 
 // The version that it says, "" for a target without such a command; nullopt when it is not installed.

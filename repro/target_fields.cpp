@@ -1,6 +1,5 @@
 #include "repro/target_fields.hpp"
 #include <algorithm>
-#include <csignal>
 #include <regex>
 #include "repro/adapter.hpp"
 
@@ -48,8 +47,8 @@ std::string name(value const& v) {
 }
 
 std::string path(value const& v) {
-    std::string const text = one_line(v);
-    if (text.front() != '/' || text.find(' ') != text.npos) v.must_be("a path on the server, as in \"/slow\"");
+    std::string const text = v.text("a path on the server");
+    if (!is_server_path(text)) v.must_be("a path on the server, as in \"/slow\"");
     return text;
 }
 
@@ -66,7 +65,7 @@ target::words words(value const& v) {
 int signal(value const& v) {
     int const number = parse_signal(v.text("a signal, as in \"SIGTERM\""));
     if (!number) v.must_be("a signal, as in \"SIGTERM\"");
-    if (number == SIGKILL || number == SIGSTOP) v.fail("can't be one that no server can handle");
+    if (!can_be_handled(number)) v.fail("can't be one that no server can handle");
     return number;
 }
 
@@ -233,6 +232,7 @@ target target_from_document(located_value const& document) {
         if (t.stream.empty()) t.stream = "/stream";
     }
     if (t.program && t.adapter.empty()) document.fail("is a program without an \"adapter\", of which nothing would be seen");
+    if (t.program && t.uses_backend()) document.fail("is a program, which asks by itself: nothing stands behind it that {backend} could mean");
     if (t.wrong_signal && t.stop.by == target::way::signal && t.wrong_signal == t.stop.signal)
         document.find("wrong_signal")->fail("is the signal that stops it");
     return t;

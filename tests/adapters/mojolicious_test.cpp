@@ -102,7 +102,7 @@ TEST_CASE("a program that does not end is killed, and its trace is never clean")
     p.files[0].second = "use Mojo::IOLoop; Mojo::IOLoop->recurring(1 => sub {}); Mojo::IOLoop->start;";
     p.within_ms = 1000;
     traces::trace const t = repro::run_program(p, {});
-    CHECK(t.foot->note == "killed after 1000 ms");
+    CHECK(t.foot->note == "the program never ended by itself: killed after 1000 ms");
     CHECK(judge(t).verdict != traces::verdict::clean);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
+#include "repro/adapters/cpp/shutdown_repro.hpp"
 
 namespace {
 
@@ -36,8 +37,20 @@ void write_megabytes() {
     for (int i = 0; i < 4096; ++i) say(STDERR_FILENO, line.c_str());
 }
 
+// Somebody of whom nothing tells that he was ours: no parent, session or environment of ours.
+void hide(char* const port) {
+    if (fork() > 0) return;
+    setsid();
+    if (fork() > 0) _exit(0);
+    char program[] = "/proc/self/exe", how_else[] = "sits";
+    char *words[] = {program, how_else, port, nullptr}, *nothing[] = {nullptr};
+    execve(program, words, nothing);
+    _exit(1);
+}
+
 // Serves one request after the other, until it is told to stop.
 void serve(int listener) {
+    shutdown_repro::probe::event("server.listen", shutdown_repro::probe::fresh("server"));
     std::vector<pollfd> all{{listener, POLLIN, 0}};
     while (!asked_to_stop) {
         if (poll(all.data(), all.size(), -1) < 0) continue;
@@ -49,8 +62,12 @@ void serve(int listener) {
                 close(all[i].fd);
                 all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
             } else if (how != "mute") {
-                say(all[i].fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-                if (std::string_view(request, static_cast<std::size_t>(got)).starts_with("POST /stop")) return;
+                SHUTDOWN_REPRO_CHECKPOINT("request");
+                std::string_view const asked(request, static_cast<std::size_t>(got));
+                bool const to_stop = asked.starts_with("POST /stop");
+                if (to_stop && how == "forbids") say(all[i].fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+                else say(all[i].fd, asked.starts_with("HEAD") ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                if (to_stop && how != "forbids") return;
             }
         }
         if (!all[0].revents) continue;
@@ -75,10 +92,22 @@ int main(int argc, char** argv) {
     stop.sa_handler = [](int) { asked_to_stop = 1; };
     if (how == "ignores") stop.sa_handler = SIG_IGN;
     sigaction(SIGTERM, &stop, nullptr);
-    if (how == "deaf") pause();
+    if (how == "deaf" || how == "sits") pause();
+    if (how == "hides") hide(argv[2]);
     if (how == "daemon") {
         if (fork() > 0) return 0;
         setsid();
+    }
+    if (how == "vanishes") {
+        if (fork() > 0) return 0;
+        setsid();
+        char program[] = "/proc/self/exe", how_else[] = "polite";
+        char *words[] = {program, how_else, argv[2], nullptr}, *nothing[] = {nullptr};
+        execve(program, words, nothing);
+    }
+    if (how == "vforks" && fork() == 0) { // its child holds it where no signal but SIGKILL gets
+        if (vfork() == 0)
+            for (;;) pause();
     }
     int const listener = listen_on(std::atoi(argv[2]));
     if (how == "loud") write_megabytes();

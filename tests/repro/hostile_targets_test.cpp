@@ -2,8 +2,11 @@
 #include "repro/errors.hpp"
 #include <csignal>
 #include <sys/wait.h>
+#include "repro/child_story.hpp"
 #include "repro/guardian.hpp"
+#include "repro/program_run.hpp"
 #include "repro/slow_backend.hpp"
+#include "server_under_test/tcp_world.hpp"
 #include "tests/catch.hpp"
 #include "tests/repro/live_tools.hpp"
 #include "tests/repro/probe_tools.hpp"
@@ -69,6 +72,12 @@ TEST_CASE("a target that listens and never answers is not ready over HTTP") {
     CHECK_THAT(refusal(t), ContainsSubstring("it was not ready within 200 ms"));
 }
 
+TEST_CASE("whether a target is ready can be asked with HEAD, whose answer has the length of a body and no body") {
+    target t = hostile("polite");
+    t.ready.http = {.method = "HEAD"};
+    CHECK(probe(t, "idle").end == "status 0");
+}
+
 TEST_CASE("a target that goes to the background is told to stay, and is not left there") {
     std::string const said = refusal(hostile("daemon"));
     CHECK_THAT(said, ContainsSubstring("it ended with status 0"));
@@ -112,6 +121,91 @@ TEST_CASE("a child that outlives the server is an orphan, and is not left") {
     CHECK(f.orphan);
 }
 
+TEST_CASE("a process that left its parent, its session and its environment is an orphan all the same, and is not left") {
+    traces::trace const t = run_probe(hostile("hides"), "idle", {.connections = 2});
+    CHECK(facts_of(t).end == "status 0");
+    CHECK(breaks(t, "orphan-process"));
+    CHECK(nobody_left());
+}
+
+TEST_CASE("a target that goes to the background with nothing of ours on it is not left there") {
+    std::string const said = refusal(hostile("vanishes"));
+    auto const at = said.find("behind: it goes to the background");
+    REQUIRE(at != said.npos);
+    CHECK_FALSE(runs_still(std::atoi(said.c_str() + said.rfind('(', at) + 1)));
+}
+
+TEST_CASE("what a program, or a command that stops a server, leaves behind is told and is not left") {
+    std::string const leaves = "env -i setsid tail -f /dev/null & ";
+    program const p{.name = "leaver", .command = {"sh", "-c", leaves + "exit 0"}, .files = {}, .environment = {}, .adapter = "own"};
+    CHECK(breaks(run_program(p, {}), "orphan-process"));
+    CHECK(nobody_left());
+    target t = hostile("polite");
+    t.stop.by = target::way::command;
+    t.stop.command = {"sh", "-c", leaves + "kill {pid}"};
+    CHECK(breaks(run_probe(t, "idle", {.connections = 2}), "orphan-process"));
+    CHECK(nobody_left());
+}
+
+TEST_CASE("a program that leaves nobody behind was looked after, and no orphan is found") {
+    program const p{.name = "leaver", .command = {"sh", "-c", "sleep 0 & wait"}, .files = {}, .environment = {}, .adapter = "own"};
+    traces::trace const t = run_program(p, {});
+    CHECK_FALSE(breaks(t, "orphan-process"));
+    CHECK(std::ranges::count(t.events, traces::kind::process_left, &traces::event::what) == 1);
+}
+
+TEST_CASE("the texts of a program have their port and folder filled in, and what can't be written is an error") {
+    program p{.name = "shouts", .command = {"sh", "{folder}/run.sh"}, .files = {{"run.sh", "echo file {port} $PORT >&2"}}, .environment = {{"PORT", "variable {port}"}}, .adapter = "own"};
+    std::string const said = facts_of(run_program(p, {})).said;
+    int in_file = 0, in_variable = 0;
+    REQUIRE(std::sscanf(said.c_str(), "file %d variable %d", &in_file, &in_variable) == 2);
+    CHECK(in_file > 0);
+    CHECK(in_file == in_variable);
+    p.files = {{"no/such/folder", "text"}};
+    CHECK_THROWS_WITH(run_program(p, {}), ContainsSubstring("cannot write "));
+}
+
+TEST_CASE("a stop that was refused, or answered with an error, is not blamed on the server") {
+    target t = hostile("forbids");
+    t.stop.by = target::way::http;
+    t.stop.http = {.method = "POST", .path = "/stop"};
+    CHECK_THAT(refusal(t), ContainsSubstring("hostile was not told to stop: the request that stops it was answered with status 403"));
+}
+
+TEST_CASE("a server that can't be held by SIGSTOP is inconclusive, and says so") {
+    target t = hostile("vforks");
+    t.grace_ms = 10'000;
+    probe_facts const f = probe(t, "backlog-frozen");
+    CHECK_THAT(f.note, ContainsSubstring("SIGSTOP did not hold every process of the server: 1 went on"));
+}
+
+TEST_CASE("a server that is looked into is stopped while it is held at a point, and one that never comes there is inconclusive") {
+    target t = hostile("polite");
+    t.adapter = "own";
+    auto const held = [&](std::string const& point) {
+        traces::trace const seen = run_probe(t, "idle", {.connections = 2, .stop_at = point});
+        CHECK(nobody_left());
+        return facts_of(seen);
+    };
+    probe_facts const f = held("request");
+    CHECK(f.note.empty());
+    CHECK(f.end == "status 0");
+    CHECK(f.answered >= 1); // what it held in its hands when the stop came; idle clients have been answered before
+    CHECK_THAT(held("dinner").note, ContainsSubstring("the target never came to dinner"));
+}
+
+TEST_CASE("a second stop command does not cut the first one short") {
+    test_folder folder;
+    std::string const pipe = (folder.path / "pipe").string();
+    target t = hostile("mute");
+    t.grace_ms = 10'000;
+    t.stop.by = target::way::command; // the first one stops it when the second one has come
+    t.stop.command = {"sh", "-c", "if mkfifo " + pipe + " 2>/dev/null; then read it < " + pipe + "; kill {pid}; else echo >" + pipe + "; fi"};
+    probe_facts const f = probe(t, "second-signal");
+    CHECK(f.end == "status 0");
+    CHECK_FALSE(f.killed);
+}
+
 TEST_CASE("a target that a command stops is stopped by it, and a command that fails is told") {
     target t = hostile("polite");
     t.stop.by = target::way::command;
@@ -120,7 +214,9 @@ TEST_CASE("a target that a command stops is stopped by it, and a command that fa
     CHECK(f.stopped);
     CHECK(f.end == "status 0");
     t.stop.command = {"false"};
-    CHECK_THAT(probe(t, "idle").note, ContainsSubstring("the command that stops it failed"));
+    CHECK_THAT(refusal(t), ContainsSubstring("hostile was not told to stop: the command that stops it failed: status 1"));
+    t.stop.command = {"sh", "-c", "kill {pid}; exit 3"};
+    CHECK_THAT(probe(t, "idle").note, ContainsSubstring("the command that stops it failed: status 3"));
 }
 
 TEST_CASE("a target that a request stops is stopped by it") {
@@ -148,19 +244,15 @@ TEST_CASE("a port that is taken is told before anything is started") {
     CHECK_THAT(refusal(t), ContainsSubstring("is in use already"));
 }
 
-TEST_CASE("the guardian ends whoever has the mark, wherever he went, when we are gone without a word") {
-    std::string const mark = "SHUTDOWN_REPRO_MARK=test-" + std::to_string(getpid());
+namespace {
+
+// What a runner that is killed without a word has started: it says one number, of a process that must end.
+void ends_with_its_runner(void (*start)(int say)) {
     int channel[2];
     REQUIRE(pipe2(channel, O_CLOEXEC) == 0);
     pid_t const starter = fork();
     if (starter == 0) {
-        guardian g(mark);
-        // A daemon, in a session of its own, of which nobody was told.
-        child_process child(launch{.path = "/bin/sh", .arguments = {"-c", "setsid tail -f /dev/null & echo $!"}, .environment = {mark}, .speaks = true});
-        char text[32] = {};
-        if (!readable_in_time(child.notes()) || read(child.notes(), text, sizeof text - 1) <= 0) _exit(1);
-        int const pid = std::atoi(text);
-        [[maybe_unused]] auto const told = write(channel[1], &pid, sizeof pid);
+        start(channel[1]);
         pause();
         _exit(1);
     }
@@ -173,4 +265,31 @@ TEST_CASE("the guardian ends whoever has the mark, wherever he went, when we are
     kill(starter, SIGKILL);
     REQUIRE(waitpid(starter, nullptr, 0) == starter);
     CHECK(readable_in_time(process.get()));
+}
+
+void tell(int say, int pid) { [[maybe_unused]] auto const told = write(say, &pid, sizeof pid); }
+
+} // namespace
+
+TEST_CASE("the guardian ends whoever has the mark, wherever he went, when we are gone without a word") {
+    ends_with_its_runner([](int say) {
+        static guardian g;
+        // A daemon, in a session of its own, of which nobody was told.
+        static child_process child(launch{.path = "/bin/sh", .arguments = {"-c", "setsid tail -f /dev/null & echo $!"}, .environment = {g.mark()}, .speaks = true});
+        char text[32] = {};
+        if (readable_in_time(child.notes()) && read(child.notes(), text, sizeof text - 1) > 0) tell(say, std::atoi(text));
+    });
+}
+
+TEST_CASE("the guardian ends whoever was seen once, even with nothing of ours on him, when we are gone without a word") {
+    ends_with_its_runner([](int say) {
+        static child_story story;
+        story.start({.path = HOSTILE_SERVER, .arguments = {"hides", "0"}});
+        auto const hidden = [](process_tree::member const* m) { return m->id.number != 1 && !has_environment(m->pid, story.mark()) && find_process(m->pid)->parent == getpid(); };
+        for (;;) {
+            auto const all = story.tree().living();
+            if (auto const it = std::ranges::find_if(all, hidden); it != all.end()) return tell(say, (*it)->pid);
+            story.wait(server::monotonic_now() + server::millisecond);
+        }
+    });
 }

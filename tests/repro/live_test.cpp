@@ -301,7 +301,7 @@ TEST_CASE("interrupted, the runner ends the server, keeps what was recorded, and
     options.partial_path = (kept.path / "partial.jsonl").string();
     forked_runner runner(hung(), options, temporary.path);
     REQUIRE(wait_until_it_serves(temporary.path));
-    auto const servers = children_of(runner.pid);
+    auto const servers = servers_of(runner.pid);
     REQUIRE(servers.size() == 1);
     repro::descriptor const server = handle_of_process(servers[0]);
     REQUIRE(server);
@@ -313,8 +313,8 @@ TEST_CASE("interrupted, the runner ends the server, keeps what was recorded, and
     CHECK(std::filesystem::is_empty(temporary.path));
 
     traces::trace const t = traces::read_file(options.partial_path);
-    CHECK_FALSE(t.foot);
-    CHECK(t.problems == std::vector<std::string>{std::string(traces::cut_short)});
+    REQUIRE(t.foot);
+    CHECK(t.foot->note == "interrupted by SIGINT");
     check_order(t);
     CHECK(count(t, kind::client_send) >= 1);
     CHECK(count(t, kind::request_begin) >= 1);
@@ -325,7 +325,7 @@ TEST_CASE("the server does not outlive a runner that is killed") {
     test_folder temporary;
     forked_runner runner(hung(), with_server(), temporary.path);
     REQUIRE(wait_until_it_serves(temporary.path));
-    auto const servers = children_of(runner.pid);
+    auto const servers = servers_of(runner.pid);
     REQUIRE(servers.size() == 1);
     repro::descriptor const server = handle_of_process(servers[0]);
     REQUIRE(server);

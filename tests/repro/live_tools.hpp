@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <vector>
 #include "repro/child_process.hpp"
+#include "repro/process_table.hpp"
 
 namespace shutdown_repro {
 
@@ -64,10 +65,10 @@ inline bool wait_for_change(std::filesystem::path const& folder, std::function<b
     return true;
 }
 
-inline std::vector<int> children_of(int pid) {
-    std::ifstream list("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
-    std::vector<int> pids;
-    for (int child; list >> child;) pids.push_back(child);
+// The servers among the children of a runner, which has a guardian, too.
+inline std::vector<int> servers_of(int runner) {
+    std::vector<int> pids = repro::children_of(runner);
+    std::erase_if(pids, [](int pid) { return repro::find_process(pid).value_or(repro::process_row{}).name == "guardian"; });
     return pids;
 }
 

@@ -56,6 +56,8 @@ TEST_CASE("what is wrong in a target's file is named with its line and the remed
         {R"("ready": {"log": "("})", "\"ready.log\" is no regular expression"},
         {R"("ready": {"htp": {}})", "did you mean \"http\"?"},
         {R"("slow": "slow")", "must be a path on the server"},
+        {R"("slow": "/a path")", "must be a path on the server"},
+        {R"("program": true, "adapter": "own", "environment": {"BACKEND": "{backend}"})", "nothing stands behind it that {backend} could mean"},
         {R"("files": {"../x": "y"})", "names no file"},
         {R"("exit": [256])", "must be an exit status from 0 to 255"},
         {R"("second_signal": {"meaning": "faster"})", "\"second_signal.meaning\" can't be \"faster\""},
