@@ -115,3 +115,11 @@ TEST_CASE("Mojolicious as a daemon is held neither by idle connections nor by si
     check_ends("mojolicious", "idle");
     check_ends("mojolicious", "silent");
 }
+
+TEST_CASE("each preset starts the server that it is for and stops it in its way, and idle clients hold only Mojolicious' prefork") {
+    for (target const& t : preset_targets()) {
+        if (t.program || !installed(t.name)) continue;
+        INFO(t.name);
+        t.name == "mojolicious-prefork" ? check_is_held(t.name, "idle") : check_ends(t.name, "idle");
+    }
+}
