@@ -6,6 +6,7 @@
 #include "cli/kept_traces.hpp"
 #include "cli/report.hpp"
 #include "cli/target_report.hpp"
+#include "repro/child_story.hpp"
 #include "repro/errors.hpp"
 #include "repro/program_run.hpp"
 #include "traces/jsonl.hpp"
@@ -51,18 +52,25 @@ int tell(target_report const& r, bool as_document, output& out) {
 } // namespace
 
 int run_program_target(repro::target const& t, program_options const& o, output& out) {
-    repro::program_order const asked = asked_for(o);
+    repro::program_order asked = asked_for(o);
     repro::program const program = repro::program_of(t);
     target_report report = report_of(t, o.repeat);
     probe_result& p = report.probes.emplace_back();
     p.probe = !o.order.empty() ? o.order : !o.schedule.empty() ? o.schedule : "as it comes";
+    std::string const path = !o.trace.empty() ? o.trace : t.name + (o.order.empty() ? "" : "-" + o.order) + ".jsonl";
+    asked.partial_path = path;
     for (std::uint32_t i = 0; i < o.repeat; ++i) {
         if (o.repeat > 1) out.progress(std::to_string(i) + " of " + std::to_string(o.repeat) + " executions, " + std::to_string(p.violated) + " violated");
-        p.add(repro::run_program(program, asked));
+        try {
+            p.add(repro::run_program(program, asked));
+        } catch (repro::interrupted& asked_to_end) {
+            if (p.violated) keep(p, path, false), asked_to_end.kept = p.trace_path;
+            throw;
+        }
+        if (p.violated) asked.partial_path.clear();
     }
     p.again = o.again;
-    if (!o.trace.empty()) keep(p, o.trace, true);
-    else if (p.violated) keep(p, t.name + (o.order.empty() ? "" : "-" + o.order) + ".jsonl", false);
+    if (p.violated || !o.trace.empty()) keep(p, path, !o.trace.empty());
     return tell(report, o.json, out);
 }
 

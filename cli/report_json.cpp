@@ -109,6 +109,7 @@ std::string as_json(target_report const& r) {
             one["rules"][rule] = {{"runs", count}, {"low", low}, {"high", high}};
         }
         one["problems"] = p.judged.problems;
+        if (!p.failure.empty()) one["problems"].push_back(p.failure);
         one["not_applicable"] = of(p.judged.not_applicable);
         if (!p.trace_path.empty()) one["trace"] = p.trace_path;
         d["probes"].push_back(std::move(one));

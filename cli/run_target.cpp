@@ -6,6 +6,7 @@
 #include "cli/program_target.hpp"
 #include "cli/report.hpp"
 #include "cli/target_report.hpp"
+#include "repro/child_story.hpp"
 #include "repro/errors.hpp"
 #include "repro/probe.hpp"
 #include "traces/jsonl.hpp"
@@ -22,7 +23,7 @@ repro::target target_of(target_options const& o) {
     if (!o.command.empty()) t.command = o.command;
     auto const path = [](char const* flag, std::string const& given, std::string& to) {
         if (given.empty()) return;
-        if (given.front() != '/') throw repro::input_error(std::string(flag) + " must be a path on the server, as in /slow, is \"" + given + "\"");
+        if (!repro::is_server_path(given)) throw repro::input_error(std::string(flag) + " must be a path on the server, as in /slow, is \"" + given + "\"");
         to = given;
     };
     path("--slow", o.slow, t.slow);
@@ -32,6 +33,7 @@ repro::target target_of(target_options const& o) {
         t.stop.by = repro::target::way::signal;
         t.stop.signal = repro::parse_signal(o.signal);
         if (!t.stop.signal) throw repro::input_error("--signal must be the name of a signal, as in SIGTERM, is \"" + o.signal + "\"");
+        if (!repro::can_be_handled(t.stop.signal)) throw repro::input_error("--signal can't be " + o.signal + ", which no server can handle");
         if (t.wrong_signal == t.stop.signal) t.wrong_signal = 0;
     }
     if (o.grace_ms) t.grace_ms = *o.grace_ms;
@@ -89,7 +91,12 @@ private:
         p.again = again_line(options_, p.probe);
         for (std::uint32_t i = 0; i < options_.repeat; ++i) {
             out_.progress(p.probe + (options_.repeat > 1 ? ": " + std::to_string(i) + " of " + std::to_string(options_.repeat) + " runs" : ""));
-            once(p);
+            try {
+                once(p);
+            } catch (repro::interrupted& asked_to_end) {
+                if (p.violated) keep(p), asked_to_end.kept = p.trace_path;
+                throw;
+            }
         }
         if (p.violated || !options_.trace.empty()) keep(p);
     }
@@ -97,7 +104,7 @@ private:
     // A server that started before, and now does not, makes this run worth nothing, and not those before it.
     void once(probe_result& p) {
         try {
-            p.add(repro::run_probe(report_.target, p.probe, {.connections = report_.connections, .order = options_.order}));
+            p.add(repro::run_probe(report_.target, p.probe, {.connections = report_.connections, .order = options_.order, .stop_at = options_.stop_at, .partial_path = p.violated ? "" : path_of(p)}));
             started_ = true;
         } catch (repro::input_error const& e) {
             if (!started_ || e.exit_status != repro::inconclusive) throw;
@@ -105,8 +112,10 @@ private:
         }
     }
 
+    std::string path_of(probe_result const& p) const { return options_.trace.empty() ? report_.target.name + "-" + p.probe + ".jsonl" : options_.trace; }
+
     void keep(probe_result& p) {
-        std::string const path = options_.trace.empty() ? report_.target.name + "-" + p.probe + ".jsonl" : options_.trace;
+        std::string const path = path_of(p);
         try {
             traces::write_file(path, p.told);
             p.trace_path = path;
@@ -128,7 +137,7 @@ private:
 void refuse_what_does_not_fit(target_options const& o, bool program) {
     std::pair<char const*, bool> const of_servers[] = {
         {"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--connections", o.connections.has_value()}};
-    std::pair<char const*, bool> const of_programs[] = {{"--schedule", !o.schedule.empty()}, {"--stop-at", !o.stop_at.empty()}, {"--free-at", !o.free_at.empty()}};
+    std::pair<char const*, bool> const of_programs[] = {{"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}};
     for (auto const& [flag, is] : of_servers)
         if (program && is) throw repro::input_error(std::string(flag) + ": this target is a program that asks and stops by itself; leave it out");
     for (auto const& [flag, is] : of_programs)
@@ -162,6 +171,7 @@ int run_target(target_options const& o, output& out) {
     repro::target const t = target_of(o);
     refuse_what_does_not_fit(o, t.program);
     if (!t.program && !o.order.empty() && t.adapter.empty()) throw repro::input_error("--order: only an adapter can choose who is served first; add --adapter");
+    if (!t.program && !o.stop_at.empty() && t.adapter.empty()) throw repro::input_error("--stop-at: only an adapter can hold a server at a point; add --adapter");
     if (t.program)
         return run_program_target(t, {.order = o.order, .schedule = o.schedule, .stop_at = o.stop_at, .free_at = o.free_at, .trace = o.trace, .again = again_line(o, {}), .repeat = o.repeat, .json = o.json}, out);
     return target_runner(o, out).run();

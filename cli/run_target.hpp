@@ -14,7 +14,7 @@ struct target_options {
     std::vector<std::string> command;  // behind the dashes; instead of the target's
     std::string probes, slow, stream, signal, trace;
     std::string adapter;               // that looks into it; "" for the target's own, or none
-    std::string order, schedule, stop_at, free_at; // of a program
+    std::string order, schedule, stop_at, free_at; // of a program; order and stop_at also of a server with an adapter
     std::optional<std::int64_t> grace_ms;
     std::optional<std::uint32_t> connections;
     std::uint32_t repeat = 1;

@@ -61,7 +61,7 @@ std::string row(probe_result const& p, look l) {
     if (std::string const rules = rules_in_words(p); !rules.empty()) out += blank + wrap(rules, l.width, indent);
     if (p.inconclusive) {
         out += blank + wrap(std::to_string(p.inconclusive) + " of " + std::to_string(p.runs) + " runs inconclusive", l.width, indent);
-        if (!p.judged.problems.empty()) out += blank + wrap(printable(p.judged.problems.front()), l.width, indent);
+        if (std::string const why = p.trouble(); !why.empty()) out += blank + wrap(printable(why), l.width, indent);
     }
     return out + "\n";
 }
@@ -134,7 +134,7 @@ void probe_result::add(trace&& t) {
         auto const known = std::ranges::find(by_rule, rule, [](auto const& r) { return r.first; });
         known == by_rule.end() ? void(by_rule.emplace_back(rule, 1)) : void(++known->second);
     }
-    if (runs > 1 && severity_of(its.verdict) <= severity_of(judged.verdict)) return;
+    if (!told.events.empty() && severity_of(its.verdict) <= severity_of(judged.verdict)) return;
     told = std::move(t);
     judged = std::move(its);
     outcome = its_outcome;
@@ -143,7 +143,11 @@ void probe_result::add(trace&& t) {
 void probe_result::add_failure(std::string why) {
     ++runs;
     ++inconclusive;
-    if (judged.problems.empty()) judged.problems.push_back(std::move(why));
+    if (failure.empty()) failure = std::move(why);
+}
+
+std::string probe_result::trouble() const {
+    return !failure.empty() ? failure : judged.problems.empty() ? "" : judged.problems.front();
 }
 
 verdict probe_result::verdict() const {

@@ -32,11 +32,13 @@ struct probe_result {
     traces::trace told;                             // the first of the worst
     judgement judged;
     probe_outcome outcome;                          // of that one
+    std::string failure;                            // why the first of those that could not be run could not
     std::string trace_path, again;
 
     void add(traces::trace&&);
     void add_failure(std::string why);              // a run that could not be
     traces::verdict verdict() const;
+    std::string trouble() const;                    // why a run of it is inconclusive; "" when none is
 };
 
 struct target_report {

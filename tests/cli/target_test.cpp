@@ -1,6 +1,8 @@
 // run --target, as it is typed.
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include "cli/target_report.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/repro/live_tools.hpp"
@@ -25,6 +27,7 @@ std::vector<std::string> hostile(std::string const& how) { return {HOSTILE_SERVE
 struct cut_short {
     result r;
     bool server_ended;
+    std::string kept; // what was, of its trace
 };
 cut_short cut(int signal) {
     folder const here;
@@ -34,7 +37,7 @@ cut_short cut(int signal) {
     REQUIRE(server);
     kill(p.id(), signal);
     result const r = p.wait();
-    return {r, readable_in_time(server.get())};
+    return {r, readable_in_time(server.get()), here.has("sh-idle.jsonl") ? here.read("sh-idle.jsonl") : ""};
 }
 
 } // namespace
@@ -61,13 +64,25 @@ TEST_CASE("a server that ignores its signal is violated, its trace is kept and j
     CHECK(run({"check", "hostile-server-idle.jsonl"}, {.in = here.path()}).status == 1);
 }
 
-TEST_CASE("what a target can't be probed for is said in the table and no reason to fail") {
+TEST_CASE("what a target can't be probed for is said in the table") {
     folder const here;
     result const r = run(target({"--connections", "2"}, hostile("polite")), {.in = here.path()});
     INFO(r.out << r.err);
     CHECK_THAT(r.out, ContainsSubstring("in-flight        - not run: it has no slow URL"));
     CHECK_THAT(r.out, ContainsSubstring("stream           - not run: it has no endless response"));
-    CHECK(r.status != 2);
+}
+
+TEST_CASE("probes that were not tried take nothing from those that were, and are no result when all are") {
+    using shutdown_repro::traces::verdict;
+    shutdown_repro::cli::target_report report;
+    report.probes.resize(2);
+    report.probes[0].skipped = "it has no slow URL";
+    report.probes[1].runs = 1;
+    CHECK(report.verdict() == verdict::clean);
+    report.probes[1].violated = 1;
+    CHECK(report.verdict() == verdict::violated);
+    report.probes[1].skipped = "it has no endless response";
+    CHECK(report.verdict() == verdict::inconclusive);
 }
 
 TEST_CASE("the report of a target names each probe, its runs and its rates") {
@@ -95,6 +110,22 @@ TEST_CASE("a target that does not start is inconclusive, and what it said is tol
     CHECK_THAT(r.err, ContainsSubstring("no config"));
 }
 
+TEST_CASE("a run that does not start takes nothing from those of the same probe that do, whichever comes first") {
+    folder const here;
+    here.write("server.sh", "echo start >> starts; [ $(wc -l < starts) = 2 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER " polite $1");
+    result const r = run(target({"--probe", "idle,silent", "--connections", "2", "--repeat", "1"}, {"/bin/sh", "server.sh", "{port}"}), {.in = here.path()});
+    CHECK(r.status == 3);
+    std::filesystem::remove(here.file("starts"));
+    here.write("server.sh", "echo start >> starts; [ $(wc -l < starts) = 3 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER " polite $1");
+    result const twice = run(target({"--probe", "idle,silent", "--connections", "2", "--repeat", "2"}, {"/bin/sh", "server.sh", "{port}"}), {.in = here.path()});
+    INFO(twice.out << twice.err);
+    CHECK(twice.status == 3);
+    auto const row = twice.out.substr(std::min(twice.out.find("silent  "), twice.out.size()));
+    CHECK_THAT(row, ContainsSubstring("status 0"));
+    CHECK_THAT(row, ContainsSubstring("1 of 2 runs inconclusive"));
+    CHECK_THAT(row, ContainsSubstring("sh did not start: it ended with status 7"));
+}
+
 TEST_CASE("presets and probes are listed") {
     result const targets = run({"list", "targets"});
     for (char const* name : {"nginx", "apache2", "haproxy", "node", "aiohttp", "uvicorn", "mojolicious", "mojolicious-prefork"})
@@ -102,10 +133,11 @@ TEST_CASE("presets and probes are listed") {
     CHECK_THAT(run({"list", "probes"}).out, ContainsSubstring("backlog-frozen"));
 }
 
-TEST_CASE("Ctrl-C in the middle of a probe ends the server and us") {
+TEST_CASE("Ctrl-C in the middle of a probe ends the server and us, and what was seen by then is kept and inconclusive") {
     cut_short const c = cut(SIGINT);
     CHECK(c.r.status == 128 + SIGINT);
-    CHECK_THAT(c.r.err, ContainsSubstring("interrupted"));
+    CHECK_THAT(c.r.err, ContainsSubstring("interrupted; what was recorded is in sh-idle.jsonl"));
+    CHECK_THAT(c.kept, ContainsSubstring("\"process.start\"") && ContainsSubstring("\"note\":\"interrupted by SIGINT\""));
     CHECK(c.server_ended);
 }
 
