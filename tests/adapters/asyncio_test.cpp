@@ -26,17 +26,21 @@ std::string text_of_stderr(traces::trace const& t) {
 }
 
 // The one violation of the variant that loses a task names it and where it was made; the other variant is clean.
-void expect_lost_task(std::string const& file, std::string const& rule, std::string const& task) {
-    std::string const text = programs::text_of(file);
+void expect_lost_task(std::string const& file, std::string const& rule, std::string const& task, std::vector<std::string> const& more = {}) {
+    auto const run = [&, text = programs::text_of(file)](std::string const& what) {
+        std::vector<std::string> arguments{what};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return repro::run_program(script(text, arguments), {});
+    };
     for (int i = 0; i < 3; ++i) {
-        traces::trace const lost = repro::run_program(script(text, {"lost"}), {});
+        traces::trace const lost = run("lost");
         auto const j = judge(lost);
         INFO(j.messages << text_of_stderr(lost));
         CHECK(lost.foot->exit_status == 0);
         REQUIRE(j.errors == names{rule});
         CHECK_THAT(j.messages, ContainsSubstring(task + " (script.py:"));
 
-        traces::trace const awaited = repro::run_program(script(text, {"awaited"}), {});
+        traces::trace const awaited = run("awaited");
         auto const clean = judge(awaited);
         INFO(clean.messages << text_of_stderr(awaited));
         CHECK(awaited.foot->exit_status == 0);
@@ -57,7 +61,11 @@ TEST_CASE("a task that an aiohttp application cancels and does not wait for is t
 }
 
 TEST_CASE("a task whose clean-up uvicorn's application does not wait for is told with its name and where it was created") {
-    if (!skipped(python + " -c 'import uvicorn'", "uvicorn")) expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker");
+    if (!skipped(python + " -c 'import uvicorn'", "uvicorn")) expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"asyncio"});
+}
+
+TEST_CASE("a task is told in the same words when the loop is not Python's") {
+    if (!skipped(python + " -c 'import uvicorn, uvloop'", "uvicorn and python3-uvloop")) expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"uvloop"});
 }
 
 TEST_CASE("a program's timer that asyncio's loop ends before is lost, one that was cancelled and one of a sleep are not") {

@@ -1,5 +1,5 @@
-"""An ASGI application under uvicorn. Its lifespan cancels a worker that has something to put away; the argument says whether it
-waits for that: "lost" does not."""
+"""An ASGI application under uvicorn. Its lifespan cancels a worker that has something to put away; the first argument says
+whether it waits for that: "lost" does not. The second is uvicorn's loop: asyncio or uvloop."""
 import asyncio
 import contextlib
 import os
@@ -46,5 +46,5 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"ok\n"})
 
 
-server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
+server = uvicorn.Server(uvicorn.Config(app, loop=sys.argv[2], host="127.0.0.1", port=0, log_level="critical"))
 server.run()
