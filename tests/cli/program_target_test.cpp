@@ -1,7 +1,9 @@
 // run and explore of a target that is a program, as they are typed.
+#include <csignal>
 #include <cstdlib>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
+#include "tests/repro/live_tools.hpp"
 #include "tests/skip.hpp"
 
 using namespace shutdown_repro::cli_tests;
@@ -43,6 +45,21 @@ TEST_CASE("a program that is no preset is run again from its own file") {
     auto const told = run({"run", "--target", "./mine.json", "--repeat", "2"}, {.in = here.path()});
     INFO(told.out << told.err);
     CHECK_THAT(told.out, ContainsSubstring("shutdown-repro run --target ./mine.json --repeat 2\n"));
+}
+
+TEST_CASE("Ctrl-C in a program keeps what was seen of it, or the violation that was seen before it") {
+    folder const here;
+    bool const violated_first = GENERATE(false, true);
+    std::string const first = violated_first ? "mkdir once 2>/dev/null && { setsid tail -f /dev/null & exit 0; }; " : "";
+    here.write("mine.json", R"({"format": "shutdown-repro/target", "version": "1.0", "name": "mine", "program": true, "adapter": "own", "grace_ms": 60000,
+                                "command": ["/bin/sh", "-c", ")" + first + R"(echo $$ > pid; exec tail -f /dev/null"]})");
+    program p({"run", "--target", "./mine.json", "--repeat", "2"}, {.in = here.path()});
+    REQUIRE(shutdown_repro::wait_for_change(here.path(), [&] { return here.has("pid") && here.read("pid").ends_with('\n'); }));
+    kill(p.id(), SIGINT);
+    result const r = p.wait();
+    CHECK(r.status == 128 + SIGINT);
+    CHECK_THAT(r.err, ContainsSubstring("interrupted; what was recorded is in mine.jsonl"));
+    CHECK_THAT(here.read("mine.jsonl"), ContainsSubstring(violated_first ? "\"process.orphan\"" : "\"note\":\"interrupted by SIGINT\""));
 }
 
 TEST_CASE("what does not fit a program that is a target is refused with the flag") {
