@@ -101,6 +101,11 @@ struct event {
     std::span<field const> detail;
     std::string_view what_text;       // the dotted name as read when `what` is kind::other, else empty
 
+    event() = default;
+    // Member by member: an aggregate is cleared as a whole first, which costs more than the rest of recording it.
+    event(seq_t number, nanoseconds when, kind k, ref whom, ref owner, ref actor, std::span<seq_t const> causes, std::span<field const> details)
+        : seq(number), t(when), what(k), id(whom), parent(owner), by(actor), because(causes), detail(details) {}
+
     value const* find(std::string_view key) const {
         for (field const& f : detail)
             if (f.key == key) return &f.val;

@@ -38,17 +38,9 @@ public:
     }
     seq_t emit(kind what, ref id, ref parent, std::span<field const> detail) {
         if (muted_) return no_seq;
-        event e;
-        e.seq = next_++;
-        e.t = *clock_;
-        e.what = what;
-        e.id = id;
-        e.parent = parent;
-        e.by = actor_;
-        e.because = {cause_.at, cause_.count};
-        e.detail = detail;
-        to_->put(e);
-        return e.seq;
+        seq_t const seq = next_++;
+        to_->put(event(seq, *clock_, what, id, parent, actor_, {cause_.at, cause_.count}, detail));
+        return seq;
     }
 
     // A fact that is not told, as nobody who listens wants it: those that follow keep their numbers.
