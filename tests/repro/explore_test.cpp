@@ -17,12 +17,6 @@ using fields = std::vector<std::pair<std::string, std::string>>;
 
 namespace {
 
-#ifdef SHUTDOWN_REPRO_NO_POOL // sanitizers: ten times slower
-constexpr std::uint64_t twice_each = 100;
-#else
-constexpr std::uint64_t twice_each = 10'000;
-#endif
-
 std::atomic<bool> const nobody_asks = false;
 
 scenario with(std::string const& name, fields const& changes = {}) {
@@ -160,18 +154,6 @@ TEST_CASE("what is tried does not depend on how many work on it") {
         for (finding const& f : one.findings) CHECK(same(f));
         CHECK(one.reached->phases().reached == three.reached->phases().reached);
         CHECK(one.reached->orders() == three.reached->orders());
-    }
-}
-
-TEST_CASE("random schedules of each scenario, run twice, are the same to the byte") {
-    for (scenario const& s : repro::builtin_scenarios()) {
-        explore_options how;
-        how.strategy = "random";
-        how.executions = twice_each;
-        how.verify_every = 1;
-        exploration const e = repro::explore(repro::with_open_acts(s), how, nobody_asks);
-        INFO(s.name);
-        CHECK(e.verified == twice_each);
     }
 }
 
