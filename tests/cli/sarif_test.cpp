@@ -1,5 +1,6 @@
 // SARIF 2.1.0. The standard's schema is not in this tree; the table below is what it says of the objects that are written:
-// their properties, which are required, and of what type. Every other property is refused, as it is by the schema.
+// their properties, which are required, and of what type. Every other property is refused, as it is by the schema. Classes that
+// others generated from the schema are asked as well, where they are installed.
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -7,6 +8,8 @@
 #include "cli/reports/reports.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/gates.hpp"
+#include "tests/cli/program.hpp"
+#include "tests/skip.hpp"
 #include "traces/rule.hpp"
 
 using namespace shutdown_repro;
@@ -95,6 +98,24 @@ TEST_CASE("SARIF: the log has the shape of the standard, also with hostile names
     json broken = json::parse(as_sarif(ordinary_gate(), 1));
     broken["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0;
     CHECK_THAT(wrong(broken, "log", ""), ContainsSubstring("startLine is no count"));
+}
+
+TEST_CASE("SARIF: the log has the properties that the published schema requires, and none that it does not know") {
+    std::string const python = "/usr/bin/python3"; // Debian's, for which the package is
+    folder here;
+    if (run_line(python + " -c 'import sarif_om'", here.path()).status != 0) return tests::skip("python3-sarif-python-om is not installed");
+    auto const refused = [&](std::string const& log) {
+        here.write("log.sarif", log);
+        result const r = run_line(python + " '" SOURCE_DIR "/tests/cli/sarif_by_schema.py' < log.sarif", here.path());
+        return r.status == 0 ? "" : r.err;
+    };
+    for (auto const& gate : {ordinary_gate(), hostile_gate(), repro::gate_result{}}) CHECK(refused(as_sarif(gate, 1)) == "");
+    json log = json::parse(as_sarif(ordinary_gate(), 1));
+    log["runs"][0]["results"][0].erase("message");
+    CHECK_THAT(refused(log.dump()), ContainsSubstring("requires message of Result"));
+    log = json::parse(as_sarif(ordinary_gate(), 1));
+    log["runs"][0]["tool"]["driver"]["rules"][0]["helpText"] = "?";
+    CHECK_THAT(refused(log.dump()), ContainsSubstring("has no helpText in ReportingDescriptor"));
 }
 
 TEST_CASE("SARIF: a rule has its id, its words and its level, and a result points at the rule of its id") {
