@@ -24,6 +24,7 @@ constexpr nanoseconds stalled = 500 * millisecond;        // no more clients com
 constexpr nanoseconds last_words = 2'000 * millisecond;   // for clients and pipes to see the end of a process that is gone
 constexpr nanoseconds settled = 250 * millisecond;        // after which what is still open counts as left open
 constexpr nanoseconds longest_freeze = 1'000 * millisecond;
+
 void raise_descriptor_limit() {
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -114,9 +115,7 @@ void probe_run::prepare() {
 
 void probe_run::start() {
     std::vector<std::string> const command = places_.filled(plan_.command);
-    std::string const program = find_program(command.front());
-    if (program.empty())
-        throw input_error("cannot find the program " + command.front() + (plan_.package.empty() ? "" : "; install the Debian package " + plan_.package), inconclusive);
+    std::string const program = need_program(command.front(), plan_.package);
     std::vector<std::string> environment = places_.environment(plan_.environment);
     white_box const inside{.adapter = plan_.adapter, .trace = story_.file("target.jsonl"), .control = control_ ? story_.file("control") : "", .order = options_.order, .decisions = {}};
     for (auto const& [variable, value] : environment_of(inside)) environment.push_back(variable + "=" + value);

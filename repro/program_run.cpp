@@ -60,9 +60,7 @@ void execution::start() {
     white_box const inside{.adapter = plan_.adapter, .trace = story_.file("target.jsonl"), .control = control_ ? story_.file("control") : "", .order = order_.order, .decisions = order_.decisions};
     for (auto const& [name, value] : environment_of(inside)) environment.push_back(name + "=" + value);
     target::words const command = places.filled(plan_.command);
-    std::string const found = find_program(command.front());
-    if (found.empty()) throw input_error("cannot find the program " + command.front() + (plan_.package.empty() ? "" : "; install the Debian package " + plan_.package), inconclusive);
-    story_.start({.path = found, .arguments = {command.begin() + 1, command.end()}, .environment = environment});
+    story_.start({.path = need_program(command.front(), plan_.package), .arguments = {command.begin() + 1, command.end()}, .environment = environment});
 }
 
 void execution::listen_for_points() {

@@ -155,4 +155,10 @@ std::string find_program(std::string const& name) {
     return "";
 }
 
+std::string need_program(std::string const& name, std::string const& package) {
+    std::string const path = find_program(name);
+    if (path.empty()) throw input_error("cannot find the program " + name + (package.empty() ? "" : "; install the Debian package " + package), inconclusive);
+    return path;
+}
+
 } // namespace shutdown_repro::repro

@@ -76,5 +76,7 @@ std::string to_json_text(target const&);     // without its files: for a trace's
 std::optional<std::string> installed_version(target const&);
 // The path of a program: as it stands when it has a slash, else from PATH and the folders of system programs; "" when not found.
 std::string find_program(std::string const& name);
+// The same of who is to be run. Throws input_error when it is not found, which names the Debian package where there is one.
+std::string need_program(std::string const& name, std::string const& package);
 
 } // namespace shutdown_repro::repro

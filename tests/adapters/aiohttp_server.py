@@ -10,8 +10,7 @@ from aiohttp import web
 
 
 async def refresh():
-    while True:
-        await asyncio.sleep(3600)
+    await asyncio.Event().wait()
 
 
 async def begin(app):

@@ -100,7 +100,7 @@ TEST_CASE("an error that nobody took is an event of its loop, and what the progr
                                                       "async def main():\n"
                                                       "  asyncio.get_running_loop().set_exception_handler(lambda l, c: print('handled', c['exception'], file=sys.stderr))\n"
                                                       "  task = asyncio.create_task(fail())\n"
-                                                      "  await asyncio.sleep(0.001)\n"
+                                                      "  await asyncio.wait([task])\n"
                                                       "asyncio.run(main())\n"), {});
     bool told = false;
     for (traces::event const& e : t.events)

@@ -8,19 +8,24 @@ import sys
 
 import uvicorn
 
-server = None
+listening, put_away = asyncio.Event(), asyncio.Event()
+
+
+class Server(uvicorn.Server):
+    async def startup(self, sockets=None):
+        await super().startup(sockets=sockets)
+        listening.set()
 
 
 async def work():
     try:
         await asyncio.Event().wait()
     finally:
-        await asyncio.sleep(0.2 if sys.argv[1] == "lost" else 0)
+        await put_away.wait()
 
 
 async def ask():
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await listening.wait()
     reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
     writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     await reader.read()
@@ -39,6 +44,7 @@ async def app(scope, receive, send):
         await client
         worker.cancel()
         if sys.argv[1] == "awaited":
+            put_away.set()
             with contextlib.suppress(asyncio.CancelledError):
                 await worker
         return await send({"type": "lifespan.shutdown.complete"})
@@ -46,5 +52,5 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"ok\n"})
 
 
-server = uvicorn.Server(uvicorn.Config(app, loop=sys.argv[2], host="127.0.0.1", port=0, log_level="critical"))
+server = Server(uvicorn.Config(app, loop=sys.argv[2], host="127.0.0.1", port=0, log_level="critical"))
 server.run()

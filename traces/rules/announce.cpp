@@ -43,7 +43,7 @@ struct close_not_announced final : rule {
         });
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? lacks_stop(m) : looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close";
+        return lacks_stop(m, looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close");
     }
     void reset() override { looked_ = told_ = false; }
 
@@ -129,7 +129,7 @@ struct readiness_not_flipped final : rule {
                     std::to_string(e.integer("status"));
         out.report(std::move(v));
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? lacks_stop(m) : looked_ ? "" : "a readiness probe after the stop"; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m, looked_ ? "" : "a readiness probe after the stop"); }
     void reset() override { looked_ = told_ = false; }
 
 private:

@@ -149,7 +149,7 @@ struct goaway_stream_loss final : rule {
             out.report(std::move(v));
         });
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? lacks_stop(m) : announced_ == no_seq ? "a GOAWAY" : ""; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m, announced_ == no_seq ? "a GOAWAY" : ""); }
     void reset() override { announced_ = no_seq; }
 
 private:

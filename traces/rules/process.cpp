@@ -224,7 +224,7 @@ struct exit_status_misleading final : rule {
         out.report(std::move(exit_));
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? lacks_stop(m) : says_ ? "" : "an exit status, and whether it is accepted";
+        return lacks_stop(m, says_ ? "" : "an exit status, and whether it is accepted");
     }
     void reset() override {
         exit_ = {};

@@ -47,7 +47,7 @@ struct backlog_reset final : rule {
             report(e.id, p->connect, e, m, out);
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? lacks_stop(m) : there_ ? "" : "a connection that waits to be accepted when the server is stopped";
+        return lacks_stop(m, there_ ? "" : "a connection that waits to be accepted when the server is stopped");
     }
     void reset() override { there_ = false; }
 
@@ -94,7 +94,7 @@ struct keepalive_race_reset final : rule {
         });
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? lacks_stop(m) : there_ ? "" : "a request on a kept connection that crosses the stop";
+        return lacks_stop(m, there_ ? "" : "a request on a kept connection that crosses the stop");
     }
     void reset() override { there_ = false; }
 
@@ -134,7 +134,7 @@ struct partial_request_dropped final : rule {
         report(p->half_of ? p->half_of : e.id, p->half, " was sent in half before the stop and ", e, m, out);
     }
     std::string_view lacks(model const& m) const override {
-        return m.t0 == no_seq ? lacks_stop(m) : there_ ? "" : "a request that is sent in half before the stop";
+        return lacks_stop(m, there_ ? "" : "a request that is sent in half before the stop");
     }
     void reset() override { there_ = false; }
 

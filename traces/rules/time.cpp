@@ -14,7 +14,7 @@ bool is_held_by(holder who, event const& exit, model const& m, holding& how) {
     return how.by == who;
 }
 
-std::string_view lacks_exit(model const& m) { return m.t0 == no_seq ? lacks_stop(m) : m.process_exited ? "" : "the exit of the process"; }
+std::string_view lacks_exit(model const& m) { return lacks_stop(m, m.process_exited ? "" : "the exit of the process"); }
 
 bool was_killed(event const& exit) { return exit.text("signal") == "SIGKILL"; }
 
@@ -91,7 +91,7 @@ struct idle_connection_blocks_stop final : rule {
         default: return;
         }
     }
-    std::string_view lacks(model const& m) const override { return m.t0 == no_seq ? lacks_stop(m) : ended_ ? "" : "the end of a loop or process"; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m, ended_ ? "" : "the end of a loop or process"); }
     void reset() override {
         served_.clear();
         timed_out_at_ = gone_at_seq_ = no_seq;
