@@ -8,7 +8,7 @@
 #include "repro/shrink.hpp"
 
 namespace shutdown_repro::repro {
-class located_document;
+class located_value;
 }
 
 namespace shutdown_repro::cli {
@@ -43,7 +43,7 @@ std::string rule_name(repro::finding const&);
 
 std::string as_text(exploration_report const&, traces::look);
 std::string as_json(exploration_report const&);
-// What as_json wrote, but for what was covered. Throws input_error that names file and line.
-exploration_report exploration_from(repro::located_document const&);
+// What as_json wrote, but for what was covered; `name` is the file's. Throws input_error that names file and line.
+exploration_report exploration_from(repro::located_value const& document, std::string const& name);
 
 } // namespace shutdown_repro::cli

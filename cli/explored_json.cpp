@@ -48,6 +48,7 @@ repro::finding finding_of(located_value const& v, std::uint64_t& room) {
     repro::finding f;
     f.key = key_of(v);
     if (text_of(v, "rule") != unfinished) f.rule = rule_named(field(v, "rule"));
+    if (f.rule.empty() != (f.key == 0)) field(v, "key").fail("is 0 of those that are unfinished, and of no others");
     f.level = severity_of(v);
     f.fingerprint = text_of(v, "fingerprint");
     f.message = text_of(v, "message");
@@ -134,14 +135,14 @@ std::string as_json(exploration_report const& r) {
     return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-exploration_report exploration_from(repro::located_document const& document) {
-    located_value const root = document.root(), asked = field(root, "asked");
+exploration_report exploration_from(located_value const& root, std::string const& name) {
+    located_value const asked = field(root, "asked");
     exploration_report r;
     r.how.seed = field(root, "seed").json().is_number_unsigned() ? field(root, "seed").json().get<std::uint64_t>() : 0;
     r.how.strategy = text_of(asked, "strategy");
     r.how.executions = count_of(asked, "executions", 1);
     field(asked, "scenario").check_object("a scenario");
-    r.found.of = repro::scenario_from_text(field(asked, "scenario").json().dump(), document.name());
+    r.found.of = repro::scenario_from_text(field(asked, "scenario").json().dump(), name);
     if (auto const shard = root.find("shard")) {
         r.found.shard = shard_of(*shard);
         r.shard_from = text_of(*shard, "from");

@@ -89,13 +89,16 @@ public:
     int run() {
         repro::gate_file const gate = options_.file.empty() ? repro::bundled_gate() : repro::load_gate(options_.file);
         expect_possible(options_.reports, options_.json);
-        auto const plans = part_of(selected(gate, options_.only));
+        auto const plans = selected(gate, options_.only);
+        auto const shard = choose_shard(options_.shard);
+        if (options_.update_baseline && shard && shard->part.count > 1) throw repro::input_error("--update-baseline needs all trials, and " + shard->from + " leaves some to other shards");
         rules_.known = baseline_for(options_);
         rules_.today = repro::today();
         rules_.allow_stale = options_.allow_stale || options_.bisect; // what is gone is not what a bisection looks for
         rules_.names = names_of(gate);
         result_.file = gate.path;
         result_.baseline = rules_.known.path;
+        if (shard) result_.shard = {shard->part, rules_};
         observe(plans);
         out_.progress("");
         repro::judge(result_, rules_);
@@ -107,29 +110,16 @@ public:
     }
 
 private:
-    // Of a shard: every so manieth.
-    std::vector<repro::check_plan> part_of(std::vector<repro::check_plan> all) {
-        auto const shard = choose_shard(options_.shard);
-        if (!shard) return all;
-        if (options_.update_baseline && shard->part.count > 1) throw repro::input_error("--update-baseline needs all checks, and " + shard->from + " leaves some to other shards");
-        result_.shard = {shard->part.index + 1, shard->part.count, {}};
-        std::vector<repro::check_plan> mine;
-        for (std::size_t k = 0; k < all.size(); ++k) {
-            result_.shard->names.push_back(all[k].name);
-            if (k % shard->part.count == shard->part.index) mine.push_back(std::move(all[k]));
-        }
-        return mine;
-    }
-
     void observe(std::vector<repro::check_plan> const& plans) {
         stops_on_signals const while_observing;
-        repro::trial_options how{.jobs = options_.jobs, .most = {}, .server_path = options_.server, .again = shown_again, .tell = {}};
+        repro::trial_options how{.jobs = options_.jobs, .most = {}, .shard = {}, .server_path = options_.server, .again = shown_again, .tell = {}};
         for (repro::check_plan const& plan : plans) {
             how.tell = [&](std::uint64_t done, std::uint64_t of, std::string_view what) {
                 out_.progress(std::to_string(result_.checks.size()) + " of " + traces::counted(plans.size(), "check") + "  " + traces::printable(plan.name) + "  " + repro::with_commas(done) + " of " +
                               repro::with_commas(of) + "  " + std::string(what));
             };
             how.most = repro::trials_that_fail(rules_.known, plan.name, plan.expected.rules);
+            if (result_.shard) how.shard = repro::share_of_check(result_.shard->mine, result_.checks.size());
             repro::observation seen = repro::observe(plan, how, asked_to_stop());
             seen.what.file = result_.file;
             result_.interrupted = result_.interrupted || seen.interrupted || asked_to_stop();
@@ -155,19 +145,25 @@ private:
         return repro::clean;
     }
 
-    // Of what fails: DIR/CHECK-1.jsonl …
+    // What is known may turn out to be worse when all shards are counted together.
+    bool is_kept(repro::checked const& c, repro::seen_violation const& s) const {
+        return fails(s) ? c.came == repro::outcome::failed : result_.is_part() && !c.exact && s.stands == repro::standing::known;
+    }
+
+    // Of what fails: DIR/CHECK-1.jsonl …; shards may share the folder.
     void keep_traces() {
         kept_traces folder(options_.keep);
         auto const names = file_names();
+        std::string const part = result_.is_part() ? std::to_string(result_.shard->mine.index + 1) + "-" : "";
         for (std::size_t i = 0; i < result_.checks.size(); ++i) {
             repro::checked& c = result_.checks[i];
             std::vector<std::pair<traces::trace const*, std::string>> kept; // one execution may violate several rules
             for (std::size_t n = 0; n < c.seen.size(); ++n) {
-                if (!fails(c.seen[n]) || c.came != repro::outcome::failed) continue;
+                if (!is_kept(c, c.seen[n])) continue;
                 traces::trace const* const t = examples_[i][n].get();
                 auto at = std::ranges::find(kept, t, &std::pair<traces::trace const*, std::string>::first);
                 if (at == kept.end() && kept.size() == most_kept) continue;
-                if (at == kept.end()) at = kept.insert(at, {t, folder.keep(names.at(c.name) + "-" + std::to_string(kept.size() + 1), *t)});
+                if (at == kept.end()) at = kept.insert(at, {t, folder.keep(part + names.at(c.name) + "-" + std::to_string(kept.size() + 1), *t)});
                 c.seen[n].trace = at->second;
             }
         }

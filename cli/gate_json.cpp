@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include "cli/explored.hpp"
 #include "cli/gate_report.hpp"
 
 namespace shutdown_repro::cli {
@@ -19,6 +20,17 @@ json of(seen_violation const& s) {
     return j;
 }
 
+// The document that explore prints, and what is shown of each violation.
+json of(repro::explored_part const& p) {
+    exploration_report report;
+    report.found = p.found;
+    report.how = p.how;
+    json j = json::parse(as_json(report));
+    j["shown"] = json::array();
+    for (seen_violation const& s : p.shown) j["shown"].push_back(of(s));
+    return j;
+}
+
 json of(checked const& c) {
     json j{{"name", c.name}, {"outcome", name_of(c.came)}, {"why", c.why}, {"file", c.file}, {"line", c.line}, {"scenario", c.scenario}, {"policy", c.policy},
            {"world", c.world}, {"strategy", c.strategy}, {"target", c.target}, {"probe", c.probe}};
@@ -33,7 +45,12 @@ json of(checked const& c) {
     j["seconds"] = c.seconds;
     j["violations"] = json::array();
     for (seen_violation const& s : c.seen) j["violations"].push_back(of(s));
+    if (c.explored) j["explored"] = of(*c.explored);
     return j;
+}
+
+json of(repro::gate_result::part const& p) {
+    return {{"number", p.mine.index + 1}, {"of", p.mine.count}, {"today", p.by.today}, {"allow_stale", p.by.allow_stale}, {"names", p.by.names}, {"baseline", json::parse(repro::to_text(p.by.known))}};
 }
 
 } // namespace
@@ -44,7 +61,7 @@ std::string as_json(repro::gate_result const& r) {
     d["baseline"] = r.baseline;
     d["interrupted"] = r.interrupted;
     d["stale"] = r.stale;
-    if (r.shard) d["shard"] = {{"number", r.shard->number}, {"of", r.shard->of}, {"names", r.shard->names}};
+    if (r.shard) d["shard"] = of(*r.shard);
     d["checks"] = json::array();
     for (checked const& c : r.checks) d["checks"].push_back(of(c));
     return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";

@@ -2,6 +2,7 @@
 #include "cli/arguments.hpp"
 #include "cli/gate_report.hpp"
 #include "cli/reports/told.hpp"
+#include "cli/shard.hpp"
 #include "repro/errors.hpp"
 
 namespace shutdown_repro::cli {
@@ -64,7 +65,7 @@ std::string as_text(gate_result const& r, look l) {
         auto const n = static_cast<std::size_t>(std::ranges::count(r.checks, o, &checked::came)) + (o == outcome::stale ? r.stale.size() : 0);
         if (n || o == outcome::passed) counts += (counts.empty() ? "" : ", ") + std::to_string(n) + " " + std::string(name_of(o));
     }
-    if (r.shard) counts += " · shard " + std::to_string(r.shard->number) + " of " + std::to_string(r.shard->of);
+    if (r.shard) counts += " · " + in_words(r.shard->mine) + (r.is_part() ? "; merge judges the whole" : "");
     out += counts + "\n";
     if (r.interrupted) out += paint(l, tint::warn, "interrupted: this is what was done so far") + "\n";
     return out;

@@ -8,6 +8,7 @@
 #include "cli/reports/publish.hpp"
 #include "cli/shard.hpp"
 #include "repro/errors.hpp"
+#include "repro/gate_merge.hpp"
 #include "repro/merge.hpp"
 
 namespace shutdown_repro::cli {
@@ -25,12 +26,12 @@ template <class Told> struct part {
     Told told;
     repro::share shard;
 };
-using explored_part = part<exploration_report>;
+using exploration_part = part<exploration_report>;
 using gate_part = part<repro::gate_result>;
 
-explored_part explored(std::string const& path, repro::located_document const& document) {
+exploration_part explored(std::string const& path, repro::located_document const& document) {
     if (!document.root().find("asked")) fail(path, "is no report of an exploration (explore --shard I/N --json)");
-    explored_part p{path, exploration_from(document), {}};
+    exploration_part p{path, exploration_from(document.root(), path), {}};
     if (!p.told.found.shard) fail(path, "is no report of a shard (explore --shard I/N --json)");
     p.shard = *p.told.found.shard;
     return p;
@@ -40,7 +41,7 @@ gate_part gated(std::string const& path, repro::located_document const& document
     if (!document.root().find("checks")) fail(path, "is no report of a gate (gate --shard I/N --json)");
     gate_part p{path, gate_from(document), {}};
     if (!p.told.shard) fail(path, "is no report of a shard (gate --shard I/N --json)");
-    p.shard = {p.told.shard->number - 1, p.told.shard->of};
+    p.shard = p.told.shard->mine;
     return p;
 }
 
@@ -49,35 +50,51 @@ template <class X> void expect_same(std::string const& what, std::string const& 
 }
 
 // What makes them parts of one.
-void expect_alike(explored_part const& a, explored_part const& b) {
-    auto const same = [&](std::string const& what, auto const& x, auto const& y) { expect_same(what, a.path, x, b.path, y); };
-    same("scenario", repro::to_json_text(a.told.found.of), repro::to_json_text(b.told.found.of));
-    same("strategy", a.told.how.strategy, b.told.how.strategy);
-    same("number of executions (--executions)", a.told.how.executions, b.told.how.executions);
-    same("seed", a.told.how.seed, b.told.how.seed);
-    same("number of shards", a.shard.count, b.shard.count);
+void expect_alike(std::string const& path_a, repro::exploration const& a, repro::explore_options const& how_a, std::string const& path_b, repro::exploration const& b, repro::explore_options const& how_b) {
+    auto const same = [&](std::string const& what, auto const& x, auto const& y) { expect_same(what, path_a, x, path_b, y); };
+    same("scenario", repro::to_json_text(a.of), repro::to_json_text(b.of));
+    same("strategy", how_a.strategy, how_b.strategy);
+    same("number of executions (--executions)", how_a.executions, how_b.executions);
+    same("seed", how_a.seed, how_b.seed);
+}
+
+// One that was interrupted has fewer stages, and then the others' are missing of it.
+void expect_same_stages(std::string const& path_a, repro::exploration const& a, std::string const& path_b, repro::exploration const& b) {
+    auto const names = [](repro::exploration const& e) {
+        std::string out;
+        for (repro::stage const& s : e.stages) out += (out.empty() ? "" : ", ") + s.strategy;
+        return out.empty() ? "none" : out;
+    };
+    if (names(a) != names(b)) throw repro::input_error(path_b + ": its shard went through " + names(b) + ", and that of " + path_a + " through " + names(a) + "; run it again", repro::inconclusive);
 }
 
 void expect_alike(gate_part const& a, gate_part const& b) {
     auto const same = [&](std::string const& what, auto const& x, auto const& y) { expect_same(what, a.path, x, b.path, y); };
     same("gate", a.told.file, b.told.file);
     same("baseline", a.told.baseline, b.told.baseline);
-    same("list of checks", a.told.shard->names, b.told.shard->names);
-    same("number of shards", a.shard.count, b.shard.count);
+    same("content of the baseline", repro::to_text(a.told.shard->by.known), repro::to_text(b.told.shard->by.known));
+    same("--allow-stale", a.told.shard->by.allow_stale, b.told.shard->by.allow_stale);
+    same("list of checks", a.told.shard->by.names, b.told.shard->by.names);
 }
 
-// One that was interrupted has fewer stages, and then the others' are missing of it.
-void expect_same_stages(explored_part const& a, explored_part const& b) {
-    auto const names = [](explored_part const& p) {
-        std::string out;
-        for (repro::stage const& s : p.told.found.stages) out += (out.empty() ? "" : ", ") + s.strategy;
-        return out.empty() ? "none" : out;
-    };
-    if (names(a) != names(b)) throw repro::input_error(b.path + ": its shard went through " + names(b) + ", and that of " + a.path + " through " + names(a) + "; run it again", repro::inconclusive);
+// Of a check that both have.
+void expect_alike(gate_part const& a, repro::checked const& x, gate_part const& b, repro::checked const& y) {
+    std::string const of = ", of \"" + traces::printable(x.name) + "\"";
+    expect_same("way to make the trials" + of, a.path, x.explored.has_value(), b.path, y.explored.has_value());
+    if (!x.explored) return;
+    expect_alike(a.path + of, x.explored->found, x.explored->how, b.path + of, y.explored->found, y.explored->how);
+    expect_same_stages(a.path + of, x.explored->found, b.path + of, y.explored->found);
+}
+
+std::vector<std::string> names_of(repro::gate_result const& r) {
+    std::vector<std::string> names;
+    for (repro::checked const& c : r.checks) names.push_back(c.name);
+    return names;
 }
 
 // Every shard once.
 template <class Told> void expect_complete(std::vector<part<Told>> const& parts) {
+    for (part<Told> const& p : parts) expect_same("number of shards", parts.front().path, parts.front().shard.count, p.path, p.shard.count);
     std::vector<part<Told> const*> by_number(parts.front().shard.count);
     for (part<Told> const& p : parts) {
         part<Told> const*& place = by_number[p.shard.index];
@@ -90,16 +107,16 @@ template <class Told> void expect_complete(std::vector<part<Told>> const& parts)
     if (!missing.empty()) throw repro::input_error("of " + std::to_string(by_number.size()) + " shards these are missing: " + missing + "; nothing can be said of the whole", repro::inconclusive);
 }
 
-exploration_report merged(std::vector<explored_part> const& parts) {
+exploration_report merged(std::vector<exploration_part> const& parts) {
     exploration_report whole;
     std::vector<repro::exploration> found;
-    for (explored_part const& p : parts) found.push_back(p.told.found);
+    for (exploration_part const& p : parts) found.push_back(p.told.found);
     whole.found = repro::merged(found);
     whole.how = parts.front().told.how;
     whole.shards = parts.front().shard.count;
     for (repro::finding const& f : whole.found.findings) {
         kept_finding const* best = nullptr; // of the shard that has the shortest
-        for (explored_part const& p : parts)
+        for (exploration_part const& p : parts)
             for (kept_finding const& k : p.told.kept)
                 if ((k.found.key == f.key || std::ranges::count(k.also, f.key)) && (!best || k.found.shortest == f.shortest)) best = &k;
         if (!best) {
@@ -114,44 +131,37 @@ exploration_report merged(std::vector<explored_part> const& parts) {
     return whole;
 }
 
-// Check k of all is in shard k modulo their number.
-repro::gate_result merged(std::vector<gate_part> const& parts) {
-    repro::gate_result whole = parts.front().told;
-    auto const names = whole.shard->names;
-    whole.shard.reset();
-    whole.checks.clear();
-    std::vector<gate_part const*> by_number(parts.size());
-    for (gate_part const& p : parts) by_number[p.shard.index] = &p;
-    for (std::size_t k = 0; k < names.size(); ++k) {
-        gate_part const& p = *by_number[k % parts.size()];
-        if (p.told.interrupted) throw repro::input_error(p.path + ": its shard was interrupted; run it again", repro::inconclusive);
-        if (k / parts.size() >= p.told.checks.size() || p.told.checks[k / parts.size()].name != names[k]) fail(p.path, "lacks the check \"" + traces::printable(names[k]) + "\", which is its shard's");
-        whole.checks.push_back(p.told.checks[k / parts.size()]);
-    }
-    return whole;
-}
-
-int merge_explorations(std::vector<explored_part> const& parts, options const& o, output& out) {
+int merge_explorations(std::vector<exploration_part> const& parts, options const& o, output& out) {
     for (auto const& [flag, asked] : {std::pair("--junit", !o.reports.junit.empty()), std::pair("--sarif", !o.reports.sarif.empty()), std::pair("--github", o.reports.github), std::pair("--tap", o.reports.tap)})
         if (asked) throw repro::input_error(std::string(flag) + " is for the reports of a gate, and " + parts.front().path + " is of an exploration");
-    for (explored_part const& p : parts) expect_alike(parts.front(), p);
+    exploration_part const& first = parts.front();
+    for (exploration_part const& p : parts) expect_alike(first.path, first.told.found, first.told.how, p.path, p.told.found, p.told.how);
     expect_complete(parts);
-    for (explored_part const& p : parts) expect_same_stages(parts.front(), p);
+    for (exploration_part const& p : parts) expect_same_stages(first.path, first.told.found, p.path, p.told.found);
     exploration_report const whole = merged(parts);
     out.print(o.json ? as_json(whole) : as_text(whole, out.page()));
     return status_of(whole.found.verdict());
 }
 
-int merge_gates(std::vector<gate_part> const& parts, options const& o, output& out) {
-    for (gate_part const& p : parts) expect_alike(parts.front(), p);
+int merge_gates(std::vector<gate_part> parts, options const& o, output& out) {
+    gate_part const& first = parts.front();
+    for (gate_part const& p : parts) expect_alike(first, p);
     expect_complete(parts);
-    repro::gate_result const whole = merged(parts);
+    for (gate_part const& p : parts) {
+        if (p.told.interrupted) throw repro::input_error(p.path + ": its shard was interrupted; run it again", repro::inconclusive);
+        expect_same("selection of checks (--only)", first.path, names_of(first.told), p.path, names_of(p.told));
+        for (std::size_t k = 0; k < p.told.checks.size(); ++k) expect_alike(first, first.told.checks[k], p, p.told.checks[k]);
+    }
+    std::ranges::sort(parts, {}, [](gate_part const& p) { return p.shard.index; });
+    std::vector<repro::gate_result> in_order;
+    for (gate_part const& p : parts) in_order.push_back(p.told);
+    repro::gate_result const whole = repro::merged(in_order);
     return publish(o.reports, whole, o.json ? as_json(whole) : as_text(whole, out.page()), status_of(worst_of(whole)), out);
 }
 
 int merge(options const& o, output& out) {
     expect_possible(o.reports, o.json);
-    std::vector<explored_part> explorations;
+    std::vector<exploration_part> explorations;
     std::vector<gate_part> gates;
     for (std::string const& path : o.paths) {
         repro::located_document const document = read_report(path);

@@ -1,6 +1,7 @@
 #include "cli/read_report.hpp"
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include "cli/explored.hpp"
 #include "repro/committed_json.hpp"
 #include "repro/errors.hpp"
 
@@ -48,7 +49,15 @@ repro::expectation expectation_of(located_value const& v) {
     return {.clean = false, .rules = texts_of(v, "violated")};
 }
 
-checked checked_of(located_value const& v) {
+repro::explored_part explored_of(located_value const& v, std::string const& name) {
+    exploration_report report = exploration_from(v, name);
+    repro::explored_part p{report.how, std::move(report.found), {}};
+    std::size_t const wanted = p.found.findings.size() - static_cast<std::size_t>(std::ranges::count(p.found.findings, "", &repro::finding::rule));
+    for (located_value const& s : field(v, "shown").items("as many as there are violations of rules", wanted, wanted)) p.shown.push_back(seen_of(s));
+    return p;
+}
+
+checked checked_of(located_value const& v, std::string const& name) {
     v.check_object("a check");
     checked c;
     c.name = text_of(v, "name");
@@ -73,7 +82,12 @@ checked checked_of(located_value const& v) {
     if (!field(v, "seconds").json().is_number()) field(v, "seconds").must_be("a number");
     c.seconds = field(v, "seconds").json().get<double>();
     for (located_value const& s : field(v, "violations").items("a list of violations", 0, most_items)) c.seen.push_back(seen_of(s));
+    if (auto const explored = v.find("explored")) c.explored = explored_of(*explored, name);
     return c;
+}
+
+repro::gate_rules rules_of(located_value const& v, std::string const& baseline) {
+    return {repro::baseline_from(field(v, "baseline"), baseline), text_of(v, "today"), flag_of(v, "allow_stale"), texts_of(v, "names")};
 }
 
 } // namespace
@@ -103,8 +117,8 @@ repro::gate_result gate_from(repro::located_document const& document) {
     r.baseline = text_of(root, "baseline");
     r.interrupted = flag_of(root, "interrupted");
     r.stale = texts_of(root, "stale");
-    if (auto const shard = root.find("shard")) r.shard = {shard_of(*shard).index + 1, shard_of(*shard).count, texts_of(*shard, "names")};
-    for (located_value const& c : field(root, "checks").items("a list of checks", 0, most_items)) r.checks.push_back(checked_of(c));
+    if (auto const shard = root.find("shard")) r.shard = {shard_of(*shard), rules_of(*shard, r.baseline)};
+    for (located_value const& c : field(root, "checks").items("a list of checks", 0, most_items)) r.checks.push_back(checked_of(c, document.name()));
     return r;
 }
 

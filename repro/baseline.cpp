@@ -72,6 +72,8 @@ std::string entries(ordered_json const& list) {
     return out + "\n  ]";
 }
 
+} // namespace
+
 baseline baseline_from(located_value const& root, std::string const& path) {
     constexpr std::string_view fields[] = {"format", "version", "current", "manual"};
     expect_format(root, "baseline", "a baseline, as --update-baseline writes it");
@@ -89,8 +91,6 @@ baseline baseline_from(located_value const& root, std::string const& path) {
     std::ranges::sort(b.current, {}, order);
     return b;
 }
-
-} // namespace
 
 baseline load_baseline(std::string const& path) {
     located_document const document = located_document::read(path);

@@ -8,6 +8,8 @@
 
 namespace shutdown_repro::repro {
 
+class located_value;
+
 struct baseline {
     struct known {              // written by --update-baseline
         std::string check, rule, fingerprint;
@@ -25,6 +27,7 @@ struct baseline {
 // Throws input_error: file, line, and what it should be.
 baseline load_baseline(std::string const& path);
 baseline parse_baseline(std::string_view text, std::string const& path);
+baseline baseline_from(located_value const& document, std::string const& path);
 // The file: sorted, the same bytes for the same baseline.
 std::string to_text(baseline const&);
 // As a whole or not at all: a full disk keeps the old one. Throws trace_error, which says which file and why.

@@ -25,6 +25,16 @@ std::string_view name_of(standing s) {
     return "allowed";
 }
 
+void checked::doubt(std::uint64_t of_trials, std::string const& reason) {
+    inconclusive += of_trials;
+    if (trouble.empty()) trouble = reason;
+}
+
+share share_of_check(share shard, std::size_t k) {
+    auto const turned = static_cast<std::uint32_t>(k % shard.count);
+    return {(shard.index + shard.count - turned) % shard.count, shard.count};
+}
+
 outcome worst_of(gate_result const& r) {
     auto const any = [&](outcome o) { return std::ranges::any_of(r.checks, [o](checked const& c) { return c.came == o; }); };
     if (any(outcome::failed)) return outcome::failed;

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+#include "repro/baseline.hpp"
+#include "repro/explore.hpp"
 #include "traces/rule.hpp"
 
 namespace shutdown_repro::repro {
@@ -49,6 +51,13 @@ enum class outcome : std::uint8_t {
     inconclusive, // too little was seen to say: never passed
 };
 
+// A shard's part of an exploration: what it takes to say of all parts together what one exploration would.
+struct explored_part {
+    explore_options how;
+    exploration found;
+    std::vector<seen_violation> shown; // for each of found.findings that has a rule, its shortest execution
+};
+
 struct checked {
     std::string name;               // unique in its gate
     std::string scenario, policy, world, strategy; // strategy "": no exploration
@@ -66,20 +75,36 @@ struct checked {
     std::string trouble;            // why trials were inconclusive, of the first; ""
     std::string guarantee;          // what a clean one is worth; "" when nothing follows
     double seconds = 0;             // that it took
+    std::optional<explored_part> explored; // of an exploration in a shard
+
+    // So many trials were not seen to their end.
+    void doubt(std::uint64_t of_trials, std::string const& reason);
 };
+
+// By what it is judged.
+struct gate_rules {
+    baseline known;                 // empty when there is none
+    std::string today;              // "YYYY-MM-DD"
+    bool allow_stale = false;       // stale entries are told, and pass
+    std::vector<std::string> names; // of all checks of the gate, also those that were not selected
+};
+
+// Trial n of the k-th check is that of shard k + n modulo their number, so that checks of one trial are shared out, too.
+share share_of_check(share shard, std::size_t k);
+
 
 struct gate_result {
     std::string file, baseline;     // paths; "" for none
     std::vector<checked> checks;    // in the order of the file
     std::vector<std::string> stale; // sentences about entries of the baseline that belong to no check
     bool interrupted = false;
-    // It is part `number` of `of`, counted from 1: check k of all is that of part k modulo their number, whole, so that each is
-    // judged by who has seen all of it.
+    // It has a part of the trials of each check, and says by what the whole is to be judged (gate_merge.hpp).
     struct part {
-        std::uint32_t number = 1, of = 1;
-        std::vector<std::string> names; // of the checks of all parts
+        share mine;
+        gate_rules by;
     };
     std::optional<part> shard;
+    bool is_part() const { return shard && shard->mine.count > 1; }
 };
 
 std::string_view name_of(outcome);  // "passed", "failed", "stale", "inconclusive"

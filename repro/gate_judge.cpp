@@ -34,7 +34,9 @@ rate rate_of(seen_violation const& s, checked const& c) { return {s.count, std::
 
 class check_judge {
 public:
-    check_judge(checked& c, gate_rules const& by) : c_(c), by_(by), conclusive_(conclusive(c)) {
+    // `part`: others have made more trials of it. The only trial of an exact check is all there is.
+    check_judge(checked& c, gate_rules const& by, bool part)
+        : c_(c), by_(by), part_(part && !(c.exact && c.strategy.empty() && c.trials > 0)), conclusive_(conclusive(c)) {
         for (baseline::known const& k : by.known.current)
             if (k.check == c.name) known_.push_back(&k);
         for (baseline::exception const& e : by.known.manual)
@@ -64,7 +66,8 @@ private:
             else if (s.stands == standing::worse) failures_.push_back("worse: " + s.rule + ", " + with_interval(of(s)) + ", the baseline has " + with_interval((*entry_of(s))->counted));
             else if (s.stands == standing::known) ++tolerated_;
         }
-        if (!c_.trouble.empty() || conclusive_ == 0) doubts_.push_back(doubt());
+        if (!c_.trouble.empty() || (conclusive_ == 0 && !part_)) doubts_.push_back(doubt());
+        if (part_) return;
         for (baseline::known const* k : known_)
             if (std::ranges::none_of(c_.seen, [k](seen_violation const& s) { return about(*k, s); })) gone(*k);
     }
@@ -78,7 +81,7 @@ private:
         }
         auto const k = entry_of(s);
         if (k == known_.end()) return standing::fresh;
-        return !c_.exact && worse(of(s), (*k)->counted) ? standing::worse : standing::known;
+        return !part_ && !c_.exact && worse(of(s), (*k)->counted) ? standing::worse : standing::known;
     }
 
     // The baseline knows it, and it was not seen.
@@ -98,6 +101,10 @@ private:
     }
 
     void missing(std::string const& rule) {
+        if (part_) {
+            if (!c_.trouble.empty()) doubts_.push_back(doubt());
+            return;
+        }
         std::uint64_t const needed = c_.exact ? 1 : trials_that_fail(by_.known, c_.name, {rule});
         if (conclusive_ >= needed && (c_.trouble.empty() || !c_.exact))
             failures_.push_back("no longer reproduces " + rule + ", none of " + executions(conclusive_));
@@ -111,7 +118,7 @@ private:
         for (baseline::exception const* e : manual_) {
             bool const seen = std::ranges::any_of(c_.seen, [e](seen_violation const& s) { return about(*e, s); });
             if (e->expires < by_.today) stale_.push_back("expired on " + e->expires + ": the exception for " + e->rule + " (" + e->reason + ")");
-            else if (!seen && c_.exact && c_.trouble.empty()) stale_.push_back("the exception for " + e->rule + " matches nothing any more (" + e->reason + ")");
+            else if (!part_ && !seen && c_.exact && c_.trouble.empty()) stale_.push_back("the exception for " + e->rule + " matches nothing any more (" + e->reason + ")");
         }
     }
 
@@ -123,6 +130,7 @@ private:
     std::string doubt() const { return "inconclusive: " + (c_.trouble.empty() ? "nothing was executed" : c_.trouble) + (c_.inconclusive ? ", " + with_commas(c_.inconclusive) + " of " + executions(c_.trials) : ""); }
 
     std::string headline() const {
+        if (part_) return c_.trials ? "this shard's " + executions(c_.trials) : "left to other shards";
         if (!c_.expected.clean) return "reproduces " + list_of(c_.expected.rules) + in_how_many();
         std::string const what = tolerated_ || any(standing::excepted) ? "no worse than the baseline" : any(standing::allowed) ? "clean but for what is allowed" : "clean";
         if (c_.strategy.empty()) return what + ", " + executions(c_.trials);
@@ -141,6 +149,7 @@ private:
 
     checked& c_;
     gate_rules const& by_;
+    bool part_;
     std::uint64_t conclusive_;
     std::vector<baseline::known const*> known_;
     std::vector<baseline::exception const*> manual_;
@@ -160,7 +169,7 @@ std::uint64_t trials_that_fail(baseline const& b, std::string const& check, std:
 }
 
 void judge(gate_result& r, gate_rules const& by) {
-    for (checked& c : r.checks) check_judge(c, by).judge();
+    for (checked& c : r.checks) check_judge(c, by, r.is_part()).judge();
     r.stale.clear();
     std::vector<std::string> told;
     auto const orphan = [&](std::string const& check) {

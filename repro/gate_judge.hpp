@@ -8,20 +8,15 @@
 //   a reproducer is content with one trial that violates, and has failed after as many that don't as the baseline's rate asks
 //   for, or, without a baseline, as one of every second trial would (four).
 // What could not be seen to its end is inconclusive, never clean.
+//
+// A shard fails for what fails whatever the others saw, a new violation, and is inconclusive where it could not see. All else
+// follows from the counts of all, and is said when they are merged.
 #pragma once
 #include <string>
 #include <vector>
-#include "repro/baseline.hpp"
 #include "repro/gate.hpp"
 
 namespace shutdown_repro::repro {
-
-struct gate_rules {
-    baseline known;                 // empty when there is none
-    std::string today;              // "YYYY-MM-DD"
-    bool allow_stale = false;       // stale entries are told, and pass
-    std::vector<std::string> names; // of all checks of the gate, also those that were not selected
-};
 
 // So many trials without its violations say that a reproducer reproduces no more.
 std::uint64_t trials_that_fail(baseline const&, std::string const& check, std::vector<std::string> const& rules);

@@ -6,6 +6,7 @@
 #include "repro/errors.hpp"
 #include "repro/explore.hpp"
 #include "repro/fingerprint.hpp"
+#include "repro/gate_counts.hpp"
 #include "repro/judged.hpp"
 #include "repro/live.hpp"
 #include "repro/probe.hpp"
@@ -70,43 +71,38 @@ public:
         bool violated = false;
         for (traces::violation const& v : rules.violations()) {
             violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
-            std::size_t const place = place_of(example, v);
+            std::size_t const place = place_of(example, in_words(*example, v), 0);
             if (std::ranges::count(mine, place)) continue;
             mine.push_back(place);
             ++c.seen[place].count;
         }
         c.violated += violated;
-        if (!trouble.empty() && !is_told(*example, rules.violations())) inconclusive(1, trouble);
+        if (!trouble.empty() && !is_told(*example, rules.violations())) c.doubt(1, trouble);
     }
 
     void add_failure(std::string const& why) {
         ++seen_.what.trials;
-        inconclusive(1, in_one_line(why));
+        seen_.what.doubt(1, in_one_line(why));
     }
 
     // Many, of which only these were worth remembering.
-    void add(exploration const& e) {
-        checked& c = seen_.what;
-        c.trials = e.executions;
-        c.violated = e.violating;
-        if (e.unfinished) inconclusive(e.unfinished, "the server never ended, and no rule says why");
+    void add(explore_options const& how, exploration e) {
+        count_exploration(seen_.what, how, e);
+        explored_part part{how, {}, {}};
         for (finding const& f : e.findings)
-            add(e.of, f);
-        for (std::string const& g : e.guarantees()) c.guarantee += (c.guarantee.empty() ? "" : "; ") + g;
-        c.exact = std::ranges::any_of(e.stages, [](stage const& s) { return s.done.complete && enumerates(s.strategy); });
+            if (!f.rule.empty()) part.shown.push_back(add(e.of, f)); // else it is inconclusive, not violated
         if (e.interrupted) was_interrupted();
-        else if (!c.exact && enumerates(plan_.strategy))
-            inconclusive(0, with_commas(plan_.executions) + " executions were not enough to try everything; give it more, or another strategy");
+        if (!how.shard) return;
+        e.reached.reset();
+        part.found = std::move(e);
+        seen_.what.explored = std::move(part);
     }
 
-    void inconclusive(std::uint64_t trials, std::string const& why) {
-        seen_.what.inconclusive += trials;
-        if (seen_.what.trouble.empty()) seen_.what.trouble = why;
-    }
     void was_interrupted() {
         seen_.interrupted = true;
-        inconclusive(0, "it was interrupted");
+        seen_.what.doubt(0, "it was interrupted");
     }
+    void cant_be_run(std::string const& why) { seen_.what.doubt(0, why); }
     void is_exact() { seen_.what.exact = true; }
 
     // What a reproducer is to show was shown.
@@ -132,35 +128,35 @@ public:
     }
 
 private:
-    static bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
-
-    void add(scenario const& of, finding const& f) {
-        if (f.rule.empty()) return; // it is inconclusive, not violated
+    seen_violation add(scenario const& of, finding const& f) {
         judged_execution e = judge_execution(of, f.shortest);
         auto const example = std::make_shared<traces::trace const>(std::move(e.trace));
         for (traces::violation const& v : e.violations)
             if (v.rule == f.rule && fingerprint(*example, v) == f.fingerprint) {
-                seen_.what.seen[place_of(example, v)].count += f.count;
-                return;
+                seen_violation const shown = in_words(*example, v);
+                place_of(example, shown, f.count);
+                return shown;
             }
         throw nondeterminism("a violation of " + f.rule + " was not there again, schedule " + to_string(f.shortest));
     }
 
-    std::size_t place_of(std::shared_ptr<traces::trace const> const& t, traces::violation const& v) {
-        std::string const print = fingerprint(*t, v);
-        auto& seen = seen_.what.seen;
-        auto const known = std::ranges::find_if(seen, [&](seen_violation const& s) { return s.rule == v.rule && s.fingerprint == print; });
-        if (known != seen.end()) return static_cast<std::size_t>(known - seen.begin());
-        seen_violation& s = seen.emplace_back();
+    seen_violation in_words(traces::trace const& t, traces::violation const& v) const {
+        seen_violation s;
         s.rule = v.rule;
-        s.fingerprint = print;
+        s.fingerprint = fingerprint(t, v);
         s.level = v.level;
         s.message = v.message;
         s.inside = v.inside;
-        s.witness = steps_of(*t, v);
-        if (options_.again) s.replay = options_.again(plan_, t->head);
-        seen_.examples.push_back(t);
-        return seen.size() - 1;
+        s.witness = steps_of(t, v);
+        if (options_.again) s.replay = options_.again(plan_, t.head);
+        return s;
+    }
+
+    // Whose first is shown.
+    std::size_t place_of(std::shared_ptr<traces::trace const> const& t, seen_violation const& shown, std::uint64_t count) {
+        std::size_t const place = count_violation(seen_.what.seen, shown, count);
+        if (place == seen_.examples.size()) seen_.examples.push_back(t);
+        return place;
     }
 
     check_plan const& plan_;
@@ -179,30 +175,36 @@ void explore_schedules(check_plan const& c, trial_options const& o, std::atomic<
     how.executions = c.executions;
     how.seed = c.seed;
     how.jobs = o.jobs;
+    how.shard = o.shard;
     std::function<void(explore_progress const&)> tell;
     if (o.tell) tell = [&](explore_progress const& p) { o.tell(p.executions, p.of, p.strategy); };
-    to.add(explore(open, how, stop, tell));
+    to.add(how, explore(open, how, stop, tell));
 }
 
+std::uint64_t first_trial(trial_options const& o) { return o.shard ? o.shard->index : 0; }
+
 // The same each time, so once is all there is. What no longer follows its schedule is not what was to be seen.
-void simulate(check_plan const& c, observer& to) {
+void simulate(check_plan const& c, trial_options const& o, observer& to) {
+    if (first_trial(o) > 0) return to.is_exact();
     judged_execution e = judge_execution(c.scenario, c.when.value_or(schedule{}));
     if (!e.diverged.empty()) return to.add_failure("the server no longer takes the decisions of the schedule: " + e.diverged);
     to.is_exact();
     to.add(std::move(e.trace));
 }
 
+std::uint64_t most_trials(check_plan const& c, trial_options const& o) { return c.repeat ? c.repeat : o.most; }
+
 // A trial that can't be made is inconclusive; one that could never be made is not tried again, for it would only take its time.
 void repeat(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to, std::function<traces::trace()> const& once) {
     bool started = false;
-    std::uint64_t const most = c.repeat ? c.repeat : o.most;
-    for (std::uint64_t n = 0; n < most && (c.repeat || !to.has_reproduced()); ++n) {
+    std::uint64_t const most = most_trials(c, o), step = o.shard ? o.shard->count : 1;
+    for (std::uint64_t n = first_trial(o); n < most && (c.repeat || !to.has_reproduced()); n += step) {
         if (o.tell) o.tell(n, most, "live");
         if (stop) return to.was_interrupted();
         try {
             to.add(once());
             started = true;
-        } catch (input_error const& e) {
+        } catch (std::runtime_error const& e) { // also when no process or descriptor is left
             to.add_failure(e.what());
             if (!started) return;
         }
@@ -221,7 +223,8 @@ traces::trace run_once(target_plan const& t, std::optional<schedule> const& when
 }
 
 void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
-    if (std::string const why = why_missing(c.target->what); !why.empty()) return to.inconclusive(0, why);
+    if (first_trial(o) >= most_trials(c, o)) return;
+    if (std::string const why = why_missing(c.target->what); !why.empty()) return to.cant_be_run(why);
     repeat(c, o, stop, to, [&] { return run_once(*c.target, c.when); });
 }
 
@@ -234,7 +237,7 @@ observation observe(check_plan const& c, trial_options const& options, std::atom
         if (stop) to.was_interrupted();
         else if (c.target) run_target(c, options, stop, to);
         else if (!c.strategy.empty()) explore_schedules(c, options, stop, to);
-        else if (c.world == "sim") simulate(c, to);
+        else if (c.world == "sim") simulate(c, options, to);
         else repeat(c, options, stop, to, [&] { return run_live(c.scenario, {.server_path = options.server_path, .partial_path = {}}); });
     } catch (interrupted const&) {
         to.was_interrupted();

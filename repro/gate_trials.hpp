@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ namespace shutdown_repro::repro {
 struct trial_options {
     std::uint32_t jobs = 1;      // threads of an exploration
     std::uint64_t most = 4;      // of a check that is repeated until it is reproduced, see trials_that_fail()
+    std::optional<share> shard;  // these of the trials, and no others; see explore_options::shard
     std::string server_path;     // the executable server-under-test, see live.hpp
     std::function<std::string(check_plan const&, traces::header const&)> again; // the command line that shows an execution again; may be empty
     std::function<void(std::uint64_t done, std::uint64_t of, std::string_view what)> tell; // now and then; may be empty

@@ -1,4 +1,4 @@
-// The reports of a gate as they are asked for on the command line, and a gate in shards.
+// The reports of a gate as they are asked for on the command line.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include "tests/catch.hpp"
@@ -87,80 +87,4 @@ TEST_CASE("a report that can't be written is told with its flag, and the verdict
     CHECK(early.status == 2);
     CHECK(early.out.empty());
     CHECK_THAT(early.err, ContainsSubstring("--junit: there is no folder reports"));
-}
-
-TEST_CASE("a gate in shards, merged, is the gate: each check whole, in the file's order, with the same reports") {
-    folder here;
-    json const whole = json::parse(run_gate(here, {"--json"}).out);
-    for (int n : {1, 2, 3, 7}) {
-        std::vector<std::string> typed{"merge"};
-        for (int i = n; i >= 1; --i) {
-            std::string const name = std::to_string(i) + ".json";
-            result const r = run_gate(here, {"--shard", std::to_string(i) + "/" + std::to_string(n), "--json"});
-            INFO(r.err);
-            CHECK(r.status == (i == std::min(2, n) ? 1 : 0));
-            here.write(name, r.out);
-            typed.push_back(name);
-        }
-        typed.insert(typed.end(), {"--json", "--junit", "junit.xml"});
-        result const merged = run(typed, {.in = here.path()});
-        INFO(merged.err);
-        REQUIRE(merged.status == 1);
-        json a = whole, b = json::parse(merged.out);
-        for (json* d : {&a, &b})
-            for (json& c : (*d)["checks"]) {
-                c.erase("seconds");
-                for (json& v : c["violations"]) v.erase("trace");
-            }
-        CHECK(a == b);
-        CHECK_THAT(here.read("junit.xml"), ContainsSubstring(R"(tests="5" failures="1")"));
-    }
-}
-
-TEST_CASE("merge refuses shards of a gate that are missing, of another gate, interrupted, or mixed with explorations") {
-    folder here;
-    here.write("1.json", run_gate(here, {"--shard", "1/2", "--json"}).out);
-    here.write("2.json", run_gate(here, {"--shard", "2/2", "--json"}).out);
-    here.write("all.json", run_gate(here, {"--json"}).out);
-    here.write("explored.json", run({"explore", "scope-disposal", "--executions", "100", "--shard", "2/2", "--json"}, {.in = here.path()}).out);
-    auto const changed = [&](char const* name, std::string const& pointer, json const& value) {
-        json d = json::parse(here.read("2.json"));
-        d[json::json_pointer(pointer)] = value;
-        here.write(name, d.dump());
-    };
-    changed("names.json", "/shard/names/0", "other");
-    changed("cut.json", "/interrupted", true);
-    changed("lacks.json", "/checks", json::array());
-    changed("outcome.json", "/checks/0/outcome", "fine");
-    changed("count.json", "/checks/0/violations/0/count", 1e300);
-    changed("type.json", "/checks/0/violations", "none");
-    struct { std::vector<std::string> given; int status; std::string complaint; } const cases[] = {
-        {{"1.json"}, 3, "of 2 shards these are missing: 2"},
-        {{"1.json", "1.json", "2.json"}, 2, "is shard 1 of 2, and so is 1.json"},
-        {{"1.json", "names.json"}, 2, "names.json: has another list of checks than 1.json"},
-        {{"1.json", "cut.json"}, 3, "cut.json: its shard was interrupted"},
-        {{"1.json", "lacks.json"}, 2, "lacks.json: lacks the check \"as reported\""},
-        {{"1.json", "outcome.json"}, 2, "\"checks.1.outcome\""},
-        {{"1.json", "count.json"}, 2, "count"},
-        {{"1.json", "type.json"}, 2, "violations"},
-        {{"all.json"}, 2, "all.json: is no report of a shard (gate --shard I/N --json)"},
-        {{"1.json", "explored.json"}, 2, "explored.json: is no report of a gate"},
-        {{"explored.json", "1.json"}, 2, "1.json: is no report of an exploration"},
-        {{"explored.json", "--tap"}, 2, "--tap is for the reports of a gate"},
-    };
-    for (auto const& c : cases) {
-        std::vector<std::string> typed{"merge"};
-        typed.insert(typed.end(), c.given.begin(), c.given.end());
-        result const r = run(typed, {.in = here.path()});
-        INFO(r.err);
-        CHECK(r.status == c.status);
-        CHECK_THAT(r.err, ContainsSubstring(c.complaint));
-    }
-}
-
-TEST_CASE("a shard of a gate does not update the baseline, which needs all checks") {
-    folder here;
-    result const r = run_gate(here, {"--shard", "1/2", "--update-baseline"});
-    CHECK(r.status == 2);
-    CHECK_THAT(r.err, ContainsSubstring("--update-baseline needs all checks, and --shard leaves some to other shards"));
 }

@@ -3,6 +3,7 @@
 #include "cli/gate_report.hpp"
 #include "cli/read_report.hpp"
 #include "repro/errors.hpp"
+#include "repro/gate_merge.hpp"
 #include "tests/fuzz/holds.hpp"
 #include "traces/views/text.hpp"
 
@@ -17,8 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
                 repro::gate_result const gate = cli::gate_from(document);
                 fuzz::holds(gate.checks.size() <= size, "every check is in the text");
                 fuzz::holds_tame(cli::as_text(gate, {}), "what is said of the gate");
+                if (!gate.shard || gate.shard->mine.count > 1 || gate.interrupted) continue;
+                fuzz::holds_tame(cli::as_text(repro::merged({gate}), {}), "what is said of the only shard, merged");
             } else {
-                fuzz::holds_tame(cli::as_text(cli::exploration_from(document), {}), "what is said of the exploration");
+                fuzz::holds_tame(cli::as_text(cli::exploration_from(document.root(), document.name()), {}), "what is said of the exploration");
             }
         } catch (repro::input_error const& e) {
             fuzz::holds_tame(traces::printable(e.what()), "the complaint");

@@ -60,7 +60,37 @@ std::string why(checked c, gate_rules const& by = knows({})) {
     return all;
 }
 
+// As of shard 1 of 2.
+outcome came_in_part(checked c, gate_rules const& by = knows({})) {
+    gate_result r;
+    r.checks.push_back(std::move(c));
+    r.shard = {{0, 2}, by};
+    judge(r, by);
+    return r.checks[0].came;
+}
+
 } // namespace
+
+TEST_CASE("a shard fails for what is new, is inconclusive where it could not see, and leaves all else to the whole") {
+    CHECK(came_in_part(sampled(10, {seen(1)})) == outcome::failed);
+    CHECK(came_in_part(sampled(10)) == outcome::passed);
+    CHECK(came_in_part(sampled(0)) == outcome::passed);
+    CHECK(came_in_part(sampled(10, {seen(10)}), knows({entry(1, 1'000)})) == outcome::passed);
+    CHECK(came_in_part(sampled(1'000), knows({entry(500, 1'000)})) == outcome::passed);
+    CHECK(came_in_part(reproducer(sampled(100))) == outcome::passed);
+    checked troubled = sampled(10);
+    troubled.doubt(1, "it was lost");
+    CHECK(came_in_part(troubled) == outcome::inconclusive);
+    CHECK(came_in_part(reproducer(troubled)) == outcome::inconclusive);
+}
+
+TEST_CASE("the only trial of an exact check is all there is, and its shard judges it") {
+    CHECK(came_in_part(reproducer(exact())) == outcome::failed);
+    CHECK(came_in_part(exact(), knows({entry(1, 1)})) == outcome::stale);
+    checked elsewhere = reproducer(exact());
+    elsewhere.trials = 0;
+    CHECK(came_in_part(elsewhere) == outcome::passed);
+}
 
 TEST_CASE("a violation that nobody knew fails, however rarely it was seen") {
     CHECK(came(sampled(1'000, {seen(1)})) == outcome::failed);
