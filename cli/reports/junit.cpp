@@ -64,7 +64,8 @@ std::string counts(std::vector<checked> const& all) {
 std::string as_junit(repro::gate_result const& r) {
     std::vector<checked> const all = all_of(r);
     std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" + attribute("name", "shutdown-repro gate") + counts(all) + ">\n";
-    out += "  <testsuite" + attribute("name", r.file.empty() ? "bundled suite" : r.file) + counts(all) + attribute("skipped", "0") + (r.file.empty() ? "" : attribute("file", r.file)) + ">\n";
+    out += "  <testsuite" + attribute("name", r.file.empty() ? "bundled suite" : r.file) + counts(all) + attribute("skipped", "0") + ">\n";
+    if (!r.file.empty()) out += "    <properties><property" + attribute("name", "gate") + attribute("value", r.file) + "/></properties>\n";
     for (checked const& c : all) out += test_case(c);
     if (r.interrupted) out += "    <system-err>interrupted: further checks were not made</system-err>\n";
     return out + "  </testsuite>\n</testsuites>\n";
