@@ -1,6 +1,6 @@
-// SARIF 2.1.0. The standard's schema is not in this tree; the table below is what it says of the objects that are written:
-// their properties, which are required, and of what type. Every other property is refused, as it is by the schema. Classes that
-// others generated from the schema are asked as well, where they are installed.
+// SARIF 2.1.0. The standard's schema is not in this tree, but is asked where it could be had. The table below is narrower: what
+// of it is written, with what text; every other property is refused.
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -100,22 +100,25 @@ TEST_CASE("SARIF: the log has the shape of the standard, also with hostile names
     CHECK_THAT(wrong(broken, "log", ""), ContainsSubstring("startLine is no count"));
 }
 
-TEST_CASE("SARIF: the log has the properties that the published schema requires, and none that it does not know") {
-    std::string const python = "/usr/bin/python3"; // Debian's, for which the package is
+TEST_CASE("SARIF: the published schema accepts the log, also with hostile names") {
+    std::string const python = "/usr/bin/python3", schema = PUBLISHED_SCHEMAS "/sarif.json"; // Debian's, for which the package is
     folder here;
-    if (run_line(python + " -c 'import sarif_om'", here.path()).status != 0) return tests::skip("python3-sarif-python-om is not installed");
+    if (!std::filesystem::exists(schema)) return tests::skip("the schema of SARIF is not there, so it has read no log (./dev test gets it from Debian's sources)");
+    if (run_line(python + " -c 'import jsonschema'", here.path()).status != 0) return tests::skip("python3-jsonschema is not installed");
     auto const refused = [&](std::string const& log) {
         here.write("log.sarif", log);
-        result const r = run_line(python + " '" SOURCE_DIR "/tests/cli/sarif_by_schema.py' < log.sarif", here.path());
+        result const r = run_line(python + " '" SOURCE_DIR "/tests/cli/sarif_by_schema.py' '" + schema + "' < log.sarif", here.path());
         return r.status == 0 ? "" : r.err;
     };
     for (auto const& gate : {ordinary_gate(), hostile_gate(), repro::gate_result{}}) CHECK(refused(as_sarif(gate, 1)) == "");
-    json log = json::parse(as_sarif(ordinary_gate(), 1));
-    log["runs"][0]["results"][0].erase("message");
-    CHECK_THAT(refused(log.dump()), ContainsSubstring("requires message of Result"));
-    log = json::parse(as_sarif(ordinary_gate(), 1));
-    log["runs"][0]["tool"]["driver"]["rules"][0]["helpText"] = "?";
-    CHECK_THAT(refused(log.dump()), ContainsSubstring("has no helpText in ReportingDescriptor"));
+    auto const refused_with = [&](std::string const& pointer, json const& value) {
+        json log = json::parse(as_sarif(ordinary_gate(), 1));
+        log[json::json_pointer(pointer)] = value;
+        return refused(log.dump());
+    };
+    CHECK_THAT(refused_with("/runs/0/results/0/message", json::object()), ContainsSubstring("/runs/0/results/0/message: "));
+    CHECK_THAT(refused_with("/runs/0/results/0/level", "fatal"), ContainsSubstring("'fatal' is not one of"));
+    CHECK_THAT(refused_with("/runs/0/tool/driver/rules/0/helpText", "?"), ContainsSubstring("'helpText' was unexpected"));
 }
 
 TEST_CASE("SARIF: a rule has its id, its words and its level, and a result points at the rule of its id") {
