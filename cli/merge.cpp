@@ -1,5 +1,6 @@
 // merge: the reports of all shards, of an exploration or of a gate, as the one report that they are parts of.
 #include <algorithm>
+#include <tuple>
 #include "cli/command.hpp"
 #include "cli/explored.hpp"
 #include "cli/gate_report.hpp"
@@ -79,11 +80,13 @@ void expect_alike(gate_part const& a, gate_part const& b) {
 
 // Of a check that both have.
 void expect_alike(gate_part const& a, repro::checked const& x, gate_part const& b, repro::checked const& y) {
-    std::string const of = ", of \"" + traces::printable(x.name) + "\"";
-    expect_same("way to make the trials" + of, a.path, x.explored.has_value(), b.path, y.explored.has_value());
+    std::string const check = "\"" + traces::printable(x.name) + "\"", in_a = a.path + ", " + check, in_b = b.path + ", " + check;
+    auto const plan = [](repro::checked const& c) { return std::tie(c.scenario, c.policy, c.world, c.strategy, c.target, c.probe, c.expected.clean, c.expected.rules, c.allowed); };
+    expect_same("plan", in_a, plan(x), in_b, plan(y));
+    expect_same("way to make its trials", in_a, x.explored.has_value(), in_b, y.explored.has_value());
     if (!x.explored) return;
-    expect_alike(a.path + of, x.explored->found, x.explored->how, b.path + of, y.explored->found, y.explored->how);
-    expect_same_stages(a.path + of, x.explored->found, b.path + of, y.explored->found);
+    expect_alike(in_a, x.explored->found, x.explored->how, in_b, y.explored->found, y.explored->how);
+    expect_same_stages(in_a, x.explored->found, in_b, y.explored->found);
 }
 
 std::vector<std::string> names_of(repro::gate_result const& r) {

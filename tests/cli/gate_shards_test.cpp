@@ -189,6 +189,7 @@ TEST_CASE("merge refuses shards of a gate that are missing, of another gate, int
     changed("outcome.json", "/checks/0/outcome", "fine");
     changed("count.json", "/checks/1/executions", 1e300);
     changed("type.json", "/checks/0/violations", "none");
+    changed("plan.json", "/checks/1/allow/0", "timer-lost");
     changed("seed.json", "/checks/2/explored/seed", 7);
     changed("stages.json", "/checks/2/explored/stages", json::array());
     changed("shown.json", "/checks/2/explored/shown", json::array());
@@ -208,11 +209,12 @@ TEST_CASE("merge refuses shards of a gate that are missing, of another gate, int
         {{"1.json", "outcome.json"}, 2, "\"checks.1.outcome\""},
         {{"1.json", "count.json"}, 2, "\"checks.2.executions\" must be a count"},
         {{"1.json", "type.json"}, 2, "\"checks.1.violations\""},
-        {{"1.json", "seed.json"}, 2, "seed.json, of \"sampled\": has another seed than 1.json, of \"sampled\""},
-        {{"1.json", "stages.json"}, 3, "stages.json, of \"sampled\": its shard went through none"},
+        {{"1.json", "plan.json"}, 2, "plan.json, \"as reported\": has another plan than 1.json, \"as reported\""},
+        {{"1.json", "seed.json"}, 2, "seed.json, \"sampled\": has another seed than 1.json, \"sampled\""},
+        {{"1.json", "stages.json"}, 3, "stages.json, \"sampled\": its shard went through none"},
         {{"1.json", "shown.json"}, 2, "\"checks.3.explored.shown\" must have"},
         {{"1.json", "key.json"}, 2, "\"checks.3.explored.violations.1.key\" is 0 of those that are unfinished"},
-        {{"1.json", "without.json"}, 2, "without.json: has another way to make the trials, of \"sampled\" than 1.json"},
+        {{"1.json", "without.json"}, 2, "without.json, \"sampled\": has another way to make its trials than 1.json"},
         {{"all.json"}, 2, "all.json: is no report of a shard (gate --shard I/N --json)"},
         {{"1.json", "explored.json"}, 2, "explored.json: is no report of a gate"},
         {{"explored.json", "1.json"}, 2, "1.json: is no report of an exploration"},
