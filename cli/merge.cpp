@@ -164,6 +164,7 @@ int merge_gates(std::vector<gate_part> parts, options const& o, output& out) {
 
 int merge(options const& o, output& out) {
     expect_possible(o.reports, o.json);
+    expect_spared(o.reports, o.paths);
     std::vector<exploration_part> explorations;
     std::vector<gate_part> gates;
     for (std::string const& path : o.paths) {

@@ -72,6 +72,7 @@ struct checked {
     std::uint64_t trials = 0, violated = 0, inconclusive = 0; // violated: by more than notes; inconclusive: not
                                     // seen to their end, whatever they violated
     bool exact = false;             // what was tried is all there is to try; else it is a sample
+    bool open_ended = false;        // nobody said how many trials: of a reproducer their number is no rate
     std::string trouble;            // why trials were inconclusive, of the first; ""
     std::string guarantee;          // what a clean one is worth; "" when nothing follows
     double seconds = 0;             // that it took

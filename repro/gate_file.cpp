@@ -132,6 +132,7 @@ void read_probe(target_plan& t, located_value const& check) {
 void read_target(check_plan& c, located_value const& check, located_value const& which, std::string const& gate_path) {
     refuse(check, {"scenario", "policy", "stop", "free", "set", "world", "strategy", "executions", "seed"}, "is for scenarios; a check of a target takes \"probe\", \"order\", \"schedule\" and \"repeat\"");
     target_plan& t = c.target.emplace(target_named(which, gate_path));
+    if (t.named.ends_with(".json")) c.file = t.named;
     c.world = "live";
     read_probe(t, check);
     auto const order = check.find("order"), schedule = check.find("schedule");
@@ -152,6 +153,7 @@ void read_scenario(check_plan& c, located_value const& check, std::string const&
     auto const which = check.find("scenario");
     if (!which) check.fail("has no \"scenario\": a name (list scenarios), a file or a scenario");
     scenario& s = c.scenario = scenario_named(*which, gate_path);
+    if (which->json().is_string() && which->text("").ends_with(".json")) c.file = beside(gate_path, which->text(""));
     if (auto const sets = check.find("set")) {
         sets->check_object("an object of fields of the scenario, as in {\"requests\": 3}");
         for (located_value const& field : sets->members()) set(s, field, field.name());
@@ -218,8 +220,9 @@ check_plan read_check(located_value const& check, std::string const& gate_path) 
     auto const expect = check.find("expect");
     if (!expect) check.fail("has no \"expect\": \"clean\" or {\"violated\": [\"rule\", …]}");
     c.expected = expectation_of(*expect);
-    std::uint64_t const unsaid = !c.expected.clean ? 0 : c.target ? target_repeats : 1;
-    c.repeat = static_cast<std::uint32_t>(number(check, "repeat", "a number", 1, most_repeats).value_or(unsaid));
+    auto const repeat = number(check, "repeat", "a number", 1, most_repeats);
+    c.repeat = static_cast<std::uint32_t>(repeat.value_or(c.expected.clean && c.target ? target_repeats : 1));
+    c.open_ended = !repeat;
     if (auto const allow = check.find("allow")) c.allowed = rules(*allow, 0);
     for (std::string const& rule : c.allowed)
         if (std::ranges::count(c.expected.rules, rule)) check.find("allow")->fail("has \"" + rule + "\", which is expected to be violated");

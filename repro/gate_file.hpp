@@ -24,12 +24,14 @@ struct target_plan {
 struct check_plan {
     std::string name;
     std::uint32_t line = 0;
+    std::string file;                   // that its scenario or its target is read from; "" for one of ours
     std::optional<target_plan> target;  // when there is one there is no scenario
     repro::scenario scenario;           // with all that the check changes of it
     std::string world = "sim";
     std::string strategy;               // "" for none
     std::uint64_t executions = 20'000, seed = 1; // of an exploration
-    std::uint32_t repeat = 1;           // of a live check or of a target; 0: until it is reproduced
+    std::uint32_t repeat = 1;           // of a live check or of a target
+    bool open_ended = false;            // nobody said how often: more when something is awaited, see await()
     std::optional<schedule> when;       // of a simulated execution, or of a program; nothing: the default order
     bool keeps_stop = false, keeps_free = false; // an exploration leaves the scenario's own moments
     expectation expected;

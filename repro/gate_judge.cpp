@@ -7,7 +7,8 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr rate every_second{1'000'000, 2'000'000}; // what a reproducer promises when nobody counted
+constexpr rate every_tenth{1'000'000, 10'000'000}; // what a reproducer promises when nobody counted
+constexpr std::uint64_t most_awaited = 100;        // trials
 
 std::string percent(interval i) {
     char text[64];
@@ -26,6 +27,14 @@ std::string list_of(std::vector<std::string> const& words) {
 
 bool about(baseline::exception const& e, seen_violation const& s) { return e.rule == s.rule && (e.fingerprint.empty() || e.fingerprint == s.fingerprint); }
 bool about(baseline::known const& k, seen_violation const& s) { return k.rule == s.rule && k.fingerprint == s.fingerprint; }
+
+// So many trials without them say that a reproducer reproduces no more.
+std::uint64_t trials_that_fail(baseline const& b, std::string const& check, std::vector<std::string> const& rules) {
+    std::uint64_t needed = 0;
+    for (baseline::known const& k : b.current)
+        if (k.check == check && std::ranges::count(rules, k.rule)) needed = std::max(needed, clean_runs_needed(k.counted).value_or(0));
+    return needed ? needed : *clean_runs_needed(every_tenth);
+}
 
 // Trials that were seen to their end.
 std::uint64_t conclusive(checked const& c) { return c.trials - std::min(c.trials, c.inconclusive); }
@@ -62,8 +71,8 @@ private:
     void clean() {
         for (seen_violation& s : c_.seen) {
             s.stands = standing_of(s);
-            if (s.stands == standing::fresh) failures_.push_back("new: " + s.rule + ", " + shown(of(s)) + " (baseline: none)");
-            else if (s.stands == standing::worse) failures_.push_back("worse: " + s.rule + ", " + with_interval(of(s)) + ", the baseline has " + with_interval((*entry_of(s))->counted));
+            if (s.stands == standing::fresh) failures_.push_back("new: " + s.rule + ", " + shown(of(s)) + " (baseline: " + expired(s) + ")");
+            else if (s.stands == standing::worse) failures_.push_back("worse: " + s.rule + ", " + counted(of(s)) + ", the baseline has " + counted((*entry_of(s))->counted));
             else if (s.stands == standing::known) ++tolerated_;
         }
         if (!c_.trouble.empty() || (conclusive_ == 0 && !part_)) doubts_.push_back(doubt());
@@ -74,22 +83,34 @@ private:
 
     standing standing_of(seen_violation& s) {
         if (s.level == traces::severity::note || std::ranges::count(c_.allowed, s.rule)) return standing::allowed;
-        auto const manual = std::ranges::find_if(manual_, [&s](auto const* e) { return about(*e, s); });
+        auto const manual = std::ranges::find_if(manual_, [&](auto const* e) { return about(*e, s) && !has_expired(*e); });
         if (manual != manual_.end()) {
             s.reason = (*manual)->reason;
             return standing::excepted;
         }
         auto const k = entry_of(s);
         if (k == known_.end()) return standing::fresh;
-        return !part_ && !c_.exact && worse(of(s), (*k)->counted) ? standing::worse : standing::known;
+        if (part_) return standing::known;
+        return (c_.exact ? rose : worse)(of(s), (*k)->counted) ? standing::worse : standing::known;
     }
+
+    bool has_expired(baseline::exception const& e) const { return e.expires < by_.today; }
+
+    // What the baseline has for one that is new.
+    std::string expired(seen_violation const& s) const {
+        for (baseline::exception const* e : manual_)
+            if (about(*e, s)) return "an exception that expired on " + e->expires + ", \"" + e->reason + "\"";
+        return "none";
+    }
+
+    std::string counted(rate r) const { return c_.exact ? shown(r) : with_interval(r); }
 
     // The baseline knows it, and it was not seen.
     void gone(baseline::known const& k) {
         if (!c_.trouble.empty()) return;
         std::uint64_t const needed = c_.exact ? 1 : clean_runs_needed(k.counted).value_or(1);
         if (conclusive_ >= needed) stale_.push_back("fixed: " + k.rule + ", not in " + executions(conclusive_) + "; take it out of the baseline with --update-baseline");
-        else remarks_.push_back(k.rule + " was not seen in " + executions(conclusive_) + "; it counts as fixed after " + with_commas(needed) + " clean ones (the baseline has " + shown(k.counted) + ")");
+        else remarks_.push_back(k.rule + " was not seen in " + executions(conclusive_) + "; it counts as fixed after " + with_commas(needed) + " clean ones, so give it " + (c_.strategy.empty() ? "\"repeat\": " : "\"executions\": ") + std::to_string(needed) + " (the baseline has " + shown(k.counted) + ")");
     }
 
     // ---- it should be violated
@@ -117,7 +138,9 @@ private:
     void exceptions() {
         for (baseline::exception const* e : manual_) {
             bool const seen = std::ranges::any_of(c_.seen, [e](seen_violation const& s) { return about(*e, s); });
-            if (e->expires < by_.today) stale_.push_back("expired on " + e->expires + ": the exception for " + e->rule + " (" + e->reason + ")");
+            bool const told = std::ranges::any_of(c_.seen, [e](seen_violation const& s) { return about(*e, s) && s.stands == standing::fresh; });
+            if (has_expired(*e) && !told) stale_.push_back("expired on " + e->expires + ": the exception for " + e->rule + " (" + e->reason + ")");
+            else if (has_expired(*e)) continue;
             else if (!part_ && !seen && c_.exact && c_.trouble.empty()) stale_.push_back("the exception for " + e->rule + " matches nothing any more (" + e->reason + ")");
         }
     }
@@ -161,11 +184,20 @@ bool in_gate(gate_rules const& by, std::string const& check) { return std::range
 
 } // namespace
 
-std::uint64_t trials_that_fail(baseline const& b, std::string const& check, std::vector<std::string> const& rules) {
-    std::uint64_t needed = 0;
-    for (baseline::known const& k : b.current)
-        if (k.check == check && std::ranges::count(rules, k.rule)) needed = std::max(needed, clean_runs_needed(k.counted).value_or(0));
-    return needed ? needed : *clean_runs_needed(every_second);
+awaited await(baseline const& b, std::string const& check, expectation const& expected) {
+    awaited a;
+    for (std::string const& rule : expected.rules) a.all.push_back({rule, ""});
+    if (!expected.clean) {
+        a.most_trials = trials_that_fail(b, check, expected.rules);
+        return a;
+    }
+    for (baseline::known const& k : b.current) {
+        std::uint64_t const needed = clean_runs_needed(k.counted).value_or(0);
+        if (k.check != check || needed > most_awaited) continue;
+        a.all.push_back({k.rule, k.fingerprint});
+        a.most_trials = std::max(a.most_trials, needed);
+    }
+    return a;
 }
 
 void judge(gate_result& r, gate_rules const& by) {
@@ -190,7 +222,7 @@ baseline updated(gate_result const& r, gate_rules const& by) {
     for (checked const& c : r.checks)
         for (seen_violation const& s : c.seen) {
             bool const counts = s.stands == standing::fresh || s.stands == standing::worse || s.stands == standing::known ||
-                                (!c.exact && s.stands == standing::expected && std::ranges::count(c.expected.rules, s.rule));
+                                (!c.exact && !c.open_ended && s.stands == standing::expected && std::ranges::count(c.expected.rules, s.rule));
             if (!counts) continue;
             rate const now = rate_of(s, c);
             assert(now.of > 0);
@@ -202,7 +234,7 @@ baseline updated(gate_result const& r, gate_rules const& by) {
         auto const c = result_of(k.check);
         bool const looked = c != r.checks.end(), seen = looked && std::ranges::any_of(c->seen, [&](seen_violation const& s) { return about(k, s); });
         if (!in_gate(by, k.check) || seen) continue;
-        bool const fixed = looked && (c->exact || conclusive(*c) >= clean_runs_needed(k.counted).value_or(1));
+        bool const fixed = looked && c->trouble.empty() && (c->exact || conclusive(*c) >= clean_runs_needed(k.counted).value_or(1));
         if (!fixed) next.current.push_back(k);
     }
     return next;

@@ -2,11 +2,11 @@
 // day. So counts that were made apart can be added up and judged together.
 //
 // What is exact is judged exactly: one execution decides. What is a sample is judged by intervals (wilson.hpp):
-//   a new violation fails however rarely it was seen, for it happened;
+//   a new violation fails however rarely it was seen, for it happened; one whose exception has expired is new;
 //   a known one fails when it is worse, that is when the interval of now lies above the baseline's;
 //   a known one is fixed, which makes the baseline stale, after as many clean trials as its rate asks for;
 //   a reproducer is content with one trial that violates, and has failed after as many that don't as the baseline's rate asks
-//   for, or, without a baseline, as one of every second trial would (four).
+//   for, or, without a baseline, as one that shows in every tenth trial would.
 // What could not be seen to its end is inconclusive, never clean.
 //
 // A shard fails for what fails whatever the others saw, a new violation, and is inconclusive where it could not see. All else
@@ -18,8 +18,14 @@
 
 namespace shutdown_repro::repro {
 
-// So many trials without its violations say that a reproducer reproduces no more.
-std::uint64_t trials_that_fail(baseline const&, std::string const& check, std::vector<std::string> const& rules);
+// What a check whose number of trials is open goes on for, and with how many trials at most: what a reproducer expects, else
+// what the baseline knows, as far as a hundred clean trials can say that it is gone.
+struct awaited {
+    struct violation { std::string rule, fingerprint; }; // fingerprint "": any
+    std::vector<violation> all;
+    std::uint64_t most_trials = 0;
+};
+awaited await(baseline const&, std::string const& check, expectation const&);
 
 // Fills in what came of each check, why, and how each violation stands; gate_result::stale.
 void judge(gate_result&, gate_rules const&);

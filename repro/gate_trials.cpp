@@ -54,6 +54,7 @@ public:
         c.strategy = plan.strategy;
         c.expected = plan.expected;
         c.allowed = plan.allowed;
+        c.open_ended = plan.open_ended;
     }
 
     // One trial.
@@ -105,10 +106,10 @@ public:
     void cant_be_run(std::string const& why) { seen_.what.doubt(0, why); }
     void is_exact() { seen_.what.exact = true; }
 
-    // What a reproducer is to show was shown.
-    bool has_reproduced() const {
-        checked const& c = seen_.what;
-        return !c.expected.clean && std::ranges::all_of(c.expected.rules, [&](std::string const& rule) { return std::ranges::count(c.seen, rule, &seen_violation::rule) > 0; });
+    bool has_seen(awaited const& a) const {
+        return std::ranges::all_of(a.all, [&](awaited::violation const& v) {
+            return std::ranges::any_of(seen_.what.seen, [&](seen_violation const& s) { return s.rule == v.rule && (v.fingerprint.empty() || s.fingerprint == v.fingerprint); });
+        });
     }
 
     observation result(double seconds) {
@@ -192,13 +193,13 @@ void simulate(check_plan const& c, trial_options const& o, observer& to) {
     to.add(std::move(e.trace));
 }
 
-std::uint64_t most_trials(check_plan const& c, trial_options const& o) { return c.repeat ? c.repeat : o.most; }
+std::uint64_t most_trials(check_plan const& c, trial_options const& o) { return c.open_ended ? std::max<std::uint64_t>(c.repeat, o.waits_for.most_trials) : c.repeat; }
 
 // A trial that can't be made is inconclusive; one that could never be made is not tried again, for it would only take its time.
 void repeat(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to, std::function<traces::trace()> const& once) {
     bool started = false;
     std::uint64_t const most = most_trials(c, o), step = o.shard ? o.shard->count : 1;
-    for (std::uint64_t n = first_trial(o); n < most && (c.repeat || !to.has_reproduced()); n += step) {
+    for (std::uint64_t n = first_trial(o); n < c.repeat || (n < most && !to.has_seen(o.waits_for)); n += step) {
         if (o.tell) o.tell(n, most, "live");
         if (stop) return to.was_interrupted();
         try {

@@ -11,13 +11,14 @@
 #include <vector>
 #include "repro/gate.hpp"
 #include "repro/gate_file.hpp"
+#include "repro/gate_judge.hpp"
 #include "traces/trace.hpp"
 
 namespace shutdown_repro::repro {
 
 struct trial_options {
     std::uint32_t jobs = 1;      // threads of an exploration
-    std::uint64_t most = 4;      // of a check that is repeated until it is reproduced, see trials_that_fail()
+    awaited waits_for;           // of a check whose number of trials is open
     std::optional<share> shard;  // these of the trials, and no others; see explore_options::shard
     std::string server_path;     // the executable server-under-test, see live.hpp
     std::function<std::string(check_plan const&, traces::header const&)> again; // the command line that shows an execution again; may be empty

@@ -23,6 +23,10 @@ interval wilson(rate); // of nothing: 0 to 1
 
 // Only when the intervals say so: they don't overlap.
 bool worse(rate now, rate before);
+// Of counts that are no samples: the share rose. Quotients are rounded correctly, so equal shares are equal.
+inline bool rose(rate now, rate before) {
+    return static_cast<double>(now.violated) / static_cast<double>(now.of) > static_cast<double>(before.violated) / static_cast<double>(before.of);
+}
 // The fewest runs that, all of them clean, have an upper bound below the lower bound of `before`; nothing when `before` never
 // violated.
 std::optional<std::uint64_t> clean_runs_needed(rate before);

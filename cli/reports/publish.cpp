@@ -1,6 +1,8 @@
 #include "cli/reports/publish.hpp"
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include "cli/reports/files.hpp"
 #include "cli/reports/reports.hpp"
@@ -15,6 +17,40 @@ constexpr std::size_t most_of_a_summary = 1 << 20; // of all that a step writes
 std::filesystem::path resolved(std::string const& path) {
     std::error_code none;
     return std::filesystem::weakly_canonical(std::filesystem::absolute(path, none), none);
+}
+
+// Of "gate.json:14: …".
+std::uint32_t line_named(std::string const& why, std::string const& file) {
+    std::uint32_t line = 0;
+    if (!file.empty() && why.starts_with(file + ":")) std::from_chars(why.data() + file.size() + 1, why.data() + why.size(), line);
+    return line;
+}
+
+// Of a gate that could not be read nobody knows which files it reads; so nothing but an earlier report is replaced.
+bool can_be_replaced(std::string const& path) {
+    std::ifstream file(path);
+    std::string begin(60, '\0');
+    begin.resize(static_cast<std::size_t>(file.read(begin.data(), 60).gcount()));
+    return !file.is_open() || begin.empty() || begin.starts_with("<?xml") || begin.find("sarif") != begin.npos;
+}
+
+// Who reads annotations and SARIF looks for files from the top of the repository, which need not be the current folder.
+std::string from_the_top(std::string const& path) {
+    if (path.empty()) return path;
+    namespace fs = std::filesystem;
+    char const* const workspace = std::getenv("GITHUB_WORKSPACE");
+    fs::path const top = resolved(workspace && *workspace ? workspace : "."), whole = resolved(fs::absolute(path).parent_path()) / fs::path(path).filename();
+    fs::path const below = whole.lexically_relative(top);
+    return below.empty() || *below.begin() == ".." ? whole.string() : below.string();
+}
+
+repro::gate_result from_the_top(repro::gate_result r) {
+    for (repro::checked& c : r.checks) {
+        c.file = from_the_top(c.file);
+        for (repro::seen_violation& v : c.seen) v.trace = from_the_top(v.trace);
+    }
+    r.baseline = from_the_top(r.baseline);
+    return r;
 }
 
 void append_summary(repro::gate_result const& r) {
@@ -43,6 +79,28 @@ void expect_possible(report_options const& o, bool json) {
     if (!o.sarif.empty()) expect_writable("--sarif", o.sarif);
 }
 
+void expect_spared(report_options const& o, std::vector<std::string> const& paths) {
+    for (auto const& [flag, report] : {std::pair("--junit", o.junit), std::pair("--sarif", o.sarif)})
+        for (std::string const& path : paths)
+            if (!report.empty() && !path.empty() && resolved(report) == resolved(path))
+                throw repro::input_error(std::string(flag) + ": " + report + " is read here, and the report would replace it; choose another");
+}
+
+void publish_failure(report_options const& o, std::string const& file, std::string const& why, output& out) {
+    report_options where = o;
+    for (std::string* const path : {&where.junit, &where.sarif})
+        if (!can_be_replaced(*path)) path->clear();
+    if (where.junit.empty() && where.sarif.empty() && !o.github && !o.tap) return;
+    repro::gate_result r;
+    repro::checked& c = r.checks.emplace_back();
+    c.name = "the gate can be run";
+    c.scenario = "gate";
+    c.file = r.file = file;
+    c.line = line_named(why, file);
+    c.why = {why};
+    publish(where, r, "", repro::bad_input, out);
+}
+
 int publish(report_options const& o, repro::gate_result const& r, std::string const& text, int status, output& out) {
     int const given = status;
     auto const attempt = [&](std::function<void()> const& write) {
@@ -54,9 +112,9 @@ int publish(report_options const& o, repro::gate_result const& r, std::string co
         }
     };
     if (!o.junit.empty()) attempt([&] { write_report("--junit", o.junit, as_junit(r)); });
-    if (!o.sarif.empty()) attempt([&] { write_report("--sarif", o.sarif, as_sarif(r, given)); });
+    if (!o.sarif.empty()) attempt([&] { write_report("--sarif", o.sarif, as_sarif(from_the_top(r), given)); });
     if (o.github) attempt([&] { append_summary(r); });
-    out.print(o.tap ? as_tap(r) : o.github ? without_github_commands(text) + as_github(r) : text);
+    out.print(o.tap ? as_tap(r) : o.github ? without_github_commands(text) + as_github(from_the_top(r)) : text);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include "cli/reports/told.hpp"
+#include "repro/errors.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -141,8 +142,8 @@ std::string as_sarif(repro::gate_result const& r, int exit_status) {
     results told(r);
     json run;
     run["tool"]["driver"] = {{"name", "shutdown-repro"}, {"version", SHUTDOWN_REPRO_VERSION}, {"rules", std::move(told.rules)}};
-    run["invocations"] = {{{"executionSuccessful", !r.interrupted}, {"exitCode", exit_status}}};
-    run["originalUriBaseIds"]["%SRCROOT%"]["description"] = message("the folder in which the gate was run");
+    run["invocations"] = {{{"executionSuccessful", !r.interrupted && exit_status != repro::bad_input}, {"exitCode", exit_status}}};
+    run["originalUriBaseIds"]["%SRCROOT%"]["description"] = message("the top of the repository, or the folder in which the gate was run");
     run["columnKind"] = "unicodeCodePoints";
     run["results"] = std::move(told.all);
     json const document{{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", {std::move(run)}}};

@@ -83,8 +83,65 @@ TEST_CASE("a report that can't be written is told with its flag, and the verdict
     result const same = run_gate(here, {"--junit", "report", "--sarif", "./report"});
     CHECK(same.status == 2);
     CHECK_THAT(same.err, ContainsSubstring("--junit and --sarif name one file, ./report"));
+    for (std::string const flag : {"--junit", "--sarif"})
+        for (std::string const read : {"gate.json", "./gate.baseline.json"}) {
+            result const replacing = run_gate(here, {flag, read, "--update-baseline"});
+            CHECK(replacing.status == 2);
+            CHECK_THAT(replacing.err, ContainsSubstring(flag + ": " + read + " is read here, and the report would replace it"));
+            CHECK(here.read("gate.json") == gate);
+            CHECK_FALSE(here.has("gate.baseline.json"));
+        }
     result const early = run_gate(here, {"--junit", "reports/junit.xml"});
     CHECK(early.status == 2);
     CHECK(early.out.empty());
     CHECK_THAT(early.err, ContainsSubstring("--junit: there is no folder reports"));
+}
+
+TEST_CASE("a report does not replace a scenario or a report that is read") {
+    folder here;
+    here.write("mine.json", slurp(SOURCE_DIR "/tests/fuzz/corpus/scenario/late-free.json"));
+    std::string const before = here.read("mine.json");
+    here.write("gate.json", R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [{"scenario": "mine.json", "expect": "clean"}]})");
+    result const r = run({"gate", "gate.json", "--junit", "mine.json"}, {.in = here.path()});
+    INFO(r.err);
+    CHECK(r.status == 2);
+    CHECK(here.read("mine.json") == before);
+    here.write("1.json", run_gate(here, {"--shard", "1/1", "--json"}).out);
+    CHECK(run({"merge", "1.json", "--sarif", "1.json"}, {.in = here.path()}).status == 2);
+}
+
+TEST_CASE("a gate that can't be run says so in every report, at the line, so that none of the last run is taken for its own") {
+    folder here;
+    here.write("gate.json", "{\n\"format\": \"shutdown-repro/gate\", \"version\": \"1.0\",\n\"checks\": 7}");
+    here.write("old.xml", "<?xml version=\"1.0\"?><testsuites/>");
+    result const r = run({"gate", "gate.json", "--github", "--junit", "old.xml", "--sarif", "old.sarif"}, {.in = here.path()});
+    INFO(r.out << r.err);
+    CHECK(r.status == 2);
+    CHECK_THAT(r.err, ContainsSubstring("gate.json:3: \"checks\" must be"));
+    CHECK(has(r, "\n::error file=gate.json,line=3,title=the gate can be run%3A inconclusive::"));
+    CHECK_THAT(here.read("old.xml"), ContainsSubstring(R"(tests="1" failures="0" errors="1")") && ContainsSubstring("gate.json:3: &quot;checks&quot; must be"));
+    json const invocation = json::parse(here.read("old.sarif"))["runs"][0]["invocations"][0];
+    CHECK(invocation["executionSuccessful"] == false);
+    CHECK(invocation["exitCode"] == 2);
+    here.write("notes.txt", "mine");
+    CHECK(run({"gate", "gate.json", "--junit", "notes.txt"}, {.in = here.path()}).status == 2);
+    CHECK(here.read("notes.txt") == "mine");
+    CHECK_THAT(run({"gate", "none.json", "--tap"}, {.in = here.path()}).out, ContainsSubstring("not ok 1"));
+}
+
+TEST_CASE("annotations and SARIF name files from the top of the repository, wherever in it the gate is run") {
+    folder here;
+    std::filesystem::create_directory(here.file("server"));
+    std::filesystem::create_directory(here.file("ci"));
+    here.write("server/gate.json", gate);
+    auto const in_server = [&](std::string const& workspace) {
+        return run({"gate", "gate.json", "--github", "--sarif", "gate.sarif"}, {.in = here.file("server"), .environment = {{"GITHUB_WORKSPACE", workspace}}});
+    };
+    auto const artifact = [&](std::string const& report) { return json::parse(here.read(report))["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]; };
+    CHECK_THAT(in_server(here.path()).out, ContainsSubstring("::error file=server/gate.json,line=3"));
+    CHECK(artifact("server/gate.sarif")["uri"] == "server/gate.json");
+    CHECK_THAT(in_server("").out, ContainsSubstring("::error file=gate.json,line=3"));
+    run({"gate", "../server/gate.json", "--sarif", "gate.sarif"}, {.in = here.file("ci"), .environment = {{"GITHUB_WORKSPACE", ""}}});
+    std::string const outside = artifact("ci/gate.sarif")["uri"];
+    CHECK((outside.starts_with("file:///") && outside.ends_with("/server/gate.json")));
 }

@@ -141,13 +141,13 @@ TEST_CASE("what the baseline knows and nobody saw is gone when all shards togeth
 }
 
 TEST_CASE("a reproducer reproduces when one shard saw it, and no more when none did") {
-    gate_folder const here({explored_reproducer, R"({"name": "gone", "scenario": "lost-finish", "policy": "drained", "strategy": "random", "executions": 8, "expect": {"violated": ["timer-lost"]}})"});
+    gate_folder const here({explored_reproducer, R"({"name": "gone", "scenario": "lost-finish", "policy": "drained", "strategy": "random", "executions": 40, "expect": {"violated": ["timer-lost"]}})"});
     CHECK(here.in_shards(7) == std::vector<int>(7, 0));
     result const merged = here.merge(7);
     CHECK(merged.status == 1);
     json const d = json::parse(merged.out);
     CHECK(check_named(d, "found")["outcome"] == "passed");
-    CHECK(check_named(d, "gone")["why"][0] == "no longer reproduces timer-lost, none of 8 executions");
+    CHECK(check_named(d, "gone")["why"][0] == "no longer reproduces timer-lost, none of 40 executions");
 }
 
 TEST_CASE("a walk through all schedules that its shards did not end is inconclusive, in each shard and as a whole") {

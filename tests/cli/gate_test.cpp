@@ -104,9 +104,38 @@ TEST_CASE("an exception is kept by --update-baseline, and expires by the day tha
     CHECK(here.gate({"--update-baseline"}).status == 0);
     CHECK_THAT(here.read("gate.baseline.json"), ContainsSubstring("the framework's") && ContainsSubstring("\"current\": []"));
     result const late = here.gate({}, "1781568000"); // a day later
-    CHECK(late.status == 5);
+    CHECK(late.status == 1);
     CHECK_THAT(late.out, ContainsSubstring("expired on 2026-06-15"));
+    CHECK(here.gate({"--allow-stale"}, "1781568000").status == 1);
     CHECK(here.gate({}, "soon").status == 2);
+}
+
+TEST_CASE("gate --update-baseline writes nothing of a walk that did not end, also when it found something") {
+    gate_folder const here(R"({"name": "c", "scenario": "lost-finish", "set": {"order": "any"}, "strategy": "exhaustive", "executions": 100, "expect": "clean"})");
+    result const r = here.gate({"--update-baseline"});
+    INFO(r.out);
+    CHECK(r.status == 3);
+    CHECK_THAT(r.out, ContainsSubstring("new: finish-event-lost"));
+    CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json stays as it is"));
+    CHECK_FALSE(here.has("gate.baseline.json"));
+}
+
+TEST_CASE("a live check whose repeat is unsaid runs on until what the baseline knows is gone, so that it is new when it comes back") {
+    auto const live = [](std::string const& more) { return gate_of(R"({"name": "c", "scenario": "lost-finish", "world": "live", "order": "client-first", )" + more + R"("expect": "clean"})"); };
+    gate_folder const here("");
+    here.write("gate.json", live(""));
+    REQUIRE(here.gate({"--update-baseline"}).status == 0);
+    CHECK_THAT(here.gate({}).out, ContainsSubstring("1 execution")); // what is known came at once
+    here.write("gate.json", live(R"("policy": "drained", )"));
+    result const fixed = here.gate({"--update-baseline"});
+    CHECK(fixed.status == 0);
+    CHECK_THAT(fixed.out, ContainsSubstring("clean, 15 executions"));
+    here.write("gate.json", live(""));
+    result const again = here.gate();
+    CHECK(again.status == 1);
+    CHECK_THAT(again.out, ContainsSubstring("new: finish-event-lost"));
+    here.write("gate.json", live(R"("policy": "drained", "repeat": 2, )"));
+    REQUIRE(run({"gate", "gate.json", "--update-baseline"}, {.in = here.path()}).status == 0);
 }
 
 TEST_CASE("gate --update-baseline writes nothing when something was inconclusive, or when the disk is full") {
