@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A real Slurm of one node, only for this test: its own configuration, munge and folders, on 127.0.0.1, and gone afterwards. An
-# array of three explores in shards, and merge puts them together. Usage: slurm.sh SHUTDOWN-REPRO
+# array of three that explores and runs a gate in shards, and merge puts them together. Usage: slurm.sh SHUTDOWN-REPRO
 set -euo pipefail
 program=$(readlink -f "$1")
 
@@ -94,9 +94,15 @@ started=($! "${started[@]}")
 is_idle() { [[ $(sinfo -h -o %T) == idle ]]; }
 until_it_works is_idle
 
+cat >"$here/gate.json" <<END
+{"format": "shutdown-repro/gate", "version": "1.0", "checks": [
+  {"name": "sampled", "scenario": "scope-disposal", "strategy": "random", "executions": 150, "expect": "clean"}]}
+END
 cat >"$here/job" <<END
 #!/bin/sh
 cd $here && "$program" explore scope-disposal --executions 150 --json >\$SLURM_ARRAY_TASK_ID.json 2>\$SLURM_ARRAY_TASK_ID.err
+test \$? -eq 1 || exit 1
+"$program" gate gate.json --json >gate-\$SLURM_ARRAY_TASK_ID.json 2>>\$SLURM_ARRAY_TASK_ID.err
 test \$? -eq 1
 END
 # Ids that begin anywhere, in steps: 10, 15 and 20.
@@ -110,4 +116,11 @@ status=0
 "$program" explore scope-disposal --executions 150 --shard 1/1 >one || true
 counts() { tr '\n' ' ' <"$1" | grep -o '[0-9,]* findings in [0-9,]* executions, [0-9,]* of them violated'; }
 [[ $(counts merged) == "$(counts one)" ]] || fail "merged: $(counts merged); one: $(counts one)"
-echo "a Slurm array of three: $(counts merged), as one shard finds them"
+
+status=0
+"$program" merge gate-10.json gate-15.json gate-20.json >merged || status=$?
+((status == 1)) || fail "merge of the gate exited with $status"
+"$program" gate gate.json >one || true
+found() { grep -o 'new: .*' "$1"; }
+[[ -n $(found one) && $(found merged) == "$(found one)" ]] || fail "the merged gate: $(found merged); not shared out: $(found one)"
+echo "a Slurm array of three finds what one shard finds, exploring and of a gate"
