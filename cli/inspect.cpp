@@ -12,7 +12,6 @@
 #include "cli/watch.hpp"
 #include "repro/errors.hpp"
 #include "traces/views/pages.hpp"
-#include "traces/views/state.hpp"
 #include "traces/views/stats.hpp"
 #include "traces/views/views.hpp"
 
@@ -56,7 +55,7 @@ void check_combination(options const& o) {
 
 // Everything that one reading can tell of each event, for the views that are wanted.
 struct first_look final : reader_events {
-    first_look(options const& o, look l) : wanted(o), which(filter_of(o.filter)), rows(l) {
+    first_look(options const& o, look l) : wanted(o), which(filter_of(o.filter)), rows(l), tree(l) {
         if (!o.follow.empty()) followed.emplace(id_to_follow(o.follow), l);
     }
     void on_header(header const& h) override { judge.on_header(h); }
@@ -67,6 +66,7 @@ struct first_look final : reader_events {
         bool const fits = which.fits(e);
         fitting += fits;
         if (wanted.timeline) rows.survey(e, fits);
+        if (wanted.tree) tree.survey(e);
         if (followed && fits) followed->survey(e);
         if (wanted.stats && fits) figures.on_event(e);
     }
@@ -75,6 +75,7 @@ struct first_look final : reader_events {
     filter which;
     judging judge;
     timeline_page rows;
+    tree_page tree;
     std::optional<follow_page> followed;
     stats figures;
     std::uint64_t events = 0, fitting = 0;
@@ -95,11 +96,14 @@ std::string headline(judgement const& j, look l) {
     return out + "\n";
 }
 
-std::string tree_page(options const& o, trace const& t, judgement const& judged, look l) {
-    if (o.at.empty()) return tree(t, judged.violations, l);
-    seq_t const at = std::stoull(o.at);
-    if (!event_index(t).find(at)) throw repro::input_error("--at: the trace has no event " + o.at + " (inspect without --tree shows their numbers)");
-    return tree_at(at, t, judged.violations, l);
+std::string tree_text(source& from, first_look& seen, judgement const& judged) {
+    std::string const& at = seen.wanted.at;
+    if (at.empty()) seen.tree.draw_where_it_failed(judged.violations);
+    else seen.tree.draw_after(std::stoull(at), judged.violations);
+    each_event again([&](event const& e) { seen.tree.note(e); });
+    from.read(again);
+    if (!at.empty() && !seen.tree.is_drawn_there()) throw repro::input_error("--at: the trace has no event " + at + " (inspect without --tree shows their numbers)");
+    return seen.tree.text();
 }
 
 void print_rows(source& from, first_look& seen, judgement const& judged, output& out) {
@@ -144,7 +148,7 @@ int inspect(options o, output& out) {
     for (std::string const& problem : judged.problems) std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
     if (seen.events > 0 && seen.fitting == 0) throw repro::input_error("--filter: no event of the trace fits", repro::nothing_selected);
     if (seen.followed && seen.followed->empty()) throw repro::input_error("--follow: no event of the trace concerns " + o.follow + " (inspect --tree shows who does appear)");
-    std::string const drawn = o.tree ? "\n" + tree_page(o, from.whole(), judged, l) : "";
+    std::string const drawn = o.tree ? "\n" + tree_text(from, seen, judged) : "";
     out.print(headline(judged, l) + acts_as_text(judged, l));
     if (o.stats) out.print("\n" + seen.figures.text(l));
     out.print(drawn);

@@ -2,10 +2,13 @@
 // its row. Memory is in who appears, not in how much happens. The violations are viewed.
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
+#include "traces/model.hpp"
 #include "traces/views/cast.hpp"
 #include "traces/views/rows.hpp"
 
@@ -35,6 +38,45 @@ private:
     std::unordered_map<ref, std::size_t> lane_;
     std::size_t surveyed_ = 0, at_ = 0, gap_ = 1, width_ = 0;
     bool any_ = false, drawn_ = false;
+};
+
+// Surveys every event, is told when the tree is drawn, then notes every event again.
+class tree_page {
+public:
+    explicit tree_page(look l) : look_(l) {}
+    void survey(event const&);
+    // Where the server failed: at its failed assertion, else at the first violation; at the end when nothing is broken.
+    void draw_where_it_failed(std::span<violation const>);
+    void draw_after(seq_t, std::span<violation const>); // at the end when there is no such event
+    void note(event const&);
+    bool is_drawn_there() const { return stop_.has_value(); } // and not at the end
+    std::string text();
+
+private:
+    struct point { seq_t seq; nanoseconds t; };
+    void find_request(event const&);
+    std::string title() const;
+    void scopes();
+    void line(std::string const& before, member const&);
+    bool gone(member const&) const;
+    std::size_t gone_run(std::vector<member> const& nodes, std::size_t from) const;
+    std::string state(member const&) const;
+
+    look look_;
+    std::span<violation const> violations_;
+    bool somebody_dies_ = false, dies_here_ = false; // the server of what went wrong
+    std::set<seq_t> stops_;
+    std::optional<point> first_, last_;
+    std::optional<std::string> stop_;      // what it stands at, in words
+    std::size_t noted_ = 0;
+    trace before_;                         // the last event, which what it ended outlives by one
+    model now_;
+    std::unordered_map<ref, std::string> fate_; // how who is gone went, or what is known of who has no states
+    cast cast_;
+    std::unordered_map<seq_t, ref> begun_; // requests
+    std::unordered_map<ref, ref> request_of_;
+    std::set<ref> blamed_, shown_;
+    std::string out_;
 };
 
 class follow_page {
