@@ -55,10 +55,13 @@ void check_combination(options const& o) {
 
 // Everything that one reading can tell of each event, for the views that are wanted.
 struct first_look final : reader_events {
-    first_look(options const& o, look l) : wanted(o), which(filter_of(o.filter)), rows(l), tree(l) {
+    first_look(options const& o, look l) : wanted(o), which(filter_of(o.filter)), rows(l), tree(l), explained(l) {
         if (!o.follow.empty()) followed.emplace(id_to_follow(o.follow), l);
     }
-    void on_header(header const& h) override { judge.on_header(h); }
+    void on_header(header const& h) override {
+        judge.on_header(h);
+        twin = h.twin;
+    }
     void on_footer(footer const& f) override { judge.on_footer(f); }
     void on_event(event const& e) override {
         if (events++ == 0 && followed) followed->start(e);
@@ -67,6 +70,7 @@ struct first_look final : reader_events {
         fitting += fits;
         if (wanted.timeline) rows.survey(e, fits);
         if (wanted.tree) tree.survey(e);
+        if (wanted.explain) explained.survey(e);
         if (followed && fits) followed->survey(e);
         if (wanted.stats && fits) figures.on_event(e);
     }
@@ -76,8 +80,10 @@ struct first_look final : reader_events {
     judging judge;
     timeline_page rows;
     tree_page tree;
+    explain_page explained;
     std::optional<follow_page> followed;
     stats figures;
+    std::string twin; // what the header says of one that passes
     std::uint64_t events = 0, fitting = 0;
 };
 
@@ -120,9 +126,17 @@ void print_followed(source& from, first_look& seen, output& out) {
     from.read(again);
 }
 
+std::string explanation(source& from, first_look& seen, judgement const& judged) {
+    if (judged.violations.empty()) return "no rule is broken: nothing to explain\n";
+    seen.explained.explain(judged.violations);
+    each_event again([&](event const& e) { seen.explained.note(e); });
+    from.read(again);
+    return seen.explained.text();
+}
+
 // Of a finding: where the nearest execution that passes parts from it.
-std::string twin_page(trace const& t, options const& o, look l) {
-    auto const twin = nlohmann::json::parse(t.head.twin, nullptr, false);
+std::string twin_page(std::string const& header, options const& o, look l) {
+    auto const twin = nlohmann::json::parse(header, nullptr, false);
     if (!twin.is_object()) return {};
     auto const text = [&](char const* key) { return twin.contains(key) && twin[key].is_string() ? printable(twin[key].get<std::string>()) : std::string("?"); };
     std::string const number = twin.contains("decision") && twin["decision"].is_number_unsigned() ? " " + std::to_string(twin["decision"].get<std::uint64_t>()) : "";
@@ -154,7 +168,7 @@ int inspect(options o, output& out) {
     out.print(drawn);
     if (o.timeline) print_rows(from, seen, judged, out);
     if (seen.followed) print_followed(from, seen, out);
-    if (o.explain) out.print("\n" + (judged.violations.empty() ? "no rule is broken: nothing to explain\n" : explain(from.whole(), judged.violations, l) + twin_page(from.whole(), o, l)));
+    if (o.explain) out.print("\n" + explanation(from, seen, judged) + (judged.violations.empty() ? "" : twin_page(seen.twin, o, l)));
     return repro::clean;
 }
 

@@ -1,36 +1,73 @@
 #include "traces/views/causes.hpp"
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 namespace shutdown_repro::traces {
 
 bool is_act(kind what) { return what == kind::act_stop || what == kind::act_free || what == kind::process_signal; }
 
+void cause_graph::note(event const& e) {
+    ascending_ = ascending_ && (nodes_.empty() || nodes_.back().seq < e.seq);
+    nodes_.push_back({e.seq, static_cast<std::uint32_t>(links_.size()), e.what});
+    links_.insert(links_.end(), e.because.begin(), e.because.end());
+    if (is_act(e.what) && !first_act_) first_act_ = e.seq;
+}
+
+std::optional<std::uint32_t> cause_graph::find(seq_t seq) const {
+    auto const seq_of = [this](std::uint32_t i) { return nodes_[i].seq; };
+    if (ascending_) {
+        auto const at = std::ranges::lower_bound(nodes_, seq, {}, &node::seq);
+        if (at == nodes_.end() || at->seq != seq) return {};
+        return static_cast<std::uint32_t>(at - nodes_.begin());
+    }
+    if (by_seq_.empty()) {
+        by_seq_.resize(nodes_.size());
+        std::iota(by_seq_.begin(), by_seq_.end(), 0u);
+        std::ranges::stable_sort(by_seq_, {}, seq_of);
+    }
+    auto const at = std::ranges::lower_bound(by_seq_, seq, {}, seq_of);
+    if (at == by_seq_.end() || seq_of(*at) != seq) return {};
+    return *at;
+}
+
+std::span<seq_t const> cause_graph::causes_of(std::uint32_t i) const {
+    std::size_t const begin = nodes_[i].links, end = i + 1 < nodes_.size() ? nodes_[i + 1].links : links_.size();
+    return {links_.data() + begin, end - begin};
+}
+
+std::vector<seq_t> cause_graph::way_to(violation const& v) const {
+    std::set<std::uint32_t> steps;
+    std::vector<std::uint32_t> todo;
+    auto const add = [&](seq_t seq, bool walk) {
+        auto const i = find(seq);
+        if (i && steps.insert(*i).second && walk && !is_act(nodes_[*i].what)) todo.push_back(*i);
+    };
+    add(v.at, true);
+    for (seq_t w : v.witness) add(w, first_act_ && w >= *first_act_);
+    while (!todo.empty()) {
+        std::uint32_t const i = todo.back();
+        todo.pop_back();
+        for (seq_t why : causes_of(i)) add(why, !first_act_ || why >= *first_act_ || nodes_[i].seq < *first_act_);
+    }
+    for (std::uint32_t i : std::vector<std::uint32_t>(steps.begin(), steps.end()))
+        for (seq_t why : causes_of(i))
+            if (auto const choice = find(why); choice && nodes_[*choice].what == kind::decision) steps.insert(*choice);
+    bool const has_act = std::ranges::any_of(steps, [this](std::uint32_t i) { return is_act(nodes_[i].what); });
+    if (!has_act && first_act_ && *first_act_ < v.at) steps.insert(*find(*first_act_));
+    std::vector<seq_t> in_order;
+    for (std::uint32_t i : steps) in_order.push_back(nodes_[i].seq);
+    return in_order;
+}
+
 causes::causes(trace const& t) : events_(t) {
-    auto const act = std::find_if(t.events.begin(), t.events.end(), [](event const& e) { return is_act(e.what); });
-    if (act != t.events.end()) first_act_ = &*act;
+    for (event const& e : t.events) graph_.note(e);
 }
 
 way causes::way_to(violation const& v) const {
-    std::set<event const*> steps;
-    std::vector<event const*> todo;
-    auto const add = [&](seq_t seq, bool walk) {
-        event const* e = events_.find(seq);
-        if (e && steps.insert(e).second && walk && !is_act(e->what)) todo.push_back(e);
-    };
-    add(v.at, true);
-    for (seq_t w : v.witness) add(w, first_act_ && w >= first_act_->seq);
-    while (!todo.empty()) {
-        event const* e = todo.back();
-        todo.pop_back();
-        for (seq_t why : e->because) add(why, !first_act_ || why >= first_act_->seq || e->seq < first_act_->seq);
-    }
-    for (event const* e : std::vector<event const*>(steps.begin(), steps.end()))
-        for (seq_t why : e->because)
-            if (event const* choice = events_.find(why); choice && choice->what == kind::decision) steps.insert(choice);
-    bool const has_act = std::any_of(steps.begin(), steps.end(), [](event const* e) { return is_act(e->what); });
-    if (!has_act && first_act_ && first_act_->seq < v.at) steps.insert(first_act_);
-    return {steps.begin(), steps.end()}; // events lie in their trace in order, and so do their addresses
+    way steps;
+    for (seq_t seq : graph_.way_to(v)) steps.push_back(events_.find(seq));
+    return steps;
 }
 
 } // namespace shutdown_repro::traces

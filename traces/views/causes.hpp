@@ -1,5 +1,7 @@
 // What led to a violation, as its events say: the way back along their causes.
 #pragma once
+#include <cstdint>
+#include <optional>
 #include <vector>
 #include "traces/rule.hpp"
 #include "traces/trace.hpp"
@@ -7,23 +9,46 @@
 
 namespace shutdown_repro::traces {
 
-// Steps in the order in which they happened.
-using way = std::vector<event const*>;
-
 // Whether it is stop, free or a signal: what begins a shutdown.
 bool is_act(kind);
 
+// Of a trace that is not kept: who caused whom, some thirty bytes an event.
+class cause_graph {
+public:
+    void note(event const&); // each, in order
+    // Everything that led to it after the stop, back to the act that began it, in the order in which it happened. What shows it
+    // from before the stop (who was spawned where, what was queued) is one step each, with the choice that it was: how it came
+    // about otherwise is not what went wrong.
+    std::vector<seq_t> way_to(violation const&) const;
+
+private:
+    struct node {
+        seq_t seq;
+        std::uint32_t links; // where its causes begin in links_; they end where the next node's begin
+        kind what;
+    };
+    std::optional<std::uint32_t> find(seq_t) const;
+    std::span<seq_t const> causes_of(std::uint32_t) const;
+
+    std::vector<node> nodes_;
+    std::vector<seq_t> links_;
+    std::optional<seq_t> first_act_;
+    bool ascending_ = true;
+    mutable std::vector<std::uint32_t> by_seq_; // of a foreign trace whose numbers don't ascend
+};
+
+// Steps in the order in which they happened.
+using way = std::vector<event const*>;
+
+// The same of a trace that is kept, which it views.
 class causes {
 public:
-    explicit causes(trace const&); // views it
-    // Everything that led to it after the stop, back to the act that began it. What shows it from before the stop (who was
-    // spawned where, what was queued) is one step each, with the choice that it was: how it came about otherwise is not what
-    // went wrong.
+    explicit causes(trace const&);
     way way_to(violation const&) const;
 
 private:
     event_index events_;
-    event const* first_act_ = nullptr;
+    cause_graph graph_;
 };
 
 } // namespace shutdown_repro::traces

@@ -1,8 +1,5 @@
 #include <algorithm>
-#include <map>
-#include <optional>
-#include <set>
-#include "traces/views/causes.hpp"
+#include "traces/views/pages.hpp"
 #include "traces/views/phrase.hpp"
 #include "traces/views/state.hpp"
 #include "traces/views/views.hpp"
@@ -22,131 +19,136 @@ bool is_aside(kind what) {
     return what == kind::scope_unref || what == kind::listener_wake || what == kind::coroutine_zombie || what == kind::scope_closed;
 }
 
-using who_and_state = std::vector<std::pair<ref, std::string>>; // "coroutine:5 (handler of GET /2): finished, not removed"
-
-class explanation {
-public:
-    explanation(trace const& t, std::span<violation const> violations, look l) : trace_(t), look_(l), causes_(t) {
-        for (event const& e : t.events)
-            for (seq_t why : e.because)
-                if (is_aside(e.what)) asides_[why].push_back(&e);
-        for (violation const& v : violations) {
-            ways_.push_back(causes_.way_to(v));
-            told_.push_back(of_rule_[v.rule]++ < most_of_a_rule);
-        }
-        replay();
-    }
-
-    std::string write(std::span<violation const> violations) const {
-        std::string out;
-        for (std::size_t i = 0; i < violations.size(); ++i)
-            if (told_[i]) out += (i ? "\n" : "") + one(violations, i);
-        for (auto const& [rule, count] : of_rule_)
-            if (count > most_of_a_rule) out += "\n" + paint(look_, tint::bad, rule) + ": " + std::to_string(count - most_of_a_rule) + " more like these\n";
-        return out;
-    }
-
-private:
-    // Once over the trace, noting who was in which state at each step of any way.
-    void replay() {
-        for (way const& w : ways_)
-            for (event const* e : w) states_[e];
-        model m;
-        for (event const& e : trace_.events) {
-            m.apply(e);
-            if (auto const at = states_.find(&e); at != states_.end()) at->second = involved(e, m);
-            m.forget(e);
-        }
-    }
-
-    who_and_state involved(event const& e, model const& m) const {
-        who_and_state out;
-        auto const add = [&](ref who) {
-            bool const known = std::any_of(out.begin(), out.end(), [who](auto const& o) { return o.first == who; });
-            std::string const state = known || out.size() == most_involved ? "" : state_of(who, m);
-            if (!state.empty()) out.emplace_back(who, named(who, m) + ": " + state);
-        };
-        add(e.id);
-        for (field const& f : e.detail) {
-            if (f.val.is == value::type::id) add(f.val.id);
-            if (f.val.is == value::type::ids)
-                for (ref r : f.val.ids) add(r);
-        }
-        return out;
-    }
-
-    // The longest earlier way that this one begins with: one failure mostly breaks several rules, and is told once.
-    std::optional<std::size_t> told_before(std::size_t number) const {
-        std::optional<std::size_t> best;
-        way const& steps = ways_[number];
-        for (std::size_t i = 0; i < number; ++i) {
-            way const& other = ways_[i];
-            bool const begins = told_[i] && other.size() >= least_shared && other.size() <= steps.size() && std::equal(other.begin(), other.end(), steps.begin());
-            if (begins && (!best || other.size() > ways_[*best].size())) best = i;
-        }
-        return best;
-    }
-
-    std::string one(std::span<violation const> violations, std::size_t number) const {
-        violation const& v = violations[number];
-        way const& steps = ways_[number];
-        std::string const back = steps.empty() ? "" : ", " + counted(steps.size(), "step") + " back";
-        std::string out = paint(look_, tint::bad, v.rule) + " at #" + std::to_string(v.at) + back + ":\n";
-        out += "  " + wrap(printable(v.message), look_.width, 2) + "\n";
-        std::size_t first = 0;
-        if (auto const before = told_before(number)) {
-            first = ways_[*before].size();
-            out += paint(look_, tint::faint, "   … " + counted(first, "step") + " as of " + std::string(violations[*before].rule) + " at #" + std::to_string(violations[*before].at)) + "\n";
-        }
-        std::size_t const last_of_head = first + most_steps / 3, tail = most_steps - most_steps / 3;
-        std::map<ref, std::string> shown; // a state is said when it is new
-        for (std::size_t i = first; i < steps.size(); ++i) {
-            if (i == last_of_head && steps.size() - i > tail) {
-                out += paint(look_, tint::faint, "   … " + counted(steps.size() - tail - i, "step") + " in between") + "\n";
-                i = steps.size() - tail;
-            }
-            out += step(i + 1, *steps[i], v, steps, shown);
-        }
-        if (!v.inside.empty()) out += paint(look_, tint::strong, "  still inside") + "\n";
-        for (std::string const& line : v.inside) out += "    " + wrap(printable(line), look_.width, 6) + "\n";
-        return out;
-    }
-
-    std::string step(std::size_t number, event const& e, violation const& v, way const& steps, std::map<ref, std::string>& shown) const {
-        std::size_t const digits = 1 + std::to_string(trace_.events.back().seq).size();
-        std::string const head = pad_left(std::to_string(number), 2) + " " + pad("#" + std::to_string(e.seq), digits) + "  ";
-        std::string const what = pad(printable(kind_text(e)), kind_width) + " ";
-        std::size_t const indent = columns(head) + columns(what);
-        tint const mark = e.seq == v.at ? tint::bad : is_act(e.what) ? tint::warn : tint::strong;
-        std::string out = paint(look_, tint::faint, head) + paint(look_, mark, what) + wrap(phrase(e), look_.width, indent) + "\n";
-        std::string const margin(indent, ' ');
-        auto const beside = asides_.find(e.seq);
-        std::size_t told = 0;
-        for (event const* aside : beside == asides_.end() ? std::vector<event const*>{} : beside->second) {
-            if (aside->seq > v.at || std::find(steps.begin(), steps.end(), aside) != steps.end() || told++ == most_asides) continue;
-            out += margin + wrap("and " + phrase(*aside) + " (#" + std::to_string(aside->seq) + ")", look_.width, indent) + "\n";
-        }
-        for (auto const& [who, state] : states_.at(&e)) {
-            if (auto [at, fresh] = shown.try_emplace(who, state); !fresh && std::exchange(at->second, state) == state) continue;
-            out += margin + paint(look_, tint::faint, wrap(state, look_.width, indent)) + "\n";
-        }
-        return out;
-    }
-
-    trace const& trace_;
-    look look_;
-    causes causes_;
-    std::map<seq_t, std::vector<event const*>> asides_;
-    std::vector<way> ways_;      // of each violation
-    std::vector<bool> told_;     // which are explained and not only counted
-    std::map<std::string_view, std::size_t> of_rule_;
-    std::map<event const*, who_and_state> states_;
-};
+constexpr std::size_t not_kept = static_cast<std::size_t>(-1);
 
 } // namespace
 
+void explain_page::survey(event const& e) {
+    graph_.note(e);
+    last_ = e.seq;
+}
+
+void explain_page::explain(std::span<violation const> violations) {
+    violations_ = violations;
+    for (violation const& v : violations) {
+        ways_.push_back(graph_.way_to(v));
+        told_.push_back(of_rule_[v.rule]++ < most_of_a_rule);
+        for (seq_t step : ways_.back()) steps_.try_emplace(step, not_kept);
+    }
+}
+
+// Keeps what is told, and who was in which state then.
+void explain_page::note(event const& e) {
+    now_.apply(e);
+    std::size_t const place = kept_.events.size();
+    bool keep = false;
+    if (auto const at = steps_.find(e.seq); at != steps_.end() && at->second == not_kept) {
+        at->second = place;
+        states_[e.seq] = involved(e);
+        keep = true;
+    }
+    if (is_aside(e.what))
+        for (seq_t why : e.because)
+            if (steps_.contains(why)) {
+                asides_[why].push_back(place);
+                keep = true;
+            }
+    if (keep) kept_.append(e);
+    now_.forget(e);
+}
+
+explain_page::who_and_state explain_page::involved(event const& e) const {
+    who_and_state out;
+    auto const add = [&](ref who) {
+        bool const known = std::any_of(out.begin(), out.end(), [who](auto const& o) { return o.first == who; });
+        std::string const state = known || out.size() == most_involved ? "" : state_of(who, now_);
+        if (!state.empty()) out.emplace_back(who, named(who, now_) + ": " + state);
+    };
+    add(e.id);
+    for (field const& f : e.detail) {
+        if (f.val.is == value::type::id) add(f.val.id);
+        if (f.val.is == value::type::ids)
+            for (ref r : f.val.ids) add(r);
+    }
+    return out;
+}
+
+std::string explain_page::text() const {
+    std::string out;
+    for (std::size_t i = 0; i < violations_.size(); ++i)
+        if (told_[i]) out += (i ? "\n" : "") + one(i);
+    for (auto const& [rule, count] : of_rule_)
+        if (count > most_of_a_rule) out += "\n" + paint(look_, tint::bad, rule) + ": " + std::to_string(count - most_of_a_rule) + " more like these\n";
+    return out;
+}
+
+// The longest earlier way that this one begins with: one failure mostly breaks several rules, and is told once.
+std::optional<std::size_t> explain_page::told_before(std::size_t number) const {
+    std::optional<std::size_t> best;
+    auto const& steps = ways_[number];
+    for (std::size_t i = 0; i < number; ++i) {
+        auto const& other = ways_[i];
+        bool const begins = told_[i] && other.size() >= least_shared && other.size() <= steps.size() && std::equal(other.begin(), other.end(), steps.begin());
+        if (begins && (!best || other.size() > ways_[*best].size())) best = i;
+    }
+    return best;
+}
+
+std::string explain_page::one(std::size_t number) const {
+    violation const& v = violations_[number];
+    auto const& steps = ways_[number];
+    std::string const back = steps.empty() ? "" : ", " + counted(steps.size(), "step") + " back";
+    std::string out = paint(look_, tint::bad, v.rule) + " at #" + std::to_string(v.at) + back + ":\n";
+    out += "  " + wrap(printable(v.message), look_.width, 2) + "\n";
+    std::size_t first = 0;
+    if (auto const before = told_before(number)) {
+        first = ways_[*before].size();
+        out += paint(look_, tint::faint, "   … " + counted(first, "step") + " as of " + std::string(violations_[*before].rule) + " at #" + std::to_string(violations_[*before].at)) + "\n";
+    }
+    std::size_t const last_of_head = first + most_steps / 3, tail = most_steps - most_steps / 3;
+    std::map<ref, std::string> shown; // a state is said when it is new
+    for (std::size_t i = first; i < steps.size(); ++i) {
+        if (i == last_of_head && steps.size() - i > tail) {
+            out += paint(look_, tint::faint, "   … " + counted(steps.size() - tail - i, "step") + " in between") + "\n";
+            i = steps.size() - tail;
+        }
+        out += step(i + 1, steps[i], number, shown);
+    }
+    if (!v.inside.empty()) out += paint(look_, tint::strong, "  still inside") + "\n";
+    for (std::string const& line : v.inside) out += "    " + wrap(printable(line), look_.width, 6) + "\n";
+    return out;
+}
+
+std::string explain_page::step(std::size_t number, seq_t seq, std::size_t of_way, std::map<ref, std::string>& shown) const {
+    violation const& v = violations_[of_way];
+    event const& e = kept_.events[steps_.at(seq)];
+    std::size_t const digits = 1 + std::to_string(last_).size();
+    std::string const head = pad_left(std::to_string(number), 2) + " " + pad("#" + std::to_string(e.seq), digits) + "  ";
+    std::string const what = pad(printable(kind_text(e)), kind_width) + " ";
+    std::size_t const indent = columns(head) + columns(what);
+    tint const mark = e.seq == v.at ? tint::bad : is_act(e.what) ? tint::warn : tint::strong;
+    std::string out = paint(look_, tint::faint, head) + paint(look_, mark, what) + wrap(phrase(e), look_.width, indent) + "\n";
+    std::string const margin(indent, ' ');
+    auto const beside = asides_.find(seq);
+    std::size_t told = 0;
+    for (std::size_t const place : beside == asides_.end() ? std::vector<std::size_t>{} : beside->second) {
+        event const& aside = kept_.events[place];
+        if (aside.seq > v.at || std::ranges::count(ways_[of_way], aside.seq) || told++ == most_asides) continue;
+        out += margin + wrap("and " + phrase(aside) + " (#" + std::to_string(aside.seq) + ")", look_.width, indent) + "\n";
+    }
+    for (auto const& [who, state] : states_.at(seq)) {
+        if (auto [at, fresh] = shown.try_emplace(who, state); !fresh && std::exchange(at->second, state) == state) continue;
+        out += margin + paint(look_, tint::faint, wrap(state, look_.width, indent)) + "\n";
+    }
+    return out;
+}
+
 std::string explain(trace const& t, std::span<violation const> violations, look l) {
-    return explanation(t, violations, l).write(violations);
+    explain_page page(l);
+    for (event const& e : t.events) page.survey(e);
+    page.explain(violations);
+    for (event const& e : t.events) page.note(e);
+    return page.text();
 }
 
 } // namespace shutdown_repro::traces

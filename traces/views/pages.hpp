@@ -10,6 +10,7 @@
 #include <vector>
 #include "traces/model.hpp"
 #include "traces/views/cast.hpp"
+#include "traces/views/causes.hpp"
 #include "traces/views/rows.hpp"
 
 namespace shutdown_repro::traces {
@@ -77,6 +78,36 @@ private:
     std::unordered_map<ref, ref> request_of_;
     std::set<ref> blamed_, shown_;
     std::string out_;
+};
+
+// For each violation the steps that led to it. Surveys every event, is given the violations, then notes every event again.
+class explain_page {
+public:
+    explicit explain_page(look l) : look_(l) {}
+    void survey(event const&);
+    void explain(std::span<violation const>);
+    void note(event const&);
+    std::string text() const;
+
+private:
+    using who_and_state = std::vector<std::pair<ref, std::string>>; // "coroutine:5 (handler of GET /2): finished, not removed"
+    who_and_state involved(event const&) const;
+    std::optional<std::size_t> told_before(std::size_t number) const;
+    std::string one(std::size_t number) const;
+    std::string step(std::size_t number, seq_t, std::size_t of_way, std::map<ref, std::string>& shown) const;
+
+    look look_;
+    cause_graph graph_;
+    seq_t last_ = 0;
+    std::span<violation const> violations_;
+    std::vector<std::vector<seq_t>> ways_; // of each violation
+    std::vector<bool> told_;               // which are explained and not only counted
+    std::map<std::string_view, std::size_t> of_rule_;
+    trace kept_;                           // the events that are told
+    std::map<seq_t, std::size_t> steps_;   // of all ways, and where each is in kept_
+    std::map<seq_t, std::vector<std::size_t>> asides_; // of each step, in kept_
+    std::map<seq_t, who_and_state> states_;
+    model now_;
 };
 
 class follow_page {
