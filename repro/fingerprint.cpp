@@ -13,16 +13,51 @@ using traces::violation;
 namespace {
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
+bool hex(char c) { return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool letter_or_digit(char c) { return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-std::string without_numbers(std::string_view word) {
-    std::string out;
-    for (std::size_t i = 0; i < word.size(); ++i) {
-        bool const address = word.substr(i, 2) == "0x";
-        if (address) i = std::min(word.find_first_not_of("0123456789abcdefABCDEF", i + 2), word.size()) - 1;
-        if (!address && !digit(word[i])) out += word[i];
-        else if (out.empty() || out.back() != '#') out += '#';
+template <class predicate> std::size_t run(std::string_view text, predicate of) {
+    return static_cast<std::size_t>(std::ranges::find_if_not(text, of) - text.begin());
+}
+
+bool uuid(std::string_view text) {
+    constexpr std::string_view shape = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+    return std::ranges::equal(text.substr(0, shape.size()), shape, [](char c, char of) { return of == 'h' ? hex(c) : c == of; });
+}
+
+// Of IPv6 or of hardware. One colon is a port's, and two stand behind a file's name.
+bool address(std::string_view text) {
+    return (text.find("::") != text.npos || std::ranges::count(text, ':') >= 5) && std::ranges::any_of(text, digit);
+}
+
+// Drawn by the execution, such as 3fa9c1. Letters and then digits are a name with its number, such as c100, unless they are
+// many: of six hexadecimal digits that are drawn, eight in a hundred would be taken for one.
+bool drawn(std::string_view word) {
+    if (word.size() < 4 || !std::ranges::all_of(word, hex) || std::ranges::none_of(word, digit)) return false;
+    return word.size() > 5 || !std::ranges::all_of(word.substr(run(word, [](char c) { return !digit(c); })), digit);
+}
+
+// How many characters from `at` on are a number that differs from one execution to the next.
+std::size_t number(std::string_view name, std::size_t at) {
+    std::string_view const rest = name.substr(at);
+    if (char const before = at ? name[at - 1] : ' '; !letter_or_digit(before)) {
+        if (uuid(rest)) return 36;
+        std::size_t const colons = before == ':' ? 0 : run(rest, [](char c) { return hex(c) || c == ':'; });
+        if (address(rest.substr(0, colons)) && run(rest.substr(colons), letter_or_digit) == 0) return colons;
+        std::size_t const word = run(rest, letter_or_digit);
+        if (drawn(rest.substr(0, word))) return word;
     }
-    return out;
+    return rest.starts_with("0x") ? 2 + run(rest.substr(2), hex) : run(rest, digit);
+}
+
+template <class function> void without_numbers(std::string_view name, function put) {
+    for (std::size_t at = 0, numbers_end = name.size() + 1; at < name.size();) {
+        std::size_t const n = number(name, at);
+        if (n == 0) put(name[at]);
+        else if (at != numbers_end) put('#');
+        at += n ? n : 1;
+        if (n) numbers_end = at;
+    }
 }
 
 bool method(std::string_view word) { return !word.empty() && std::ranges::all_of(word, [](char c) { return c >= 'A' && c <= 'Z'; }); }
@@ -35,7 +70,8 @@ std::string everywhere(std::string_view name) {
     for (auto const& part : name | std::views::split(' ')) {
         std::string_view const word(part.begin(), part.end());
         bool const file = word.starts_with('/') && word.rfind('/') > 0 && !method(before);
-        out += (out.empty() ? "" : " ") + without_numbers(file ? word.substr(word.rfind('/') + 1) : word);
+        if (!out.empty()) out += ' ';
+        without_numbers(file ? word.substr(word.rfind('/') + 1) : word, [&](char c) { out += c; });
         before = word;
     }
     return out;
@@ -47,8 +83,7 @@ std::uint64_t hash(std::string_view text, std::uint64_t h = 0xCBF29CE484222325u)
 }
 std::uint64_t hash_without_numbers(std::string_view name) {
     std::uint64_t h = hash({});
-    for (char const c : name)
-        if (!digit(c)) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+    without_numbers(name, [&](char c) { h = hash({&c, 1}, h); });
     return h;
 }
 
