@@ -55,7 +55,7 @@ public:
     growing_trace(growing_trace const&) = delete;
     bool more();              // hands on what has come since; false when nothing has
     bool ended() const;       // its footer was read
-    void must_be_there() const; // throws trace_error when the file was emptied, deleted or replaced meanwhile
+    void must_be_there();     // throws trace_error when the file was emptied, renamed, deleted or replaced, and all of it is read
     read_result finish();     // once; what has no line end counts as torn
 
 private:

@@ -121,13 +121,15 @@ public:
     ~input() { if (fd_ != STDIN_FILENO) ::close(fd_); }
 
     std::string const& name() const { return name_; }
-    // Of a regular file that is followed: why what was read of it is no longer its beginning, or nullptr.
+    // Of a regular file that is followed: why what was read is no longer the beginning of the file of that name, or nullptr.
     char const* lost(std::uint64_t read) const {
         struct stat now {};
         if (::fstat(fd_, &now) != 0) fail();
         if (!S_ISREG(now.st_mode)) return nullptr;
         if (static_cast<std::uint64_t>(now.st_size) < read) return "was emptied";
-        return now.st_nlink == 0 ? "was deleted or replaced" : nullptr;
+        struct stat named {};
+        bool const same = fd_ == STDIN_FILENO || (::stat(name_.c_str(), &named) == 0 && named.st_dev == now.st_dev && named.st_ino == now.st_ino);
+        return same ? nullptr : "was renamed, deleted or replaced";
     }
     std::size_t read(char* to, std::size_t room) {
         for (;;) {
@@ -189,8 +191,9 @@ bool growing_trace::more() {
 
 bool growing_trace::ended() const { return impl_->lines.ended(); }
 
-void growing_trace::must_be_there() const {
-    if (char const* why = impl_->in.lost(impl_->read)) throw trace_error(impl_->in.name() + " " + why + " while it was read");
+void growing_trace::must_be_there() {
+    char const* why = impl_->in.lost(impl_->read);
+    if (why && !more()) throw trace_error(impl_->in.name() + " " + why + " while it was read");
 }
 
 read_result growing_trace::finish() { return impl_->lines.finish({impl_->buffer.data(), impl_->held}); }

@@ -193,17 +193,20 @@ TEST_CASE("Ctrl-C ends watching, and what was there is out") {
     CHECK(numbers(r.out) == std::set<std::string>{"#0", "#1"});
 }
 
-TEST_CASE("a file that is emptied or deleted while it is watched is no longer waited for") {
-    for (bool emptied : {true, false}) {
+TEST_CASE("a file that is emptied, deleted, renamed or replaced while it is watched is no longer waited for") {
+    for (std::string const how : {"emptied", "deleted", "renamed", "replaced"}) {
+        INFO(how);
         folder const here;
         std::string const path = here.write("gone.jsonl", header + event(0, R"("kind":"scope.open","id":"scope:1")"));
         program watching({"inspect", path, "--watch"});
         until_read(watching, path);
-        if (emptied) std::ofstream(path, std::ios::trunc).close();
-        else std::filesystem::remove(path);
+        if (how == "emptied") std::ofstream(path, std::ios::trunc).close();
+        else if (how == "deleted") std::filesystem::remove(path);
+        else std::filesystem::rename(path, here.file("gone.1"));
+        if (how == "replaced") here.write("gone.jsonl", slurp(golden));
         result const r = watching.wait();
         CHECK(r.status == 2);
-        CHECK_THAT(r.err, ContainsSubstring(emptied ? "was emptied" : "was deleted or replaced"));
+        CHECK_THAT(r.err, ContainsSubstring(how == "emptied" ? "was emptied" : "was renamed, deleted or replaced"));
     }
 }
 

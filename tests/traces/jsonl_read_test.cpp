@@ -295,3 +295,19 @@ TEST_CASE("standard input is read as -") {
     ::close(file);
     CHECK(to.seqs == std::vector<seq_t>{0});
 }
+
+TEST_CASE("of a growing trace that is renamed all is read before it is missed") {
+    temporary_folder folder;
+    std::string const path = folder / "grows.jsonl";
+    std::ofstream writer(path);
+    writer << a_header << an_event(0) << std::flush;
+    counting to;
+    growing_trace trace(path, to);
+    while (trace.more()) {}
+    trace.must_be_there();
+    writer << an_event(1) << std::flush;
+    std::filesystem::rename(path, folder / "renamed.jsonl");
+    trace.must_be_there();
+    CHECK(to.seqs == std::vector<seq_t>{0, 1});
+    CHECK_THROWS_WITH(trace.must_be_there(), path + " was renamed, deleted or replaced while it was read");
+}
