@@ -1,11 +1,16 @@
 // completion: a script for a shell that completes this program's command line.
 #include "cli/completion.hpp"
 #include <algorithm>
+#include <stdexcept>
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
 #include "repro/errors.hpp"
+#include "repro/gate_file.hpp"
+#include "repro/probe.hpp"
 #include "repro/scenario.hpp"
+#include "repro/target.hpp"
 #include "server_under_test/config.hpp"
+#include "server_under_test/control.hpp"
 #include "server_under_test/reactor_config.hpp"
 #include "traces/rule.hpp"
 
@@ -44,15 +49,50 @@ words orders() {
     return all;
 }
 
+words checks() { // one's own file has others
+    words all;
+    for (repro::check_plan const& c : repro::bundled_gate().checks) all.push_back(c.name);
+    return all;
+}
+
+words targets() {
+    words all;
+    for (repro::target const& t : repro::preset_targets()) all.push_back(t.name);
+    return all;
+}
+
+words probes() {
+    words all{"all"};
+    for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name);
+    return all;
+}
+
+bool is_point(std::string const& word) {
+    try {
+        return !server::parse_stop_points(word).empty();
+    } catch (std::invalid_argument const&) {
+        return false;
+    }
+}
+
+words points() {
+    words all{"handler", "never", "any"};
+    add_words_of<server::stop_moment>(all);
+    for (std::size_t i = 0; i < traces::kind_count; ++i)
+        if (std::string const first = std::string(name_of(static_cast<traces::kind>(i))) + "#1"; is_point(first)) all.push_back(first);
+    return all;
+}
+
 // What the name of a value promises. A name of several, like TRACE|SCHEDULE, promises all of them.
 struct promise {
     std::string_view name;
     words (*known)();
-    bool files = false, folders = false;
+    bool files = false, folders = false, list = false;
 };
 constexpr promise promises[] = {
     {"SCENARIO", scenario_names, true}, {"RULE", rule_ids}, {"POLICY", policies}, {"ORDER", orders}, {"FILE", nullptr, true}, {"PATH", nullptr, true},
-    {"TRACE", nullptr, true},           {"REPORT", nullptr, true}, {"DIR", nullptr, false, true},
+    {"TRACE", nullptr, true},           {"REPORT", nullptr, true}, {"DIR", nullptr, false, true}, {"CHECK", checks}, {"TARGET", targets, true},
+    {"PROBE", probes, false, false, true}, {"POINT", points, false, false, true},
 };
 
 std::string value_name(CLI::Option const& o) {
@@ -76,6 +116,7 @@ completion_value value_of(CLI::Option& o) {
             if (p.known) std::ranges::move(p.known(), std::back_inserter(v.words));
             v.files |= p.files;
             v.folders |= p.folders;
+            v.list |= p.list;
         }
     if (!promised && o.get_positional()) v.files = true;
     return v;

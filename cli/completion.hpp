@@ -11,6 +11,7 @@ struct completion_value {
     std::string name;               // as help prints it: "SCENARIO"
     std::vector<std::string> words;
     bool files = false, folders = false;
+    bool list = false;              // several words with commas between
 };
 
 struct completed_option {

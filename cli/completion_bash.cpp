@@ -17,7 +17,7 @@ _shutdown_repro() {
         words[-1]+=${rest:0:${#COMP_WORDS[i]}}
         rest=${rest:${#COMP_WORDS[i]}}
     done
-    local current=${words[-1]} command= option= place=0 word
+    local current=${words[-1]} command= option= place=0 word item
     for word in "${words[@]:1:${#words[@]}-2}"; do
         if [[ $option ]]; then option=; continue; fi # its value
         case "$command $word" in
@@ -56,8 +56,18 @@ complete -F _shutdown_repro shutdown-repro
 
 std::string quoted(std::string const& text) { return "'" + text + "'"; } // our own names, which hold no quote
 
+// As it is typed without quotes: readline takes what it is given as it is.
+std::string typed(std::string const& word) {
+    std::string out;
+    for (char c : word) out += (c == ' ' ? "\\" : "") + std::string(1, c);
+    return out;
+}
+
 std::string answer(completion_value const& v) {
-    std::string out = v.words.empty() ? "" : " candidates=(" + shell_line(v.words) + ")";
+    std::string out, words;
+    for (std::string const& word : v.words) words += (words.empty() ? "" : " ") + shell_line({typed(word)});
+    if (v.list) out += " item=${current#\"$lead\"}; lead+=${item%\"${item##*,}\"};";
+    if (!words.empty()) out += " candidates=(" + words + ")";
     if (v.files) out += std::string(out.empty() ? "" : ";") + " compopt -o default 2>/dev/null";
     if (v.folders) out += std::string(out.empty() ? "" : ";") + " compopt -o dirnames 2>/dev/null";
     return out;

@@ -47,6 +47,7 @@ std::string quoted(std::string const& text) { // fish knows \\ and \' in single 
 
 std::string candidates(completion_value const& v) {
     if (v.folders) return " -a '(__fish_complete_directories (commandline -ct))'";
+    if (v.list) return " -a '(__fish_append , " + shell_line(v.words) + ")'"; // no word of ours needs a quote
     return v.words.empty() ? "" : " -a " + quoted(shell_line(v.words));
 }
 

@@ -19,10 +19,11 @@ std::string one_word(std::string const& text) { return shell_line({text}); }
 // What completes it, as the third part of a specification.
 std::string action(completion_value const& v) {
     std::string words;
-    for (std::string const& word : v.words) words += (words.empty() ? "" : " ") + escaped(word, ": ()\"$`");
+    for (std::string const& word : v.words) words += (words.empty() ? "" : " ") + escaped(word, ": ()\"$`#");
     if (v.words.empty()) return v.files ? "_files" : v.folders ? "_files -/" : " ";
+    if (v.list) return "_sequence compadd - " + words;
     if (!v.files) return "(" + words + ")";
-    return "{_alternative \"words:" + escaped(v.name, ":\"$`") + ":(" + words + ")\" \"files:file:_files\"}";
+    return "{_alternative \"words\\:" + v.name + "\\:(" + words + ")\" \"files\\:file\\:_files\"}"; // bare colons would end it
 }
 
 std::string specification(completed_option const& o, std::string const& name) {

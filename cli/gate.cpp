@@ -231,7 +231,7 @@ void add_gate(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<options>();
     CLI::App* const sub = app.add_subcommand("gate", "run the checks of a file, or the bundled ones, and say whether they hold");
     sub->add_option("FILE", o->file, "the gate file (shutdown-repro-gate(5)); without it the bundled suite");
-    sub->add_option("--only", o->only, "only the checks of this name or pattern (*, ?)")->type_name("NAME")->allow_extra_args(false);
+    sub->add_option("--only", o->only, "only the checks of this name or pattern (*, ?)")->type_name("CHECK")->allow_extra_args(false);
     sub->add_option("--baseline", o->baseline, "what is known already (FILE.baseline.json, when it is there)")->type_name("FILE");
     sub->add_flag("--update-baseline", o->update_baseline, "write what was seen into the baseline");
     sub->add_flag("--allow-stale", o->allow_stale, "a baseline that knows too much is no reason to fail");

@@ -126,6 +126,16 @@ TEST_CASE("Tab in bash completes words, values of options, and files with awkwar
                                    "<explain><scope-disposed-nonempty>"});
 }
 
+TEST_CASE("Tab in bash completes targets, checks with their spaces, and each item of a list") {
+    shell_folder const in("bash");
+    CHECK(typed_at_bash(in, "shutdown-repro run --target ngi\t --probe in-f\t\n"
+                            "shutdown-repro run --target plain.j\t --probe=in-flight,wrong-s\t\n"
+                            "shutdown-repro run --stop-at never\t --free-at=handler,coroutine.susp\t\n"
+                            "shutdown-repro gate --only lost-timer\\ dr\t\n") ==
+          std::vector<std::string>{"<run><--target><nginx><--probe><in-flight>", "<run><--target><plain.jsonl><--probe=in-flight,wrong-signal>",
+                                   "<run><--stop-at><never><--free-at=handler,coroutine.suspend#1>", "<gate><--only><lost-timer drained>"});
+}
+
 TEST_CASE("Tab in bash keeps what it can't know, and takes words with their breaks as they are set") {
     shell_folder const in("bash");
     CHECK(typed_at_bash(in, "shutdown-repro run --requests p\t\n"
@@ -153,6 +163,11 @@ TEST_CASE("zsh completes every subcommand and every option that help shows, and 
     CHECK(asked_of_zsh(in, "shutdown-repro --color never explain scope-disposed-") == answers{"scope-disposed-nonempty", "scope-disposed-twice"});
     CHECK(asked_of_zsh(in, "shutdown-repro check plain.jsonl x") == answers{"x:y.jsonl"});
     CHECK(asked_of_zsh(in, "shutdown-repro run w") == answers{"with\\ space.jsonl"});
+    CHECK(asked_of_zsh(in, "shutdown-repro run --target=ngi") == answers{"nginx"});
+    CHECK(asked_of_zsh(in, "shutdown-repro run --target pla") == answers{"plain.jsonl"});
+    CHECK(asked_of_zsh(in, "shutdown-repro run --probe=in-flight,wrong-s") == answers{"wrong-signal"});
+    CHECK(asked_of_zsh(in, "shutdown-repro run --stop-at handler,coroutine.susp") == answers{"coroutine.suspend\\#1"});
+    CHECK(asked_of_zsh(in, "shutdown-repro gate --only lost-timer\\ dr") == answers{"lost-timer\\ drained"});
 }
 
 TEST_CASE("fish completes every subcommand and every option that help shows, and values and files") {
@@ -171,6 +186,11 @@ TEST_CASE("fish completes every subcommand and every option that help shows, and
     CHECK(asked_of_fish(in, "shutdown-repro check plain.jsonl x") == answers{"x:y.jsonl"});
     CHECK(asked_of_fish(in, "shutdown-repro check w") == answers{"with space.jsonl"});
     CHECK(asked_of_fish(in, "shutdown-repro explain no-such").empty());
+    CHECK(asked_of_fish(in, "shutdown-repro run --target ngi") == answers{"nginx"});
+    CHECK(asked_of_fish(in, "shutdown-repro run --target pla") == answers{"plain.jsonl"});
+    CHECK(asked_of_fish(in, "shutdown-repro run --probe in-flight,wrong-s") == answers{"in-flight,wrong-signal"});
+    CHECK(asked_of_fish(in, "shutdown-repro run --stop-at handler,coroutine.susp") == answers{"handler,coroutine.suspend#1"});
+    CHECK(asked_of_fish(in, "shutdown-repro gate --only lost-timer\\ dr") == answers{"lost-timer drained"});
 }
 
 TEST_CASE("a shell that has no script is refused with those that have one") {
