@@ -4,7 +4,7 @@
 // An example is a line that begins with "shutdown-repro " in a literal display of a page, or with "$ shutdown-repro " in a code
 // block of the README. A display that is a scenario is the file of its name. An example is expected to exit with 0 unless it
 // stands below. Shown output may leave out lines, and is compared by words, so that lines may break elsewhere; of a live run
-// numbers are not compared.
+// numbers are not compared. What stands in a line and begins with a brace is JSON.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -118,8 +118,24 @@ std::string plain(std::string text) {
     return text;
 }
 
+// The words that a macro is given, as they are read: a quote that begins one is none of its text.
+std::string arguments(std::string const& line) {
+    std::string out;
+    std::regex const word(R"re( (?:"([^"]*)"?|([^" ][^ ]*)))re");
+    for (std::sregex_iterator it(line.begin(), line.end(), word), end; it != end; ++it) out += (out.empty() ? "" : " ") + plain((*it)[1].str() + (*it)[2].str());
+    return out;
+}
+
+void check_json(std::string const& line) {
+    std::string const text = std::regex_replace(arguments(line), std::regex("( [.,:;)])+$|, \\.\\.\\."), "");
+    INFO(line << "\nis read as " << text);
+    if (text.starts_with("{")) CHECK(nlohmann::json::accept(text));
+}
+
 void read_page(std::string const& path, reader& to) {
     auto const all = lines(slurp(path));
+    for (std::string const& line : all)
+        if (line.starts_with(".Li ") || line.starts_with(".Ql ")) check_json(line);
     for (std::size_t i = 0; i < all.size(); ++i) {
         if (all[i].starts_with(".Dl shutdown-repro ")) to.type({plain(all[i].substr(4)), ""});
         if (!all[i].starts_with(".Bd -literal")) continue;
