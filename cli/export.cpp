@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <utility>
@@ -34,6 +35,13 @@ private:
     std::FILE* to_;
 };
 
+// It would be written while it is read.
+void refuse_to_overwrite(std::string const& to, std::string const& trace) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(to, trace == "-" ? "/dev/stdin" : trace, ignored))
+        throw repro::input_error("--output: " + to + " is the trace itself; name another file");
+}
+
 class exporting final : public reader_events {
 public:
     exporting(export_format const& f, filter which, text_sink to) : format_(f), filter_(std::move(which)), to_(std::move(to)) {}
@@ -59,6 +67,7 @@ private:
 } // namespace
 
 int export_trace(std::string const& path, std::string const& format, std::string const& to, filter which, output& out) {
+    refuse_to_overwrite(to, path);
     std::optional<file> kept;
     auto const print = [&](std::string_view text) { kept ? kept->print(text) : out.print(text); };
     exporting it(*find_export_format(format), std::move(which), [&](std::string_view text) {

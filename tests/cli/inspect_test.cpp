@@ -149,6 +149,22 @@ TEST_CASE("an export goes to the file that is named") {
     CHECK_FALSE(here.has("kept"));
 }
 
+TEST_CASE("an export over its own trace is refused, whatever name it has, and the trace is kept") {
+    folder const here;
+    std::string const text = slurp(golden);
+    here.write("trace.jsonl", text);
+    std::filesystem::create_symlink("trace.jsonl", here.file("link"));
+    std::filesystem::create_hard_link(here.file("trace.jsonl"), here.file("twin"));
+    for (std::string const line : {"trace.jsonl --export chrome --output trace.jsonl", "trace.jsonl --export otlp --output ./link", "twin --export dot --output trace.jsonl",
+                                   "- --export shiviz --output trace.jsonl < trace.jsonl"}) {
+        result const r = run_line("shutdown-repro inspect " + line, here.path());
+        INFO(line);
+        CHECK(r.status == 2);
+        CHECK_THAT(r.err, ContainsSubstring("--output: ") && ContainsSubstring(" is the trace itself; name another file"));
+        CHECK(here.read("trace.jsonl") == text);
+    }
+}
+
 TEST_CASE("a trace is watched while it grows, a torn line waits for its rest, and the footer ends it") {
     folder const here;
     std::string const path = here.write("grows.jsonl", header + event(0, R"("kind":"scope.open","id":"scope:1")"));
