@@ -66,23 +66,22 @@ struct judged_trace {
     }
 };
 
-std::string judged_by(judgement const& j) {
+traces::html_fact judged_by(judgement const& j) {
     std::size_t const idle = j.not_applicable.size();
-    std::string out = traces::counted(traces::all_rules().size() - idle, "rule") + " judged";
-    for (auto const& skipped : j.not_applicable)
-        out += (&skipped == &j.not_applicable.front() ? ", " + std::to_string(idle) + " not applicable: " : ", ") + std::string(skipped.rule->id) + " " + skipped.why;
-    return out;
+    traces::html_fact fact{.word = "rules", .sentence = traces::counted(traces::all_rules().size() - idle, "rule") + " judged"};
+    if (idle) fact.sentence += ", " + std::to_string(idle) + " not applicable";
+    fact.lead = "The trace has none of what they need:";
+    for (auto const& skipped : j.not_applicable) fact.more.emplace_back(skipped.rule->id, skipped.lacks);
+    return fact;
 }
 
 // What is said of it in a line each, under its title.
-std::vector<std::pair<std::string, std::string>> facts_of(judged_trace const& t) {
+std::vector<traces::html_fact> facts_of(judged_trace const& t) {
     judgement const& j = t.judged;
     std::string about = j.world.empty() ? "" : j.world + " · ";
     about += traces::counted(j.events, "event") + " · " + traces::duration(j.span) + (j.world == "sim" ? " virtual" : "");
     if (!t.told.head.tool.empty()) about += " · by " + t.told.head.tool;
-    std::vector<std::pair<std::string, std::string>> facts{{"trace", about}, {"stop", j.stop}, {"free", j.free}};
-    facts.emplace_back("rules", judged_by(j));
-    return facts;
+    return {{"trace", about}, {"stop", j.stop}, {"free", j.free}, judged_by(j)};
 }
 
 } // namespace
@@ -99,7 +98,7 @@ std::string write_html(std::string const& file, std::string const& path, std::st
     if (other) page.twin.emplace(other->side());
     page.again = again_line(one.told.head);
     page.facts = facts_of(one);
-    if (!named.passes.empty()) page.facts.emplace_back("passes", named.passes);
+    if (!named.passes.empty()) page.facts.push_back({"passes", named.passes});
     write_text(file, as_html(page));
     return traces::printable(page.title) + " · " + std::string(name_of(one.judged.verdict)) + (other ? " · beside " + other->path : "") + " · page " + file + "\n";
 }

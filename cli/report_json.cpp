@@ -21,7 +21,7 @@ json of(traces::violation const& v) {
 
 json of(std::vector<traces::rule_run::skipped> const& rules) {
     json list = json::array();
-    for (auto const& s : rules) list.push_back({{"rule", s.rule->id}, {"why", s.why}});
+    for (auto const& s : rules) list.push_back({{"rule", s.rule->id}, {"why", s.why()}});
     return list;
 }
 

@@ -53,8 +53,8 @@ std::string counts(judgement const& j) {
 std::string judged_by(judgement const& j, look l) {
     std::size_t const all = all_rules().size(), without = j.not_applicable.size();
     std::string line = counted(all - without, "rule") + " judged";
-    if (without) line += ", " + std::to_string(without) + " not applicable: " + printable(j.not_applicable.front().why);
-    bool const same = std::all_of(j.not_applicable.begin(), j.not_applicable.end(), [&](auto const& s) { return s.why == j.not_applicable.front().why; });
+    if (without) line += ", " + std::to_string(without) + " not applicable: " + printable(j.not_applicable.front().why());
+    bool const same = std::all_of(j.not_applicable.begin(), j.not_applicable.end(), [&](auto const& s) { return s.lacks == j.not_applicable.front().lacks; });
     if (!same) line += " …";
     return paint(l, tint::faint, fit(line, l.width)) + "\n";
 }

@@ -31,7 +31,8 @@ struct violation {
     seq_t at = 0;                 // the event at which it is broken; the last one for rules of the end
     std::vector<seq_t> witness = {}; // the events that show it; rule_run puts them in order
     std::string message = {};     // one sentence: what, and who was still inside
-    std::vector<std::string> inside = {}; // one line each: who, spawned where, in which state
+    std::vector<std::string> inside = {}; // one line each: who, spawned where, in which state; of many the last counts the rest
+    std::size_t inside_unnamed = 0;          // that rest
 };
 
 class rule_run; // collects
@@ -86,7 +87,11 @@ public:
     void reset();
 
     std::vector<violation> const& violations() const { return found_; } // by `at`, then in the order of the rules
-    struct skipped { rule_info const* rule; std::string why; };
+    struct skipped {
+        rule_info const* rule;
+        std::string lacks; // what the trace has none of
+        std::string why() const { return "needs " + lacks + ", the trace has none"; }
+    };
     std::vector<skipped> not_applicable() const;       // after finish(); a rule that reported something never is
     model const& state() const { return model_; }
 

@@ -118,7 +118,9 @@ void show(violation& v, model const& m, std::span<ref const> who) {
             add_witness(v, s->opened);
         }
     }
-    if (m.words && who.size() > lines_at_most) v.inside.push_back("and " + std::to_string(who.size() - lines_at_most) + " more");
+    if (!m.words || who.size() <= lines_at_most) return;
+    v.inside_unnamed = who.size() - lines_at_most;
+    v.inside.push_back("and " + std::to_string(v.inside_unnamed) + " more");
 }
 
 std::string duration_text(nanoseconds ns) {
@@ -211,11 +213,11 @@ std::vector<rule_run::skipped> rule_run::not_applicable() const {
     for (entry const& x : entries_) {
         if (x.reported) continue;
         unsigned const all = x.info->needs & ~there, one = x.info->needs_one_of;
-        std::string why;
-        if (all) why = observes_text(all) + " facts";
-        if (one && !(one & there)) why += (why.empty() ? "" : " and ") + observes_text(one) + " facts";
-        if (why.empty()) why = x.judge->lacks(model_);
-        if (!why.empty()) out.push_back({x.info, "needs " + why + ", the trace has none"});
+        std::string lacks;
+        if (all) lacks = observes_text(all) + " facts";
+        if (one && !(one & there)) lacks += (lacks.empty() ? "" : " and ") + observes_text(one) + " facts";
+        if (lacks.empty()) lacks = x.judge->lacks(model_);
+        if (!lacks.empty()) out.push_back({x.info, std::move(lacks)});
     }
     return out;
 }

@@ -142,6 +142,71 @@ TEST_CASE("the page of the report opens without a complaint and without asking f
         }
 }
 
+TEST_CASE("verdict, command and facts stand in the first screen, and the rules that do not apply unfold") {
+    if (there_is_no_browser()) return;
+    folder const here;
+    browser b;
+    for (int const width : {1280, 400}) {
+        b.open(page_of(here, {golden}), {.width = width});
+        CHECK(b.ask("(() => { const [verdict, again, facts, card] = ['.verdict', '#again', '.facts', '.card'].map(s => document.querySelector(s).getBoundingClientRect());"
+                    "return verdict.bottom < again.top && again.bottom < facts.top && facts.bottom < card.top && card.top < 500; })()") == true);
+        CHECK(b.ask("document.querySelector('.facts summary').textContent") == "24 rules judged, 26 not applicable");
+        CHECK(b.ask("document.querySelector('.facts details').open") == false);
+        b.click(".facts summary");
+        CHECK(b.ask("document.querySelector('.facts details').open") == true);
+        CHECK(b.ask("document.querySelectorAll('.facts details dt').length") == 26);
+        CHECK(b.ask("document.querySelector('.facts details dt').textContent") == "timer-lost");
+        CHECK(b.ask("document.querySelector('.facts details dd').textContent") == "timers facts");
+    }
+}
+
+TEST_CASE("in a narrow window, and beside a twin, words have room and nothing is cut") {
+    if (there_is_no_browser()) return;
+    folder const here;
+    browser b;
+    // The least width of what happened, and whether every kind stands in one line.
+    std::string const words = "Math.min(...[...document.querySelectorAll('.list tbody td:nth-child(4), .card.first .said')].map(e => e.getBoundingClientRect().width))";
+    std::string const whole = "[...document.querySelectorAll('.list tbody td:nth-child(3)')].every(e => { const r = document.createRange(); r.selectNodeContents(e); return new Set([...r.getClientRects()].map(c => c.top)).size === 1; })";
+    std::string const a = simulated(here, "a.jsonl"), other = simulated(here, "b.jsonl", {"--policy", "drained"});
+    for (auto const& [width, traces] : {std::pair{400, std::vector{golden}}, {1280, std::vector{a, other}}, {1000, std::vector{a, other}}, {360, std::vector{a, other}}}) {
+        INFO(width);
+        b.open(page_of(here, traces), {.width = width});
+        CHECK(b.ask(words).get<double>() > 190);
+        CHECK(b.ask(whole) == true);
+        b.click("#m34"); // the pill beside the filter is there, too
+        CHECK(b.ask("document.documentElement.scrollWidth <= innerWidth") == true);
+        CHECK(b.ask("document.getElementById('followed').getBoundingClientRect().width > 100") == true);
+        CHECK(b.ask("['in', 'panel'].every(id => { const r = document.getElementById(id).getBoundingClientRect(); return r.left >= 0 && r.right <= innerWidth; })") == true);
+    }
+}
+
+TEST_CASE("following somebody whose lane is shared names it there and brings its events into view") {
+    if (there_is_no_browser()) return;
+    folder const here;
+    browser b;
+    b.open(page_of(here, {simulated(here, "crowd.jsonl", {"--requests", "200"})}));
+    std::string const lit = "[...document.querySelectorAll('.name.lit')]";
+    std::string const in_view = "(() => { const box = document.querySelector('.scroll').getBoundingClientRect(), r = document.querySelector('.name.lit').getBoundingClientRect(), c = document.querySelector('.chosen').getBoundingClientRect(),"
+                                " names = document.querySelector('.names').getBoundingClientRect(); return r.top > box.top && r.bottom < box.bottom && c.left > names.right && c.right < box.right; })()";
+    for (std::string const id : {"client:9", "coroutine:90"}) {
+        b.ask("(() => { for (const r of document.querySelectorAll('[data-wanted]')) r.removeAttribute('data-wanted'); "
+              "[...document.querySelectorAll('.list tbody tr')].find(r => r.cells[3].textContent.startsWith('" + id + " ')).setAttribute('data-wanted', ''); })()");
+        b.click("[data-wanted] td:nth-child(4)");
+        CHECK(b.ask(lit + ".length") == 1);
+        CHECK(std::string(b.ask(lit + "[0].querySelector('text').textContent")).starts_with(id + ", "));
+        CHECK(b.ask(in_view) == true);
+        // Its row is where it was clicked, among few: the list keeps no room for those that are hidden.
+        CHECK(b.ask("(() => { const r = document.querySelector('.picked').getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight; })()") == true);
+        CHECK(b.ask("document.querySelector('.list').getBoundingClientRect().height < 1500") == true);
+        b.press("Escape");
+        CHECK_THAT(std::string(b.ask("[...document.querySelectorAll('.name.shared .id')].map(e => e.textContent).join()")), !ContainsSubstring(id));
+    }
+    b.ask("document.querySelector('.scroll').scrollTo(0, 0)");
+    b.click(".name:nth-last-child(2) text"); // a name far below, of events far to the right
+    CHECK(b.ask("(() => { const s = document.querySelector('.scroll'); return s.scrollLeft > 0; })()") == true);
+    CHECK(b.complaints().empty());
+}
+
 TEST_CASE("the violation is found by its text") {
     if (there_is_no_browser()) return;
     folder const here;

@@ -93,7 +93,7 @@ TEST_CASE("a loop that is stopped in a handler leaves a response that is queued"
 TEST_CASE("every rule of loops can judge the reactor's traces, whatever happened in them") {
     judged const j = run(R"("what":"gs","timer":"none")");
     for (auto const& n : j.not_applicable) {
-        INFO(n.rule->id << ": " << n.why);
+        INFO(n.rule->id << ": " << n.why());
         for (char const* id : {"timer-lost", "timer-after-destroy", "callback-after-destroy", "loop-stopped-with-pending-work", "unhandled-exception-at-stop",
                                "shutdown-hook-skipped", "destroy-order-inverted", "listener-notified-after-free", "idle-connection-blocks-stop"})
             CHECK(n.rule->id != id);

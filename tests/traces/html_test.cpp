@@ -206,6 +206,14 @@ TEST_CASE("the violations of one rule are told a few times and then counted") {
     CHECK(count(page, "disposed with coroutine:") > 29); // the list says each
 }
 
+TEST_CASE("of many who are inside a few are named and all the others counted") {
+    story s;
+    s.tell("scope.open", "scope:1");
+    for (int i = 1; i <= 429; ++i) s.tell("coroutine.spawn", "coroutine:" + std::to_string(i), {}, "scope:1");
+    s.tell("scope.dispose", "scope:1");
+    CHECK_THAT(judged_trace(std::move(s.told)).page(), ContainsSubstring("coroutine:6</b>") && ContainsSubstring("<li>… and 423 more</li>"));
+}
+
 TEST_CASE("a trace without events, and events that concern nobody, are still a page") {
     CHECK_THAT(judged_trace(trace()).page(), ContainsSubstring("The trace has no events."));
     trace t;

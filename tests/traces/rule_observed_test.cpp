@@ -8,7 +8,7 @@ namespace {
 
 std::string not_applicable(rule_run const& run, std::string_view id) {
     for (auto const& s : run.not_applicable())
-        if (s.rule->id == id) return s.why;
+        if (s.rule->id == id) return s.why();
     return "";
 }
 

@@ -55,7 +55,7 @@ std::string why_not(story const& s, std::string_view rule) {
     rule_run run;
     play(s.told, run);
     for (auto const& n : run.not_applicable())
-        if (n.rule->id == rule) return n.why;
+        if (n.rule->id == rule) return n.why();
     return "";
 }
 

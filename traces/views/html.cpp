@@ -21,10 +21,17 @@ std::string verdict_line(html_side const& side) {
     return "<p class=\"verdict " + std::string(name_of(side.verdict)) + "\"><span aria-hidden=\"true\">" + std::string(sign(side.verdict)) + "</span> " + std::string(name_of(side.verdict)) + "</p>\n";
 }
 
+std::string sentence(html_fact const& f) {
+    if (f.more.empty()) return html_text(f.sentence);
+    std::string out = "<details><summary>" + html_text(f.sentence) + "</summary>\n<p>" + html_text(f.lead) + "</p>\n<dl>";
+    for (auto const& [word, about] : f.more) out += "<dt>" + html_text(word) + "</dt><dd>" + html_text(about) + "</dd>\n";
+    return out + "</dl></details>";
+}
+
 std::string facts(html_page const& p) {
     if (p.facts.empty()) return {};
     std::string out = "<dl class=\"facts\">";
-    for (auto const& [word, sentence] : p.facts) out += "<div><dt>" + html_text(word) + "</dt><dd>" + html_text(sentence) + "</dd></div>";
+    for (html_fact const& f : p.facts) out += "<div><dt>" + html_text(f.word) + "</dt><dd>" + sentence(f) + "</dd></div>";
     return out + "</dl>\n";
 }
 
@@ -35,9 +42,9 @@ std::string problems(html_side const& side) {
 }
 
 std::string top(html_page const& p) {
-    std::string out = "<header>\n" + verdict_line(p.side) + "<h1>" + html_text(p.title) + "</h1>\n" + facts(p);
+    std::string out = "<header>\n" + verdict_line(p.side) + "<h1>" + html_text(p.title) + "</h1>\n";
     if (!p.again.empty()) out += "<div class=\"again\"><span class=\"word\">again</span> <code id=\"again\">" + html_text(p.again) + "</code> <button type=\"button\" id=\"copy\" hidden>Copy</button></div>\n";
-    return out + problems(p.side) + "</header>\n";
+    return out + facts(p) + problems(p.side) + "</header>\n";
 }
 
 constexpr std::string_view tools =
@@ -77,7 +84,7 @@ std::string drawn(html_view const& v, bool beside_another, std::size_t parts_at)
     std::string out = "<section class=\"side\" data-letter=\"" + v.letter() + "\" aria-label=\"" + (beside_another ? html_text(v.side().name) : "The trace") + "\">\n";
     if (beside_another) out += name_of_side(v.side());
     if (v.events().empty()) return out + "<p>The trace has no events.</p></section>\n";
-    out += "<table class=\"picture\" role=\"presentation\"><tr><td>" + html_names(v, beside_another) + "<td><div class=\"scroll\">" + html_lanes(v, scale, parts_at) + "</div></table>\n";
+    out += "<div class=\"scroll\"><table class=\"picture\" role=\"presentation\"><tr><td>" + html_names(v, beside_another) + "<td>" + html_lanes(v, scale, parts_at) + "</table></div>\n";
     if (!beside_another) out += legend(v);
     out += html_list(v, parts_at);
     return out + "<script type=\"application/json\" class=\"data\">" + html_data(v, scale) + "</script>\n</section>\n";

@@ -21,12 +21,19 @@ struct html_side {
     std::string name = {};                       // of its file
 };
 
+// Said under the title: a word, a sentence, and what unfolds from it.
+struct html_fact {
+    std::string word, sentence;
+    std::string lead = {};                                       // what the following are, a line
+    std::vector<std::pair<std::string, std::string>> more = {};
+};
+
 struct html_page {
     std::string title;                                        // the scenario's name, or the file's
     html_side side;
     std::optional<html_side> twin = {};                       // another execution, drawn beside it
     std::string again = {};                                   // the command that runs it again; "" when there is none
-    std::vector<std::pair<std::string, std::string>> facts = {}; // word and sentence, shown under the title
+    std::vector<html_fact> facts = {};
 };
 
 // The whole document. A picture of many actors folds those that no violation concerns, and one of many events has no link

@@ -32,10 +32,12 @@
       this.events = data.events.map(([lane, actor, ids, causes, details], index) => ({ index, lane, actor, ids, causes, details, effects: [] }));
       for (const e of this.events) for (const cause of e.causes) this.events[cause].effects.push(e.index);
       this.rows = [...section.querySelectorAll('.list tbody tr')];
+      this.pieces = [...section.querySelectorAll('.piece')];
       this.chart = section.querySelector('.chart');
       this.along = section.querySelector('.along');
       this.scroll = section.querySelector('.scroll');
       this.names = [...section.querySelectorAll('.name')];
+      this.shared = this.names.map((name, lane) => this.lanes[lane].length > 1 && name.querySelector('.id').textContent);
       this.glyphs = [...section.querySelectorAll('.at')].map(g => ({ g, x: +g.dataset.x, y: +g.dataset.y }));
       this.hot = draw('path', { class: 'hot', fill: 'none', 'stroke-width': 8, 'stroke-linecap': 'round', 'vector-effect': 'non-scaling-stroke' });
       this.chosen = draw('circle', { class: 'chosen', r: 10, 'stroke-width': 2, display: 'none' });
@@ -66,24 +68,27 @@
       }
       this.mark_chosen();
     }
-    room() { return this.scroll.clientWidth; }
+    room() { return this.scroll.clientWidth - this.chart.parentNode.previousElementSibling.offsetWidth; }
     // Shows only the events that `wanted` takes; all when it is null. Gives how many.
     show(wanted, lit) {
-      let path = '', count = 0;
-      this.rows.forEach((row, i) => {
-        const yes = !wanted || wanted(this.events[i]);
-        if (row.hidden === yes) row.hidden = !yes;
-        count += yes;
-        if (wanted && yes && this.events[i].lane >= 0) path += `M${2 * i + 1} ${this.y(this.events[i].lane)}h0`;
-      });
-      this.hot.setAttribute('d', path);
+      this.found = wanted ? this.events.filter(wanted) : this.events;
+      if (wanted) for (const row of this.rows) row.hidden = true;
+      for (const e of this.found) this.rows[e.index].hidden = false;
+      // A piece out of sight keeps the height that it would have with all its rows.
+      for (const piece of this.pieces) {
+        piece.hidden = !piece.querySelector('tbody tr:not([hidden])');
+        piece.style.contentVisibility = this.found.length < 2000 ? 'visible' : '';
+      }
+      const path = wanted ? this.found.filter(e => e.lane >= 0).map(e => `M${2 * e.index + 1} ${this.y(e.lane)}h0`) : [];
+      this.hot.setAttribute('d', path.join(''));
       this.section.classList.toggle('dimmed', !!wanted);
       this.names.forEach((name, lane) => {
-        const is = !!wanted && this.lanes[lane].some(id => lit(this.ids[id]));
-        name.classList.toggle('lit', is);
-        name.setAttribute('aria-pressed', is);
+        const who = wanted ? this.lanes[lane].find(id => lit(this.ids[id])) : undefined;
+        name.classList.toggle('lit', who !== undefined);
+        name.setAttribute('aria-pressed', who !== undefined);
+        if (this.shared[lane]) name.querySelector('.id').textContent = who === undefined ? this.shared[lane] : `${this.ids[who]}, ${this.lanes[lane].length - 1} more`;
       });
-      return count;
+      return this.found.length;
     }
     // The event under a point of the picture, or undefined.
     at(x, y) {
@@ -103,9 +108,17 @@
       this.chosen.setAttribute('display', e && e.lane >= 0 ? 'inline' : 'none');
       if (e && e.lane >= 0) this.chosen.setAttribute('transform', `translate(${this.x(e.index)} ${this.y(e.lane)})`);
     }
+    in_view(index) {
+      const x = this.x(index) - this.scroll.scrollLeft;
+      return x >= 40 && x <= this.room() - 40;
+    }
     bring_into_view(index) {
-      const x = this.x(index), left = this.scroll.scrollLeft, room = this.room();
-      if (x < left + 40 || x > left + room - 40) this.scroll.scrollLeft = x - room * .6;
+      if (!this.in_view(index)) this.scroll.scrollLeft = this.x(index) - this.room() * .6;
+      if (this.events[index].lane >= 0) this.bring_lane_into_view(this.events[index].lane);
+    }
+    bring_lane_into_view(lane) {
+      const y = this.y(lane), top = this.scroll.scrollTop, room = this.scroll.clientHeight;
+      if (y < top + this.row || y > top + room - this.row) this.scroll.scrollTop = y - room / 2;
     }
   }
 
@@ -135,6 +148,13 @@
   function follow(id) {
     followed = id;
     show();
+    if (id === null) return;
+    const seen = sides.find(side => side.found.length);
+    if (seen && !seen.found.some(e => seen.in_view(e.index))) seen.bring_into_view(seen.found[0].index);
+    for (const side of sides) {
+      const lane = side.names.findIndex(name => name.classList.contains('lit'));
+      if (lane >= 0) side.bring_lane_into_view(lane);
+    }
   }
   let waiting = 0;
   $('filter').addEventListener('input', () => {
@@ -188,8 +208,7 @@
     list_of(panel, side, 'led to', e.effects);
     panel.hidden = false;
     side.bring_into_view(index);
-    if (then_follow && e.ids.length) followed = side.ids[e.ids[0]];
-    show();
+    then_follow && e.ids.length ? follow(side.ids[e.ids[0]]) : show();
   }
   function leave() {
     for (const side of sides) {
@@ -222,7 +241,10 @@
   for (const side of sides) {
     side.section.querySelector('.list').addEventListener('click', click => {
       const row = click.target.closest('tbody tr');
-      if (row && !click.target.closest('a') && !String(getSelection())) choose(side, side.rows.indexOf(row), true);
+      if (!row || click.target.closest('a') || String(getSelection())) return;
+      const before = row.getBoundingClientRect().top;
+      choose(side, side.rows.indexOf(row), true);
+      scrollBy(0, row.getBoundingClientRect().top - before); // stays under the pointer while the list shrinks
     });
     side.names.forEach((name, lane) => {
       name.setAttribute('tabindex', 0);
@@ -257,30 +279,31 @@
   $('fit').addEventListener('click', () => zoom(fitting()));
 
   for (const side of sides) {
-    const { scroll, chart } = side;
+    const { scroll, chart } = side, field = chart.parentNode;
     const under = pointer => {
       const box = chart.getBoundingClientRect();
       return side.at(pointer.clientX - box.left, pointer.clientY - box.top);
     };
     let pan = null;
-    scroll.addEventListener('pointerdown', pointer => {
-      if (pointer.button === 0 && pointer.pointerType === 'mouse') pan = { x: pointer.clientX, left: scroll.scrollLeft, moved: false };
+    field.addEventListener('pointerdown', pointer => {
+      if (pointer.button === 0 && pointer.pointerType === 'mouse') pan = { x: pointer.clientX, y: pointer.clientY, left: scroll.scrollLeft, top: scroll.scrollTop, moved: false };
     });
     addEventListener('pointermove', pointer => {
       if (!pan) return;
-      if (Math.abs(pointer.clientX - pan.x) > 4) pan.moved = true;
+      if (Math.abs(pointer.clientX - pan.x) > 4 || Math.abs(pointer.clientY - pan.y) > 4) pan.moved = true;
       if (!pan.moved) return;
-      scroll.classList.add('panning');
+      field.classList.add('panning');
       scroll.scrollLeft = pan.left + pan.x - pointer.clientX;
+      scroll.scrollTop = pan.top + pan.y - pointer.clientY;
     });
     addEventListener('pointerup', () => {
-      scroll.classList.remove('panning');
+      field.classList.remove('panning');
       setTimeout(() => pan = null);
     });
-    scroll.addEventListener('dragstart', drag => drag.preventDefault());
-    scroll.addEventListener('pointermove', pointer => point(side, pan?.moved ? undefined : under(pointer), pointer.clientX, pointer.clientY));
-    scroll.addEventListener('pointerleave', () => point(side));
-    scroll.addEventListener('click', click => {
+    field.addEventListener('dragstart', drag => drag.preventDefault());
+    field.addEventListener('pointermove', pointer => point(side, pan?.moved ? undefined : under(pointer), pointer.clientX, pointer.clientY));
+    field.addEventListener('pointerleave', () => point(side));
+    field.addEventListener('click', click => {
       if (pan?.moved) return;
       const event = under(click) || events_of(click.target);
       event ? choose(side, event.index, true) : leave();
@@ -292,7 +315,7 @@
     scroll.addEventListener('wheel', wheel => {
       if (!wheel.ctrlKey && !wheel.metaKey) return;
       wheel.preventDefault();
-      zoom(side.unit * Math.exp(-wheel.deltaY / 300), side, wheel.clientX - scroll.getBoundingClientRect().left);
+      zoom(side.unit * Math.exp(-wheel.deltaY / 300), side, wheel.clientX - field.getBoundingClientRect().left - scroll.scrollLeft);
     }, { passive: false });
     scroll.addEventListener('scroll', () => {
       for (const other of sides) if (other !== side && Math.abs(other.scroll.scrollLeft - scroll.scrollLeft) > 1) other.scroll.scrollLeft = scroll.scrollLeft;

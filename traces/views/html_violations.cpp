@@ -21,7 +21,8 @@ std::string inside(violation const& v) {
         std::size_t const gap = std::min(line.find("   "), line.size());
         out += "<li><b>" + html_text(line.substr(0, gap)) + "</b> " + html_text(line.substr(std::min(line.size(), gap + 3))) + "</li>";
     }
-    if (v.inside.size() > most_inside) out += "<li>… and " + std::to_string(v.inside.size() - most_inside) + " more</li>";
+    std::size_t const all = v.inside_unnamed ? v.inside.size() - 1 + v.inside_unnamed : v.inside.size();
+    if (v.inside.size() > most_inside) out += "<li>… and " + std::to_string(all - most_inside) + " more</li>";
     return out + "</ul>";
 }
 
