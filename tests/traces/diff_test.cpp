@@ -198,6 +198,22 @@ TEST_CASE("a decision is known by its number in the schedule, and the default ma
     CHECK_THAT(page(a, b), ContainsSubstring("A  #1 choice 1 of 2: free is called (control:1)\n          B  none: it goes on as by default\n"));
 }
 
+TEST_CASE("what a cut trace does not tell any more was not decided otherwise") {
+    std::string const open = R"("kind":"server.open","id":"server:1")", first = R"("kind":"decision","detail":{"number":2,"choice":0,"of":2,"label":"x"})",
+                      second = R"("kind":"decision","detail":{"number":6,"choice":1,"of":2,"label":"free is called"})";
+    std::string const header = R"({"format":"shutdown-repro/trace","version":"1.0","world":"sim","schedule":"6=1"})" "\n";
+    trace const whole = told({open, first, second}, header);
+    trace cut = told({open, first}, header);
+    CHECK(compare(whole, cut).decision);
+    cut.foot.reset();
+    CHECK_FALSE(compare(whole, cut).decision);
+    CHECK_FALSE(compare(cut, whole).decision);
+    CHECK_THAT(page(whole, cut), ContainsSubstring("decided   no decision separates them as far as both go"));
+    trace const otherwise = told({open, R"("kind":"decision","detail":{"number":2,"choice":1,"of":2,"label":"x"})", second}, header);
+    CHECK(compare(otherwise, cut).decision->index == 2);
+    CHECK(compare(otherwise, cut).decision->later == 0);
+}
+
 TEST_CASE("a decision that comes after other differences separates nothing") {
     auto const decides = [](std::string const& kind, int choice) {
         return told({R"("kind":")" + kind + R"(","id":"server:1")", R"("kind":"decision","detail":{"choice":)" + std::to_string(choice) + R"(,"of":2,"label":"x"})"});

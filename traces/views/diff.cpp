@@ -143,14 +143,21 @@ std::map<std::size_t, event const*> numbered(sequence const& decisions) {
     return out;
 }
 
-std::optional<changed_decision> first_change(side const& a, side const& b) {
+// Of a trace that was cut, what lies after its end is not known; nobody decided it otherwise.
+std::size_t known_decisions(trace const& t, std::map<std::size_t, event const*> const& of) {
+    return t.foot ? static_cast<std::size_t>(-1) : of.empty() ? 0 : of.rbegin()->first + 1;
+}
+
+std::optional<changed_decision> first_change(trace const& ta, side const& a, trace const& tb, side const& b) {
     auto const of_a = numbered(a.decisions), of_b = numbered(b.decisions);
     auto const at = [](auto const& of, std::size_t i) { auto const found = of.find(i); return found == of.end() ? nullptr : found->second; };
     std::set<std::size_t> all;
     for (auto const* of : {&of_a, &of_b})
         for (auto const& [number, e] : *of) all.insert(number);
+    std::size_t const known = std::min(known_decisions(ta, of_a), known_decisions(tb, of_b));
     std::optional<changed_decision> out;
     for (std::size_t i : all) {
+        if (i >= known) break;
         event_pair const here{at(of_a, i), at(of_b, i)};
         if (here.alike() && a.numbers.at(here.a) == b.numbers.at(here.b)) continue;
         if (!out) out = changed_decision{i, here, 0, true};
@@ -204,7 +211,7 @@ comparison compare(trace const& ta, trace const& tb) {
     if (differ) find_first(c, a, b);
     else c.reordered = reordering(a, b);
     auto const was_decided = [](trace const& t, side const& s) { return !t.head.schedule.empty() || !s.decisions.empty(); };
-    if (was_decided(ta, a) && was_decided(tb, b)) c.decision = first_change(a, b); // both were simulated
+    if (was_decided(ta, a) && was_decided(tb, b)) c.decision = first_change(ta, a, tb, b); // both were simulated
     c.scenario = scenario_changes(ta.head.scenario, tb.head.scenario);
     c.end_a = ending(ta);
     c.end_b = ending(tb);

@@ -101,7 +101,8 @@ private:
     std::string decided() const {
         if (!c_.decision) {
             bool const both = !a_.of.head.schedule.empty() && !b_.of.head.schedule.empty() && !c_.alike();
-            return both ? row("decided", "no decision separates them: all are the same") : "";
+            bool const whole = a_.of.foot && b_.of.foot;
+            return both ? row("decided", whole ? "no decision separates them: all are the same" : "no decision separates them as far as both go") : "";
         }
         changed_decision const& d = *c_.decision;
         std::string const later = !d.separates ? ", after other differences" : d.later ? ", " + std::to_string(d.later) + " later ones differ too" : "";
