@@ -96,10 +96,11 @@ struct each_event final : reader_events {
 };
 
 std::string headline(judgement const& j, look l) {
-    std::string out = j.scenario.empty() ? "a trace" : printable(j.scenario);
-    out = paint(l, tint::strong, out) + (j.world.empty() ? "" : " · " + printable(j.world)) + " · " + counted(j.events, "event") + " · " + duration(j.span);
-    if (!j.tool.empty()) out += " · by " + printable(j.tool);
-    return out + "\n";
+    std::string const title = fit(j.scenario.empty() ? "a trace" : printable(j.scenario), l.width);
+    std::string about = (j.world.empty() ? "" : printable(j.world) + " · ") + counted(j.events, "event") + " · " + duration(j.span);
+    if (!j.tool.empty()) about += " · by " + printable(j.tool);
+    bool const beside = columns(title) + 3 + columns(about) <= l.width;
+    return paint(l, tint::strong, title) + (beside ? " · " + about : "\n  " + wrap(about, l.width, 2)) + "\n";
 }
 
 std::string tree_text(source& from, first_look& seen, judgement const& judged) {

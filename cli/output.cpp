@@ -1,5 +1,6 @@
 #include "cli/output.hpp"
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,18 @@ bool wants_color(coloring c) {
     return isatty(STDOUT_FILENO) && !(no && *no) && !(term && std::string_view(term) == "dumb");
 }
 
+constexpr std::size_t narrowest = 40, widest = 1000;
+
+// As shells and pagers are told it; 0 when it says nothing of use.
+std::size_t asked_width() {
+    char const* const text = std::getenv("COLUMNS");
+    std::string_view const digits = text ? text : "";
+    std::size_t width = 0;
+    auto const [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), width);
+    bool const number = wrong == std::errc() && end == digits.data() + digits.size();
+    return number && width >= narrowest && width <= widest ? width : 0;
+}
+
 [[noreturn]] void fail_output() {
     throw repro::input_error(std::string("can't write to standard output: ") + std::strerror(errno));
 }
@@ -28,7 +41,11 @@ bool wants_color(coloring c) {
 traces::look output::page() const {
     traces::look l;
     winsize size{};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) l.width = size.ws_col;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        if (size.ws_col >= narrowest) l.width = size.ws_col;
+    } else if (std::size_t const asked = asked_width()) {
+        l.width = asked;
+    }
     l.color = wants_color(color);
     return l;
 }

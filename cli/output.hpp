@@ -15,7 +15,7 @@ class output {
 public:
     coloring color = coloring::automatic;
 
-    traces::look page() const;          // of standard output; 80 columns when it is no terminal
+    traces::look page() const;          // of standard output; as COLUMNS says, or 80, when it is no terminal
     void print(std::string_view);       // buffered
     void finish();                      // throws input_error when something was not written
     // One line on standard error that the next one replaces; nothing when that is no terminal. "" removes it.

@@ -119,8 +119,9 @@ std::string as_text(std::vector<checked_trace> const& all, look l) {
     std::uint64_t violated = 0;
     for (auto const& [path, judged] : all) {
         violated += judged.verdict == verdict::violated;
-        std::string const about = (judged.scenario.empty() ? "" : " · " + printable(judged.scenario)) + (judged.world.empty() ? "" : " · " + printable(judged.world));
-        out += paint(l, tint::strong, path) + about + " · " + counts(judged) + "\n" + details(judged, l) + judged_by(judged, l);
+        std::string const about = (judged.scenario.empty() ? "" : printable(judged.scenario) + " · ") + (judged.world.empty() ? "" : printable(judged.world) + " · ") + counts(judged);
+        bool const beside = columns(path) + 3 + columns(about) <= l.width;
+        out += paint(l, tint::strong, path) + (beside ? " · " + about : "\n  " + wrap(about, l.width, 2)) + "\n" + details(judged, l) + judged_by(judged, l);
         if (judged.verdict == verdict::violated && path != "-") out += next_command("why", shell_line({"shutdown-repro", "inspect", path, "--explain"}), l);
         out += "\n";
     }

@@ -262,3 +262,26 @@ TEST_CASE("diff says what it can't read") {
     complains({"diff", "-", "-"}, 2, "only one of the traces can be standard input");
     complains({"diff", golden, "/no/such/trace"}, 2, "/no/such/trace: No such file");
 }
+
+TEST_CASE("what is piped is as wide as COLUMNS says, and no line of it is wider") {
+    folder const here;
+    std::string text = slurp(golden);
+    std::string long_name;
+    for (int i = 0; i < 60; ++i) long_name += "word ";
+    text.replace(text.find("\"scope-disposal\""), 16, "\"" + long_name + "\"");
+    std::string const named = here.write("named.jsonl", text);
+    auto const columns = [](std::string const& line) { return std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }); };
+    auto const widest = [&](std::string const& out) {
+        std::ptrdiff_t most = 0;
+        for (std::string const& line : lines(out)) most = std::max<std::ptrdiff_t>(most, columns(line));
+        return most;
+    };
+    auto const followed = [&](char const* width) { return run({"inspect", named, "--follow", "coroutine:4"}, {.environment = {{"COLUMNS", width}}}).out; };
+    CHECK(widest(followed("200")) > 80);
+    CHECK(widest(followed("200")) <= 200);
+    for (char const* odd : {"", "39", "1001", "80x", "-80", "99999999999999999999"}) CHECK(followed(odd) == followed("80"));
+    std::string const narrow = run({"inspect", named}, {.environment = {{"COLUMNS", "40"}}}).out;
+    CHECK(widest(narrow) <= 40);
+    CHECK_THAT(narrow, ContainsSubstring("disposal\""));
+    CHECK_THAT(narrow, !ContainsSubstring("✗ assertion-failed  \"Scop…"));
+}

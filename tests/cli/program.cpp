@@ -30,7 +30,7 @@ std::vector<std::string> environment_with(std::map<std::string, std::string> con
     std::vector<std::string> all;
     for (char** e = environ; *e; ++e) {
         std::string const line = *e, name = line.substr(0, line.find('='));
-        if (name != "NO_COLOR" && !more.contains(name)) all.push_back(line);
+        if (name != "NO_COLOR" && name != "COLUMNS" && !more.contains(name)) all.push_back(line);
     }
     for (auto const& [name, value] : more) all.push_back(name + "=" + value);
     return all;

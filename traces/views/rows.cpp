@@ -62,8 +62,10 @@ std::string rows::broken_here(event const& e) const {
 }
 
 std::string rows::broken(violation const& v) const {
-    std::string const line = "✗ " + std::string(v.rule) + "  " + printable(v.message);
-    return std::string(indent(), ' ') + paint(look_, tint::bad, fit(line, look_.width > indent() ? look_.width - indent() : 0)) + "\n";
+    std::size_t const from = look_.width < indent() + 2 + v.rule.size() ? 2 : indent();
+    std::string line = wrap(std::string(v.rule) + "  " + printable(v.message), look_.width, from + 2);
+    if (std::size_t const end = line.find('\n'); end == v.rule.size() + 1) line.erase(end - 1, 1); // what followed went to the next line
+    return std::string(from, ' ') + paint(look_, tint::bad, "✗ " + line) + "\n";
 }
 
 } // namespace shutdown_repro::traces
