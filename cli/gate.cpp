@@ -83,7 +83,7 @@ std::string shown_again(repro::check_plan const& c, traces::header const& h) {
     o.what = c.target->named;
     o.order = c.target->order;
     if (c.when) o.schedule = to_string(*c.when);
-    o.repeat = std::max(1u, c.repeat);
+    o.repeat = c.repeat;
     return again_line(o, c.target->probe);
 }
 

@@ -50,9 +50,14 @@ std::size_t number(std::string_view name, std::size_t at) {
     return rest.starts_with("0x") ? 2 + run(rest.substr(2), hex) : run(rest, digit);
 }
 
+// Mostly none does, and names are read in each execution of an exploration.
+bool may_begin_number(std::string_view name, std::size_t at) {
+    return digit(name[at]) || name[at] == ':' || (hex(name[at]) && (at == 0 || !letter_or_digit(name[at - 1])));
+}
+
 template <class function> void without_numbers(std::string_view name, function put) {
     for (std::size_t at = 0, numbers_end = name.size() + 1; at < name.size();) {
-        std::size_t const n = number(name, at);
+        std::size_t const n = may_begin_number(name, at) ? number(name, at) : 0;
         if (n == 0) put(name[at]);
         else if (at != numbers_end) put('#');
         at += n ? n : 1;
