@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
 #include "repro/adapters/cpp/shutdown_repro.hpp"
@@ -94,12 +95,14 @@ int main(int argc, char** argv) {
     sigaction(SIGTERM, &stop, nullptr);
     if (how == "deaf" || how == "sits") pause();
     if (how == "hides") hide(argv[2]);
-    if (how == "daemon") {
-        if (fork() > 0) return 0;
+    if (how == "daemon") { // listens when its first process has ended, so that it is never taken for ready before
+        pollfd first{static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)), POLLIN, 0};
+        if (fork() > 0) _exit(0);
         setsid();
+        while (poll(&first, 1, -1) < 0) {}
     }
     if (how == "vanishes") {
-        if (fork() > 0) return 0;
+        if (fork() > 0) _exit(0); // without looking for leaks, which takes longer than to start anew
         setsid();
         char program[] = "/proc/self/exe", how_else[] = "polite";
         char *words[] = {program, how_else, argv[2], nullptr}, *nothing[] = {nullptr};
