@@ -2,36 +2,41 @@
 #include <csignal>
 #include <exception>
 #include <system_error>
-#include "cli/arguments.hpp"
-#include "cli/bisect.hpp"
-#include "cli/command.hpp"
-#include "repro/errors.hpp"
-#include "repro/live.hpp"
-#include "traces/jsonl.hpp"
+#include "cli/commands/bisect.hpp"
+#include "cli/commands/command.hpp"
+#include "cli/options/arguments.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/live/live.hpp"
+#include "traces/format/jsonl.hpp"
 
 namespace {
 
 using namespace shutdown_repro;
 
-constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink, cli::add_check, cli::add_inspect, cli::add_diff, cli::add_merge, cli::add_list, cli::add_explain, cli::add_gate, cli::add_completion};
+constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink,
+    cli::add_check, cli::add_inspect, cli::add_diff, cli::add_merge, cli::add_list, cli::add_explain, cli::add_gate,
+    cli::add_completion};
 
 int run(int argc, char** argv) {
-    CLI::App app{"Reproduces, finds, explains and gates the bugs that servers have while they shut down.", "shutdown-repro"};
+    CLI::App app{
+        "Reproduces, finds, explains and gates the bugs that servers have while they shut down.", "shutdown-repro"};
     cli::output out;
     cli::job chosen;
     app.set_version_flag("--version", "shutdown-repro " SHUTDOWN_REPRO_VERSION);
     std::string color = "auto";
-    app.add_option("--color", color, "colour: auto (on a terminal), always or never")->check(cli::one_of({"auto", "always", "never"}));
-    app.footer("Exit status: 0 clean, 1 violated or different, 2 usage or bad input, 3 inconclusive, 4 nothing selected, 5 stale baseline, 6 replay diverged, 70 our own bug.");
+    app.add_option("--color", color, "colour: auto (on a terminal), always or never")
+        ->check(cli::one_of({"auto", "always", "never"}));
+    app.footer("Exit status: 0 clean, 1 violated or different, 2 usage or bad input, 3 inconclusive, 4 nothing "
+               "selected, 5 stale baseline, 6 replay diverged, 70 our own bug.");
     for (auto add : commands) add(app, chosen);
     int status = repro::clean;
     try {
         cli::parse(app, argc, argv);
-        out.color = color == "always" ? cli::coloring::always : color == "never" ? cli::coloring::never : cli::coloring::automatic;
+        out.color = color == "always" ? cli::coloring::always
+            : color == "never"        ? cli::coloring::never
+                                      : cli::coloring::automatic;
         status = chosen(out);
-    } catch (CLI::CallForHelp const&) {
-        out.print(app.help());
-    } catch (CLI::CallForVersion const& e) {
+    } catch (CLI::CallForHelp const&) { out.print(app.help()); } catch (CLI::CallForVersion const& e) {
         out.print(std::string(e.what()) + "\n");
     }
     out.finish();

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "server_under_test/serve.hpp"
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 
 namespace {
 
@@ -75,7 +75,8 @@ private:
     }
     void announce(std::int64_t port) {
         std::string const line = std::to_string(port) + "\n";
-        [[maybe_unused]] auto const written = ::write(*fd_, line.data(), line.size()); // nobody reads it: nobody waits for it
+        [[maybe_unused]] auto const written =
+            ::write(*fd_, line.data(), line.size()); // nobody reads it: nobody waits for it
         ::close(*fd_);
         fd_.reset();
     }
@@ -98,9 +99,13 @@ struct bundled_server {
 
 constexpr bundled_server servers[] = {
     {"scoped", "scopes coroutines requests connections server",
-     [](nlohmann::json const& config, traces::sink& to) { return server::serve_scoped(server::config_from_json(config), to); }},
+        [](nlohmann::json const& config, traces::sink& to) {
+            return server::serve_scoped(server::config_from_json(config), to);
+        }},
     {"reactor", "requests connections server clients",
-     [](nlohmann::json const& config, traces::sink& to) { return server::serve_reactor(server::reactor_config_from_json(config), to); }},
+        [](nlohmann::json const& config, traces::sink& to) {
+            return server::serve_reactor(server::reactor_config_from_json(config), to);
+        }},
 };
 
 bundled_server const& server_of(nlohmann::json const& config) {

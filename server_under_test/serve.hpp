@@ -1,7 +1,7 @@
 // Each bundled server in the live world, from its start to its end: what the executable server-under-test does.
 #pragma once
-#include "server_under_test/config.hpp"
-#include "server_under_test/reactor_config.hpp"
+#include "server_under_test/reactor/config.hpp"
+#include "server_under_test/scopes/config.hpp"
 #include "traces/event.hpp"
 
 namespace shutdown_repro::server {

@@ -1,5 +1,5 @@
 #include "traces/complete.hpp"
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::traces {
 

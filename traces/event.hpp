@@ -9,12 +9,27 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include "traces/clock.hpp"
 
 namespace shutdown_repro::traces {
 
 // What an id names. Printed "scope:2"; numbers are unique within a trace and never reused.
 enum class entity : std::uint8_t {
-    none, server, scope, coroutine, request, connection, stream, timer, loop, listener, client, process, control, world, other,
+    none,
+    server,
+    scope,
+    coroutine,
+    request,
+    connection,
+    stream,
+    timer,
+    loop,
+    listener,
+    client,
+    process,
+    control,
+    world,
+    other,
 };
 inline constexpr std::size_t entity_count = static_cast<std::size_t>(entity::other) + 1;
 
@@ -26,51 +41,120 @@ struct ref {
 };
 
 std::string_view name_of(entity);
-std::string to_string(ref);                          // "scope:2"
+std::string to_string(ref); // "scope:2"
 // Nullopt when it is not "word:number"; a word that this version does not know is entity::other.
 std::optional<ref> parse_ref(std::string_view text);
-bool parse_ref(std::string_view text, ref& to);      // the same for the reader's inner loop, where an optional costs a stall
+bool parse_ref(std::string_view text, ref& to); // the same for the reader's inner loop, where an optional costs a stall
 
 // What happened. The dotted name is the format's; see man/shutdown-repro-trace.5 for each kind's details.
 enum class kind : std::uint8_t {
-    server_open, server_listen, server_ready, server_close, server_stopped, server_destroy, server_free,
-    act_stop, act_free, act_return,
-    scope_open, scope_attach, scope_cancel, scope_cancelled, scope_closed, scope_catch, scope_notify, scope_unref,
-    scope_dispose, scope_disposed, scope_refuse, scope_access,
-    coroutine_spawn, coroutine_start, coroutine_suspend, coroutine_resume, coroutine_cancel, coroutine_zombie,
-    coroutine_finish, coroutine_hook, coroutine_remove,
-    request_open, request_begin, request_respond, request_finish, request_free,
-    connection_open, connection_read, connection_write, connection_close,
-    stream_open, stream_read, stream_queue, stream_write, stream_drain, stream_timeout, stream_close_gracefully, stream_close,
-    timer_arm, timer_fire, timer_cancel,
-    loop_start, loop_tick, loop_serve, loop_error, loop_stop_gracefully, loop_finish, loop_stopping, loop_stop,
-    listener_wake, callback_enter,
-    hook_add, hook_begin, hook_end,
-    object_depend, object_free,
-    decision, assertion,
-    client_connect, client_connected, client_send, client_receive, client_done, client_fail, client_closed,
-    client_leave, client_open, client_goaway, client_traffic,
-    process_start, process_ready, process_status, process_signal, process_stderr, process_files, process_exit, process_orphan,
-    process_left, process_port,
+    server_open,
+    server_listen,
+    server_ready,
+    server_close,
+    server_stopped,
+    server_destroy,
+    server_free,
+    act_stop,
+    act_free,
+    act_return,
+    scope_open,
+    scope_attach,
+    scope_cancel,
+    scope_cancelled,
+    scope_closed,
+    scope_catch,
+    scope_notify,
+    scope_unref,
+    scope_dispose,
+    scope_disposed,
+    scope_refuse,
+    scope_access,
+    coroutine_spawn,
+    coroutine_start,
+    coroutine_suspend,
+    coroutine_resume,
+    coroutine_cancel,
+    coroutine_zombie,
+    coroutine_finish,
+    coroutine_hook,
+    coroutine_remove,
+    request_open,
+    request_begin,
+    request_respond,
+    request_finish,
+    request_free,
+    connection_open,
+    connection_read,
+    connection_write,
+    connection_close,
+    stream_open,
+    stream_read,
+    stream_queue,
+    stream_write,
+    stream_drain,
+    stream_timeout,
+    stream_close_gracefully,
+    stream_close,
+    timer_arm,
+    timer_fire,
+    timer_cancel,
+    loop_start,
+    loop_tick,
+    loop_serve,
+    loop_error,
+    loop_stop_gracefully,
+    loop_finish,
+    loop_stopping,
+    loop_stop,
+    listener_wake,
+    callback_enter,
+    hook_add,
+    hook_begin,
+    hook_end,
+    object_depend,
+    object_free,
+    decision,
+    assertion,
+    client_connect,
+    client_connected,
+    client_send,
+    client_receive,
+    client_done,
+    client_fail,
+    client_closed,
+    client_leave,
+    client_open,
+    client_goaway,
+    client_traffic,
+    process_start,
+    process_ready,
+    process_status,
+    process_signal,
+    process_stderr,
+    process_files,
+    process_exit,
+    process_orphan,
+    process_left,
+    process_port,
     other, // a kind that this version does not know: kept in order, judged by nobody
 };
 inline constexpr std::size_t kind_count = static_cast<std::size_t>(kind::other) + 1;
 
-std::string_view name_of(kind);             // "scope.dispose"
+std::string_view name_of(kind); // "scope.dispose"
 std::optional<kind> parse_kind(std::string_view);
 
 using seq_t = std::uint64_t;
-using nanoseconds = std::int64_t; // since an arbitrary start: monotonic when live, virtual in the simulated world
 inline constexpr seq_t no_seq = ~seq_t{0};
 
 // A detail's value.
 struct value {
     enum class type : std::uint8_t { integer, boolean, text, id, ids };
     type is = type::integer;
-    std::int64_t integer = 0;          // integer, boolean
-    std::string_view text;             // text
-    ref id;                            // id
-    std::span<ref const> ids;          // ids
+    std::int64_t integer = 0; // integer, boolean
+    std::string_view text;    // text
+    ref id;                   // id
+    std::span<ref const> ids; // ids
 
     value() = default;
     value(std::int64_t i) : integer(i) {}
@@ -94,17 +178,25 @@ struct event {
     seq_t seq = 0;
     nanoseconds t = 0;
     kind what = kind::other;
-    ref id;                           // what it happened to
-    ref parent;                       // its owner, where the kind has one
-    ref by;                           // who acted
-    std::span<seq_t const> because;   // earlier events that caused it
+    ref id;                         // what it happened to
+    ref parent;                     // its owner, where the kind has one
+    ref by;                         // who acted
+    std::span<seq_t const> because; // earlier events that caused it
     std::span<field const> detail;
-    std::string_view what_text;       // the dotted name as read when `what` is kind::other, else empty
+    std::string_view what_text; // the dotted name as read when `what` is kind::other, else empty
 
     event() = default;
     // Member by member: an aggregate is cleared as a whole first, which costs more than the rest of recording it.
-    event(seq_t number, nanoseconds when, kind k, ref whom, ref owner, ref actor, std::span<seq_t const> causes, std::span<field const> details)
-        : seq(number), t(when), what(k), id(whom), parent(owner), by(actor), because(causes), detail(details) {}
+    event(seq_t number, nanoseconds when, kind k, ref whom, ref owner, ref actor, std::span<seq_t const> causes,
+        std::span<field const> details)
+        : seq(number),
+          t(when),
+          what(k),
+          id(whom),
+          parent(owner),
+          by(actor),
+          because(causes),
+          detail(details) {}
 
     value const* find(std::string_view key) const {
         for (field const& f : detail)

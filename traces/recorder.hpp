@@ -81,7 +81,9 @@ public:
         because_of(because_of const&) = delete;
         ~because_of() { r_.cause_ = before_; }
     protected:
-        because_of(recorder& r, causes with, seq_t cause) : r_(r), before_(std::exchange(r.cause_, with)) { r.cause_.add(cause); }
+        because_of(recorder& r, causes with, seq_t cause) : r_(r), before_(std::exchange(r.cause_, with)) {
+            r.cause_.add(cause);
+        }
     private:
         recorder& r_;
         causes before_;

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -39,7 +39,9 @@ std::string unused_name_beside(std::string const& path) {
 
 } // namespace
 
-std::string cannot_write(std::string const& path, int error) { return "cannot write " + path + ": " + std::strerror(error); }
+std::string cannot_write(std::string const& path, int error) {
+    return "cannot write " + path + ": " + std::strerror(error);
+}
 
 int write_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {

@@ -43,7 +43,8 @@ void* arena::take_from_next(std::size_t bytes) {
     std::size_t next = block_ ? current_ + 1 : 0;
     while (next < blocks_.size() && blocks_[next].size < bytes) ++next;
     if (next == blocks_.size()) {
-        std::size_t const doubled = blocks_.empty() ? smallest_block : std::min(blocks_.back().size * 2, std::size_t{16} << 20);
+        std::size_t const doubled =
+            blocks_.empty() ? smallest_block : std::min(blocks_.back().size * 2, std::size_t{16} << 20);
         std::size_t const size = std::max(bytes, doubled);
         blocks_.push_back({std::unique_ptr<std::byte[]>(new std::byte[size]), size});
     }

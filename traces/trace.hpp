@@ -17,7 +17,10 @@ class arena {
 public:
     arena() = default;
     arena(arena&& from) noexcept { swap(from); }
-    arena& operator=(arena&& from) noexcept { swap(from); return *this; }
+    arena& operator=(arena&& from) noexcept {
+        swap(from);
+        return *this;
+    }
 
     template <class T> std::span<T const> copy(std::span<T const> from) {
         static_assert(std::is_trivially_copyable_v<T>);
@@ -40,7 +43,10 @@ public:
     void clear() { enter(0); } // keeps the blocks
 
 private:
-    struct block { std::unique_ptr<std::byte[]> bytes; std::size_t size; };
+    struct block {
+        std::unique_ptr<std::byte[]> bytes;
+        std::size_t size;
+    };
     void* take_from_next(std::size_t bytes);
     void enter(std::size_t i);
     void swap(arena&) noexcept;
@@ -51,32 +57,33 @@ private:
 };
 
 struct header {
-    std::string scenario;   // the scenario document, JSON text; "" when unknown
-    std::string world;      // "live", "sim" or what the writer said
-    std::string schedule;   // "" when the execution was not under a schedule
-    std::string target;     // JSON text; "" for the bundled servers
-    std::string tool;       // who wrote it, for people
+    std::string scenario; // the scenario document, JSON text; "" when unknown
+    std::string world;    // "live", "sim" or what the writer said
+    std::string schedule; // "" when the execution was not under a schedule
+    std::string target;   // JSON text; "" for the bundled servers
+    std::string tool;     // who wrote it, for people
     // Which groups of facts the writer records ("scopes coroutines requests connections server clients process"),
     // space separated; "" = not said, rules then go by what they see.
     std::string observes;
-    std::string twin = {};     // JSON text: of a finding, the nearest execution that passes (trace, schedule, decision, taken, instead)
+    std::string twin =
+        {}; // JSON text: of a finding, the nearest execution that passes (trace, schedule, decision, taken, instead)
 };
 
 struct footer {
     std::uint64_t events = 0, dropped = 0;
-    std::optional<int> exit_status;   // of the server's process
-    std::string signal;               // "SIGABRT" when it died of one
-    std::string note;                 // e.g. "interrupted"
+    std::optional<int> exit_status; // of the server's process
+    std::string signal;             // "SIGABRT" when it died of one
+    std::string note;               // e.g. "interrupted"
 };
 
 struct trace final : sink {
     traces::header head;
     std::vector<event> events;
-    std::optional<footer> foot;       // nullopt: the trace is cut short, hence never clean
+    std::optional<footer> foot;        // nullopt: the trace is cut short, hence never clean
     std::vector<std::string> problems; // torn last line, a gap in seq …: for people; empty for a good trace
 
     void put(event const& e) override { append(e); }
-    event& append(event const&);      // deep copy
+    event& append(event const&); // deep copy
     void clear();
 
 private:

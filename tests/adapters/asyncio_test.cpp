@@ -13,7 +13,11 @@ namespace {
 std::string const python = "/usr/bin/python3"; // Debian's, for which the packages are
 
 repro::program script(std::string const& text, std::vector<std::string> arguments = {}) {
-    repro::program p{.name = "script", .command = {python, "{folder}/script.py"}, .files = {{"script.py", text}}, .environment = {}, .adapter = "asyncio"};
+    repro::program p{.name = "script",
+        .command = {python, "{folder}/script.py"},
+        .files = {{"script.py", text}},
+        .environment = {},
+        .adapter = "asyncio"};
     p.command.insert(p.command.end(), arguments.begin(), arguments.end());
     return p;
 }
@@ -26,7 +30,8 @@ std::string text_of_stderr(traces::trace const& t) {
 }
 
 // The one violation of the variant that loses a task names it and where it was made; the other variant is clean.
-void expect_lost_task(std::string const& file, std::string const& rule, std::string const& task, std::vector<std::string> const& more = {}) {
+void expect_lost_task(std::string const& file, std::string const& rule, std::string const& task,
+    std::vector<std::string> const& more = {}) {
     auto const run = [&, text = programs::text_of(file)](std::string const& what) {
         std::vector<std::string> arguments{what};
         arguments.insert(arguments.end(), more.begin(), more.end());
@@ -56,21 +61,28 @@ TEST_CASE("a task that a plain asyncio server forgets is lost, with its name and
     if (!no_python()) expect_lost_task("plain_server.py", "coroutine-lost", "write-behind");
 }
 
-TEST_CASE("a task that an aiohttp application cancels and does not wait for is told with its name and where it was created") {
-    if (!skipped(python + " -c 'import aiohttp'", "python3-aiohttp")) expect_lost_task("aiohttp_server.py", "cancelled-not-awaited", "refresh-cache");
+TEST_CASE(
+    "a task that an aiohttp application cancels and does not wait for is told with its name and where it was created") {
+    if (!skipped(python + " -c 'import aiohttp'", "python3-aiohttp"))
+        expect_lost_task("aiohttp_server.py", "cancelled-not-awaited", "refresh-cache");
 }
 
-TEST_CASE("a task whose clean-up uvicorn's application does not wait for is told with its name and where it was created") {
-    if (!skipped(python + " -c 'import uvicorn'", "uvicorn")) expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"asyncio"});
+TEST_CASE(
+    "a task whose clean-up uvicorn's application does not wait for is told with its name and where it was created") {
+    if (!skipped(python + " -c 'import uvicorn'", "uvicorn"))
+        expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"asyncio"});
 }
 
 TEST_CASE("a task is told in the same words when the loop is not Python's") {
-    if (!skipped(python + " -c 'import uvicorn, uvloop'", "uvicorn and python3-uvloop")) expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"uvloop"});
+    if (!skipped(python + " -c 'import uvicorn, uvloop'", "uvicorn and python3-uvloop"))
+        expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"uvloop"});
 }
 
-TEST_CASE("a program's timer that asyncio's loop ends before is lost, one that was cancelled and one of a sleep are not") {
+TEST_CASE(
+    "a program's timer that asyncio's loop ends before is lost, one that was cancelled and one of a sleep are not") {
     if (no_python()) return;
-    std::string const begin = "import asyncio\nasync def main():\n  timer = asyncio.get_running_loop().call_later(60, print)\n  await asyncio.sleep(0)\n";
+    std::string const begin = "import asyncio\nasync def main():\n  timer = asyncio.get_running_loop().call_later(60, "
+                              "print)\n  await asyncio.sleep(0)\n";
     std::string const end = "asyncio.run(main())\n";
     auto const lost = judge(repro::run_program(script(begin + end), {}));
     INFO(lost.messages);
@@ -87,7 +99,8 @@ TEST_CASE("a task whose frame is destroyed where it waits was lost there") {
                                                    "  asyncio.create_task(wait(), name='forgotten')\n"
                                                    "  await asyncio.sleep(0)\n"
                                                    "  gc.collect()\n"
-                                                   "asyncio.run(main())\n"), {}));
+                                                   "asyncio.run(main())\n"),
+        {}));
     INFO(j.messages);
     CHECK(j.errors == names{"coroutine-lost"});
     CHECK_THAT(j.messages, ContainsSubstring("forgotten (script.py:4)) was finished while it was suspended"));
@@ -98,10 +111,12 @@ TEST_CASE("an error that nobody took is an event of its loop, and what the progr
     traces::trace const t = repro::run_program(script("import asyncio, sys\n"
                                                       "async def fail(): raise ValueError('no')\n"
                                                       "async def main():\n"
-                                                      "  asyncio.get_running_loop().set_exception_handler(lambda l, c: print('handled', c['exception'], file=sys.stderr))\n"
+                                                      "  asyncio.get_running_loop().set_exception_handler(lambda l, c: "
+                                                      "print('handled', c['exception'], file=sys.stderr))\n"
                                                       "  task = asyncio.create_task(fail())\n"
                                                       "  await asyncio.wait([task])\n"
-                                                      "asyncio.run(main())\n"), {});
+                                                      "asyncio.run(main())\n"),
+        {});
     bool told = false;
     for (traces::event const& e : t.events)
         if (e.what == kind::loop_error) told = e.text("error") == "Task exception was never retrieved: ValueError: no";
@@ -142,7 +157,8 @@ TEST_CASE("an asyncio program that never stops by itself is held at an event and
     std::string const by_itself = "    os.kill(os.getpid(), signal.SIGTERM)\n";
     REQUIRE(text.find(by_itself) != text.npos);
     text.erase(text.find(by_itself), by_itself.size());
-    traces::trace const t = repro::run_program(script(text, {"awaited"}), {.order = {}, .decisions = {}, .stop_at = "coroutine.spawn#3"});
+    traces::trace const t =
+        repro::run_program(script(text, {"awaited"}), {.order = {}, .decisions = {}, .stop_at = "coroutine.spawn#3"});
     INFO(judge(t).messages);
     CHECK(t.problems.empty());
     CHECK(t.foot->exit_status == 0);
@@ -163,7 +179,8 @@ TEST_CASE("an event of a garbage collection in the midst of another event comes 
                                                       "gc.disable()\n"
                                                       "Garbage()\n"
                                                       "probe.time = types.SimpleNamespace(monotonic_ns=clock)\n"
-                                                      "probe.event('timer.arm', 'timer:77')\n"), {});
+                                                      "probe.event('timer.arm', 'timer:77')\n"),
+        {});
     INFO(judge(t).messages);
     CHECK(t.problems.empty());
     std::vector<kind> of_the_timer;
@@ -174,17 +191,19 @@ TEST_CASE("an event of a garbage collection in the midst of another event comes 
 
 TEST_CASE("a chosen order looks at pipes, too, and leaves no descriptor open for that") {
     if (no_python()) return;
-    traces::trace const t = repro::run_program(script("import asyncio, os, sys\n"
-                                                      "count = lambda: len(os.listdir('/proc/self/fd'))\n"
-                                                      "async def main():\n"
-                                                      "  ends = os.pipe()\n"
-                                                      "  before, seen = count(), asyncio.Queue()\n"
-                                                      "  asyncio.get_running_loop().add_reader(ends[0], lambda: seen.put_nowait(os.read(ends[0], 1)))\n"
-                                                      "  for _ in range(8):\n"
-                                                      "    os.write(ends[1], b'x')\n"
-                                                      "    await seen.get()\n"
-                                                      "  print('more:', count() - before, file=sys.stderr)\n"
-                                                      "asyncio.run(main())\n"), {.order = "client-first"});
+    traces::trace const t = repro::run_program(
+        script("import asyncio, os, sys\n"
+               "count = lambda: len(os.listdir('/proc/self/fd'))\n"
+               "async def main():\n"
+               "  ends = os.pipe()\n"
+               "  before, seen = count(), asyncio.Queue()\n"
+               "  asyncio.get_running_loop().add_reader(ends[0], lambda: seen.put_nowait(os.read(ends[0], 1)))\n"
+               "  for _ in range(8):\n"
+               "    os.write(ends[1], b'x')\n"
+               "    await seen.get()\n"
+               "  print('more:', count() - before, file=sys.stderr)\n"
+               "asyncio.run(main())\n"),
+        {.order = "client-first"});
     CHECK_THAT(text_of_stderr(t), ContainsSubstring("more: 0"));
 }
 
@@ -196,7 +215,8 @@ TEST_CASE("each process of a program records for itself, and their entities are 
                                              "if (child := os.fork()) == 0:\n"
                                              "  asyncio.run(main())\n"
                                              "  os._exit(0)\n"
-                                             "os.waitpid(child, 0)\n"), {});
+                                             "os.waitpid(child, 0)\n"),
+        {});
     std::set<traces::ref> loops;
     for (traces::event const& e : j.events)
         if (e.what == kind::loop_start) loops.insert(e.id);
@@ -206,12 +226,14 @@ TEST_CASE("each process of a program records for itself, and their entities are 
 
 TEST_CASE("a sitecustomize that was there before is still run, and without a file to record to nothing else is") {
     if (no_python()) return;
-    repro::program p = script("import asyncio, sys\nprint(sys.before, file=sys.stderr)\nasyncio.run(asyncio.sleep(0))\n");
+    repro::program p =
+        script("import asyncio, sys\nprint(sys.before, file=sys.stderr)\nasyncio.run(asyncio.sleep(0))\n");
     p.files.emplace_back("sitecustomize.py", "import sys\nsys.before = 'was run'\n");
     p.command = {"sh", "-c", "PYTHONPATH=$PYTHONPATH:{folder} exec " + python + " {folder}/script.py"};
     traces::trace const t = repro::run_program(p, {});
     CHECK_THAT(text_of_stderr(t), ContainsSubstring("was run"));
     CHECK(judge(t).verdict == traces::verdict::clean);
-    CHECK(programs::works(std::string("env -u SHUTDOWN_REPRO_TRACE PYTHONPATH=") + SOURCE_DIR + "/repro/adapters/python " + python +
-                          " -B -c 'import sys; sys.exit(any(m.startswith(\"shutdown_repro\") for m in sys.modules))'"));
+    CHECK(programs::works(std::string("env -u SHUTDOWN_REPRO_TRACE PYTHONPATH=") + SOURCE_DIR +
+        "/repro/adapters/python " + python +
+        " -B -c 'import sys; sys.exit(any(m.startswith(\"shutdown_repro\") for m in sys.modules))'"));
 }

@@ -1,5 +1,5 @@
 // shutdown_repro.hpp in a server of a user's own, on plain Asio.
-#include "repro/errors.hpp"
+#include "repro/input/errors.hpp"
 #include "tests/adapters/programs.hpp"
 
 using namespace shutdown_repro;
@@ -15,14 +15,16 @@ repro::program asio_server(std::string const& variant) {
 
 } // namespace
 
-TEST_CASE("a server that disposes its connections' scopes with a handler inside is found out, one that drains them is clean") {
+TEST_CASE("a server that disposes its connections' scopes with a handler inside is found out, one that drains them is "
+          "clean") {
     for (int i = 0; i < 3; ++i) {
         traces::trace const t = repro::run_program(asio_server("lost"), {});
         auto const lost = judge(t);
         INFO(lost.messages);
         CHECK(t.foot->exit_status == 0);
         REQUIRE(lost.errors == names{"scope-disposed-nonempty"});
-        CHECK_THAT(lost.messages, ContainsSubstring("(connection) disposed with") && ContainsSubstring("handler, spawned at"));
+        CHECK_THAT(
+            lost.messages, ContainsSubstring("(connection) disposed with") && ContainsSubstring("handler, spawned at"));
         auto const drained = judge(repro::run_program(asio_server("drained"), {}));
         INFO(drained.messages);
         REQUIRE(drained.verdict == traces::verdict::clean);
@@ -32,7 +34,8 @@ TEST_CASE("a server that disposes its connections' scopes with a handler inside 
 TEST_CASE("a server is held at an event or a checkpoint and told to stop there") {
     for (char const* point : {"after-accept", "coroutine.suspend#1", "coroutine.suspend#2"}) {
         INFO(point);
-        traces::trace const t = repro::run_program(asio_server("lost"), {.order = {}, .decisions = {}, .stop_at = point});
+        traces::trace const t =
+            repro::run_program(asio_server("lost"), {.order = {}, .decisions = {}, .stop_at = point});
         auto const j = judge(t);
         INFO(j.messages);
         CHECK(t.problems.empty());
@@ -45,33 +48,45 @@ TEST_CASE("a server is held at an event or a checkpoint and told to stop there")
 }
 
 TEST_CASE("a point that a server never comes to makes its execution inconclusive") {
-    auto const j = judge(repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = "before-dinner"}));
+    auto const j =
+        judge(repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = "before-dinner"}));
     CHECK(j.verdict == traces::verdict::inconclusive);
     CHECK_THAT(j.messages, ContainsSubstring("the target never came to before-dinner"));
 }
 
 TEST_CASE("a program that is told what it does not know is inconclusive") {
-    auto const j = judge(repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = {}, .free_at = "after-accept"}));
+    auto const j = judge(repro::run_program(
+        asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = {}, .free_at = "after-accept"}));
     CHECK_THAT(j.messages, ContainsSubstring("can't be told to free"));
 }
 
 TEST_CASE("a hold holds one thread: another one goes on, and passes what it comes to") {
-    traces::trace const t = repro::run_program({.name = "threads", .command = {HEADER_PROGRAM, "threads"}, .files = {}, .environment = {}, .adapter = "own"}, {.order = {}, .decisions = {}, .stop_at = "here"});
+    traces::trace const t = repro::run_program(
+        {.name = "threads", .command = {HEADER_PROGRAM, "threads"}, .files = {}, .environment = {}, .adapter = "own"},
+        {.order = {}, .decisions = {}, .stop_at = "here"});
     INFO(judge(t).messages);
     CHECK(t.problems.empty());
     CHECK(std::ranges::count(t.events, kind::act_stop, &traces::event::what) == 1);
 }
 
 TEST_CASE("a forked child meets the controller by itself, counts for itself and has no file of its parent's") {
-    repro::program const forks{.name = "forks", .command = {HEADER_PROGRAM, "forks"}, .files = {}, .environment = {}, .adapter = "own"};
-    CHECK_THAT(judge(repro::run_program(forks, {.order = {}, .decisions = {}, .stop_at = "twice#2"})).messages, ContainsSubstring("the target never came to twice#2"));
+    repro::program const forks{
+        .name = "forks", .command = {HEADER_PROGRAM, "forks"}, .files = {}, .environment = {}, .adapter = "own"};
+    CHECK_THAT(judge(repro::run_program(forks, {.order = {}, .decisions = {}, .stop_at = "twice#2"})).messages,
+        ContainsSubstring("the target never came to twice#2"));
     CHECK(repro::run_program(forks, {}).foot->exit_status == 0);
 }
 
-TEST_CASE("a server that says what it does takes no memory for that when nobody records it") { CHECK(programs::works(HEADER_PROGRAM " off")); }
+TEST_CASE("a server that says what it does takes no memory for that when nobody records it") {
+    CHECK(programs::works(HEADER_PROGRAM " off"));
+}
 
 TEST_CASE("garbage in a target's file is said with its place, and what stands before it counts") {
-    repro::program p{.name = "garbage", .command = {"sh", "-c", "{folder}/run.sh"}, .files = {}, .environment = {}, .adapter = "own"};
+    repro::program p{.name = "garbage",
+        .command = {"sh", "-c", "{folder}/run.sh"},
+        .files = {},
+        .environment = {},
+        .adapter = "own"};
     p.command = {"sh", "{folder}/run.sh"};
     p.files = {{"run.sh", R"sh(cat > "$SHUTDOWN_REPRO_TRACE" <<'END'
 {"format":"shutdown-repro/trace","version":"1.0","observes":["scopes","coroutines","server"]}
@@ -85,5 +100,6 @@ END
     INFO(j.messages);
     CHECK(j.verdict == traces::verdict::violated);
     CHECK(j.errors.contains("scope-disposed-nonempty"));
-    CHECK_THAT(j.messages, ContainsSubstring("what the target recorded can't be read") && ContainsSubstring("target.jsonl:5"));
+    CHECK_THAT(
+        j.messages, ContainsSubstring("what the target recorded can't be read") && ContainsSubstring("target.jsonl:5"));
 }

@@ -1,8 +1,8 @@
 // The second report on the real Mojolicious, with the adapter in it: who is served first is chosen, and the outcome is the same
 // every time. What it records is what the bundled reactor server records.
 #include <map>
-#include "repro/execute.hpp"
-#include "repro/errors.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/sim/execute.hpp"
 #include "tests/adapters/programs.hpp"
 
 using namespace shutdown_repro;
@@ -38,19 +38,22 @@ void expect_both_orders(int times) {
 
 } // namespace
 
-TEST_CASE("in the real Mojolicious the finish is lost whenever the client is served first, and the timer always") { expect_both_orders(3); }
+TEST_CASE("in the real Mojolicious the finish is lost whenever the client is served first, and the timer always") {
+    expect_both_orders(3);
+}
 
 TEST_CASE("a hundred of a hundred: the real Mojolicious in both orders", "[.hundred]") { expect_both_orders(100); }
 
 TEST_CASE("each order of the real Mojolicious' ready handles is run, and only the third of three decisions matters") {
     if (no_mojolicious()) return;
     std::map<std::string, names> found;
-    bool const all = repro::run_each_order(timer_program(), 20, [&](repro::schedule const& taken, traces::trace const& t) {
-        CHECK(taken.choices.size() == 3);
-        CHECK(t.head.schedule == repro::to_string(taken));
-        found[repro::to_string(taken)] = judge(t).errors;
-        return true;
-    });
+    bool const all =
+        repro::run_each_order(timer_program(), 20, [&](repro::schedule const& taken, traces::trace const& t) {
+            CHECK(taken.choices.size() == 3);
+            CHECK(t.head.schedule == repro::to_string(taken));
+            found[repro::to_string(taken)] = judge(t).errors;
+            return true;
+        });
     CHECK(all);
     CHECK(found.size() == 8);
     for (auto const& [taken, errors] : found) {
@@ -61,14 +64,16 @@ TEST_CASE("each order of the real Mojolicious' ready handles is run, and only th
 
 TEST_CASE("a decision that the real program does not offer makes its execution inconclusive") {
     if (no_mojolicious()) return;
-    auto const j = judge(repro::run_program(timer_program(), {.order = {}, .decisions = repro::parse_schedule("0=1,2=1,7=1")}));
+    auto const j =
+        judge(repro::run_program(timer_program(), {.order = {}, .decisions = repro::parse_schedule("0=1,2=1,7=1")}));
     INFO(j.messages);
     CHECK(j.messages.find("problem: decision 7 was not taken as asked") != std::string::npos);
 }
 
 TEST_CASE("the real Mojolicious is held at an event and told to stop there") {
     if (no_mojolicious()) return;
-    traces::trace const t = repro::run_program(timer_program(), {.order = "server-first", .decisions = {}, .stop_at = "request.begin#1"});
+    traces::trace const t =
+        repro::run_program(timer_program(), {.order = "server-first", .decisions = {}, .stop_at = "request.begin#1"});
     INFO(judge(t).messages);
     CHECK(t.problems.empty());
     for (std::size_t i = 1; i < t.events.size(); ++i) {
@@ -92,8 +97,10 @@ TEST_CASE("the real Mojolicious is judged on the reactor that it has by default,
 
 TEST_CASE("without a file to record to the adapter does nothing") {
     if (no_mojolicious()) return;
-    std::string const adapter = std::string("env -u SHUTDOWN_REPRO_TRACE PERL5LIB=") + SOURCE_DIR + "/repro/adapters/perl PERL5OPT=-MShutdownRepro::Mojolicious ";
-    CHECK(programs::works(adapter + "perl -e 'exit(exists $INC{\"Mojo/IOLoop.pm\"} || exists $INC{\"ShutdownRepro/Reactors.pm\"})'"));
+    std::string const adapter = std::string("env -u SHUTDOWN_REPRO_TRACE PERL5LIB=") + SOURCE_DIR +
+        "/repro/adapters/perl PERL5OPT=-MShutdownRepro::Mojolicious ";
+    CHECK(programs::works(
+        adapter + "perl -e 'exit(exists $INC{\"Mojo/IOLoop.pm\"} || exists $INC{\"ShutdownRepro/Reactors.pm\"})'"));
 }
 
 TEST_CASE("a program that does not end is killed, and its trace is never clean") {
@@ -115,9 +122,11 @@ TEST_CASE("a program in which nothing is recorded is inconclusive, with the reas
 
 TEST_CASE("an order and an adapter that there is not are refused with those that there are") {
     repro::program p = {.name = "true", .command = {"true"}, .files = {}, .environment = {}, .adapter = "mojolicious"};
-    CHECK_THROWS_WITH(repro::run_program(p, {.order = "clients"}), ContainsSubstring("neither client-first nor server-first"));
+    CHECK_THROWS_WITH(
+        repro::run_program(p, {.order = "clients"}), ContainsSubstring("neither client-first nor server-first"));
     p.adapter = "ruby";
-    CHECK_THROWS_WITH(repro::run_program(p, {}), ContainsSubstring("no adapter \"ruby\"; there are asyncio, mojolicious, own"));
+    CHECK_THROWS_WITH(
+        repro::run_program(p, {}), ContainsSubstring("no adapter \"ruby\"; there are asyncio, mojolicious, own"));
 }
 
 // --- parity ---------------------------------------------------------------------------------------------------------------
@@ -148,12 +157,19 @@ struct difference {
 };
 enum which { first_round, born_with_timeout, agents_end, hook, act_return, connect_timer, differences };
 difference const listed[differences] = {
-    {"the script asks before the loop runs, and the agent runs one round then; the bundled program asks in the first round of its loop", 1, 0},
+    {"the script asks before the loop runs, and the agent runs one round then; the bundled program asks in the first "
+     "round of its loop",
+        1, 0},
     {"a real stream is born with a timeout of 15 s, which server and agent replace at once", 4, 0},
-    {"the script's agent is destroyed when the interpreter ends, and closes its idle connection; the bundled program just ends", 4, 0},
+    {"the script's agent is destroyed when the interpreter ends, and closes its idle connection; the bundled program "
+     "just ends",
+        4, 0},
     {"the bundled program listens for the end of its loop, the script does not", 0, 3},
-    {"the script's stop is three calls, of which the first is the act; the bundled one is one act of three parts", 1, 1},
-    {"the real agent arms the timeout of its connect when it is asked, before the loop runs; the bundled one when it connects", 1, 1},
+    {"the script's stop is three calls, of which the first is the act; the bundled one is one act of three parts", 1,
+        1},
+    {"the real agent arms the timeout of its connect when it is asked, before the loop runs; the bundled one when it "
+     "connects",
+        1, 1},
 };
 
 struct seen {
@@ -202,7 +218,8 @@ TEST_CASE("the bundled reactor and the real Mojolicious record the same, kind by
         traces::trace simulated;
         repro::simulator().run(s, in_order, simulated);
         seen const bundled = look_at(simulated, false);
-        seen const real = look_at(repro::run_program(timer_program(), {.order = client_first ? "client-first" : "server-first"}), true);
+        seen const real = look_at(
+            repro::run_program(timer_program(), {.order = client_first ? "client-first" : "server-first"}), true);
         CHECK(real.of == bundled.of);
         CHECK(real.of.size() == (client_first ? 11 : 12)); // the keep-alive begins with the finish
         for (int d = 0; d < differences; ++d) {

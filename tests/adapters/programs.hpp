@@ -5,10 +5,10 @@
 #include <set>
 #include <string>
 #include <unistd.h>
-#include "repro/program_run.hpp"
+#include "repro/target/program_run.hpp"
 #include "tests/catch.hpp"
 #include "tests/skip.hpp"
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 
 namespace programs {
 

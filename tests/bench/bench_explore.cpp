@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "repro/explore.hpp"
+#include "repro/explore/explore.hpp"
 
 using namespace shutdown_repro;
 
@@ -39,12 +39,14 @@ private:
 
 repro::scenario load(std::string const& requests, std::string const& steps) {
     repro::scenario s = repro::with_open_acts(repro::load_scenario("scope-disposal"));
-    for (auto const& [key, value] : {std::pair<std::string, std::string>{"stop", "any"}, {"policy", "drained"}, {"requests", requests}, {"handlers", R"([{"act":"park","steps":)" + steps + "}]"}})
+    for (auto const& [key, value] : {std::pair<std::string, std::string>{"stop", "any"}, {"policy", "drained"},
+             {"requests", requests}, {"handlers", R"([{"act":"park","steps":)" + steps + "}]"}})
         repro::set_field(s, key, value);
     return s;
 }
 
-void explored(benchmark::State& state, std::string const& requests, std::string const& steps, std::string const& strategy) {
+void explored(
+    benchmark::State& state, std::string const& requests, std::string const& steps, std::string const& strategy) {
     repro::scenario const s = load(requests, steps);
     std::atomic<bool> const never = false;
     repro::explore_options how;
@@ -61,10 +63,30 @@ void explored(benchmark::State& state, std::string const& requests, std::string 
     state.SetItemsProcessed(static_cast<std::int64_t>(executions));
     if (double const n = counted.so_far() - before; n > 0) state.counters["instructions"] = n / executions;
 }
-BENCHMARK_CAPTURE(explored, 2_requests_of_2_steps_random, "2", "2", "random")->ArgName("jobs")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(explored, 2_requests_of_2_steps_exhaustive, "2", "2", "exhaustive")->ArgName("jobs")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(explored, 16_requests_of_8_steps_random, "16", "8", "random")->ArgName("jobs")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(explored, 16_requests_of_8_steps_phase, "16", "8", "phase")->ArgName("jobs")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(explored, 2_requests_of_2_steps_random, "2", "2", "random")
+    ->ArgName("jobs")
+    ->Arg(1)
+    ->Arg(2)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(explored, 2_requests_of_2_steps_exhaustive, "2", "2", "exhaustive")
+    ->ArgName("jobs")
+    ->Arg(1)
+    ->Arg(2)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(explored, 16_requests_of_8_steps_random, "16", "8", "random")
+    ->ArgName("jobs")
+    ->Arg(1)
+    ->Arg(2)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(explored, 16_requests_of_8_steps_phase, "16", "8", "phase")
+    ->ArgName("jobs")
+    ->Arg(1)
+    ->Arg(2)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 // Resident memory after 100,000 executions and after a million more.
 double resident_mib() {

@@ -6,9 +6,9 @@
 #include <string>
 #include <unistd.h>
 #include "traces/exports/exports.hpp"
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 #include "traces/recorder.hpp"
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 #include "traces/views/filter.hpp"
 #include "traces/views/pages.hpp"
 #include "traces/views/stats.hpp"
@@ -33,13 +33,15 @@ std::string const& long_trace() {
         ref const server = record.fresh(entity::server), root = record.fresh(entity::scope);
         for (int i = 0; i < rounds; ++i) {
             clock += 1234567;
-            ref const request = record.fresh(entity::request), scope = record.fresh(entity::scope), handler = record.fresh(entity::coroutine);
+            ref const request = record.fresh(entity::request), scope = record.fresh(entity::scope),
+                      handler = record.fresh(entity::coroutine);
             record.emit(kind::request_begin, request, server, {{"method", "GET"}, {"path", "/2"}});
             record.emit(kind::scope_open, scope, root, {{"name", "request"}, {"mode", "safe"}});
             record.emit(kind::coroutine_spawn, handler, scope, {{"name", "handler of GET /2"}});
             recorder::acting const acts(record, handler);
             record.emit(kind::coroutine_start, handler);
-            recorder::because_of const cause(record, record.emit(kind::coroutine_suspend, handler, {}, {{"on", "delay"}, {"ms", 60}}));
+            recorder::because_of const cause(
+                record, record.emit(kind::coroutine_suspend, handler, {}, {{"on", "delay"}, {"ms", 60}}));
             record.emit(kind::coroutine_resume, handler, {}, {{"with", "value"}});
             record.emit(kind::coroutine_finish, handler, scope, {{"result", "completed"}});
             record.emit(kind::request_finish, request, {}, {{"result", "answered"}, {"status", 200}});
@@ -51,7 +53,9 @@ std::string const& long_trace() {
         to.foot(foot);
         return name;
     }();
-    static struct gone { ~gone() { ::unlink(path.c_str()); } } const at_the_end;
+    static struct gone {
+        ~gone() { ::unlink(path.c_str()); }
+    } const at_the_end;
     return path;
 }
 
@@ -69,7 +73,9 @@ void look_at(benchmark::State& state, std::function<void(event const&)> does) {
     state.SetItemsProcessed(state.iterations() * rounds * 10);
 }
 
-void read_alone(benchmark::State& state) { look_at(state, [](event const& e) { benchmark::DoNotOptimize(e.seq); }); }
+void read_alone(benchmark::State& state) {
+    look_at(state, [](event const& e) { benchmark::DoNotOptimize(e.seq); });
+}
 BENCHMARK(read_alone)->Unit(benchmark::kMillisecond);
 
 void judge(benchmark::State& state) {

@@ -2,7 +2,7 @@
 // holds on a noisy machine where the figures do not.
 #include <benchmark/benchmark.h>
 #include <nlohmann/json.hpp>
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 #include "traces/recorder.hpp"
 
 using namespace shutdown_repro::traces;
@@ -107,7 +107,8 @@ void write_nlohmann(benchmark::State& state) {
                 if (f.val.is == value::type::integer) to = f.val.integer;
                 else if (f.val.is == value::type::boolean) to = f.val.integer != 0;
                 else if (f.val.is == value::type::text) to = f.val.text;
-                else for (ref r : f.val.ids) to.push_back(to_string(r));
+                else
+                    for (ref r : f.val.ids) to.push_back(to_string(r));
             }
             out += line.dump();
             out += '\n';

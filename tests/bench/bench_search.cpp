@@ -10,9 +10,9 @@
 #include <functional>
 #include <string>
 #include <vector>
-#include "repro/execute.hpp"
-#include "repro/explore.hpp"
-#include "repro/strategy.hpp"
+#include "repro/explore/explore.hpp"
+#include "repro/explore/strategy.hpp"
+#include "repro/sim/execute.hpp"
 
 using namespace shutdown_repro;
 
@@ -38,7 +38,8 @@ public:
         case kind::coroutine_spawn: {
             std::string_view const name = e.text("name");
             request_of_.resize(std::max<std::size_t>(request_of_.size(), e.id.number + 1));
-            if (name.starts_with("handler of GET /")) std::from_chars(name.data() + 16, name.data() + name.size(), request_of_[e.id.number]);
+            if (name.starts_with("handler of GET /"))
+                std::from_chars(name.data() + 16, name.data() + name.size(), request_of_[e.id.number]);
             break;
         }
         case kind::coroutine_suspend:
@@ -68,35 +69,47 @@ bool waits(std::uint32_t p) { return p >= 1 && p <= steps; }
 bool over(std::uint32_t p) { return p > steps; }
 
 std::vector<shape> shapes() {
-    auto const count = [](std::vector<std::uint32_t> const& p, bool (*is)(std::uint32_t)) { return std::count_if(p.begin() + 1, p.end(), is); };
+    auto const count = [](std::vector<std::uint32_t> const& p, bool (*is)(std::uint32_t)) {
+        return std::count_if(p.begin() + 1, p.end(), is);
+    };
     return {
-        {"one in flight at free, another over before stop", [=](progress const& p) { return count(p.at_free, waits) > 0 && count(p.at_stop, over) > 0; }},
-        {"one in its last wait at stop and at free", [](progress const& p) {
-             for (std::uint32_t r = 1; r <= requests; ++r)
-                 if (p.at_stop[r] == steps && p.at_free[r] == steps) return true;
-             return false;
-         }},
-        {"the last one in its last wait at stop and at free", [](progress const& p) { return p.at_stop[requests] == steps && p.at_free[requests] == steps; }},
-        {"all over at stop but one that has not begun", [=](progress const& p) { return count(p.at_stop, over) == requests - 1 && count(p.at_stop, waits) == 0; }},
-        {"the first ends between stop and free, the last is halfway at both", [](progress const& p) {
-             return !over(p.at_stop[1]) && over(p.at_free[1]) && p.at_stop[requests] == steps / 2 && p.at_free[requests] == steps / 2;
-         }},
-        {"all over at free but one that is halfway since stop", [=](progress const& p) {
-             if (count(p.at_free, over) != requests - 1) return false;
-             for (std::uint32_t r = 1; r <= requests; ++r)
-                 if (p.at_free[r] == steps / 2 && p.at_stop[r] == steps / 2) return true;
-             return false;
-         }},
+        {"one in flight at free, another over before stop",
+            [=](progress const& p) { return count(p.at_free, waits) > 0 && count(p.at_stop, over) > 0; }},
+        {"one in its last wait at stop and at free",
+            [](progress const& p) {
+                for (std::uint32_t r = 1; r <= requests; ++r)
+                    if (p.at_stop[r] == steps && p.at_free[r] == steps) return true;
+                return false;
+            }},
+        {"the last one in its last wait at stop and at free",
+            [](progress const& p) { return p.at_stop[requests] == steps && p.at_free[requests] == steps; }},
+        {"all over at stop but one that has not begun",
+            [=](progress const& p) { return count(p.at_stop, over) == requests - 1 && count(p.at_stop, waits) == 0; }},
+        {"the first ends between stop and free, the last is halfway at both",
+            [](progress const& p) {
+                return !over(p.at_stop[1]) && over(p.at_free[1]) && p.at_stop[requests] == steps / 2 &&
+                    p.at_free[requests] == steps / 2;
+            }},
+        {"all over at free but one that is halfway since stop",
+            [=](progress const& p) {
+                if (count(p.at_free, over) != requests - 1) return false;
+                for (std::uint32_t r = 1; r <= requests; ++r)
+                    if (p.at_free[r] == steps / 2 && p.at_stop[r] == steps / 2) return true;
+                return false;
+            }},
     };
 }
 
 repro::scenario many_steps() {
     repro::scenario s = repro::with_open_acts(repro::load_scenario("scope-disposal"));
-    for (auto const& [key, value] : {std::pair("stop", "any"), {"policy", "drained"}, {"requests", "16"}, {"handlers", R"([{"act":"park","steps":8}])"}, {"together", "false"}}) repro::set_field(s, key, value);
+    for (auto const& [key, value] : {std::pair("stop", "any"), {"policy", "drained"}, {"requests", "16"},
+             {"handlers", R"([{"act":"park","steps":8}])"}, {"together", "false"}})
+        repro::set_field(s, key, value);
     return s;
 }
 
-std::uint64_t to_first_hit(repro::scenario const& s, repro::terrain const& ground, std::string_view strategy, std::uint64_t seed, shape const& wanted) {
+std::uint64_t to_first_hit(repro::scenario const& s, repro::terrain const& ground, std::string_view strategy,
+    std::uint64_t seed, shape const& wanted) {
     auto const how = repro::find_strategy(strategy)->make(ground, seed, {});
     repro::simulator sim;
     progress seen;
@@ -108,7 +121,8 @@ std::uint64_t to_first_hit(repro::scenario const& s, repro::terrain const& groun
     return most + 1;
 }
 
-std::uint64_t to_first_violation(repro::scenario const& s, std::string_view strategy, std::uint64_t seed, std::string_view rule) {
+std::uint64_t to_first_violation(
+    repro::scenario const& s, std::string_view strategy, std::uint64_t seed, std::string_view rule) {
     repro::explore_options how;
     how.strategy = strategy;
     how.executions = 1'000;
@@ -132,24 +146,30 @@ template <class measure> std::string median(measure const& m) {
 
 int main() {
     constexpr std::string_view drawn[] = {"phase", "pct", "random"};
-    std::printf("median executions to the first hit, %u seeds, %u requests of %u steps\n%-68s", seeds, requests, steps, "");
+    std::printf(
+        "median executions to the first hit, %u seeds, %u requests of %u steps\n%-68s", seeds, requests, steps, "");
     for (std::string_view const d : drawn) std::printf("%10s", std::string(d).c_str());
     repro::scenario const s = many_steps();
     repro::terrain const ground = repro::survey(s);
     for (shape const& wanted : shapes()) {
         std::printf("\n%-68s", wanted.what);
         for (std::string_view const d : drawn) {
-            std::printf("%10s", median([&](std::uint64_t seed) { return to_first_hit(s, ground, d, seed, wanted); }).c_str());
+            std::printf(
+                "%10s", median([&](std::uint64_t seed) { return to_first_hit(s, ground, d, seed, wanted); }).c_str());
             std::fflush(stdout);
         }
     }
     std::printf("\n\nmedian executions to the public reports' violations, as reported, %u seeds\n%-68s", seeds, "");
-    for (std::string_view const d : {"auto", "sweep", "phase", "pct", "random"}) std::printf("%10s", std::string(d).c_str());
-    for (auto const& [name, rule] : {std::pair("scope-disposal", "scope-disposed-nonempty"), std::pair("scope-disposal-on-free", "scope-disposed-nonempty"), std::pair("lost-finish", "finish-event-lost"),
-                                     std::pair("lost-timer", "timer-lost")}) {
+    for (std::string_view const d : {"auto", "sweep", "phase", "pct", "random"})
+        std::printf("%10s", std::string(d).c_str());
+    for (auto const& [name, rule] : {std::pair("scope-disposal", "scope-disposed-nonempty"),
+             std::pair("scope-disposal-on-free", "scope-disposed-nonempty"),
+             std::pair("lost-finish", "finish-event-lost"), std::pair("lost-timer", "timer-lost")}) {
         std::printf("\n%-68s", (std::string(name) + ": " + rule).c_str());
         repro::scenario const report = repro::with_open_acts(repro::load_scenario(name));
-        for (std::string_view const d : {"auto", "sweep", "phase", "pct", "random"}) std::printf("%10s", median([&](std::uint64_t seed) { return to_first_violation(report, d, seed, rule); }).c_str());
+        for (std::string_view const d : {"auto", "sweep", "phase", "pct", "random"})
+            std::printf(
+                "%10s", median([&](std::uint64_t seed) { return to_first_violation(report, d, seed, rule); }).c_str());
     }
     std::printf("\n");
 }

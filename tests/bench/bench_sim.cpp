@@ -1,7 +1,7 @@
 // How many executions a second the simulated world makes of the first report's scenario, with every rule on, and what the
 // rules' share of that is. One core.
 #include <benchmark/benchmark.h>
-#include "repro/execute.hpp"
+#include "repro/sim/execute.hpp"
 
 using namespace shutdown_repro;
 
@@ -38,9 +38,7 @@ void executions(benchmark::State& state) {
     repro::simulator sim;
     in_order decisions;
     counted events;
-    for (auto _ : state) {
-        sim.run(s, decisions, events);
-    }
+    for (auto _ : state) { sim.run(s, decisions, events); }
     state.SetItemsProcessed(state.iterations());
     state.counters["events"] = static_cast<double>(events.events) / static_cast<double>(state.iterations());
 }

@@ -5,10 +5,22 @@ namespace shutdown_repro::cli_tests {
 using namespace repro;
 
 gate_result ordinary_gate() {
-    seen_violation const lost{.rule = "finish-event-lost", .fingerprint = "finish-event-lost request: request.begin request", .level = traces::severity::error,
-                              .message = "request:1 has begun and never finished", .count = 2, .replay = "shutdown-repro replay findings/1.jsonl", .trace = "findings/1.jsonl",
-                              .witness = {{4, "request:1 begins"}, {9, "loop:1 ends"}}, .inside = {"request:1, begun at #4"}, .reason = {}};
-    gate_result r{.file = "ci/gate.json", .baseline = "ci/baseline.json", .checks = {}, .stale = {}, .interrupted = false, .shard = {}};
+    seen_violation const lost{.rule = "finish-event-lost",
+        .fingerprint = "finish-event-lost request: request.begin request",
+        .level = traces::severity::error,
+        .message = "request:1 has begun and never finished",
+        .count = 2,
+        .replay = "shutdown-repro replay findings/1.jsonl",
+        .trace = "findings/1.jsonl",
+        .witness = {{4, "request:1 begins"}, {9, "loop:1 ends"}},
+        .inside = {"request:1, begun at #4"},
+        .reason = {}};
+    gate_result r{.file = "ci/gate.json",
+        .baseline = "ci/baseline.json",
+        .checks = {},
+        .stale = {},
+        .interrupted = false,
+        .shard = {}};
     auto const add = [&](char const* name, outcome came) -> checked& {
         checked& c = r.checks.emplace_back();
         c.name = name;
@@ -48,16 +60,37 @@ gate_result ordinary_gate() {
 
 std::vector<std::string> const& attacks() {
     static std::vector<std::string> const all{
-        "\x1b[31mred\x1b[0m\a\b", "a]]>b<!--", "</testcase><script>alert('x')</script>&amp;\"'", "::error::injected", "  ::set-output name=a::b", "##[add-mask]secret", "x ##[error]y",
-        "::shutdown-repro-output-0-ends::", "line\n::stop-commands::x\r\n::add-mask::y", "%0A::error::, file=a:b,c%25", "no UTF-8 \xff\xfe\xc0\x80 \xed\xa0\x80", "\xef\xbf\xbf\xef\xbf\xbe",
-        "# SKIP \\ # TODO", "x\nnot ok 1 - y\nBail out!\n1..0", "| a | **b** | [c](http://evil) ![d](e) @f #1 `g` $h$", "{0} {{1}} [link](1)", "../../etc/passwd%00", "\xe2\x80\xae" "reversed",
-        std::string("nul\0inside", 10), std::string(100'000, 'x'), std::string(50'000, '\n') + "end", "tab\tand \\x1b backslash", "- \"quoted\": yaml\n  ...\n---",
+        "\x1b[31mred\x1b[0m\a\b",
+        "a]]>b<!--",
+        "</testcase><script>alert('x')</script>&amp;\"'",
+        "::error::injected",
+        "  ::set-output name=a::b",
+        "##[add-mask]secret",
+        "x ##[error]y",
+        "::shutdown-repro-output-0-ends::",
+        "line\n::stop-commands::x\r\n::add-mask::y",
+        "%0A::error::, file=a:b,c%25",
+        "no UTF-8 \xff\xfe\xc0\x80 \xed\xa0\x80",
+        "\xef\xbf\xbf\xef\xbf\xbe",
+        "# SKIP \\ # TODO",
+        "x\nnot ok 1 - y\nBail out!\n1..0",
+        "| a | **b** | [c](http://evil) ![d](e) @f #1 `g` $h$",
+        "{0} {{1}} [link](1)",
+        "../../etc/passwd%00",
+        "\xe2\x80\xae"
+        "reversed",
+        std::string("nul\0inside", 10),
+        std::string(100'000, 'x'),
+        std::string(50'000, '\n') + "end",
+        "tab\tand \\x1b backslash",
+        "- \"quoted\": yaml\n  ...\n---",
     };
     return all;
 }
 
 gate_result hostile_gate() {
-    gate_result r{.file = attacks()[1], .baseline = attacks()[2], .checks = {}, .stale = {}, .interrupted = true, .shard = {}};
+    gate_result r{
+        .file = attacks()[1], .baseline = attacks()[2], .checks = {}, .stale = {}, .interrupted = true, .shard = {}};
     for (std::string const& a : attacks())
         for (outcome const came : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
             checked& c = r.checks.emplace_back();
@@ -68,7 +101,17 @@ gate_result hostile_gate() {
             c.why = {a, a};
             c.trials = ~0ull;
             c.seconds = came == outcome::stale ? -1e300 : 1e300;
-            c.seen = {{.rule = a, .fingerprint = a, .level = traces::severity::warning, .message = a, .count = 1, .replay = a, .trace = a, .witness = {{~0ull - 5, a}, {2, a}}, .inside = {a, a}, .stands = static_cast<standing>(r.checks.size() % 6), .reason = a}};
+            c.seen = {{.rule = a,
+                .fingerprint = a,
+                .level = traces::severity::warning,
+                .message = a,
+                .count = 1,
+                .replay = a,
+                .trace = a,
+                .witness = {{~0ull - 5, a}, {2, a}},
+                .inside = {a, a},
+                .stands = static_cast<standing>(r.checks.size() % 6),
+                .reason = a}};
             c.trouble = a;
             r.stale.push_back(a);
         }

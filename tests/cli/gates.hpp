@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 #include <vector>
-#include "repro/gate.hpp"
+#include "repro/gate/gate.hpp"
 
 namespace shutdown_repro::cli_tests {
 

@@ -76,7 +76,8 @@ program::program(std::vector<std::string> arguments, how h, std::string executab
     if (how_.standard_output == stream_is::full) to = "/dev/full";
     if (how_.standard_output == stream_is::terminal) {
         terminal_ = posix_openpt(O_RDWR | O_NOCTTY);
-        if (terminal_ < 0 || grantpt(terminal_) != 0 || unlockpt(terminal_) != 0) throw std::runtime_error("no terminal for a test");
+        if (terminal_ < 0 || grantpt(terminal_) != 0 || unlockpt(terminal_) != 0)
+            throw std::runtime_error("no terminal for a test");
         winsize const size{.ws_row = 50, .ws_col = 100, .ws_xpixel = 0, .ws_ypixel = 0};
         ioctl(terminal_, TIOCSWINSZ, &size);
         to = ptsname(terminal_);
@@ -92,7 +93,8 @@ program::program(std::vector<std::string> arguments, how h, std::string executab
 
     arguments.insert(arguments.begin(), executable);
     auto environment = environment_with(how_.environment);
-    int const failed = posix_spawn(&id_, executable.c_str(), &actions, nullptr, pointers(arguments).data(), pointers(environment).data());
+    int const failed = posix_spawn(
+        &id_, executable.c_str(), &actions, nullptr, pointers(arguments).data(), pointers(environment).data());
     posix_spawn_file_actions_destroy(&actions);
     if (failed) throw std::runtime_error("can't start " + executable);
 }

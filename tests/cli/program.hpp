@@ -23,16 +23,16 @@ private:
 };
 
 struct result {
-    int status = -1;        // exit status, or 128 + signal
+    int status = -1; // exit status, or 128 + signal
     std::string out, err;
 };
 
 enum class stream_is { kept, closed, full, terminal };
 
 struct how {
-    std::string in = {};                                  // the current folder; "" is a new one
-    std::map<std::string, std::string> environment = {};  // beside ours
-    std::string input = {};                               // standard input
+    std::string in = {};                                 // the current folder; "" is a new one
+    std::map<std::string, std::string> environment = {}; // beside ours
+    std::string input = {};                              // standard input
     stream_is standard_output = stream_is::kept;
 };
 
@@ -52,7 +52,9 @@ private:
     int id_ = -1, terminal_ = -1;
 };
 
-inline result run(std::vector<std::string> arguments, how h = {}) { return program(std::move(arguments), std::move(h)).wait(); }
+inline result run(std::vector<std::string> arguments, how h = {}) {
+    return program(std::move(arguments), std::move(h)).wait();
+}
 // As typed at a shell; the program is found by its name.
 result run_line(std::string const& line, std::string const& in);
 

@@ -15,7 +15,9 @@ using conformance::json;
 
 using comparison = std::function<differences(json const&)>;
 
-std::string id_of(json const& cell) { return cell.at("id").is_string() ? cell.at("id").get<std::string>() : cell.at("id").dump(); }
+std::string id_of(json const& cell) {
+    return cell.at("id").is_string() ? cell.at("id").get<std::string>() : cell.at("id").dump();
+}
 
 int run_file(std::string const& path, std::set<std::string> wanted, comparison const& compare) {
     bool const all = wanted.empty();
@@ -50,7 +52,8 @@ int main(int argc, char** argv) {
     std::vector<std::string> const given(argv + 1, argv + argc);
     bool const live = given.size() > 2 && given[0] == "mojolicious" && given[2] == "--live";
     if ((given.size() != 2 && !live) || (given[0] != "trueasync" && given[0] != "mojolicious")) {
-        std::cerr << "usage: conformance trueasync|mojolicious FILE.jsonl\n       conformance mojolicious FILE.jsonl --live [ID...]\n";
+        std::cerr << "usage: conformance trueasync|mojolicious FILE.jsonl\n       conformance mojolicious FILE.jsonl "
+                     "--live [ID...]\n";
         return 2;
     }
     repro::simulator sim;

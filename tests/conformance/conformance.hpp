@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-#include "repro/execute.hpp"
+#include "repro/sim/execute.hpp"
 
 namespace shutdown_repro::conformance {
 

@@ -8,8 +8,8 @@
 // A run that was killed by its cap shows the firing of a recurring timer as "many"; its firings are left out of the events.
 #include <algorithm>
 #include <map>
-#include "repro/live.hpp"
-#include "server_under_test/http.hpp"
+#include "repro/live/live.hpp"
+#include "server_under_test/http/http.hpp"
 #include "tests/conformance/conformance.hpp"
 
 namespace shutdown_repro::conformance {
@@ -37,16 +37,19 @@ public:
         json timers = json::array(), tx = json::object();
         for (auto const& [name, t] : tx_) {
             fired += t.finish > 0;
-            tx[name] = {{"request", t.request}, {"respond", t.respond}, {"finish", t.finish}, {"freed", t.freed ? "in loop" : "not before exit"}};
+            tx[name] = {{"request", t.request}, {"respond", t.respond}, {"finish", t.finish},
+                {"freed", t.freed ? "in loop" : "not before exit"}};
         }
         for (auto const& [id, u] : user_timers_) {
             bool const recurring = u.recurring;
             json count = u.fired;
             if (recurring && capped_) count = "many";
-            timers.push_back({{"name", "U1"}, {"kind", recurring ? "recurring" : "oneshot"}, {"fired", count}, {"dropped", recurring || u.fired == 0 ? 1 : 0}});
+            timers.push_back({{"name", "U1"}, {"kind", recurring ? "recurring" : "oneshot"}, {"fired", count},
+                {"dropped", recurring || u.fired == 0 ? 1 : 0}});
         }
-        json o{{"finish_expected", tx_.size()}, {"finish_fired", fired}, {"tx", tx}, {"errors", errors_}, {"user_timers", timers},
-               {"clients", clients_}, {"server_destroyed", destroyed_}, {"stop_called", stop_called_}};
+        json o{{"finish_expected", tx_.size()}, {"finish_fired", fired}, {"tx", tx}, {"errors", errors_},
+            {"user_timers", timers}, {"clients", clients_}, {"server_destroyed", destroyed_},
+            {"stop_called", stop_called_}};
         o["exit"] = capped_ ? json("still running") : json(0);
         o["stop_by"] = capped_ ? "still running" : stop_by_;
         if (!capped_) o["conns_at_return"] = {{"in", in_}, {"out", out_}};
@@ -57,8 +60,14 @@ public:
     bool capped() const { return capped_; }
 
 private:
-    struct transaction { int request = 0, respond = 0, finish = 0; bool freed = false; };
-    struct user_timer { bool recurring = false; int fired = 0; };
+    struct transaction {
+        int request = 0, respond = 0, finish = 0;
+        bool freed = false;
+    };
+    struct user_timer {
+        bool recurring = false;
+        int fired = 0;
+    };
     bool capped_;
     std::map<std::string, transaction> tx_;
     std::map<std::string, std::string> clients_;
@@ -83,11 +92,17 @@ private:
         case kind::client_connected: token(numbered('c', e.id) + ".connected"); break;
         case kind::client_done: called_back(e, std::to_string(e.integer("status")), "full"); break;
         case kind::client_fail: failed(e); break;
-        case kind::act_stop: stop_called_ = 1; token("stop.begin"); break;
+        case kind::act_stop:
+            stop_called_ = 1;
+            token("stop.begin");
+            break;
         case kind::act_return: token("stop.end"); break;
         case kind::act_free: token("server.undef"); break;
         case kind::server_close: token("server.stop"); break;
-        case kind::server_destroy: destroyed_ = 1; token("server.destroy" + count_of(e, "connections")); break;
+        case kind::server_destroy:
+            destroyed_ = 1;
+            token("server.destroy" + count_of(e, "connections"));
+            break;
         case kind::loop_stop_gracefully: token("loop.stop_gracefully" + count_of(e, "incoming")); break;
         case kind::loop_finish: token("loop.finish_event"); break;
         case kind::loop_error:
@@ -95,7 +110,8 @@ private:
             token("reactor.error: " + errors_.back());
             break;
         case kind::loop_stopping:
-            if (stop_by_.empty()) stop_by_ = std::string(e.text("why")) + (e.find("cause") ? ":" + std::string(e.text("cause")) : "");
+            if (stop_by_.empty())
+                stop_by_ = std::string(e.text("why")) + (e.find("cause") ? ":" + std::string(e.text("cause")) : "");
             token("reactor.stop:" + std::string(e.text("why")));
             break;
         case kind::loop_stop:
@@ -103,7 +119,8 @@ private:
             out_ = e.integer("out");
             token("loop.returned");
             break;
-        case kind::timer_arm: case kind::timer_fire: see_timer(e); break;
+        case kind::timer_arm:
+        case kind::timer_fire: see_timer(e); break;
         default:
             if (e.id.type == entity::stream) see_stream(e);
             else if (e.id.type == entity::request) see_request(e);
@@ -120,7 +137,9 @@ private:
         case kind::stream_read: token(x + ".read"); break;
         case kind::stream_drain: token(x + ".drain" + count_of(e, "subscribers")); break;
         case kind::stream_timeout: token(x + ".timeout"); break;
-        case kind::stream_close_gracefully: token(x + ".close_gracefully(" + (e.integer("writing") ? "writing)" : "idle)")); break;
+        case kind::stream_close_gracefully:
+            token(x + ".close_gracefully(" + (e.integer("writing") ? "writing)" : "idle)"));
+            break;
         case kind::stream_close: token(x + ".closed:" + std::string(e.text("how"))); break;
         default: break;
         }
@@ -131,8 +150,14 @@ private:
         transaction& t = tx_[name];
         switch (e.what) {
         case kind::request_open: token(name + ".build"); break;
-        case kind::request_begin: ++t.request; token(name + ".handler"); break;
-        case kind::request_finish: ++t.finish; token(name + ".finish"); break;
+        case kind::request_begin:
+            ++t.request;
+            token(name + ".handler");
+            break;
+        case kind::request_finish:
+            ++t.finish;
+            token(name + ".finish");
+            break;
         case kind::request_free: t.freed = true; break;
         case kind::request_respond: // a late answer is told by its timer, the framework's is not the handler's
             if (e.integer("part") > 0) token(name + ".chunk_drain" + std::to_string(e.integer("part")));
@@ -169,12 +194,18 @@ private:
 
     void failed(event const& e) {
         std::string_view const how = e.text("how");
-        if (e.integer("status")) return called_back(e, std::to_string(e.integer("status")), e.integer("body") ? "partial" : "empty");
-        told(e, std::string("none/") + (how == "timeout" ? "Inactivity timeout" : how == "refused" ? "Connection refused" : "Premature connection close"));
+        if (e.integer("status"))
+            return called_back(e, std::to_string(e.integer("status")), e.integer("body") ? "partial" : "empty");
+        told(e,
+            std::string("none/") +
+                (how == "timeout"          ? "Inactivity timeout"
+                        : how == "refused" ? "Connection refused"
+                                           : "Premature connection close"));
     }
 
     void called_back(event const& e, std::string const& status, std::string const& body) {
-        std::string const message = status[0] >= '4' ? "/" + std::string(server::http::reason_of(std::stoi(status))) : "";
+        std::string const message =
+            status[0] >= '4' ? "/" + std::string(server::http::reason_of(std::stoi(status))) : "";
         told(e, status + message + "/" + body);
     }
 
@@ -187,8 +218,10 @@ private:
 
 repro::scenario scenario_of(json const& cell) {
     json const& p = cell.at("params");
-    json doc{{"scenario", "cell"}, {"server", "reactor"}, {"connections", p.at("n")}, {"close", p.at("conn") == "close"}, {"handler", p.at("handler")},
-             {"timer", p.at("timers")}, {"when", p.at("when")}, {"what", p.at("what")}, {"order", p.at("order") == "asc" ? "client-first" : "server-first"}};
+    json doc{{"scenario", "cell"}, {"server", "reactor"}, {"connections", p.at("n")},
+        {"close", p.at("conn") == "close"}, {"handler", p.at("handler")}, {"timer", p.at("timers")},
+        {"when", p.at("when")}, {"what", p.at("what")},
+        {"order", p.at("order") == "asc" ? "client-first" : "server-first"}};
     return repro::scenario_from_text(doc.dump(), "cell");
 }
 
@@ -206,7 +239,8 @@ std::vector<std::string> flat(ticks const& all) {
 
 std::string first_difference(ticks const& real, ticks const& mine) {
     for (std::size_t i = 0; i < std::max(real.size(), mine.size()); ++i) {
-        std::vector<std::string> const none, &a = i < real.size() ? real[i] : none, &b = i < mine.size() ? mine[i] : none;
+        std::vector<std::string> const none, &a = i < real.size() ? real[i] : none,
+                                             &b = i < mine.size() ? mine[i] : none;
         if (a != b) return "tick " + std::to_string(i + 1) + ": real " + text(a) + ", ours " + text(b);
     }
     return {};
@@ -228,8 +262,10 @@ differences compare(json const& cell, traces::trace const& t, bool live) {
         real = without_firings(std::move(real));
         mine = without_firings(std::move(mine));
     }
-    if (live && flat(real) != flat(mine)) d.counted.push_back("events: real " + text(flat(real)) + ", ours " + text(flat(mine)));
-    if (auto const difference = first_difference(real, mine); !difference.empty()) (live ? d.advisory : d.counted).push_back(difference);
+    if (live && flat(real) != flat(mine))
+        d.counted.push_back("events: real " + text(flat(real)) + ", ours " + text(flat(mine)));
+    if (auto const difference = first_difference(real, mine); !difference.empty())
+        (live ? d.advisory : d.counted).push_back(difference);
     return d;
 }
 
@@ -243,7 +279,8 @@ differences compare_mojolicious(json const& cell, repro::simulator& sim) {
 }
 
 differences compare_mojolicious_live(json const& cell) {
-    return compare(cell, repro::run_live(scenario_of(cell), {.server_path = SERVER_UNDER_TEST, .partial_path = {}}), true);
+    return compare(
+        cell, repro::run_live(scenario_of(cell), {.server_path = SERVER_UNDER_TEST, .partial_path = {}}), true);
 }
 
 } // namespace shutdown_repro::conformance

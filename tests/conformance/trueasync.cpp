@@ -52,7 +52,10 @@ public:
     }
 
 private:
-    struct task { std::string name, home, end; bool started = false, hard = false, zombie = false, zombie_first = false, removed = false, api_wait = false; };
+    struct task {
+        std::string name, home, end;
+        bool started = false, hard = false, zombie = false, zombie_first = false, removed = false, api_wait = false;
+    };
     std::map<traces::ref, task> tasks_;
     std::map<traces::ref, std::string> scopes_;
     std::set<traces::ref> disposed_;
@@ -70,7 +73,11 @@ private:
         std::map<std::string, std::string> r;
         for (auto const& [id, t] : tasks_)
             if (is_task(t.name) && !t.removed)
-                r[t.name] = !t.end.empty() ? "finishing" : !t.started ? "queued" : t.zombie ? "zombie" : t.hard ? "cancel_pending" : "suspended";
+                r[t.name] = !t.end.empty() ? "finishing"
+                    : !t.started           ? "queued"
+                    : t.zombie             ? "zombie"
+                    : t.hard               ? "cancel_pending"
+                                           : "suspended";
         return r;
     }
     std::string name(traces::ref r) const {
@@ -81,19 +88,27 @@ private:
     }
     static std::string mode(event const& e) { return e.text("mode") == "safe" ? "soft" : "hard"; }
     static std::string in_parens(std::string_view error) {
-        return error == "error" ? "(error)" : error == "cancellation" || error == "timeout" || error == "cancelled" ? "(cancel)" : "(-)";
+        return error == "error"                                                     ? "(error)"
+            : error == "cancellation" || error == "timeout" || error == "cancelled" ? "(cancel)"
+                                                                                    : "(-)";
     }
     void token(std::string s) { seen_.events.push_back(std::move(s)); }
 
     void see(event const& e) {
         if (e.t != now_) token("t=" + ms(now_ = e.t));
         switch (e.what) {
-        case kind::scope_open: scopes_[e.id] = e.text("name"); if (e.text("name") != "M") token("open:" + name(e.id)); break;
+        case kind::scope_open:
+            scopes_[e.id] = e.text("name");
+            if (e.text("name") != "M") token("open:" + name(e.id));
+            break;
         case kind::coroutine_spawn:
             tasks_[e.id].name = e.text("name");
             token("spawn:" + name(e.id) + "@" + name(e.parent));
             break;
-        case kind::coroutine_start: tasks_[e.id].started = true; token("run:" + name(e.id)); break;
+        case kind::coroutine_start:
+            tasks_[e.id].started = true;
+            token("run:" + name(e.id));
+            break;
         case kind::coroutine_suspend: {
             bool const api = e.text("on") == "completion" || e.text("on") == "cancellation";
             tasks_[e.id].api_wait = api;
@@ -108,15 +123,29 @@ private:
             if (e.text("mode") == "unsafe") tasks_[e.id].hard = true;
             token("cancelco:" + name(e.id) + ":" + mode(e));
             break;
-        case kind::coroutine_zombie: tasks_[e.id].zombie = true; tasks_[e.id].hard = false; token("zombie:" + name(e.id)); break;
+        case kind::coroutine_zombie:
+            tasks_[e.id].zombie = true;
+            tasks_[e.id].hard = false;
+            token("zombie:" + name(e.id));
+            break;
         case kind::coroutine_finish:
             tasks_[e.id].end = e.text("result");
             if (e.text("result") == "never ran") token("neverran:" + name(e.id) + "(cancel)");
-            else token("finished:" + name(e.id) + in_parens(e.text("result") == "failed" ? "error" : name(e.id) == "main" || name(e.id) == "L" ? "" : e.text("result")));
+            else
+                token("finished:" + name(e.id) +
+                    in_parens(e.text("result") == "failed"              ? "error"
+                            : name(e.id) == "main" || name(e.id) == "L" ? ""
+                                                                        : e.text("result")));
             break;
         case kind::coroutine_hook: token("hook:" + name(e.id)); break;
-        case kind::coroutine_remove: tasks_[e.id].removed = true; token("removed:" + name(e.id)); break;
-        case kind::scope_attach: listeners_[e.id_of("listener")] = "L"; token("attach:L"); break;
+        case kind::coroutine_remove:
+            tasks_[e.id].removed = true;
+            token("removed:" + name(e.id));
+            break;
+        case kind::scope_attach:
+            listeners_[e.id_of("listener")] = "L";
+            token("attach:L");
+            break;
         case kind::scope_cancel: token("cancelscope:" + name(e.id) + ":" + mode(e)); break;
         case kind::scope_cancelled: token("cancelled:" + name(e.id)); break;
         case kind::scope_closed: token("closed:" + name(e.id)); break;
@@ -124,10 +153,18 @@ private:
         case kind::scope_notify:
             token("notify:" + name(e.id) + "/" + std::to_string(e.integer("listeners")) + in_parens(e.text("error")));
             break;
-        case kind::listener_wake: if (e.text("until") != "done") token("wake:" + name(e.id) + in_parens(e.text("error"))); break;
-        case kind::scope_unref: if (e.text("via") == "dispose") token("dispose:" + name(e.id) + "/" + std::to_string(e.integer("refs") + 1)); break;
+        case kind::listener_wake:
+            if (e.text("until") != "done") token("wake:" + name(e.id) + in_parens(e.text("error")));
+            break;
+        case kind::scope_unref:
+            if (e.text("via") == "dispose")
+                token("dispose:" + name(e.id) + "/" + std::to_string(e.integer("refs") + 1));
+            break;
         case kind::scope_dispose: token("dispose:" + name(e.id) + "/" + std::to_string(e.integer("refs"))); break;
-        case kind::scope_disposed: disposed_.insert(e.id); token("disposed:" + name(e.id)); break;
+        case kind::scope_disposed:
+            disposed_.insert(e.id);
+            token("disposed:" + name(e.id));
+            break;
         case kind::scope_refuse: token("spawn_refused:" + std::string(e.text("reason"))); break;
         case kind::scope_access:
             seen_.out = "asan";
@@ -146,7 +183,8 @@ private:
             break;
         case kind::loop_stop:
             if (e.text("why") == "uncaught error") seen_.exit = "error";
-            token("shutdown(" + std::string(e.text("why") == "uncaught error" ? "uncaught_exception" : e.text("why")) + ")");
+            token("shutdown(" + std::string(e.text("why") == "uncaught error" ? "uncaught_exception" : e.text("why")) +
+                ")");
             break;
         default: break;
         }
@@ -175,16 +213,19 @@ std::map<std::string, std::string> lifecycles(std::vector<std::string> const& ev
         auto const colon = t.find(':');
         if (colon == t.npos) continue;
         std::string const verb = t.substr(0, colon);
-        if (verb != "cancelled" && verb != "zombie" && verb != "finished" && verb != "neverran" && verb != "removed" && verb != "disposed") continue;
+        if (verb != "cancelled" && verb != "zombie" && verb != "finished" && verb != "neverran" && verb != "removed" &&
+            verb != "disposed")
+            continue;
         r[t.substr(colon + 1, t.find('(') - colon - 1)] += verb + " ";
     }
     return r;
 }
 
 repro::scenario scenario_of(json const& cell) {
-    json doc{{"scenario", "cell-" + std::to_string(cell.at("id").get<int>())}, {"server", "scopes"}, {"acts", cell.at("acts")},
-             {"place", cell.at("place")}, {"safe", cell.at("safe").get<int>() != 0}, {"owner", cell.at("owner")},
-             {"parent", cell.at("parent")}, {"end", cell.at("end")}, {"sequence", cell.at("seq")}};
+    json doc{{"scenario", "cell-" + std::to_string(cell.at("id").get<int>())}, {"server", "scopes"},
+        {"acts", cell.at("acts")}, {"place", cell.at("place")}, {"safe", cell.at("safe").get<int>() != 0},
+        {"owner", cell.at("owner")}, {"parent", cell.at("parent")}, {"end", cell.at("end")},
+        {"sequence", cell.at("seq")}};
     return repro::scenario_from_text(doc.dump(), "cell");
 }
 
@@ -194,7 +235,8 @@ differences compare(json const& cell, observed const& o, bool with_events) {
     bool const glue = cell.at("glue").get<bool>();
     auto const differ = [&](std::string const& what, auto const& real, auto const& ours, bool advisory = false) {
         if (json(real) == json(ours)) return;
-        (glue || advisory || soft.count(what) ? d.advisory : d.counted).push_back(what + ": real " + text(real) + ", ours " + text(ours));
+        (glue || advisory || soft.count(what) ? d.advisory : d.counted)
+            .push_back(what + ": real " + text(real) + ", ours " + text(ours));
     };
     std::vector<std::string> const real_events = split(cell.at("events"));
     differ("out", cell.at("out"), o.out);
@@ -207,7 +249,8 @@ differences compare(json const& cell, observed const& o, bool with_events) {
     differ("left_tasks", cell.at("left_tasks"), o.left_tasks);
     differ("left_scopes", cell.at("left_scopes"), o.left_scopes);
     auto const real = lifecycles(real_events), ours = lifecycles(o.events);
-    for (auto const& [object, order] : real) differ("order of " + object, order, ours.count(object) ? ours.at(object) : "");
+    for (auto const& [object, order] : real)
+        differ("order of " + object, order, ours.count(object) ? ours.at(object) : "");
     for (auto const& [object, order] : ours)
         if (!real.count(object)) differ("order of " + object, "", order);
     if (with_events && real_events != o.events) {

@@ -1,8 +1,8 @@
 // Any bytes as a filter, and what it leaves of a trace.
 #include "tests/fuzz/holds.hpp"
-#include "traces/views/text.hpp"
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 #include "traces/views/filter.hpp"
+#include "traces/views/text.hpp"
 
 using namespace shutdown_repro;
 
@@ -25,9 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
         std::size_t const left = left_by(f, sample);
         fuzz::holds(left_by(f, sample) == left, "a filter says the same again", text);
         traces::filter others("not (" + text + ")");
-        if (text.find_first_not_of(" \t\n\r\v\f") != text.npos) fuzz::holds(left + left_by(others, sample) == sample.events.size(), "an event fits a filter or its negation", text);
-    } catch (traces::filter_error const& e) {
-        fuzz::holds_tame(traces::printable(e.what()), "the complaint");
-    }
+        if (text.find_first_not_of(" \t\n\r\v\f") != text.npos)
+            fuzz::holds(
+                left + left_by(others, sample) == sample.events.size(), "an event fits a filter or its negation", text);
+    } catch (traces::filter_error const& e) { fuzz::holds_tame(traces::printable(e.what()), "the complaint"); }
     return 0;
 }

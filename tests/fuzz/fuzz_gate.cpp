@@ -1,6 +1,6 @@
 // Any bytes as a gate file.
-#include "repro/errors.hpp"
-#include "repro/gate_file.hpp"
+#include "repro/gate/file.hpp"
+#include "repro/input/errors.hpp"
 #include "tests/fuzz/holds.hpp"
 #include "traces/views/text.hpp"
 
@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     try {
         repro::gate_file const g = repro::parse_gate(text, "fuzz.json");
         fuzz::holds(g.checks.size() <= 1000, "a gate has at most a thousand checks");
-        for (repro::check_plan const& c : g.checks) fuzz::holds(c.line > 0 && c.executions > 0 && c.repeat > 0, "a check has a line and trials", text);
+        for (repro::check_plan const& c : g.checks)
+            fuzz::holds(c.line > 0 && c.executions > 0 && c.repeat > 0, "a check has a line and trials", text);
     } catch (repro::input_error const& e) {
         fuzz::holds_tame(traces::printable(e.what()), "the complaint");
         fuzz::holds(e.exit_status == repro::bad_input, "bad input is told as such", e.what());

@@ -1,9 +1,9 @@
 // Any bytes as a report that merge reads, of a gate or of an exploration.
-#include "cli/explored.hpp"
-#include "cli/gate_report.hpp"
-#include "cli/read_report.hpp"
-#include "repro/errors.hpp"
-#include "repro/gate_merge.hpp"
+#include "cli/report/explored.hpp"
+#include "cli/report/gate_report.hpp"
+#include "cli/report/read_report.hpp"
+#include "repro/gate/merge.hpp"
+#include "repro/input/errors.hpp"
 #include "tests/fuzz/holds.hpp"
 #include "traces/views/text.hpp"
 
@@ -21,11 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
                 if (!gate.shard || gate.shard->mine.count > 1 || gate.interrupted) continue;
                 fuzz::holds_tame(cli::as_text(repro::merged({gate}), {}), "what is said of the only shard, merged");
             } else {
-                fuzz::holds_tame(cli::as_text(cli::exploration_from(document.root(), document.name()), {}), "what is said of the exploration");
+                fuzz::holds_tame(cli::as_text(cli::exploration_from(document.root(), document.name()), {}),
+                    "what is said of the exploration");
             }
-        } catch (repro::input_error const& e) {
-            fuzz::holds_tame(traces::printable(e.what()), "the complaint");
-        }
+        } catch (repro::input_error const& e) { fuzz::holds_tame(traces::printable(e.what()), "the complaint"); }
     }
     return 0;
 }

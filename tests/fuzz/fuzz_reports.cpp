@@ -1,6 +1,6 @@
 // Any bytes as the texts of a gate's result, in every report that a CI reads.
 #include <algorithm>
-#include "cli/reports/reports.hpp"
+#include "cli/ci/reports.hpp"
 #include "tests/fuzz/holds.hpp"
 
 using namespace shutdown_repro;
@@ -56,13 +56,16 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     repro::gate_result const r = result_of({reinterpret_cast<char const*>(bytes), size});
     std::string const junit = as_junit(r), github = as_github(r);
     fuzz::holds_tame(junit, "JUnit");
-    fuzz::holds(junit.find("<script") == junit.npos && junit.find("<!") == junit.npos, "JUnit has no markup but its own", junit);
+    fuzz::holds(junit.find("<script") == junit.npos && junit.find("<!") == junit.npos,
+        "JUnit has no markup but its own", junit);
     if (size % 16 == 0) fuzz::holds_json(as_sarif(r, 1), "SARIF"); // tells of all rules, so it takes long
     fuzz::holds_tame(as_tap(r), "TAP");
     fuzz::holds_tame(github, "the annotations");
     for (std::size_t from = 0; from < github.size(); from = github.find('\n', from) + 1)
-        fuzz::holds(github.compare(from, 8, "::error ") == 0, "an annotation is one line and nothing else is there", github);
+        fuzz::holds(
+            github.compare(from, 8, "::error ") == 0, "an annotation is one line and nothing else is there", github);
     std::string const summary = as_step_summary(r, 2000);
-    fuzz::holds(summary.size() <= 2000 && fuzz::is_utf8(summary), "the summary is as short as asked for, and UTF-8", summary);
+    fuzz::holds(
+        summary.size() <= 2000 && fuzz::is_utf8(summary), "the summary is as short as asked for, and UTF-8", summary);
     return 0;
 }

@@ -1,6 +1,6 @@
 // Any bytes as a scenario file; or, after "--set ", as a field of a built-in one.
-#include "repro/errors.hpp"
-#include "repro/scenario.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/scenario/scenario.hpp"
 #include "tests/fuzz/holds.hpp"
 #include "traces/views/text.hpp"
 
@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
             s = repro::scenario_from_text(text, "fuzz.json");
         }
         std::string const once = repro::to_json_text(s);
-        fuzz::holds(repro::to_json_text(repro::scenario_from_text(once, "again.json")) == once, "what is written is read back as the same", once);
+        fuzz::holds(repro::to_json_text(repro::scenario_from_text(once, "again.json")) == once,
+            "what is written is read back as the same", once);
     } catch (repro::input_error const& e) {
         fuzz::holds_tame(traces::printable(e.what()), "the complaint");
         fuzz::holds(e.exit_status == repro::bad_input, "bad input is told as such", e.what());

@@ -1,8 +1,8 @@
 // Any bytes as a schedule, and as a list of stop points.
 #include <stdexcept>
-#include "repro/decision.hpp"
-#include "repro/errors.hpp"
-#include "server_under_test/control.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/schedule/decision.hpp"
+#include "server_under_test/worlds/control.hpp"
 #include "tests/fuzz/holds.hpp"
 #include "traces/views/text.hpp"
 
@@ -14,13 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
         repro::schedule const s = repro::parse_schedule(text);
         std::string const once = to_string(s);
         fuzz::holds(to_string(repro::parse_schedule(once)) == once, "what is written is read back as the same", once);
-    } catch (repro::input_error const& e) {
-        fuzz::holds_tame(traces::printable(e.what()), "the complaint");
-    }
+    } catch (repro::input_error const& e) { fuzz::holds_tame(traces::printable(e.what()), "the complaint"); }
     try {
-        for (server::stop_point const& p : server::parse_stop_points(text)) fuzz::holds(p.count > 0, "points are counted from 1", text);
-    } catch (std::invalid_argument const& e) {
-        fuzz::holds_tame(traces::printable(e.what()), "the complaint");
-    }
+        for (server::stop_point const& p : server::parse_stop_points(text))
+            fuzz::holds(p.count > 0, "points are counted from 1", text);
+    } catch (std::invalid_argument const& e) { fuzz::holds_tame(traces::printable(e.what()), "the complaint"); }
     return 0;
 }

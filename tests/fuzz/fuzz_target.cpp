@@ -1,6 +1,6 @@
 // Any bytes as the file of a target.
-#include "repro/errors.hpp"
-#include "repro/target.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/target/target.hpp"
 #include "tests/fuzz/holds.hpp"
 #include "traces/views/text.hpp"
 
@@ -10,8 +10,6 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     try {
         repro::target const t = repro::target_from_text({reinterpret_cast<char const*>(bytes), size}, "fuzz.json");
         fuzz::holds(!t.name.empty() && !t.command.empty(), "a target has a name and a command");
-    } catch (repro::input_error const& e) {
-        fuzz::holds_tame(traces::printable(e.what()), "the complaint");
-    }
+    } catch (repro::input_error const& e) { fuzz::holds_tame(traces::printable(e.what()), "the complaint"); }
     return 0;
 }

@@ -1,11 +1,11 @@
 // Any bytes as a trace: refused in words or read, and then judged, drawn, compared and exported.
 #include <algorithm>
-#include "cli/report.hpp"
+#include "cli/report/report.hpp"
 #include "tests/fuzz/holds.hpp"
 #include "traces/exports/exports.hpp"
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
+#include "traces/page/page.hpp"
 #include "traces/views/diff.hpp"
-#include "traces/views/html.hpp"
 #include "traces/views/stats.hpp"
 #include "traces/views/views.hpp"
 
@@ -50,11 +50,14 @@ std::size_t times(std::string_view part, std::string_view text) {
 }
 
 void makes_a_page(trace const& t, cli::judgement const& judged) {
-    static std::size_t const ours = times("<script", as_html({.title = "sample", .side = {.trace = sample(), .violations = {}}}));
-    std::string const page = as_html({.title = judged.scenario, .side = {t, judged.violations, judged.verdict, judged.problems, "fuzz.jsonl"}});
+    static std::size_t const ours =
+        times("<script", as_html({.title = "sample", .side = {.trace = sample(), .violations = {}}}));
+    std::string const page = as_html(
+        {.title = judged.scenario, .side = {t, judged.violations, judged.verdict, judged.problems, "fuzz.jsonl"}});
     holds_tame(page, "the page");
     holds(times("<script", page) <= ours, "the page has no script but its own"); // one without events needs fewer
-    for (std::string_view const foreign : {"<img", "<iframe", "<object", "<embed", "<base", "<form"}) holds(page.find(foreign) == page.npos, "the page has no element of the trace's");
+    for (std::string_view const foreign : {"<img", "<iframe", "<object", "<embed", "<base", "<form"})
+        holds(page.find(foreign) == page.npos, "the page has no element of the trace's");
 }
 
 void exports(trace const& t) {

@@ -67,7 +67,10 @@ void serve(int listener) {
                 std::string_view const asked(request, static_cast<std::size_t>(got));
                 bool const to_stop = asked.starts_with("POST /stop");
                 if (to_stop && how == "forbids") say(all[i].fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-                else say(all[i].fd, asked.starts_with("HEAD") ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                else
+                    say(all[i].fd,
+                        asked.starts_with("HEAD") ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+                                                  : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
                 if (to_stop && how != "forbids") return;
             }
         }

@@ -46,7 +46,8 @@ long rank(std::string const& room) { return std::find(rooms.begin(), rooms.end()
 
 TEST_CASE("there is a house to look at") {
     auto const all = sources();
-    for (std::string const& room : rooms) CHECK(std::count_if(all.begin(), all.end(), [&](source const& s) { return s.room == room; }) > 2);
+    for (std::string const& room : rooms)
+        CHECK(std::count_if(all.begin(), all.end(), [&](source const& s) { return s.room == room; }) > 2);
 }
 
 TEST_CASE("a room includes only itself and the rooms below it, by paths from the root") {
@@ -61,7 +62,8 @@ TEST_CASE("a room includes only itself and the rooms below it, by paths from the
 TEST_CASE("third parties stay in their rooms") {
     // The beginning of an include, and the beginnings of the paths that may say it; the first that fits counts.
     std::vector<std::pair<std::string, std::vector<std::string>>> const welcome{
-        {"boost/asio/buffer", {"server_under_test/http", "server_under_test/tcp_world", "repro/live"}}, // what Beast's parser eats
+        {"boost/asio/buffer",
+            {"server_under_test/http", "server_under_test/tcp_world", "repro/live"}}, // what Beast's parser eats
         {"boost/asio", {"server_under_test/tcp_world", "repro/live"}},
         {"boost/beast", {"server_under_test/http"}},
         {"curl/", {"repro/curl_clients"}},
@@ -71,20 +73,24 @@ TEST_CASE("third parties stay in their rooms") {
     };
     for (source const& s : sources())
         for (std::string const& included : includes(s, '<', '>')) {
-            auto const party = std::find_if(welcome.begin(), welcome.end(), [&](auto const& w) { return included.starts_with(w.first); });
+            auto const party = std::find_if(
+                welcome.begin(), welcome.end(), [&](auto const& w) { return included.starts_with(w.first); });
             if (party == welcome.end()) continue;
             INFO(s.path << " includes " << included);
-            CHECK(std::any_of(party->second.begin(), party->second.end(), [&](std::string const& path) { return s.path.starts_with(path); }));
+            CHECK(std::any_of(party->second.begin(), party->second.end(),
+                [&](std::string const& path) { return s.path.starts_with(path); }));
         }
 }
 
 TEST_CASE("headers spare their readers the whole of the JSON library") {
-    std::vector<std::string> const exempt{"repro/located_json.hpp", "traces/jsonl_line.hpp"}; // it is what they are about
+    std::vector<std::string> const exempt{
+        "repro/input/located_json.hpp", "traces/format/line.hpp"}; // it is what they are about
     for (source const& s : sources()) {
         if (!s.path.ends_with(".hpp")) continue;
         auto const all = includes(s, '<', '>');
         INFO(s.path);
-        CHECK((std::count(exempt.begin(), exempt.end(), s.path) || !std::count(all.begin(), all.end(), "nlohmann/json.hpp")));
+        CHECK((std::count(exempt.begin(), exempt.end(), s.path) ||
+            !std::count(all.begin(), all.end(), "nlohmann/json.hpp")));
     }
 }
 

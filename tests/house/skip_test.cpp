@@ -7,7 +7,9 @@
 
 static int exit_status_when_it(char const* does) {
     std::string const self = std::filesystem::read_symlink("/proc/self/exe").string();
-    int const status = std::system(("AFTER_A_SKIP=" + std::string(does) + " '" + self + "' 'a test that was skipped in part*' >/dev/null").c_str());
+    int const status = std::system(
+        ("AFTER_A_SKIP=" + std::string(does) + " '" + self + "' 'a test that was skipped in part*' >/dev/null")
+            .c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
-#include "repro/explore.hpp"
+#include "repro/explore/explore.hpp"
 #include "tests/mutants/mutant.hpp"
 #include "tests/mutants/table.hpp"
 
@@ -17,7 +17,8 @@ constexpr std::uint64_t most = 1'000, seeds = 20;
 
 // In the scenario's own moments of stop and free, then, for a policy that promises to be right whenever they come, in any.
 std::uint64_t to_first_violation(repro::scenario const& s, std::string_view strategy, std::uint64_t seed) {
-    bool const drained = s.server == "scoped" ? s.config.shutdown == server::policy::drained : s.reactor.policy == server::reactor_policy::drained;
+    bool const drained = s.server == "scoped" ? s.config.shutdown == server::policy::drained
+                                              : s.reactor.policy == server::reactor_policy::drained;
     std::atomic<bool> const never = false;
     repro::explore_options how;
     how.strategy = strategy;
@@ -45,7 +46,8 @@ int main() {
         scenarios[s.name] = s;
     }
     constexpr std::string_view strategies[] = {"sweep", "phase", "pct", "random"};
-    std::printf("median executions to the first violation, %d seeds, at most %d\n%-68s", static_cast<int>(seeds), static_cast<int>(most), "");
+    std::printf("median executions to the first violation, %d seeds, at most %d\n%-68s", static_cast<int>(seeds),
+        static_cast<int>(most), "");
     for (std::string_view const s : strategies) std::printf("%8.*s", static_cast<int>(s.size()), s.data());
     for (mutants::mutant const& m : mutants::read_table(MUTANTS "/mutants.txt")) {
         if (!m.needs.empty()) continue;
@@ -55,7 +57,8 @@ int main() {
             std::vector<std::uint64_t> all;
             for (std::uint64_t seed = 1; seed <= (s == "sweep" ? 1 : seeds); ++seed) {
                 std::uint64_t best = most + 1;
-                for (std::string const& name : m.scenarios) best = std::min(best, to_first_violation(scenarios.at(name), s, seed));
+                for (std::string const& name : m.scenarios)
+                    best = std::min(best, to_first_violation(scenarios.at(name), s, seed));
                 all.push_back(best);
             }
             std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());

@@ -6,9 +6,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <utility>
-#include "cli/reports/reports.hpp"
-#include "repro/gate_judge.hpp"
-#include "repro/gate_trials.hpp"
+#include "cli/ci/reports.hpp"
+#include "repro/gate/judge.hpp"
+#include "repro/gate/trials.hpp"
 #include "tests/catch.hpp"
 #include "tests/mutants/mutant.hpp"
 #include "tests/mutants/table.hpp"
@@ -53,7 +53,9 @@ TEST_CASE("the bundled gate passes for the servers as they are") {
 bool breaks_drained(mutants::mutant const& m, std::vector<repro::scenario> const& all) {
     return m.needs.empty() && std::ranges::any_of(m.scenarios, [&](std::string const& name) {
         auto const s = std::ranges::find(all, name, &repro::scenario::name);
-        return s != all.end() && (s->server == "scoped" ? s->config.shutdown == server::policy::drained : s->server == "reactor" && s->reactor.policy == server::reactor_policy::drained);
+        return s != all.end() &&
+            (s->server == "scoped" ? s->config.shutdown == server::policy::drained
+                                   : s->server == "reactor" && s->reactor.policy == server::reactor_policy::drained);
     });
 }
 
@@ -62,7 +64,8 @@ bool breaks_drained(mutants::mutant const& m, std::vector<repro::scenario> const
 std::string failed_by(std::string const& server) {
     std::atomic<bool> const never = false;
     repro::gate_file gate = repro::bundled_gate();
-    std::ranges::stable_sort(gate.checks, {}, [&](repro::check_plan const& c) { return std::pair(c.scenario.server != server, c.executions); });
+    std::ranges::stable_sort(gate.checks, {},
+        [&](repro::check_plan const& c) { return std::pair(c.scenario.server != server, c.executions); });
     for (repro::check_plan const& plan : gate.checks) {
         if (plan.world != "sim") continue;
         repro::gate_result r;
@@ -78,14 +81,22 @@ std::string failed_by(std::string const& server) {
 }
 
 // Faults in these files, at least so many; the files of `others` are all that stand in no list.
-constexpr std::string_view policies = "policies.cpp", scoped_server = "scoped_server.cpp", scopes = "scope.cpp coroutine.cpp handlers.cpp", daemon_of_reactor = "daemon.cpp", others = "";
+constexpr std::string_view policies = "policies.cpp", scoped_server = "scoped_server.cpp",
+                           scopes = "scope.cpp coroutine.cpp handlers.cpp", daemon_of_reactor = "daemon.cpp",
+                           others = "";
 void passes_for_none(std::string_view files, std::size_t at_least) {
     restored const original_again;
     std::ifstream in(MUTANTS "/scenarios.jsonl");
     std::vector<repro::scenario> scenarios;
-    for (std::string line; std::getline(in, line);) scenarios.push_back(repro::scenario_from_text(line, "scenarios.jsonl"));
-    auto const among = [](std::string_view list, std::string const& file) { return (" " + std::string(list) + " ").find(" " + file + " ") != std::string::npos; };
-    auto const is_other = [&](std::string const& file) { return std::ranges::none_of(std::array{policies, scoped_server, scopes, daemon_of_reactor}, [&](std::string_view list) { return among(list, file); }); };
+    for (std::string line; std::getline(in, line);)
+        scenarios.push_back(repro::scenario_from_text(line, "scenarios.jsonl"));
+    auto const among = [](std::string_view list, std::string const& file) {
+        return (" " + std::string(list) + " ").find(" " + file + " ") != std::string::npos;
+    };
+    auto const is_other = [&](std::string const& file) {
+        return std::ranges::none_of(std::array{policies, scoped_server, scopes, daemon_of_reactor},
+            [&](std::string_view list) { return among(list, file); });
+    };
     bool const reactor = files == daemon_of_reactor || files == others;
     std::size_t tried = 0;
     for (mutants::mutant const& m : mutants::read_table(MUTANTS "/mutants.txt")) {
@@ -100,11 +111,24 @@ void passes_for_none(std::string_view files, std::size_t at_least) {
     CHECK(tried >= at_least);
 }
 
-TEST_CASE("the bundled gate passes for no fault in the drained policy that is known to be found") { passes_for_none(policies, 10); }
-TEST_CASE("the bundled gate passes for no fault in the scoped server that is known to be found in the drained policy") { passes_for_none(scoped_server, 10); }
-TEST_CASE("the bundled gate passes for no fault in scopes and coroutines that is known to be found in the drained policy") { passes_for_none(scopes, 8); }
-TEST_CASE("the bundled gate passes for no fault in the reactor's daemon that is known to be found in its drained policy") { passes_for_none(daemon_of_reactor, 8); }
-TEST_CASE("the bundled gate passes for no fault in the rest of the reactor that is known to be found in its drained policy") { passes_for_none(others, 6); }
+TEST_CASE("the bundled gate passes for no fault in the drained policy that is known to be found") {
+    passes_for_none(policies, 10);
+}
+TEST_CASE("the bundled gate passes for no fault in the scoped server that is known to be found in the drained policy") {
+    passes_for_none(scoped_server, 10);
+}
+TEST_CASE(
+    "the bundled gate passes for no fault in scopes and coroutines that is known to be found in the drained policy") {
+    passes_for_none(scopes, 8);
+}
+TEST_CASE(
+    "the bundled gate passes for no fault in the reactor's daemon that is known to be found in its drained policy") {
+    passes_for_none(daemon_of_reactor, 8);
+}
+TEST_CASE(
+    "the bundled gate passes for no fault in the rest of the reactor that is known to be found in its drained policy") {
+    passes_for_none(others, 6);
+}
 
 TEST_CASE("what CI reads of a gate that a mutant fails names the rule: JUnit, SARIF, annotations and TAP") {
     restored const original_again;
@@ -121,14 +145,18 @@ TEST_CASE("what CI reads of a gate that a mutant fails names the rule: JUnit, SA
         r.checks.push_back(repro::observe(gate.checks.front(), {}, never).what);
         repro::judge(r, {});
         CHECK((worst_of(r) == repro::outcome::failed) == broken);
-        std::string const junit = cli::as_junit(r), github = cli::as_github(r), tap = cli::as_tap(r), rule = "cancelled-not-awaited";
-        auto const has = [](std::string const& report, std::string const& part) { return report.find(part) != report.npos; };
+        std::string const junit = cli::as_junit(r), github = cli::as_github(r), tap = cli::as_tap(r),
+                          rule = "cancelled-not-awaited";
+        auto const has = [](std::string const& report, std::string const& part) {
+            return report.find(part) != report.npos;
+        };
         for (std::string const& report : {junit, github, tap}) CHECK(has(report, rule) == broken);
         CHECK(has(junit, "<failure") == broken);
         CHECK(has(github, "::error ") == broken);
         CHECK(has(tap, "not ok 1") == broken);
         // All rules are listed there; a result is of what was seen.
         nlohmann::json const results = nlohmann::json::parse(cli::as_sarif(r, broken))["runs"][0]["results"];
-        CHECK(std::ranges::any_of(results, [&](nlohmann::json const& found) { return found["ruleId"] == rule; }) == broken);
+        CHECK(std::ranges::any_of(results, [&](nlohmann::json const& found) { return found["ruleId"] == rule; }) ==
+            broken);
     }
 }

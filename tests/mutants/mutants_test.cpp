@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
-#include "repro/explore.hpp"
+#include "repro/explore/explore.hpp"
 #include "tests/catch.hpp"
 #include "tests/mutants/mutant.hpp"
 #include "tests/mutants/table.hpp"
@@ -46,7 +46,9 @@ found search(scenario const& s, std::uint64_t executions) {
     how.stop_at_first = true;
     found f;
     f.scenario = s.name;
-    bool const drained = s.server == "scoped" ? s.config.shutdown == server::policy::drained : s.server == "reactor" && s.reactor.policy == server::reactor_policy::drained;
+    bool const drained = s.server == "scoped"
+        ? s.config.shutdown == server::policy::drained
+        : s.server == "reactor" && s.reactor.policy == server::reactor_policy::drained;
     for (bool const open : {false, true}) {
         if (open && !drained) continue;
         repro::exploration const e = repro::explore(open ? repro::with_open_acts(s) : s, how, never);
@@ -89,9 +91,11 @@ TEST_CASE("auto finds every mutant, but those for which something is missing") {
             executions += f.executions;
             if (!f.rules.empty()) break;
         }
-        std::cout << std::setw(10) << executions << "  " << m.name << ": " << (f.rules.empty() ? "not found; needs " + m.needs : f.rules) << "\n";
+        std::cout << std::setw(10) << executions << "  " << m.name << ": "
+                  << (f.rules.empty() ? "not found; needs " + m.needs : f.rules) << "\n";
         if (!f.rules.empty()) std::cout << "            " << f.scenario << ", schedule " << f.schedule << "\n";
-        INFO(m.name << (m.needs.empty() ? "" : ": is it found by what its \"needs\" asks for? Then take that line out"));
+        INFO(
+            m.name << (m.needs.empty() ? "" : ": is it found by what its \"needs\" asks for? Then take that line out"));
         CHECK(f.rules.empty() == !m.needs.empty());
     }
 }

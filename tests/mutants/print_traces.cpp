@@ -3,8 +3,8 @@
 #include <fstream>
 #include <iostream>
 #include <random>
-#include "repro/execute.hpp"
-#include "traces/jsonl.hpp"
+#include "repro/sim/execute.hpp"
+#include "traces/format/jsonl.hpp"
 
 using namespace shutdown_repro;
 

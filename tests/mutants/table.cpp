@@ -72,9 +72,7 @@ std::vector<mutant> read_table(std::string const& path) {
             read_line(all.back(), line);
         }
         end_block();
-    } catch (std::exception const& e) {
-        throw std::runtime_error(path + ":" + std::to_string(at) + ": " + e.what());
-    }
+    } catch (std::exception const& e) { throw std::runtime_error(path + ":" + std::to_string(at) + ": " + e.what()); }
     return all;
 }
 

@@ -31,7 +31,8 @@ site find_site(std::string const& source, mutant const& m) {
     std::string const all = m.before + m.original + m.after;
     std::size_t const at = source.find(all);
     if (at == source.npos || source.find(all, at + 1) != source.npos)
-        throw std::runtime_error("mutant \"" + m.name + "\": " + m.file + (at == source.npos ? " no longer has" : " has more than once") + "\n" + all);
+        throw std::runtime_error("mutant \"" + m.name + "\": " + m.file +
+            (at == source.npos ? " no longer has" : " has more than once") + "\n" + all);
     return {at + m.before.size(), at + m.before.size() + m.original.size(), &m};
 }
 
@@ -49,7 +50,9 @@ bool comes_before(site const& a, site const& b) {
 
 class weaver {
 public:
-    weaver(std::string source, std::vector<site> sites) : source_(std::move(source)), sites_(std::move(sites)) { std::ranges::sort(sites_, comes_before); }
+    weaver(std::string source, std::vector<site> sites) : source_(std::move(source)), sites_(std::move(sites)) {
+        std::ranges::sort(sites_, comes_before);
+    }
     std::string woven() { return up_to(0, source_.size()); }
 
 private:
@@ -82,7 +85,8 @@ std::string weave(std::vector<mutant> const& table, std::string const& path) {
     std::vector<site> sites;
     for (mutant const& m : table)
         if (m.file == file) sites.push_back(find_site(source, m));
-    return "#include \"tests/mutants/mutant.hpp\"\n#line 1 \"" + path + "\"\n" + weaver(std::move(source), std::move(sites)).woven();
+    return "#include \"tests/mutants/mutant.hpp\"\n#line 1 \"" + path + "\"\n" +
+        weaver(std::move(source), std::move(sites)).woven();
 }
 
 } // namespace

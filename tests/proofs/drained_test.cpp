@@ -4,17 +4,16 @@
 #include <array>
 #include <functional>
 #include <map>
-#include "repro/all_orders.hpp"
-#include "repro/execute.hpp"
-#include "repro/random.hpp"
-#include "repro/sim_kernel.hpp"
-#include "server_under_test/daemon.hpp"
-#include "server_under_test/http.hpp"
-#include "server_under_test/words.hpp"
+#include "repro/explore/random.hpp"
+#include "repro/schedule/all_orders.hpp"
+#include "repro/sim/execute.hpp"
+#include "server_under_test/http/http.hpp"
+#include "server_under_test/reactor/daemon.hpp"
+#include "server_under_test/worlds/sim_kernel.hpp"
+#include "server_under_test/worlds/words.hpp"
 #include "tests/catch.hpp"
 
 using namespace shutdown_repro;
-using server::millisecond;
 using server::reactor_config;
 using server::reactor_policy;
 using server::reply;
@@ -25,6 +24,7 @@ using server::user_timer;
 using traces::entity;
 using traces::event;
 using traces::kind;
+using traces::millisecond;
 
 namespace {
 
@@ -49,10 +49,14 @@ repro::scenario drained(std::function<void(reactor_config&)> const& change = [](
 struct random_orders final : repro::decision_source {
     repro::random_numbers draw;
     explicit random_orders(std::uint32_t seed) : draw(seed, 0) {}
-    std::uint32_t choose(std::span<server::alternative const> offered) override { return draw.below(static_cast<std::uint32_t>(offered.size())); }
+    std::uint32_t choose(std::span<server::alternative const> offered) override {
+        return draw.below(static_cast<std::uint32_t>(offered.size()));
+    }
 };
 
-bool of_application(event const& e) { return e.text("what") == "user" || e.text("what") == "handler" || e.text("what") == "stop"; }
+bool of_application(event const& e) {
+    return e.text("what") == "user" || e.text("what") == "handler" || e.text("what") == "stop";
+}
 
 // What a drained stop must never do; "" when it did nothing of it.
 std::string fault(traces::trace const& t, repro::scenario const& s) {
@@ -75,7 +79,8 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
             break;
         case kind::timer_fire: timers[e.id] = false; break;
         case kind::timer_cancel:
-            if (timers[e.id] && e.text("reason") != "grace is over") return "a timer is cancelled and nobody says why" + at;
+            if (timers[e.id] && e.text("reason") != "grace is over")
+                return "a timer is cancelled and nobody says why" + at;
             timers[e.id] = false;
             break;
         case kind::loop_error: return "an error reaches the loop" + at;
@@ -87,7 +92,8 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
             break;
         case kind::server_free: freed = true; break;
         case kind::loop_stop:
-            if (e.integer("in") || e.integer("out") || e.integer("timers")) return "the loop leaves something behind" + at;
+            if (e.integer("in") || e.integer("out") || e.integer("timers"))
+                return "the loop leaves something behind" + at;
             break;
         default: break;
         }
@@ -98,10 +104,13 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
         if (armed) return to_string(who) + " is lost";
     if (stopped < 0) return "nobody stopped it";
     if (!t.foot || !t.foot->signal.empty()) return "it had to be killed";
-    if (t.events.back().t - stopped > (s.reactor.grace_ms + flush_patience_ms + 2) * millisecond) return "the stop is not bounded";
+    if (t.events.back().t - stopped > (s.reactor.grace_ms + flush_patience_ms + 2) * millisecond)
+        return "the stop is not bounded";
     bool const drops = s.reactor.when == stop_moment::signal || // when the loop has returned
-                       std::ranges::count(std::array{stop_action::gsu, stop_action::gsn, stop_action::u, stop_action::un}, s.reactor.what) > 0;
-    if (freed != drops) return freed ? "the server is freed and nobody dropped it" : "the dropped server is never freed";
+        std::ranges::count(
+            std::array{stop_action::gsu, stop_action::gsn, stop_action::u, stop_action::un}, s.reactor.what) > 0;
+    if (freed != drops)
+        return freed ? "the server is freed and nobody dropped it" : "the dropped server is never freed";
     return {};
 }
 
@@ -144,7 +153,8 @@ template <class visitor> void each_cell(std::uint32_t connections, visitor const
                     for (bool const close : {false, true}) {
                         if (when == stop_moment::any) continue; // every_schedule_test.cpp
                         visit(drained([&](auto& c) {
-                            c.connections = connections, c.close = close, c.handler = handler, c.timer = timer, c.when = when, c.what = what;
+                            c.connections = connections, c.close = close, c.handler = handler, c.timer = timer,
+                            c.when = when, c.what = what;
                             c.grace_ms = graces[turn++ % 3];
                         }));
                     }
@@ -165,18 +175,22 @@ traces::trace run(repro::scenario const& s) {
 }
 
 event const* first(traces::trace const& t, kind k, std::string_view key = {}, std::string_view text = {}) {
-    auto const i = std::ranges::find_if(t.events, [&](event const& e) { return e.what == k && (key.empty() || e.text(key) == text); });
+    auto const i = std::ranges::find_if(
+        t.events, [&](event const& e) { return e.what == k && (key.empty() || e.text(key) == text); });
     return i == t.events.end() ? nullptr : &*i;
 }
 
-std::int64_t ms_from_stop(traces::trace const& t) { return (t.events.back().t - first(t, kind::act_stop)->t) / millisecond; }
+std::int64_t ms_from_stop(traces::trace const& t) {
+    return (t.events.back().t - first(t, kind::act_stop)->t) / millisecond;
+}
 
 } // namespace
 
 // ---- every order
 
 TEST_CASE("drained is clean in every order of the report's programs", "[proof]") {
-    for (char const* name : {"lost-finish", "lost-timer", "quit-slow-request", "quit-idle-connection", "quit-connection-close"})
+    for (char const* name :
+        {"lost-finish", "lost-timer", "quit-slow-request", "quit-idle-connection", "quit-connection-close"})
         for (bool const close : {false, true})
             for (std::uint32_t const connections : {1u, 2u}) {
                 if (connections == 2 && name != std::string("lost-timer")) continue; // some ten thousand orders
@@ -230,7 +244,8 @@ TEST_CASE("drained finishes the report's transaction in both orders, and the tim
 }
 
 TEST_CASE("drained closes an idle connection at once and waits for nothing else") {
-    auto const t = run(drained([](auto& c) { c.when = stop_moment::timer, c.what = stop_action::g, c.timer = user_timer::none; }));
+    auto const t =
+        run(drained([](auto& c) { c.when = stop_moment::timer, c.what = stop_action::g, c.timer = user_timer::none; }));
     CHECK(first(t, kind::stream_close)->text("how") == "idle");
     CHECK(first(t, kind::stream_close)->t == first(t, kind::act_stop)->t);
     CHECK(ms_from_stop(t) == 0);
@@ -244,7 +259,9 @@ TEST_CASE("a recurring timer does not hold a drain, and that it is taken away is
 
 TEST_CASE("a drained stop waits for slow handlers, and each of their responses says that it is the last") {
     for (reply const handler : {reply::delay, reply::delay_weak}) {
-        auto const t = run(drained([&](auto& c) { c.connections = 3, c.handler = handler, c.when = stop_moment::timer, c.timer = user_timer::none; }));
+        auto const t = run(drained([&](auto& c) {
+            c.connections = 3, c.handler = handler, c.when = stop_moment::timer, c.timer = user_timer::none;
+        }));
         CHECK(statuses(t) == std::vector<std::int64_t>{200, 200, 200});
         for (event const& e : t.events)
             if (e.what == kind::request_respond) CHECK(e.integer("close") == 1);
@@ -255,7 +272,9 @@ TEST_CASE("a drained stop waits for slow handlers, and each of their responses s
 
 TEST_CASE("drained serves the requests that had arrived before the stop and were not read") {
     for (stop_action const what : every<stop_action>()) {
-        auto const t = run(drained([&](auto& c) { c.connections = 3, c.when = stop_moment::handler, c.what = what, c.order = serve_order::client_first; }));
+        auto const t = run(drained([&](auto& c) {
+            c.connections = 3, c.when = stop_moment::handler, c.what = what, c.order = serve_order::client_first;
+        }));
         CHECK(statuses(t) == std::vector<std::int64_t>{200, 200, 200});
     }
 }
@@ -271,7 +290,9 @@ TEST_CASE("under drained a failing handler is a 500 to its own client, and a fin
 }
 
 TEST_CASE("a request that is not answered within the grace is cancelled: 503, and a finish that says so") {
-    auto const t = run(drained([](auto& c) { c.handler = reply::never, c.when = stop_moment::timer, c.timer = user_timer::none, c.grace_ms = 300; }));
+    auto const t = run(drained([](auto& c) {
+        c.handler = reply::never, c.when = stop_moment::timer, c.timer = user_timer::none, c.grace_ms = 300;
+    }));
     CHECK(statuses(t) == std::vector<std::int64_t>{503});
     CHECK(first(t, kind::request_finish)->text("result") == "cancelled");
     CHECK(ms_from_stop(t) == 301);
@@ -287,7 +308,8 @@ TEST_CASE("a timer that is due after the grace is cancelled with the reason, one
 }
 
 TEST_CASE("a handler is not inactivity: drained lets it take longer than the server's timeout") {
-    auto const t = run(drained([](auto& c) { c.handler = reply::delay, c.inactivity_ms = 20, c.timer = user_timer::none; }));
+    auto const t =
+        run(drained([](auto& c) { c.handler = reply::delay, c.inactivity_ms = 20, c.timer = user_timer::none; }));
     CHECK(statuses(t) == std::vector<std::int64_t>{200});
 }
 
@@ -307,7 +329,7 @@ struct bare_server final : server::application {
     traces::nanoseconds clock = 0;
     traces::recorder record{trace, clock};
     repro::follow decide{repro::schedule{}};
-    repro::sim_kernel kernel{record, clock, decide, 60'000 * millisecond};
+    server::sim_kernel kernel{record, clock, decide, 60'000 * millisecond};
     server::reactor reactor{kernel, serve_order::client_first};
     server::io_loop loop{reactor, 5000 * millisecond};
     reactor_config config;
@@ -339,7 +361,9 @@ struct bare_server final : server::application {
         auto const r = kernel.read(h, bytes);
         return r.status == server::io::ok ? bytes.substr(0, r.bytes) : "";
     }
-    void at(std::int64_t ms, std::function<void()> f) { reactor.timer(ms * millisecond, "test", "the test", std::move(f)); }
+    void at(std::int64_t ms, std::function<void()> f) {
+        reactor.timer(ms * millisecond, "test", "the test", std::move(f));
+    }
 };
 
 constexpr char const* a_request = "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -359,7 +383,8 @@ TEST_CASE("who waits to be accepted at the stop is served, who connects after it
     CHECK(late == server::no_descriptor);
 }
 
-TEST_CASE("a client that stays silent, or never ends its request, holds a drain no longer than the server's patience and the grace") {
+TEST_CASE("a client that stays silent, or never ends its request, holds a drain no longer than the server's patience "
+          "and the grace") {
     bare_server s;
     server::descriptor const silent = s.client(""), half = s.client("GET /1 HTTP/1.1\r\n");
     s.config.inactivity_ms = 50'000;
@@ -452,9 +477,13 @@ TEST_CASE("of the three decisions of lost-finish only the third matters, as on t
         for (event const& e : t.events) {
             if (e.what != kind::decision) continue;
             taken += std::to_string(e.integer("choice"));
-            if (taken.size() == 3) CHECK_THAT(std::string(e.text("label")), ContainsSubstring("ready = client connection:1 read, server connection:1 write; served "));
+            if (taken.size() == 3)
+                CHECK_THAT(std::string(e.text("label")),
+                    ContainsSubstring("ready = client connection:1 read, server connection:1 write; served "));
         }
         lost[taken] = !first(t, kind::request_finish);
     } while (orders.next());
-    CHECK(lost == std::map<std::string, bool>{{"000", true}, {"001", false}, {"010", true}, {"011", false}, {"100", true}, {"101", false}, {"110", true}, {"111", false}});
+    CHECK(lost ==
+        std::map<std::string, bool>{{"000", true}, {"001", false}, {"010", true}, {"011", false}, {"100", true},
+            {"101", false}, {"110", true}, {"111", false}});
 }

@@ -1,7 +1,7 @@
 // What "drained: clean" rests on: every schedule up to equivalence, of handlers and stops of every kind.
-#include "repro/explore.hpp"
-#include "server_under_test/reactor_config.hpp"
-#include "server_under_test/words.hpp"
+#include "repro/explore/explore.hpp"
+#include "server_under_test/reactor/config.hpp"
+#include "server_under_test/worlds/words.hpp"
 #include "tests/catch.hpp"
 
 using namespace shutdown_repro;
@@ -12,7 +12,8 @@ namespace {
 
 std::atomic<bool> const nobody_asks = false;
 
-exploration every_schedule(std::string const& name, std::vector<std::pair<std::string, std::string>> const& changes, std::uint64_t most) {
+exploration every_schedule(
+    std::string const& name, std::vector<std::pair<std::string, std::string>> const& changes, std::uint64_t most) {
     scenario s = repro::load_scenario(name);
     for (auto const& [key, value] : changes) repro::set_field(s, key, value);
     repro::explore_options how;
@@ -23,7 +24,9 @@ exploration every_schedule(std::string const& name, std::vector<std::pair<std::s
 }
 
 std::string first_of(exploration const& e) {
-    return e.findings.empty() ? "" : "\n" + e.findings[0].rule + ": " + e.findings[0].message + "\n" + to_string(e.findings[0].shortest);
+    return e.findings.empty()
+        ? ""
+        : "\n" + e.findings[0].rule + ": " + e.findings[0].message + "\n" + to_string(e.findings[0].shortest);
 }
 
 } // namespace
@@ -35,14 +38,20 @@ TEST_CASE("drained is clean under every schedule of two requests, one of every a
         INFO(act << first_of(e));
         CHECK(e.verdict() == traces::verdict::clean);
         REQUIRE(e.guarantees().size() == 1);
-        CHECK(e.guarantees()[0] == "all " + repro::with_commas(e.executions) + " schedules of this scenario up to equivalence: no violation");
+        CHECK(e.guarantees()[0] ==
+            "all " + repro::with_commas(e.executions) + " schedules of this scenario up to equivalence: no violation");
     }
 }
 
-TEST_CASE("the drained reactor is clean under every schedule of a connection, whatever its handler does and however it is stopped", "[proof]") {
+TEST_CASE("the drained reactor is clean under every schedule of a connection, whatever its handler does and however it "
+          "is stopped",
+    "[proof]") {
     for (std::string_view const handler : server::words<server::reply>())
         for (std::string_view const what : server::words<server::stop_action>()) {
-            exploration const e = every_schedule("lost-timer", {{"policy", "drained"}, {"handler", std::string(handler)}, {"what", std::string(what)}, {"timer_after", "300"}, {"grace", "1000"}}, 200'000);
+            exploration const e = every_schedule("lost-timer",
+                {{"policy", "drained"}, {"handler", std::string(handler)}, {"what", std::string(what)},
+                    {"timer_after", "300"}, {"grace", "1000"}},
+                200'000);
             INFO(handler << " " << what << first_of(e));
             CHECK(e.verdict() == traces::verdict::clean);
             CHECK(e.stages.back().done.complete);

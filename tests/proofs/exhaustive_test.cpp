@@ -1,11 +1,11 @@
 // The reduction of `exhaustive` held to plain enumeration: the same violations and the same final states, from fewer schedules.
 #include <map>
 #include <set>
-#include "repro/execute.hpp"
-#include "repro/explore.hpp"
-#include "repro/fingerprint.hpp"
-#include "repro/strategy.hpp"
+#include "repro/explore/explore.hpp"
+#include "repro/explore/strategy.hpp"
+#include "repro/sim/execute.hpp"
 #include "tests/catch.hpp"
+#include "traces/fingerprint.hpp"
 
 using namespace shutdown_repro;
 using traces::event;
@@ -30,8 +30,12 @@ public:
         case kind::coroutine_zombie: state_[name(e.id) + " zombie"] = "yes"; break;
         case kind::coroutine_remove: state_[name(e.id)] += " removed"; break;
         case kind::scope_disposed: state_[name(e.id)] = "disposed"; break;
-        case kind::request_finish: state_[name(e.id)] = std::string(e.text("result")) + " " + std::to_string(e.integer("status")); break;
-        case kind::client_done: state_[name(e.id) + name(e.id_of("request"))] = std::to_string(e.integer("status")); break;
+        case kind::request_finish:
+            state_[name(e.id)] = std::string(e.text("result")) + " " + std::to_string(e.integer("status"));
+            break;
+        case kind::client_done:
+            state_[name(e.id) + name(e.id_of("request"))] = std::to_string(e.integer("status"));
+            break;
         case kind::client_fail: state_[name(e.id) + name(e.id_of("request"))] = e.text("how"); break;
         case kind::timer_fire: state_["timer " + std::string(e.text("name"))] = "fired"; break;
         case kind::assertion: state_["assertion"] = e.text("message"); break;
@@ -97,9 +101,7 @@ walked walk(repro::scenario const& s, std::string_view strategy, repro::share mi
             if (!how->mine()) continue;
             to.rules.on_footer(end.foot);
             to.rules.finish(end.complete);
-        } catch (repro::abandoned) {
-            continue;
-        }
+        } catch (repro::abandoned) { continue; }
         ++w.executions;
         w.states.insert(to.state.text());
         for (auto const& v : to.rules.violations()) w.violations.insert(to.prints.of(v));
@@ -126,27 +128,35 @@ void expect_same(repro::scenario const& s) {
 
 } // namespace
 
-TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, one request of every act under every policy", "[proof]") {
+TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, one request of every act "
+          "under every policy",
+    "[proof]") {
     for (std::string_view const act : server::words<server::act>())
         for (std::string_view const policy : server::words<server::policy>())
             for (std::string_view const owner : {"server", "owns", "extra"})
-                expect_same(with({{"requests", "1"}, {"handlers", R"([{"act":")" + std::string(act) + R"(","calls":["stop"]}])"},
-                                  {"policy", std::string(policy)}, {"owner", std::string(owner)}}));
+                expect_same(with(
+                    {{"requests", "1"}, {"handlers", R"([{"act":")" + std::string(act) + R"(","calls":["stop"]}])"},
+                        {"policy", std::string(policy)}, {"owner", std::string(owner)}}));
 }
 
-TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, two requests that wait for answers", "[proof]") {
+TEST_CASE("exhaustive finds the violations and the final states that plain enumeration finds, two requests that wait "
+          "for answers",
+    "[proof]") {
     std::string const short_ones = R"([{"act":"park","steps":1,"calls":["stop"]},{"act":"cleanup","steps":1}])";
     std::string const longer_ones = R"([{"act":"throw_cancel","steps":2},{"act":"park","steps":1,"calls":["stop"]}])";
     for (std::string_view const policy : server::words<server::policy>()) {
         expect_same(with({{"handlers", short_ones}, {"policy", std::string(policy)}, {"free", "server.stopped#1"}}));
         expect_same(with({{"handlers", short_ones}, {"policy", std::string(policy)}, {"stop", "coroutine.start#3"}}));
-        expect_same(with({{"handlers", longer_ones}, {"policy", std::string(policy)}, {"stop", "request.begin#2"}, {"free", "coroutine.suspend#4"}}));
-        expect_same(with({{"handlers", longer_ones}, {"policy", std::string(policy)}, {"together", "false"}, {"stop", "handler"}, {"free", "coroutine.suspend#3"}}));
+        expect_same(with({{"handlers", longer_ones}, {"policy", std::string(policy)}, {"stop", "request.begin#2"},
+            {"free", "coroutine.suspend#4"}}));
+        expect_same(with({{"handlers", longer_ones}, {"policy", std::string(policy)}, {"together", "false"},
+            {"stop", "handler"}, {"free", "coroutine.suspend#3"}}));
     }
 }
 
 TEST_CASE("exhaustive needs a fraction of the schedules of plain enumeration", "[proof]") {
-    auto const s = with({{"stop", "request.finish#2"}, {"handlers", R"([{"act":"park","steps":3}])"}, {"free", "server.stopped#1"}, {"policy", "drained"}});
+    auto const s = with({{"stop", "request.finish#2"}, {"handlers", R"([{"act":"park","steps":3}])"},
+        {"free", "server.stopped#1"}, {"policy", "drained"}});
     auto const every = walk(s, "plain"), reduced = walk(s, "exhaustive");
     CHECK(reduced.complete);
     CHECK(reduced.states == every.states);

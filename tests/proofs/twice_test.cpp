@@ -1,5 +1,5 @@
 // The law of determinism: a schedule gives the same bytes each time.
-#include "repro/explore.hpp"
+#include "repro/explore/explore.hpp"
 #include "tests/catch.hpp"
 
 using namespace shutdown_repro;

@@ -32,8 +32,8 @@ TEST_CASE("kinds are named as the format names them") {
 }
 
 TEST_CASE("what is no kind is not taken for one that looks similar") {
-    for (std::string_view name : {"", "a", "scope", "scope.", "scope.opem", "scope.open ", "scope.opened", "Scope.open", "scope_open",
-                                  "coroutine.spawned", "other", "assertion", "coroutine.resumf"})
+    for (std::string_view name : {"", "a", "scope", "scope.", "scope.opem", "scope.open ", "scope.opened", "Scope.open",
+             "scope_open", "coroutine.spawned", "other", "assertion", "coroutine.resumf"})
         CHECK_FALSE(parse_kind(name));
     // Every name with one letter changed, where the hash looks and where it does not.
     for (std::size_t i = 0; i < kind_count; ++i) {
@@ -58,9 +58,9 @@ TEST_CASE("an id is a word and a number and reads back") {
 }
 
 TEST_CASE("an id has one spelling only") {
-    for (std::string_view text : {"", ":", "scope", "scope:", ":2", "scope:02", "scope:00", "scope:-1", "scope:+1", "scope: 2", " scope:2",
-                                  "scope:2 ", "scope:4294967296", "scope:99999999999999999999999", "scope:18446744073709551618", "Scope:2",
-                                  "sco pe:2", "scope:2:3", "none:0", "scope:2x", "\xC5\xBE:1"})
+    for (std::string_view text : {"", ":", "scope", "scope:", ":2", "scope:02", "scope:00", "scope:-1", "scope:+1",
+             "scope: 2", " scope:2", "scope:2 ", "scope:4294967296", "scope:99999999999999999999999",
+             "scope:18446744073709551618", "Scope:2", "sco pe:2", "scope:2:3", "none:0", "scope:2x", "\xC5\xBE:1"})
         CHECK_FALSE(parse_ref(text));
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("the id of an entity that this version does not know is of type other"
 TEST_CASE("a detail is found by its key and its type") {
     ref const live[] = {{entity::coroutine, 3}, {entity::coroutine, 5}};
     field const fields[] = {{"refs", 1}, {"object", true}, {"name", "server"}, {"from", ref{entity::coroutine, 7}},
-                            {"live", std::span<ref const>(live)}};
+        {"live", std::span<ref const>(live)}};
     event e;
     e.detail = fields;
     CHECK(e.integer("refs") == 1);

@@ -3,19 +3,20 @@
 #include <cstdlib>
 #include <string>
 #include <vector>
-#include "traces/jsonl.hpp"
-#include "traces/rule.hpp"
+#include "traces/format/jsonl.hpp"
+#include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::traces {
 
 class story {
 public:
     // { kind, id, { key: value … } }, e.g. tell("coroutine.spawn", "coroutine:1", {{"name", "handler"}}, "scope:1")
-    seq_t tell(std::string_view what, std::string_view id, std::initializer_list<field> detail = {}, std::string_view parent = {},
-               std::string_view by = {}) {
+    seq_t tell(std::string_view what, std::string_view id, std::initializer_list<field> detail = {},
+        std::string_view parent = {}, std::string_view by = {}) {
         return tell_fields(what, id, {detail.begin(), detail.size()}, parent, by);
     }
-    seq_t tell_fields(std::string_view what, std::string_view id, std::span<field const> detail, std::string_view parent = {}, std::string_view by = {}) {
+    seq_t tell_fields(std::string_view what, std::string_view id, std::span<field const> detail,
+        std::string_view parent = {}, std::string_view by = {}) {
         event e;
         e.seq = next_++;
         e.t = now;
@@ -45,7 +46,8 @@ inline void play(trace const& t, rule_run& run, bool complete = true) {
 // "rule subject" of each, one a line: what a test compares with.
 inline std::string told_by(std::vector<violation> const& found) {
     std::string out;
-    for (violation const& v : found) out.append(out.empty() ? "" : "\n").append(v.rule).append(" ").append(to_string(v.subject));
+    for (violation const& v : found)
+        out.append(out.empty() ? "" : "\n").append(v.rule).append(" ").append(to_string(v.subject));
     return out;
 }
 inline std::string judged(story const& s, bool complete = true) {

@@ -11,7 +11,8 @@ void append_from_short_lived_memory(trace& t) {
     std::string const key(30, 'k'), text(100, 't'), kind_name = "worker.recycle.and.more";
     std::vector<ref> const ids{{entity::coroutine, 1}, {entity::scope, 2}};
     std::vector<seq_t> const because{3, 4};
-    std::vector<field> const fields{{key, text}, {"ids", std::span<ref const>(ids)}, {"n", -5}, {"odd", "x"}, {"more", std::span<ref const>(ids)}};
+    std::vector<field> const fields{
+        {key, text}, {"ids", std::span<ref const>(ids)}, {"n", -5}, {"odd", "x"}, {"more", std::span<ref const>(ids)}};
     event e;
     e.seq = t.events.size();
     e.id = {entity::scope, 1};
@@ -22,8 +23,10 @@ void append_from_short_lived_memory(trace& t) {
 }
 
 std::string const as_appended =
-    R"(,"t":0,"kind":"worker.recycle.and.more","id":"scope:1","because":[3,4],"detail":{")" + std::string(30, 'k') + R"(":")" +
-    std::string(100, 't') + R"(","ids":["coroutine:1","scope:2"],"n":-5,"odd":"x","more":["coroutine:1","scope:2"]}})" "\n";
+    R"(,"t":0,"kind":"worker.recycle.and.more","id":"scope:1","because":[3,4],"detail":{")" + std::string(30, 'k') +
+    R"(":")" + std::string(100, 't') +
+    R"(","ids":["coroutine:1","scope:2"],"n":-5,"odd":"x","more":["coroutine:1","scope:2"]}})"
+    "\n";
 
 } // namespace
 
@@ -103,7 +106,8 @@ TEST_CASE("the recorder says who acts and why, innermost first, and goes back to
     REQUIRE(t.events.size() == 4);
     CHECK((t.events[0].seq == 0 && t.events[0].t == 5 && !t.events[0].by && t.events[0].because.empty()));
     CHECK((t.events[1].by == coroutine && t.events[1].because.empty()));
-    CHECK((t.events[2].t == 9 && t.events[2].by == coroutine && t.events[2].because.size() == 1 && t.events[2].because[0] == 1));
+    CHECK((t.events[2].t == 9 && t.events[2].by == coroutine && t.events[2].because.size() == 1 &&
+        t.events[2].because[0] == 1));
     CHECK((t.events[3].seq == 3 && !t.events[3].by && t.events[3].because.empty()));
 }
 

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -54,6 +54,7 @@ private:
     std::filesystem::path path_;
 };
 
-inline std::string const a_header = R"({"format":"shutdown-repro/trace","version":"1.0"})" "\n";
+inline std::string const a_header = R"({"format":"shutdown-repro/trace","version":"1.0"})"
+                                    "\n";
 
 } // namespace shutdown_repro::traces

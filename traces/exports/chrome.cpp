@@ -23,7 +23,13 @@ std::string microseconds(nanoseconds t) {
 class chrome final : public exporter {
 public:
     chrome(header const& h, text_sink to) : to_(std::move(to)) {
-        put(json_line().raw(R"({"displayTimeUnit":"ns","otherData":{)").string("world", h.world).string("schedule", h.schedule).string("tool", h.tool).raw(R"(},"traceEvents":[)" "\n"));
+        put(json_line()
+                .raw(R"({"displayTimeUnit":"ns","otherData":{)")
+                .string("world", h.world)
+                .string("schedule", h.schedule)
+                .string("tool", h.tool)
+                .raw(R"(},"traceEvents":[)"
+                     "\n"));
         json_line name = begin("M", "process_name", 0);
         put(name.raw(R"(,"args":{"name":"shutdown-repro"}})"));
     }
@@ -39,7 +45,8 @@ public:
         for (seq_t why : e.because)
             if (place const* cause = places_.find(why)) arrow(*cause, {now, l.thread});
         places_.add(e.seq, {now, l.thread});
-        if (e.what == kind::coroutine_suspend) enter(l, "suspended" + (e.text("on").empty() ? "" : " on " + printable(e.text("on"))), now);
+        if (e.what == kind::coroutine_suspend)
+            enter(l, "suspended" + (e.text("on").empty() ? "" : " on " + printable(e.text("on"))), now);
         else if (e.what == kind::coroutine_start || e.what == kind::coroutine_resume) enter(l, "running", now);
         else if (e.what == kind::coroutine_finish) enter(l, "finished, not removed", now);
         if (e.id && ends_life(e.what)) end(e.id, l, now);
@@ -51,7 +58,8 @@ public:
         for (member const& m : who_.in_order()) {
             lane& l = lanes_.at(m.id);
             if (l.alive) end(m.id, l, clock_.now() + strict_clock::step);
-            std::string const title = to_string(m.id) + (m.name.empty() || m.name == to_string(m.id) ? "" : " " + m.name);
+            std::string const title =
+                to_string(m.id) + (m.name.empty() || m.name == to_string(m.id) ? "" : " " + m.name);
             put(begin("M", "thread_name", l.thread).raw(R"(,"args":{)").string("name", title).raw("}}"));
             put(begin("M", "thread_sort_index", l.thread).raw(R"(,"args":{)").number("sort_index", row++).raw("}}"));
         }
@@ -94,7 +102,13 @@ private:
         return line;
     }
     void slice(std::string_view name, std::string_view category, lane const& l, nanoseconds from, nanoseconds to) {
-        put(begin("X", name, l.thread).string("cat", category).key("ts").raw(microseconds(from)).key("dur").raw(microseconds(to - from)).raw("}"));
+        put(begin("X", name, l.thread)
+                .string("cat", category)
+                .key("ts")
+                .raw(microseconds(from))
+                .key("dur")
+                .raw(microseconds(to - from))
+                .raw("}"));
     }
     void mark(event const& e, lane const& l, nanoseconds now) {
         json_line line = begin("i", kind_text(e), l.thread);
@@ -105,8 +119,21 @@ private:
     }
     void arrow(place const& from, place const& to) {
         std::string const id = std::to_string(++arrows_);
-        put(begin("s", "because", from.thread).string("cat", "cause").key("id").raw(id).key("ts").raw(microseconds(from.at)).raw("}"));
-        put(begin("f", "because", to.thread).string("cat", "cause").string("bp", "e").key("id").raw(id).key("ts").raw(microseconds(to.at)).raw("}"));
+        put(begin("s", "because", from.thread)
+                .string("cat", "cause")
+                .key("id")
+                .raw(id)
+                .key("ts")
+                .raw(microseconds(from.at))
+                .raw("}"));
+        put(begin("f", "because", to.thread)
+                .string("cat", "cause")
+                .string("bp", "e")
+                .key("id")
+                .raw(id)
+                .key("ts")
+                .raw(microseconds(to.at))
+                .raw("}"));
     }
     void put(json_line const& line) {
         if (written_ > 1) to_(",\n");
@@ -125,6 +152,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<exporter> export_chrome(header const& h, text_sink to) { return std::make_unique<chrome>(h, std::move(to)); }
+std::unique_ptr<exporter> export_chrome(header const& h, text_sink to) {
+    return std::make_unique<chrome>(h, std::move(to));
+}
 
 } // namespace shutdown_repro::traces

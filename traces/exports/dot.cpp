@@ -37,7 +37,8 @@ public:
             if (!drawn(m)) continue;
             to_("  " + node(m.id) + " [" + look_of(m) + "];\n");
             if (m.parent && drawn(m.parent)) to_("  " + node(m.parent) + " -> " + node(m.id) + ";\n");
-            if (ref const request = parse_ref(m.name).value_or(ref{}); m.id.type == entity::scope && request && drawn(request))
+            if (ref const request = parse_ref(m.name).value_or(ref{});
+                m.id.type == entity::scope && request && drawn(request))
                 to_("  " + node(m.id) + " -> " + node(request) + " [style=dotted, arrowhead=none];\n");
         }
         to_("}\n");
@@ -45,7 +46,8 @@ public:
 
 private:
     static bool is_drawn(entity type) {
-        return type == entity::server || type == entity::scope || type == entity::coroutine || type == entity::request || type == entity::listener;
+        return type == entity::server || type == entity::scope || type == entity::coroutine ||
+            type == entity::request || type == entity::listener;
     }
     bool drawn(member const& m) const { return is_drawn(m.id.type); }
     bool drawn(ref r) const { return is_drawn(r.type) && who_.find(r); }
@@ -63,8 +65,11 @@ private:
         std::string text = quoted(label);
         if (!state.empty()) text = text.substr(0, text.size() - 1) + "\\n" + quoted(state).substr(1);
         bool const is_scope = m.id.type == entity::scope;
-        return "label=" + text + ", shape=" + (is_scope ? "box" : m.id.type == entity::coroutine ? "ellipse" : "plaintext") +
-               (gone(m) ? ", style=dashed, color=gray50, fontcolor=gray50" : "");
+        return "label=" + text + ", shape=" +
+            (is_scope                                ? "box"
+                    : m.id.type == entity::coroutine ? "ellipse"
+                                                     : "plaintext") +
+            (gone(m) ? ", style=dashed, color=gray50, fontcolor=gray50" : "");
     }
 
     text_sink to_;

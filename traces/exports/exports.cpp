@@ -17,7 +17,8 @@ std::span<export_format const> export_formats() { return formats; }
 
 export_format const* find_export_format(std::string_view name) {
     if (name == "perfetto") name = "chrome";
-    auto const at = std::find_if(std::begin(formats), std::end(formats), [name](export_format const& f) { return f.name == name; });
+    auto const at =
+        std::find_if(std::begin(formats), std::end(formats), [name](export_format const& f) { return f.name == name; });
     return at == std::end(formats) ? nullptr : at;
 }
 

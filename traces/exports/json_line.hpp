@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 #include <string_view>
-#include "traces/jsonl.hpp"
+#include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -22,7 +22,10 @@ public:
         return *this;
     }
     json_line& number(std::string_view k, std::int64_t n) { return key(k).raw(std::to_string(n)); }
-    json_line& open(std::string_view bracket) { comma(); return raw(bracket); }
+    json_line& open(std::string_view bracket) {
+        comma();
+        return raw(bracket);
+    }
     json_line& close(std::string_view bracket) { return raw(bracket); }
     std::string const& text() const { return text_; }
     bool empty() const { return text_.empty(); }
@@ -30,7 +33,8 @@ public:
 
 private:
     void comma() {
-        if (!text_.empty() && text_.back() != '{' && text_.back() != '[' && text_.back() != ':' && text_.back() != '\n') text_ += ',';
+        if (!text_.empty() && text_.back() != '{' && text_.back() != '[' && text_.back() != ':' && text_.back() != '\n')
+            text_ += ',';
     }
     std::string text_;
 };

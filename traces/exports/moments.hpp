@@ -35,7 +35,8 @@ public:
         if (all_.empty() || seq > all_.back().first) all_.emplace_back(seq, data);
     }
     Data const* find(seq_t seq) const {
-        auto const at = std::lower_bound(all_.begin(), all_.end(), seq, [](auto const& a, seq_t s) { return a.first < s; });
+        auto const at =
+            std::lower_bound(all_.begin(), all_.end(), seq, [](auto const& a, seq_t s) { return a.first < s; });
         return at != all_.end() && at->first == seq ? &at->second : nullptr;
     }
 

@@ -122,10 +122,14 @@ private:
 
     // A parent is somebody who was there before, so no ring of parents becomes a ring of spans.
     void describe(span& s, event const& e) {
-        if (auto const p = known_.find(e.parent); !s.parent && p != known_.end() && p->second.number < s.number && p->second.id != s.id) s.parent = p->second.id;
-        if (std::string const name = name_given(e); !name.empty() && name != to_string(e.id)) s.name = to_string(e.id) + " " + name;
-        bool const is_bad = (e.what == kind::coroutine_finish && e.text("result") == "failed") || e.what == kind::assertion || e.what == kind::client_fail ||
-                            e.what == kind::loop_error || (e.what == kind::process_exit && !e.text("signal").empty());
+        if (auto const p = known_.find(e.parent);
+            !s.parent && p != known_.end() && p->second.number < s.number && p->second.id != s.id)
+            s.parent = p->second.id;
+        if (std::string const name = name_given(e); !name.empty() && name != to_string(e.id))
+            s.name = to_string(e.id) + " " + name;
+        bool const is_bad = (e.what == kind::coroutine_finish && e.text("result") == "failed") ||
+            e.what == kind::assertion || e.what == kind::client_fail || e.what == kind::loop_error ||
+            (e.what == kind::process_exit && !e.text("signal").empty());
         if (is_bad) s.failure = phrase(e);
     }
 
@@ -158,7 +162,10 @@ private:
         json_line l;
         l.raw("{").string("traceId", trace_).string("spanId", hex(s.id));
         if (s.parent) l.string("parentSpanId", hex(s.parent));
-        l.string("name", s.name).raw(R"(,"kind":1)").string("startTimeUnixNano", time(s.since)).string("endTimeUnixNano", time(now));
+        l.string("name", s.name)
+            .raw(R"(,"kind":1)")
+            .string("startTimeUnixNano", time(s.since))
+            .string("endTimeUnixNano", time(now));
         l.raw(R"(,"attributes":[)");
         attribute(l, "shutdown_repro.id", to_string(who));
         l.raw("]").raw(R"(,"events":[)").raw(s.events.text()).raw("]");
@@ -183,6 +190,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<exporter> export_otlp(header const& h, text_sink to) { return std::make_unique<otlp>(h, std::move(to)); }
+std::unique_ptr<exporter> export_otlp(header const& h, text_sink to) {
+    return std::make_unique<otlp>(h, std::move(to));
+}
 
 } // namespace shutdown_repro::traces

@@ -16,7 +16,8 @@ namespace {
 // A clock has an entry for each actor before it: the log would grow with the product, and ShiViz draws far fewer.
 constexpr std::size_t most_events = 20'000, most_actors = 250;
 
-constexpr std::string_view head = R"((?<event>.*)\n(?<host>\S*) (?<clock>{.*}))" "\n\n";
+constexpr std::string_view head = R"((?<event>.*)\n(?<host>\S*) (?<clock>{.*}))"
+                                  "\n\n";
 
 using vector_clock = std::vector<std::uint32_t>; // by the number of the host, as many as are known to it
 
@@ -65,7 +66,8 @@ private:
         clock.raw("{");
         for (std::size_t i = 0; i < now.size(); ++i)
             if (now[i]) clock.number(names_[i], now[i]);
-        return "#" + std::to_string(e.seq) + " " + printable(kind_text(e)) + ": " + phrase(e) + "\n" + to_string(who) + " " + clock.raw("}").text() + "\n";
+        return "#" + std::to_string(e.seq) + " " + printable(kind_text(e)) + ": " + phrase(e) + "\n" + to_string(who) +
+            " " + clock.raw("}").text() + "\n";
     }
 
     text_sink to_;

@@ -21,8 +21,10 @@ struct close_not_announced final : rule {
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_done},
             .summary = "a response that begins more than 250 ms after the stop does not say Connection: close",
-            .why = "The server is going to close the connection, and a client that is not told keeps it for its next request, which then "
-                   "races against the close. One header takes the race away. It is a note: HTTP allows it, and a response of HTTP/2 "
+            .why = "The server is going to close the connection, and a client that is not told keeps it for its next "
+                   "request, which then "
+                   "races against the close. One header takes the race away. It is a note: HTTP allows it, and a "
+                   "response of HTTP/2 "
                    "has no such header.",
             .cites = "gunicorn#2313, wai#853",
             .fix = "add Connection: close to every response from the stop on",
@@ -38,12 +40,14 @@ struct close_not_announced final : rule {
             if (e.integer("close") || told_) return;
             told_ = true; // it is the server's manner, not that of one response
             violation v{.subject = who, .at = e.seq, .witness = {m.t0}};
-            v.message = to_string(who) + " was answered " + duration_text(e.t - m.t0_time) + " after the stop, and not told that the connection will be closed";
+            v.message = to_string(who) + " was answered " + duration_text(e.t - m.t0_time) +
+                " after the stop, and not told that the connection will be closed";
             out.report(std::move(v));
         });
     }
     std::string_view lacks(model const& m) const override {
-        return lacks_stop(m, looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close");
+        return lacks_stop(
+            m, looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close");
     }
     void reset() override { looked_ = told_ = false; }
 
@@ -60,12 +64,16 @@ struct accept_after_stop final : rule {
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_done, kind::client_fail, kind::client_closed},
             .summary = "a connection begun more than 250 ms after the stop is accepted; an error when it is then reset",
-            .why = "A server that stops should turn new clients away at once, so that they go to another instance. One that goes on "
-                   "accepting prolongs its own drain, and one that accepts and then resets loses requests that would have been served "
-                   "elsewhere. A refused connection is fine, and a connection begun before the stop is no new one. A readiness probe, "
+            .why = "A server that stops should turn new clients away at once, so that they go to another instance. One "
+                   "that goes on "
+                   "accepting prolongs its own drain, and one that accepts and then resets loses requests that would "
+                   "have been served "
+                   "elsewhere. A refused connection is fine, and a connection begun before the stop is no new one. A "
+                   "readiness probe, "
                    "and traffic that is to prolong the drain, are judged by rules of their own.",
             .cites = "cockroach#1546, granian#548",
-            .fix = "close the listening socket first of all; a socket that is no longer accepted from still completes connections",
+            .fix = "close the listening socket first of all; a socket that is no longer accepted from still completes "
+                   "connections",
             .make = make<accept_after_stop>,
         };
     }
@@ -77,7 +85,9 @@ struct accept_after_stop final : rule {
         judge_client(e.id, *c, e.what == kind::client_fail && ends_connection(e.text("how")) ? &e : nullptr, m, out);
     }
     void end(model const& m, bool, rule_run& out) override {
-        m.clients.each([&](std::uint32_t n, client_state const& c) { judge_client({entity::client, n}, c, nullptr, m, out); });
+        m.clients.each([&](std::uint32_t n, client_state const& c) {
+            judge_client({entity::client, n}, c, nullptr, m, out);
+        });
     }
     std::string_view lacks(model const& m) const override { return lacks_stop(m); }
 
@@ -105,12 +115,16 @@ struct readiness_not_flipped final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_done, kind::client_fail},
-            .summary = "a readiness probe that is sent more than 250 ms after the stop is still answered with a status of success",
-            .why = "A load balancer sends new requests for as long as the probe succeeds. A server that stops while it calls itself ready "
-                   "goes on getting them until its listener is closed, and every one is then refused or raced. A probe that is "
+            .summary = "a readiness probe that is sent more than 250 ms after the stop is still answered with a status "
+                       "of success",
+            .why = "A load balancer sends new requests for as long as the probe succeeds. A server that stops while it "
+                   "calls itself ready "
+                   "goes on getting them until its listener is closed, and every one is then refused or raced. A probe "
+                   "that is "
                    "refused, fails or is answered with 503 says what it should.",
             .cites = "",
-            .fix = "let the readiness handler answer 503 from the stop on, and close the listener only after the balancer has seen it",
+            .fix = "let the readiness handler answer 503 from the stop on, and close the listener only after the "
+                   "balancer has seen it",
             .make = make<readiness_not_flipped>,
         };
     }
@@ -125,11 +139,13 @@ struct readiness_not_flipped final : rule {
         if (!success || told_) return;
         told_ = true;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, c->sent}};
-        v.message = to_string(e.id) + " asked " + duration_text(c->sent_at - m.t0_time) + " after the stop whether the server is ready, and was answered " +
-                    std::to_string(e.integer("status"));
+        v.message = to_string(e.id) + " asked " + duration_text(c->sent_at - m.t0_time) +
+            " after the stop whether the server is ready, and was answered " + std::to_string(e.integer("status"));
         out.report(std::move(v));
     }
-    std::string_view lacks(model const& m) const override { return lacks_stop(m, looked_ ? "" : "a readiness probe after the stop"); }
+    std::string_view lacks(model const& m) const override {
+        return lacks_stop(m, looked_ ? "" : "a readiness probe after the stop");
+    }
     void reset() override { looked_ = told_ = false; }
 
 private:
@@ -144,8 +160,10 @@ struct ghost_connection final : rule {
             .needs = clients | process,
             .kinds = {kind::client_open},
             .summary = "the process is gone and a client of it has seen neither an end of stream nor a reset",
-            .why = "The kernel closes what a process had open when it goes. A connection that stays was inherited by somebody who is still "
-                   "there, or sits behind something that holds it open: its client waits for a response until its own time-out.",
+            .why = "The kernel closes what a process had open when it goes. A connection that stays was inherited by "
+                   "somebody who is still "
+                   "there, or sits behind something that holds it open: its client waits for a response until its own "
+                   "time-out.",
             .cites = "",
             .fix = "open sockets close-on-exec, and end every process that shares them",
             .make = make<ghost_connection>,
@@ -153,7 +171,10 @@ struct ghost_connection final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        if (m.process_exited) out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " still has its connection to a process that is gone"});
+        if (m.process_exited)
+            out.report({.subject = e.id,
+                .at = e.seq,
+                .message = to_string(e.id) + " still has its connection to a process that is gone"});
     }
     std::string_view lacks(model const& m) const override { return m.process_exited ? "" : "the exit of the process"; }
 };
@@ -161,7 +182,8 @@ struct ghost_connection final : rule {
 } // namespace
 
 std::span<rule_info const> announce_rules() {
-    static std::array const rules = {close_not_announced::info(), accept_after_stop::info(), readiness_not_flipped::info(), ghost_connection::info()};
+    static std::array const rules = {close_not_announced::info(), accept_after_stop::info(),
+        readiness_not_flipped::info(), ghost_connection::info()};
     return rules;
 }
 

@@ -2,7 +2,7 @@
 // end of its file names it. Nothing else has to know.
 #pragma once
 #include <algorithm>
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -27,7 +27,9 @@ void show(violation&, model const&, std::span<ref const> who);
 std::string duration_text(nanoseconds); // "310 ms"
 
 // For rules that judge what comes after a stop.
-inline std::string_view lacks_stop(model const& m, std::string_view otherwise = {}) { return m.t0 == no_seq ? "a stop" : otherwise; }
+inline std::string_view lacks_stop(model const& m, std::string_view otherwise = {}) {
+    return m.t0 == no_seq ? "a stop" : otherwise;
+}
 
 // Something that is reported once for each subject.
 class once {

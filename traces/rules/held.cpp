@@ -12,7 +12,8 @@ constexpr nanoseconds coarse = 1'000'000'000; // many servers look once a second
 // exits by itself while it goes on did not wait for its end.
 bool by_traffic(nanoseconds exit, model const& m) {
     if (m.traffic == no_seq || exit - m.t0_time < tolerance) return false;
-    return m.traffic_goes ? m.was_sent("SIGKILL") : m.traffic_at - m.t0_time > tolerance && exit - m.traffic_at <= coarse;
+    return m.traffic_goes ? m.was_sent("SIGKILL")
+                          : m.traffic_at - m.t0_time > tolerance && exit - m.traffic_at <= coarse;
 }
 
 } // namespace
@@ -53,7 +54,8 @@ bool is_overdue(nanoseconds exit, model const& m) {
 ref waits_for_itself(model const& m) {
     ref found;
     m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
-        bool const waits = c.called_stop != no_seq && c.finished == no_seq && c.suspended != no_seq && c.suspended > c.called_stop;
+        bool const waits =
+            c.called_stop != no_seq && c.finished == no_seq && c.suspended != no_seq && c.suspended > c.called_stop;
         if (!found && waits && std::string_view(c.waits_on) == "stop") found = {entity::coroutine, n};
     });
     return found;

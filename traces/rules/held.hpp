@@ -1,7 +1,7 @@
 // What a stop waited for, as it is seen from outside: after the last piece of work was over only connections of one standing
 // were left, one of them stayed all the while, and the end came when it went, or never came.
 #pragma once
-#include "traces/model.hpp"
+#include "traces/rules/model.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -10,8 +10,8 @@ enum class holder : std::uint8_t { nobody, work, silent, idle, stream, traffic, 
 struct holding {
     holder by = holder::nobody;
     ref who = {};
-    seq_t shown = no_seq;      // the event that tells of it
-    nanoseconds quiet = 0;     // how long there was no work but that
+    seq_t shown = no_seq;  // the event that tells of it
+    nanoseconds quiet = 0; // how long there was no work but that
 };
 
 // At the exit.

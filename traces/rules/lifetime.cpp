@@ -16,23 +16,30 @@ struct scope_disposed_nonempty final : rule {
             .level = severity::error,
             .needs = scopes | coroutines,
             .kinds = {kind::scope_dispose, kind::scope_disposed},
-            .summary = "a scope is disposed while a coroutine of its subtree is not finished and removed, or a used child scope is undisposed",
-            .why = "A scope owns its coroutines: they may use its memory until they have been removed from it. A coroutine that has "
-                   "finished still belongs to its scope while its completion hook runs and its error climbs, so an end that is "
-                   "triggered from inside that window frees the scope under it. The innermost scope that holds the coroutine is "
+            .summary = "a scope is disposed while a coroutine of its subtree is not finished and removed, or a used "
+                       "child scope is undisposed",
+            .why = "A scope owns its coroutines: they may use its memory until they have been removed from it. A "
+                   "coroutine that has "
+                   "finished still belongs to its scope while its completion hook runs and its error climbs, so an end "
+                   "that is "
+                   "triggered from inside that window frees the scope under it. The innermost scope that holds the "
+                   "coroutine is "
                    "named; the scopes around it only when its own disposal never begins.",
             .cites = "true-async/server#74, libunifex#641, scylladb#1013",
-            .fix = "dispose only what is strictly empty: cancel, await until every coroutine is removed, then let go of the last reference",
+            .fix = "dispose only what is strictly empty: cancel, await until every coroutine is removed, then let go "
+                   "of the last reference",
             .make = make<scope_disposed_nonempty>,
         };
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
         scope_state const* s = m.scopes.find(e.id.number);
-        bool const begins = s ? s->disposing == e.seq : e.what == kind::scope_dispose && !m.scopes.was_closed(e.id.number);
+        bool const begins =
+            s ? s->disposing == e.seq : e.what == kind::scope_dispose && !m.scopes.was_closed(e.id.number);
         if (begins) report_members(e, s, m, out);
         if (e.what == kind::scope_dispose) {
-            if (s && s->children && !reported_.has(e.id)) waiting_.push_back(e.id); // judged by its children's own disposals
+            if (s && s->children && !reported_.has(e.id))
+                waiting_.push_back(e.id); // judged by its children's own disposals
             return;
         }
         std::erase(waiting_, e.id);
@@ -61,7 +68,8 @@ private:
         });
         // What the server itself says was in it counts too: the trace may have begun later than the coroutine.
         for (ref const r : e.ids_of("live"))
-            if (!m.coroutines.is_gone(r.number) && std::find(inside.begin(), inside.end(), r) == inside.end()) inside.push_back(r);
+            if (!m.coroutines.is_gone(r.number) && std::find(inside.begin(), inside.end(), r) == inside.end())
+                inside.push_back(r);
         if (!inside.empty()) report(e.id, e.seq, inside, m, out);
     }
 
@@ -83,7 +91,8 @@ private:
     }
 
     void report(ref scope, seq_t at, std::span<ref const> inside, model const& m, rule_run& out) {
-        violation v{.subject = scope, .at = at, .message = m.label(scope) + " disposed with " + names(inside) + " inside"};
+        violation v{
+            .subject = scope, .at = at, .message = m.label(scope) + " disposed with " + names(inside) + " inside"};
         show(v, m, inside);
         out.report(std::move(v));
         reported_.first(scope);
@@ -103,9 +112,12 @@ struct scope_leaked final : rule {
             .needs = scopes,
             .kinds = {kind::act_free},
             .summary = "a scope is not disposed at the end; exempt is one whose owner lives and was never freed",
-            .why = "A scope that nobody disposes keeps its memory, and whoever awaits its completion waits for ever. Usually the last "
-                   "reference was dropped on a path that only releases and does not try to dispose, or a coroutine in it never "
-                   "ended. A server that is never freed may keep its own scope. A server that died of a signal or a failed "
+            .why = "A scope that nobody disposes keeps its memory, and whoever awaits its completion waits for ever. "
+                   "Usually the last "
+                   "reference was dropped on a path that only releases and does not try to dispose, or a coroutine in "
+                   "it never "
+                   "ended. A server that is never freed may keep its own scope. A server that died of a signal or a "
+                   "failed "
                    "assertion is not judged.",
             .cites = "",
             .fix = "try to dispose whenever the last coroutine is removed and whenever the owner lets go",
@@ -138,7 +150,8 @@ struct scope_disposed_twice final : rule {
             .needs = scopes,
             .kinds = {kind::scope_dispose, kind::scope_disposed},
             .summary = "two disposals of one scope",
-            .why = "Disposal frees: a second one works on memory that is gone or about to go. It happens when two paths both believe "
+            .why = "Disposal frees: a second one works on memory that is gone or about to go. It happens when two "
+                   "paths both believe "
                    "that they hold the last reference, or when what runs during the disposal leads back into it.",
             .cites = "",
             .fix = "mark the scope when its disposal begins, and give the last reference exactly one holder",
@@ -152,7 +165,8 @@ struct scope_disposed_twice final : rule {
         bool const begun = s && s->disposing != e.seq && e.what == kind::scope_dispose;
         if ((!gone && !begun) || !reported_.first(e.id)) return;
         violation v{.subject = e.id, .at = e.seq};
-        v.message = m.label(e.id) + " disposed a second time, " + (gone ? "when it was gone" : "while it was being disposed");
+        v.message =
+            m.label(e.id) + " disposed a second time, " + (gone ? "when it was gone" : "while it was being disposed");
         if (begun) v.witness.push_back(s->disposing);
         out.report(std::move(v));
     }
@@ -170,8 +184,10 @@ struct spawn_after_close final : rule {
             .needs = scopes | coroutines,
             .kinds = {},
             .summary = "a coroutine spawned into a closed scope neither runs nor is refused nor ended",
-            .why = "Who submits work must learn what became of it. A scope that is closed has to refuse the spawn, or run it, or end it "
-                   "as never run; work that is taken and forgotten leaves its submitter waiting for ever. A server that died of a "
+            .why = "Who submits work must learn what became of it. A scope that is closed has to refuse the spawn, or "
+                   "run it, or end it "
+                   "as never run; work that is taken and forgotten leaves its submitter waiting for ever. A server "
+                   "that died of a "
                    "signal or a failed assertion is not judged.",
             .cites = "tokio#7499, swift-nio#1383, puma#4015",
             .fix = "check for closed and queue the work in one step, and refuse with an error that the submitter sees",
@@ -185,7 +201,8 @@ struct spawn_after_close final : rule {
             if (!c.after_close || c.started != no_seq || c.finished != no_seq) return;
             ref const who{entity::coroutine, n};
             violation v{.subject = who, .at = m.last};
-            v.message = m.label(who) + " was spawned into the closed " + to_string(c.scope) + ", neither ran nor was refused";
+            v.message =
+                m.label(who) + " was spawned into the closed " + to_string(c.scope) + ", neither ran nor was refused";
             show(v, m, {&who, 1});
             out.report(std::move(v));
         });
@@ -206,13 +223,18 @@ struct cancelled_not_awaited final : rule {
             .level = severity::error,
             .needs = coroutines | server_acts,
             .kinds = {kind::server_stopped, kind::server_free},
-            .summary = "cancel was requested, and the server stopped or was freed before the coroutine was finished and removed",
-            .why = "A cancellation is a request: clean-up may wait, a safe cancellation even lets the handler go on as a zombie. Stop "
-                   "has to await the end of everything that it cancelled, all of it and not only the first that ends. What is "
-                   "still at work when stop returns works in a server that its owner believes is at rest. The coroutine that "
+            .summary = "cancel was requested, and the server stopped or was freed before the coroutine was finished "
+                       "and removed",
+            .why = "A cancellation is a request: clean-up may wait, a safe cancellation even lets the handler go on as "
+                   "a zombie. Stop "
+                   "has to await the end of everything that it cancelled, all of it and not only the first that ends. "
+                   "What is "
+                   "still at work when stop returns works in a server that its owner believes is at rest. The "
+                   "coroutine that "
                    "returns from start itself, and those of the scopes around the server's own, are exempt.",
             .cites = "aspnet/KestrelHttpServer#1258",
-            .fix = "after cancelling, wait in a loop until the scope is strictly empty, zombies and completion hooks included",
+            .fix = "after cancelling, wait in a loop until the scope is strictly empty, zombies and completion hooks "
+                   "included",
             .make = make<cancelled_not_awaited>,
         };
     }
@@ -229,8 +251,8 @@ struct cancelled_not_awaited final : rule {
         if (inside.empty()) return;
         reported_.first(e.id);
         violation v{.subject = e.id, .at = e.seq};
-        v.message = m.label(e.id) + (e.what == kind::server_free ? " was freed" : " stopped") + " before the cancelled " + names(inside) +
-                    (inside.size() > 1 ? " were over" : " was over");
+        v.message = m.label(e.id) + (e.what == kind::server_free ? " was freed" : " stopped") +
+            " before the cancelled " + names(inside) + (inside.size() > 1 ? " were over" : " was over");
         show(v, m, inside);
         out.report(std::move(v));
     }
@@ -248,9 +270,12 @@ struct coroutine_lost final : rule {
             .needs = coroutines,
             .kinds = {kind::coroutine_finish, kind::loop_stop},
             .summary = "a coroutine never finished, was finished while suspended, or waited for what nobody would do",
-            .why = "A coroutine that is abandoned runs neither the rest of its body nor its clean-up: locks stay held, the response is "
-                   "never sent, whoever awaits it never goes on. A server that died of a signal or a failed assertion is not judged, "
-                   "work that a closed scope swallowed is spawn-after-close, detached work whose response was sent background-work-lost, "
+            .why = "A coroutine that is abandoned runs neither the rest of its body nor its clean-up: locks stay held, "
+                   "the response is "
+                   "never sent, whoever awaits it never goes on. A server that died of a signal or a failed assertion "
+                   "is not judged, "
+                   "work that a closed scope swallowed is spawn-after-close, detached work whose response was sent "
+                   "background-work-lost, "
                    "and who waits for the stop that it called stop-from-handler-deadlock.",
             .cites = "uvicorn#2433, beast#290",
             .fix = "keep every coroutine reachable from a scope that is awaited before the loop ends",
@@ -261,28 +286,38 @@ struct coroutine_lost final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         if (e.what == kind::loop_stop) return on_stall(e, m, out);
         coroutine_state const* c = m.coroutines.find(e.id.number);
-        if (!c || c->finished != e.seq || c->suspended == no_seq || made_ready_by_cancel(*c) || e.integer("queued") || has_another_name(*c, m)) return;
-        report(e.id, e.seq, m.label(e.id) + " was finished while it was suspended: the rest of its body never ran", m, out);
+        if (!c || c->finished != e.seq || c->suspended == no_seq || made_ready_by_cancel(*c) || e.integer("queued") ||
+            has_another_name(*c, m))
+            return;
+        report(e.id, e.seq, m.label(e.id) + " was finished while it was suspended: the rest of its body never ran", m,
+            out);
     }
 
     void end(model const& m, bool complete, rule_run& out) override {
         if (!complete) return;
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
             ref const who{entity::coroutine, n};
-            if (c.finished != no_seq || (c.after_close && c.started == no_seq) || has_another_name(c, m) || who == waits_for_itself(m)) return;
-            report(who, m.last, m.label(who) + (c.started == no_seq ? " was spawned and never ran" : " was started and never finished"), m, out);
+            if (c.finished != no_seq || (c.after_close && c.started == no_seq) || has_another_name(c, m) ||
+                who == waits_for_itself(m))
+                return;
+            report(who, m.last,
+                m.label(who) + (c.started == no_seq ? " was spawned and never ran" : " was started and never finished"),
+                m, out);
         });
     }
 
 private:
-    static bool has_another_name(coroutine_state const& c, model const& m) { return m.t0 != no_seq && m.is_background(c); }
+    static bool has_another_name(coroutine_state const& c, model const& m) {
+        return m.t0 != no_seq && m.is_background(c);
+    }
 
     // Nothing could happen any more: who is left waits for ever, until the loop ends it.
     static void on_stall(event const& e, model const& m, rule_run& out) {
         if (e.text("why") != "stall" || m.t0 == no_seq) return;
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
             ref const who{entity::coroutine, n};
-            if (c.finished == no_seq && who != waits_for_itself(m)) report(who, e.seq, m.label(who) + " waited for what nobody would do any more", m, out);
+            if (c.finished == no_seq && who != waits_for_itself(m))
+                report(who, e.seq, m.label(who) + " waited for what nobody would do any more", m, out);
         });
     }
 
@@ -301,8 +336,10 @@ struct coroutine_resumed_after_finish final : rule {
             .needs = coroutines,
             .kinds = {kind::coroutine_suspend, kind::coroutine_resume},
             .summary = "a coroutine is resumed after it has finished; waiting in its completion hook is exempt",
-            .why = "Its frame is over: resuming it runs code on a frame that may be freed. A timer, a socket or a cancellation still "
-                   "held a way to wake it. A completion hook may suspend and be resumed; only a resume that nothing suspended for "
+            .why = "Its frame is over: resuming it runs code on a frame that may be freed. A timer, a socket or a "
+                   "cancellation still "
+                   "held a way to wake it. A completion hook may suspend and be resumed; only a resume that nothing "
+                   "suspended for "
                    "counts.",
             .cites = "",
             .fix = "take back every wake-up (timers, readiness, waiters) before the coroutine is marked finished",
@@ -327,7 +364,8 @@ private:
             if (finished) in_hook_.push_back(e.id);
             return;
         }
-        if (std::erase(in_hook_, e.id) || !(finished || m.coroutines.is_gone(e.id.number)) || !reported_.first(e.id)) return;
+        if (std::erase(in_hook_, e.id) || !(finished || m.coroutines.is_gone(e.id.number)) || !reported_.first(e.id))
+            return;
         violation v{.subject = e.id, .at = e.seq, .message = m.label(e.id) + " was resumed after it had finished"};
         if (c) v.witness.push_back(c->finished);
         out.report(std::move(v));
@@ -345,8 +383,10 @@ struct finalized_while_queued final : rule {
             .needs = coroutines,
             .kinds = {kind::coroutine_finish},
             .summary = "a coroutine is finished while it is still in a ready queue",
-            .why = "The queue will hand it out once more, and then the loop runs something that is over. It shows when a suspended "
-                   "coroutine was cancelled (which makes it ready) and is finished without having been resumed, or when the server "
+            .why = "The queue will hand it out once more, and then the loop runs something that is over. It shows when "
+                   "a suspended "
+                   "coroutine was cancelled (which makes it ready) and is finished without having been resumed, or "
+                   "when the server "
                    "says so itself (\"queued\").",
             .cites = "php-async",
             .fix = "take it out of the queue before finishing it, or let the queue finish it when its turn comes",
@@ -357,7 +397,8 @@ struct finalized_while_queued final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         coroutine_state const* c = m.coroutines.find(e.id.number);
         if (!c || c->finished != e.seq || (!made_ready_by_cancel(*c) && !e.integer("queued"))) return;
-        violation v{.subject = e.id, .at = e.seq, .message = m.label(e.id) + " was finished while it was still queued to run"};
+        violation v{
+            .subject = e.id, .at = e.seq, .message = m.label(e.id) + " was finished while it was still queued to run"};
         show(v, m, {&e.id, 1});
         out.report(std::move(v));
     }
@@ -373,8 +414,10 @@ struct finish_event_lost final : rule {
             .needs = requests,
             .kinds = {},
             .summary = "a request began and has no finish at the end",
-            .why = "Logs, metrics, rate limits and drains count on the finish of every request. A request whose connection or owner is "
-                   "torn down first has to be finished as cancelled or dropped. A transaction that was made for a request that never "
+            .why = "Logs, metrics, rate limits and drains count on the finish of every request. A request whose "
+                   "connection or owner is "
+                   "torn down first has to be finished as cancelled or dropped. A transaction that was made for a "
+                   "request that never "
                    "arrived has no finish to lose. A server that died of a signal or a failed assertion is not judged.",
             .cites = "mojo#2286, armeria#3748",
             .fix = "finish the request from the one place that ends it, whatever ended it, before its owner is let go",
@@ -401,7 +444,8 @@ struct finish_event_doubled final : rule {
             .needs = requests,
             .kinds = {kind::request_finish},
             .summary = "more than one finish for one request",
-            .why = "Whoever counts active requests by their begins and finishes ends below zero, and a drain that waits for zero goes "
+            .why = "Whoever counts active requests by their begins and finishes ends below zero, and a drain that "
+                   "waits for zero goes "
                    "on too early. Two paths ended the request: usually the handler's and the connection's.",
             .cites = "netty#1924",
             .fix = "let one owner finish the request, and make the second attempt do nothing",
@@ -428,27 +472,31 @@ struct access_after_free final : rule {
             .level = severity::error,
             .needs = 0,
             .needs_one_of = scopes | coroutines | server_acts,
-            .kinds = {kind::server_listen, kind::server_ready, kind::server_close, kind::server_stopped, kind::server_free,
-                      kind::act_stop, kind::act_free,
-                      kind::scope_open, kind::scope_attach, kind::scope_cancel, kind::scope_cancelled, kind::scope_closed,
-                      kind::scope_catch, kind::scope_notify, kind::scope_unref, kind::scope_access,
-                      kind::coroutine_spawn, kind::coroutine_start, kind::coroutine_suspend, kind::coroutine_cancel,
-                      kind::coroutine_zombie, kind::coroutine_finish, kind::coroutine_hook, kind::coroutine_remove,
-                      kind::connection_open},
+            .kinds = {kind::server_listen, kind::server_ready, kind::server_close, kind::server_stopped,
+                kind::server_free, kind::act_stop, kind::act_free, kind::scope_open, kind::scope_attach,
+                kind::scope_cancel, kind::scope_cancelled, kind::scope_closed, kind::scope_catch, kind::scope_notify,
+                kind::scope_unref, kind::scope_access, kind::coroutine_spawn, kind::coroutine_start,
+                kind::coroutine_suspend, kind::coroutine_cancel, kind::coroutine_zombie, kind::coroutine_finish,
+                kind::coroutine_hook, kind::coroutine_remove, kind::connection_open},
             .summary = "an operation touches a scope, a coroutine or a server after it is gone",
-            .why = "What was freed may already be something else: the access reads or writes a stranger's memory, mostly without any "
-                   "sign of it. Typical is a callback that goes on with the object that its own notification has just freed, and a "
-                   "late stop on a server that is gone. A refused spawn is no access; a second disposal and a late resume have "
+            .why = "What was freed may already be something else: the access reads or writes a stranger's memory, "
+                   "mostly without any "
+                   "sign of it. Typical is a callback that goes on with the object that its own notification has just "
+                   "freed, and a "
+                   "late stop on a server that is gone. A refused spawn is no access; a second disposal and a late "
+                   "resume have "
                    "rules of their own.",
             .cites = "envoy#733, stdexec#1731, true-async/server#2",
-            .fix = "hold a reference across every callback out of the object, and take back timers and listeners before freeing it",
+            .fix = "hold a reference across every callback out of the object, and take back timers and listeners "
+                   "before freeing it",
             .make = make<access_after_free>,
         };
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
         if (is_gone(e.id, m) || (e.what == kind::scope_access && e.integer("freed"))) return report(e.id, e, out);
-        bool const enters_parent = e.what == kind::scope_open || e.what == kind::coroutine_spawn || e.what == kind::connection_open;
+        bool const enters_parent =
+            e.what == kind::scope_open || e.what == kind::coroutine_spawn || e.what == kind::connection_open;
         if (enters_parent && is_gone(e.parent, m)) report(e.parent, e, out);
     }
     void reset() override { reported_.clear(); }
@@ -466,7 +514,9 @@ private:
     void report(ref what, event const& e, rule_run& out) {
         if (!reported_.first(what)) return;
         std::string_view const operation = e.text("operation", name_of(e.what));
-        violation v{.subject = what, .at = e.seq, .message = to_string(what) + " was used after it was gone: " + std::string(operation)};
+        violation v{.subject = what,
+            .at = e.seq,
+            .message = to_string(what) + " was used after it was gone: " + std::string(operation)};
         if (e.by) v.message += " by " + to_string(e.by);
         v.witness.assign(e.because.begin(), e.because.end());
         out.report(std::move(v));
@@ -484,8 +534,10 @@ struct assertion_failed final : rule {
             .needs_one_of = scopes | coroutines | requests | server_acts | process,
             .kinds = {kind::assertion, kind::process_stderr},
             .summary = "the server recorded a failed assertion, or its stderr holds one",
-            .why = "The server's own developers wrote down what must hold, and it did not. In a build without assertions the same run "
-                   "goes on with a broken invariant, so the sign disappears and the defect does not. An assertion that was both "
+            .why = "The server's own developers wrote down what must hold, and it did not. In a build without "
+                   "assertions the same run "
+                   "goes on with a broken invariant, so the sign disappears and the defect does not. An assertion that "
+                   "was both "
                    "recorded and printed counts once.",
             .cites = "true-async/server#74",
             .fix = "look at what else this trace violates: the assertion is mostly the first visible sign of it",
@@ -506,9 +558,8 @@ struct assertion_failed final : rule {
 
     void end(model const& m, bool, rule_run& out) override {
         for (auto const& p : printed_) {
-            bool const known = std::any_of(recorded_.begin(), recorded_.end(), [&](std::string const& said) {
-                return p.what.line.find(said) != std::string::npos;
-            });
+            bool const known = std::any_of(recorded_.begin(), recorded_.end(),
+                [&](std::string const& said) { return p.what.line.find(said) != std::string::npos; });
             if (!known) report(p.who, p.at, p.what, {}, m, out);
         }
     }
@@ -524,7 +575,8 @@ private:
         seq_t at;
     };
 
-    static void report(ref who, seq_t at, failed_assertion const& a, std::span<ref const> live, model const& m, rule_run& out) {
+    static void report(
+        ref who, seq_t at, failed_assertion const& a, std::span<ref const> live, model const& m, rule_run& out) {
         violation v{.subject = who, .at = at};
         v.message = a.message.empty() ? "an assertion failed" : "\"" + a.message + "\" failed";
         if (!a.where.empty()) v.message += " at " + a.where;
@@ -540,10 +592,18 @@ private:
 
 std::span<rule_info const> lifetime_rules() {
     static std::array const rules = {
-        scope_disposed_nonempty::info(), scope_leaked::info(), scope_disposed_twice::info(), spawn_after_close::info(),
-        cancelled_not_awaited::info(), coroutine_lost::info(), coroutine_resumed_after_finish::info(), finalized_while_queued::info(),
-        finish_event_lost::info(), finish_event_doubled::info(),
-        access_after_free::info(), assertion_failed::info(),
+        scope_disposed_nonempty::info(),
+        scope_leaked::info(),
+        scope_disposed_twice::info(),
+        spawn_after_close::info(),
+        cancelled_not_awaited::info(),
+        coroutine_lost::info(),
+        coroutine_resumed_after_finish::info(),
+        finalized_while_queued::info(),
+        finish_event_lost::info(),
+        finish_event_doubled::info(),
+        access_after_free::info(),
+        assertion_failed::info(),
     };
     return rules;
 }

@@ -9,8 +9,9 @@ std::string since_stop(event const& e, model const& m) { return duration_text(e.
 
 // Those kinds, and what ends an object's life in any of the families.
 std::vector<kind> and_what_frees(std::vector<kind> kinds) {
-    kinds.insert(kinds.end(), {kind::server_free, kind::scope_disposed, kind::coroutine_remove, kind::request_free, kind::connection_close,
-                               kind::stream_close, kind::object_free});
+    kinds.insert(kinds.end(),
+        {kind::server_free, kind::scope_disposed, kind::coroutine_remove, kind::request_free, kind::connection_close,
+            kind::stream_close, kind::object_free});
     return kinds;
 }
 
@@ -40,9 +41,12 @@ struct timer_lost final : rule {
             .needs_one_of = loops | process,
             .kinds = {kind::loop_start, kind::loop_stopping, kind::loop_stop, kind::process_exit},
             .summary = "a program's one-shot timer is neither fired nor cancelled when its loop ends",
-            .why = "Whoever set the timer relies on it: a retry, a flush, a delayed answer. A graceful stop that counts connections "
-                   "alone ends the loop under it, and nobody is told. Recurring timers have no last time, and timers that the server "
-                   "sets for itself (keep-alive, inactivity, connect) only serve connections: both are exempt, and how many were is "
+            .why = "Whoever set the timer relies on it: a retry, a flush, a delayed answer. A graceful stop that "
+                   "counts connections "
+                   "alone ends the loop under it, and nobody is told. Recurring timers have no last time, and timers "
+                   "that the server "
+                   "sets for itself (keep-alive, inactivity, connect) only serve connections: both are exempt, and how "
+                   "many were is "
                    "said. A loop that runs again keeps its timers; a server that died is not judged.",
             .cites = "mojo#2286, tokio#4862",
             .fix = "let the stop wait for one-shot timers of the program, up to a cap, then cancel them and say so",
@@ -82,7 +86,8 @@ struct timer_lost final : rule {
     void reset() override { ended_ = stopping_ = no_seq; }
 
 private:
-    std::string message(model const& m, ref timer, timer_state const& t, std::size_t recurring, std::size_t internal) const {
+    std::string message(
+        model const& m, ref timer, timer_state const& t, std::size_t recurring, std::size_t internal) const {
         nanoseconds const early = t.due - ended_at_;
         std::string out = m.label(timer) + " neither fired nor was cancelled: " + to_string(where_) + " ended ";
         out += early > 0 ? duration_text(early) + " before it was due and did not wait for it" : "although it was due";
@@ -106,8 +111,10 @@ struct timer_after_destroy final : rule {
             .needs = timers,
             .kinds = and_what_frees({kind::timer_fire}),
             .summary = "a timer fires whose owner was freed",
-            .why = "The timer's callback works on an object that it does not keep alive, and the object went without taking the "
-                   "timer back. It finds nobody, or memory that is somebody else's by now. It is judged by the owner that the timer "
+            .why = "The timer's callback works on an object that it does not keep alive, and the object went without "
+                   "taking the "
+                   "timer back. It finds nobody, or memory that is somebody else's by now. It is judged by the owner "
+                   "that the timer "
                    "was set with; a timer without one, or one that keeps its owner alive, can't break it.",
             .cites = "mojo#2286",
             .fix = "cancel an object's timers in its destructor, or let the callback ask first whether it is there",
@@ -119,7 +126,9 @@ struct timer_after_destroy final : rule {
         if (e.what != kind::timer_fire) return freed_.see(e);
         timer_state const* t = m.timers.find(e.id.number);
         if (!t || !t->owner || !m.freed(t->owner) || !reported_.first(e.id)) return;
-        violation v{.subject = e.id, .at = e.seq, .message = m.label(e.id) + " fired after its owner " + to_string(t->owner) + " was freed"};
+        violation v{.subject = e.id,
+            .at = e.seq,
+            .message = m.label(e.id) + " fired after its owner " + to_string(t->owner) + " was freed"};
         v.witness.push_back(t->armed);
         freed_.show(v, t->owner);
         out.report(std::move(v));
@@ -144,11 +153,14 @@ struct callback_after_destroy final : rule {
             .needs = callbacks,
             .kinds = and_what_frees({kind::callback_enter}),
             .summary = "a callback enters with an owner that was freed",
-            .why = "The loop outlives the objects whose callbacks it holds. A callback that holds its owner weakly and calls it "
-                   "unasked fails where the language notices, and uses freed memory where it does not; what it had to do (finish "
+            .why = "The loop outlives the objects whose callbacks it holds. A callback that holds its owner weakly and "
+                   "calls it "
+                   "unasked fails where the language notices, and uses freed memory where it does not; what it had to "
+                   "do (finish "
                    "the request, give back a slot) is never done. One that asks first and finds nobody does not enter.",
             .cites = "mojo#2286, aspnetcore#46779, swift-nio-extras#219",
-            .fix = "unsubscribe an object's callbacks before it goes and finish what they would have, or keep it alive until they ran",
+            .fix = "unsubscribe an object's callbacks before it goes and finish what they would have, or keep it alive "
+                   "until they ran",
             .make = make<callback_after_destroy>,
         };
     }
@@ -158,8 +170,8 @@ struct callback_after_destroy final : rule {
         if (!m.freed(e.id)) return;
         std::string_view const method = e.text("method");
         violation v{.subject = e.id, .at = e.seq};
-        v.message = "a callback" + (e.parent ? " of " + to_string(e.parent) : "") + " called " + (method.empty() ? "" : std::string(method) + " of ") +
-                    to_string(e.id) + " after it was freed";
+        v.message = "a callback" + (e.parent ? " of " + to_string(e.parent) : "") + " called " +
+            (method.empty() ? "" : std::string(method) + " of ") + to_string(e.id) + " after it was freed";
         freed_.show(v, e.id);
         out.report(std::move(v));
     }
@@ -177,9 +189,12 @@ struct listener_notified_after_free final : rule {
             .needs = 0,
             .needs_one_of = listeners | hooks,
             .kinds = and_what_frees({kind::listener_wake, kind::hook_begin}),
-            .summary = "a listener or hook is called after its subject was freed, also when a listener before it freed it",
-            .why = "Telling listeners calls out, and any of them may drop the last reference to what they listen to. Who goes on "
-                   "through the list then reads freed memory, and tells listeners of a subject that is not there. With one listener "
+            .summary =
+                "a listener or hook is called after its subject was freed, also when a listener before it freed it",
+            .why = "Telling listeners calls out, and any of them may drop the last reference to what they listen to. "
+                   "Who goes on "
+                   "through the list then reads freed memory, and tells listeners of a subject that is not there. With "
+                   "one listener "
                    "it never shows.",
             .cites = "true-async/server 40546ea",
             .fix = "hold a reference to the subject until the last listener was told, and tell a copy of the list",
@@ -193,7 +208,8 @@ struct listener_notified_after_free final : rule {
         seq_t const gone = freed_.of(e.parent);
         bool const meanwhile = gone != no_seq && !e.because.empty() && e.because.front() < gone;
         violation v{.subject = e.parent, .at = e.seq};
-        v.message = to_string(e.id) + " was told of " + to_string(e.parent) + ", which was freed" + (meanwhile ? " while it told its listeners" : " before");
+        v.message = to_string(e.id) + " was told of " + to_string(e.parent) + ", which was freed" +
+            (meanwhile ? " while it told its listeners" : " before");
         if (meanwhile) v.witness.push_back(e.because.front());
         freed_.show(v, e.parent);
         out.report(std::move(v));
@@ -214,8 +230,10 @@ struct destroy_order_inverted final : rule {
             .needs = dependencies,
             .kinds = and_what_frees({kind::object_depend}),
             .summary = "an object is freed before one that depends on it",
-            .why = "The dependant still holds what it was given: its own destructor, or a callback before it, uses a provider that is "
-                   "gone. Members that are destroyed in the order of their declaration, and globals of several files, come to this "
+            .why = "The dependant still holds what it was given: its own destructor, or a callback before it, uses a "
+                   "provider that is "
+                   "gone. Members that are destroyed in the order of their declaration, and globals of several files, "
+                   "come to this "
                    "order by accident, and only in a shutdown.",
             .cites = "envoy#4940, asio#1117",
             .fix = "free dependants first, or let them share the ownership of what they depend on",
@@ -231,14 +249,20 @@ struct destroy_order_inverted final : rule {
         std::erase_if(relations_, [&](relation const& r) { return r.dependant == e.id; });
         for (relation const& r : relations_)
             if (r.provider == e.id)
-                out.report({.subject = e.id, .at = e.seq, .witness = {r.told},
-                            .message = to_string(e.id) + " was freed before " + to_string(r.dependant) + ", which depends on it"});
+                out.report({.subject = e.id,
+                    .at = e.seq,
+                    .witness = {r.told},
+                    .message =
+                        to_string(e.id) + " was freed before " + to_string(r.dependant) + ", which depends on it"});
         std::erase_if(relations_, [&](relation const& r) { return r.provider == e.id; });
     }
     void reset() override { relations_.clear(); }
 
 private:
-    struct relation { ref dependant, provider; seq_t told; };
+    struct relation {
+        ref dependant, provider;
+        seq_t told;
+    };
     std::vector<relation> relations_; // of the living
 };
 
@@ -248,13 +272,18 @@ struct shutdown_hook_skipped final : rule {
             .id = "shutdown-hook-skipped",
             .level = severity::error,
             .needs = hooks,
-            .kinds = {kind::hook_add, kind::hook_begin, kind::hook_end, kind::object_free, kind::server_stopped, kind::loop_stop},
+            .kinds = {kind::hook_add, kind::hook_begin, kind::hook_end, kind::object_free, kind::server_stopped,
+                kind::loop_stop},
             .summary = "a registered shutdown hook is not run by the end of a stop, or not awaited",
-            .why = "Programs close their files, flush their logs and hand over their leases in hooks. A stop that takes another way "
-                   "(a second signal, a stop of the loop itself, the object simply freed) ends without them, and so does one that "
-                   "starts them and does not wait. A hook that was freed before is exempt; a server that died is not judged.",
+            .why = "Programs close their files, flush their logs and hand over their leases in hooks. A stop that "
+                   "takes another way "
+                   "(a second signal, a stop of the loop itself, the object simply freed) ends without them, and so "
+                   "does one that "
+                   "starts them and does not wait. A hook that was freed before is exempt; a server that died is not "
+                   "judged.",
             .cites = "uvicorn#451, frankenphp#1226",
-            .fix = "call the hooks from the one place that every stop passes, and await each, bounded by the grace period",
+            .fix =
+                "call the hooks from the one place that every stop passes, and await each, bounded by the grace period",
             .make = make<shutdown_hook_skipped>,
         };
     }
@@ -262,11 +291,14 @@ struct shutdown_hook_skipped final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         auto const at = std::find_if(hooks_.begin(), hooks_.end(), [&](hook const& h) { return h.id == e.id; });
         switch (e.what) {
-        case kind::hook_add: hooks_.push_back({.id = e.id, .of = e.parent, .name = name_text(e.text("name")), .added = e.seq}); return;
+        case kind::hook_add:
+            hooks_.push_back({.id = e.id, .of = e.parent, .name = name_text(e.text("name")), .added = e.seq});
+            return;
         case kind::hook_begin:
             if (at != hooks_.end()) at->begun = e.seq;
             return;
-        case kind::hook_end: case kind::object_free:
+        case kind::hook_end:
+        case kind::object_free:
             if (at != hooks_.end()) hooks_.erase(at);
             return;
         default: // whoever stopped does not wait for the hooks that still run
@@ -277,16 +309,22 @@ struct shutdown_hook_skipped final : rule {
     }
     void end(model const& m, bool complete, rule_run& out) override {
         if (!complete || m.t0 == no_seq) return;
-        for (hook const& h : hooks_) report(h, m.last, h.begun == no_seq ? "was registered and never run" : "was begun and never ended", out);
+        for (hook const& h : hooks_)
+            report(h, m.last, h.begun == no_seq ? "was registered and never run" : "was begun and never ended", out);
     }
     std::string_view lacks(model const& m) const override { return lacks_stop(m); }
     void reset() override { hooks_.clear(); }
 
 private:
-    struct hook { ref id, of; name_text name; seq_t added = no_seq, begun = no_seq; };
+    struct hook {
+        ref id, of;
+        name_text name;
+        seq_t added = no_seq, begun = no_seq;
+    };
     static void report(hook const& h, seq_t at, std::string_view fate, rule_run& out) {
         violation v{.subject = h.id, .at = at};
-        v.message = "the hook " + to_string(h.id) + (h.name.empty() ? "" : " (" + h.name.str() + ")") + (h.of ? " of " + to_string(h.of) : "") + " " + std::string(fate);
+        v.message = "the hook " + to_string(h.id) + (h.name.empty() ? "" : " (" + h.name.str() + ")") +
+            (h.of ? " of " + to_string(h.of) : "") + " " + std::string(fate);
         v.witness.push_back(h.added);
         if (h.begun != no_seq) v.witness.push_back(h.begun);
         out.report(std::move(v));
@@ -303,9 +341,12 @@ struct loop_stopped_with_pending_work final : rule {
             .level = severity::warning,
             .needs = loops,
             .kinds = {kind::loop_stop},
-            .summary = "a loop ends with ready handles, queued callbacks, due timers, or streams that still write or wait for their drain",
-            .why = "What was queued was promised: a response that is half written, a callback for when it is out, the next step of a "
-                   "stop. A loop that ends at once, or that counts connections alone, leaves them behind without a word. Idle "
+            .summary = "a loop ends with ready handles, queued callbacks, due timers, or streams that still write or "
+                       "wait for their drain",
+            .why = "What was queued was promised: a response that is half written, a callback for when it is out, the "
+                   "next step of a "
+                   "stop. A loop that ends at once, or that counts connections alone, leaves them behind without a "
+                   "word. Idle "
                    "connections and timers that are not due yet are no pending work.",
             .cites = "mojo#2286",
             .fix = "end the loop when its queues are empty and no stream writes, or cancel what is left and say so",
@@ -314,19 +355,26 @@ struct loop_stopped_with_pending_work final : rule {
     }
 
     void on(event const& e, model const&, rule_run& out) override {
-        struct leaving { std::string_view key, one, many; };
+        struct leaving {
+            std::string_view key, one, many;
+        };
         static constexpr std::array<leaving, 4> kinds = {{
-            {"ready", "ready handle", "ready handles"}, {"queued", "queued callback", "queued callbacks"},
-            {"writing", "stream that still writes", "streams that still write"}, {"due", "due timer", "due timers"},
+            {"ready", "ready handle", "ready handles"},
+            {"queued", "queued callback", "queued callbacks"},
+            {"writing", "stream that still writes", "streams that still write"},
+            {"due", "due timer", "due timers"},
         }};
         std::string left;
         for (leaving const& k : kinds) {
             value const* v = e.find(k.key);
             if (!v) continue;
             told_ = true;
-            if (v->integer > 0) left += (left.empty() ? "" : ", ") + std::to_string(v->integer) + " " + std::string(v->integer == 1 ? k.one : k.many);
+            if (v->integer > 0)
+                left += (left.empty() ? "" : ", ") + std::to_string(v->integer) + " " +
+                    std::string(v->integer == 1 ? k.one : k.many);
         }
-        if (!left.empty()) out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " ended and left " + left});
+        if (!left.empty())
+            out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " ended and left " + left});
     }
     std::string_view lacks(model const&) const override { return told_ ? "" : "what its loop left behind"; }
     void reset() override { told_ = false; }
@@ -343,11 +391,14 @@ struct unhandled_exception_at_stop final : rule {
             .needs = loops,
             .kinds = {kind::loop_error, kind::loop_stop},
             .summary = "after the stop an error leaves a callback, or every scope, and nobody but the loop sees it",
-            .why = "A loop survives what its callbacks throw: it prints a line, if anything, and goes on. The rest of that callback is "
-                   "not run, and in a shutdown the rest is what ends things in order. Nobody reads the log of a process that was "
+            .why = "A loop survives what its callbacks throw: it prints a line, if anything, and goes on. The rest of "
+                   "that callback is "
+                   "not run, and in a shutdown the rest is what ends things in order. Nobody reads the log of a "
+                   "process that was "
                    "asked to go. The same error before the stop is the program's daily business and not judged here.",
             .cites = "true-async/server#101",
-            .fix = "give each callback of a stop an owner that sees its error and ends in order what the callback was to end",
+            .fix = "give each callback of a stop an owner that sees its error and ends in order what the callback was "
+                   "to end",
             .make = make<unhandled_exception_at_stop>,
         };
     }
@@ -356,7 +407,8 @@ struct unhandled_exception_at_stop final : rule {
         if (m.t0 == no_seq || (e.what == kind::loop_stop && e.text("why") != "uncaught error")) return;
         std::string_view const error = e.text("error");
         violation v{.subject = e.id, .at = e.seq};
-        std::string const what = e.what == kind::loop_stop ? "an error that nobody took ended " : "an error left a callback of ";
+        std::string const what =
+            e.what == kind::loop_stop ? "an error that nobody took ended " : "an error left a callback of ";
         v.message = what + to_string(e.id) + ", " + since_stop(e, m) + (error.empty() ? "" : ": " + std::string(error));
         v.witness.assign(e.because.begin(), e.because.end());
         out.report(std::move(v));
@@ -371,12 +423,16 @@ struct background_work_lost final : rule {
             .level = severity::error,
             .needs = coroutines,
             .kinds = {kind::coroutine_finish, kind::process_exit},
-            .summary = "detached work is cancelled, or its process exits, after the stop and after the response that promised it",
-            .why = "The client has its response and believes that the mail is sent and the order stored; what does it was started on the side "
-                   "and belongs to no request. A drain that counts requests is done and takes the work with it, and nobody is left who "
+            .summary = "detached work is cancelled, or its process exits, after the stop and after the response that "
+                       "promised it",
+            .why = "The client has its response and believes that the mail is sent and the order stored; what does it "
+                   "was started on the side "
+                   "and belongs to no request. A drain that counts requests is done and takes the work with it, and "
+                   "nobody is left who "
                    "could report that.",
             .cites = "swoole#3014",
-            .fix = "spawn background work into a scope that the stop awaits, or hand it to a queue that outlives the process",
+            .fix = "spawn background work into a scope that the stop awaits, or hand it to a queue that outlives the "
+                   "process",
             .make = make<background_work_lost>,
         };
     }
@@ -401,14 +457,16 @@ private:
     void judge_exit(event const& e, model const& m, rule_run& out) {
         if (is_descendant(e.id)) return;
         exited_ = true;
-        if (!m.crashed() && std::string_view(m.signal) != "SIGKILL") judge_all(e.seq, " ended with its process", m, out);
+        if (!m.crashed() && std::string_view(m.signal) != "SIGKILL")
+            judge_all(e.seq, " ended with its process", m, out);
     }
     static void judge_all(seq_t at, std::string_view fate, model const& m, rule_run& out) {
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
             if (c.finished == no_seq && m.is_background(c)) report({entity::coroutine, n}, c, at, fate, m, out);
         });
     }
-    static void report(ref who, coroutine_state const& c, seq_t at, std::string_view fate, model const& m, rule_run& out) {
+    static void report(
+        ref who, coroutine_state const& c, seq_t at, std::string_view fate, model const& m, rule_run& out) {
         violation v{.subject = who, .at = at};
         v.message = m.label(who).append(fate) + " after the stop";
         if (c.request) v.message += "; " + to_string(c.request) + " had its response";
@@ -422,8 +480,14 @@ private:
 
 std::span<rule_info const> loop_rules() {
     static std::array const rules = {
-        timer_lost::info(), timer_after_destroy::info(), callback_after_destroy::info(), listener_notified_after_free::info(),
-        destroy_order_inverted::info(), shutdown_hook_skipped::info(), loop_stopped_with_pending_work::info(), unhandled_exception_at_stop::info(),
+        timer_lost::info(),
+        timer_after_destroy::info(),
+        callback_after_destroy::info(),
+        listener_notified_after_free::info(),
+        destroy_order_inverted::info(),
+        shutdown_hook_skipped::info(),
+        loop_stopped_with_pending_work::info(),
+        unhandled_exception_at_stop::info(),
         background_work_lost::info(),
     };
     return rules;

@@ -28,7 +28,8 @@ loss loss_of(sent_request const& s, bool cut, event const& fail, model const& m)
     if (m.t0 != no_seq) {
         bool const before = is_before_stop(s.sent, m);
         peer_state const* const p = m.peers.find(fail.id.number);
-        if (s.how.stream && p && p->last_stream >= 0) return s.how.stream <= p->last_stream ? loss::goaway : loss::unowed;
+        if (s.how.stream && p && p->last_stream >= 0)
+            return s.how.stream <= p->last_stream ? loss::goaway : loss::unowed;
         if (before && m.ungraceful) return loss::wrong_signal;
         bool const after_second = m.second != no_seq && m.second < fail.seq;
         if (before && after_second && m.second_forces) return loss::unowed;

@@ -1,6 +1,6 @@
 // To which rule a lost request belongs: the most particular of its causes, so that one cause has one name.
 #pragma once
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -20,7 +20,7 @@ enum class loss : std::uint8_t {
     wrong_signal,   // another signal of this server keeps it
 };
 
-bool ends_connection(std::string_view how);    // of client.fail: a reset or the end of the stream
+bool ends_connection(std::string_view how); // of client.fail: a reset or the end of the stream
 loss loss_of(sent_request const&, bool cut, event const& fail, model const&);
 
 // f(subject, sent_request const&, loss) for each request that a client.fail loses. Bytes that the failure counts belong to
@@ -39,8 +39,10 @@ template <class F> void each_lost(event const& fail, model const& m, F&& f) {
 }
 
 // A request that `fail` shows to be lost, and that was sent by the event `sent`.
-inline void report_lost(ref who, seq_t sent, std::string message, event const& fail, model const& m, rule_run& out, severity level = severity::note) {
-    out.report({.level = level, .subject = who, .at = fail.seq, .witness = {sent, m.t0}, .message = std::move(message)});
+inline void report_lost(ref who, seq_t sent, std::string message, event const& fail, model const& m, rule_run& out,
+    severity level = severity::note) {
+    out.report(
+        {.level = level, .subject = who, .at = fail.seq, .witness = {sent, m.t0}, .message = std::move(message)});
 }
 
 } // namespace shutdown_repro::traces

@@ -32,9 +32,12 @@ struct crash_on_stop final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_start, kind::process_stderr, kind::process_exit},
-            .summary = "the process, or one that it forked, dies of a signal that it was not sent (SIGSEGV, SIGABRT, SIGBUS and the like), or a sanitizer reports",
-            .why = "A crash takes every request with it, leaves a core file or nothing, and looks to a supervisor like a failure in "
-                   "the middle of a deployment. Shutdown is where objects are freed in an order that nothing else exercises.",
+            .summary = "the process, or one that it forked, dies of a signal that it was not sent (SIGSEGV, SIGABRT, "
+                       "SIGBUS and the like), or a sanitizer reports",
+            .why = "A crash takes every request with it, leaves a core file or nothing, and looks to a supervisor like "
+                   "a failure in "
+                   "the middle of a deployment. Shutdown is where objects are freed in an order that nothing else "
+                   "exercises.",
             .cites = "drogon#1382, envoy#15217",
             .fix = "look at what this trace violates before the crash, and run the server under AddressSanitizer",
             .make = make<crash_on_stop>,
@@ -52,7 +55,8 @@ struct crash_on_stop final : rule {
             return;
         default:
             if (is_descendant(e.id)) return on_worker(e, m, out);
-            if (m.died_unasked() && !reported_) report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
+            if (m.died_unasked() && !reported_)
+                report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
         }
     }
     // Where the process is simulated, only the footer may know.
@@ -69,7 +73,10 @@ private:
     // Other signals may have come from its parent.
     void on_worker(event const& e, model const& m, rule_run& out) {
         if (!is_fault(e.text("signal")) || reported_) return;
-        report(e.id, e.seq, to_string(e.id) + ", forked by " + name_.text() + ", died of " + std::string(e.text("signal")) + after_stop(m, e.t), out);
+        report(e.id, e.seq,
+            to_string(e.id) + ", forked by " + name_.text() + ", died of " + std::string(e.text("signal")) +
+                after_stop(m, e.t),
+            out);
     }
     void report(ref who, seq_t at, std::string message, rule_run& out) {
         reported_ = true;
@@ -87,10 +94,14 @@ struct killed_after_grace final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_start, kind::process_signal, kind::process_exit},
-            .summary = "the process had to be killed with SIGKILL after the stop, and nothing that is seen explains why",
-            .why = "A stop that never ends is ended by the supervisor, and then nothing is orderly: no response, no flush, no hook. "
-                   "What was still alive inside is what the stop waited for. Where connections, traffic, a configured time-out, a stop "
-                   "that came too early or a handler that waits for its own stop explain it, their rule reports it instead, as an "
+            .summary =
+                "the process had to be killed with SIGKILL after the stop, and nothing that is seen explains why",
+            .why = "A stop that never ends is ended by the supervisor, and then nothing is orderly: no response, no "
+                   "flush, no hook. "
+                   "What was still alive inside is what the stop waited for. Where connections, traffic, a configured "
+                   "time-out, a stop "
+                   "that came too early or a handler that waits for its own stop explain it, their rule reports it "
+                   "instead, as an "
                    "error.",
             .cites = "",
             .fix = "bound every wait of the stop by the grace period, then cancel, await and close",
@@ -111,7 +122,8 @@ struct killed_after_grace final : rule {
         m.requests.each([&](std::uint32_t n, request_state const&) { inside.push_back({entity::request, n}); });
         m.coroutines.each([&](std::uint32_t n, coroutine_state const&) { inside.push_back({entity::coroutine, n}); });
         violation v{.subject = e.id, .at = e.seq};
-        v.message = name_.text() + " had to be killed" + after_stop(m, e.t) + (inside.empty() ? "" : ", with " + names(inside) + " inside");
+        v.message = name_.text() + " had to be killed" + after_stop(m, e.t) +
+            (inside.empty() ? "" : ", with " + names(inside) + " inside");
         show(v, m, inside);
         v.witness.push_back(sent_at_);
         out.report(std::move(v));
@@ -138,9 +150,12 @@ struct port_not_released final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_port, kind::process_orphan},
-            .summary = "a socket still listens on the server's port after its exit, and no process of the server's is known to be left",
-            .why = "The next start fails, or clients connect to a socket from which nobody accepts: a child process inherited the "
-                   "listener, or somebody that it was handed to. A worker that outlived the process is orphan-process. It is read from the kernel's table of sockets, because an attempt to "
+            .summary = "a socket still listens on the server's port after its exit, and no process of the server's is "
+                       "known to be left",
+            .why = "The next start fails, or clients connect to a socket from which nobody accepts: a child process "
+                   "inherited the "
+                   "listener, or somebody that it was handed to. A worker that outlived the process is orphan-process. "
+                   "It is read from the kernel's table of sockets, because an attempt to "
                    "bind also fails for connections in TIME_WAIT, which are normal.",
             .cites = "mongoose#1302",
             .fix = "open the listener close-on-exec, and end the workers before the process exits",
@@ -160,7 +175,9 @@ struct port_not_released final : rule {
     void end(model const&, bool, rule_run& out) override {
         if (orphan_) return; // it has the socket
         for (open_port const& p : open_)
-            out.report({.subject = p.of, .at = p.seen, .message = "port " + std::to_string(p.number) + " still listens after the exit of " + to_string(p.of)});
+            out.report({.subject = p.of,
+                .at = p.seen,
+                .message = "port " + std::to_string(p.number) + " still listens after the exit of " + to_string(p.of)});
     }
     std::string_view lacks(model const&) const override { return looked_ ? "" : "a look at the port after the exit"; }
     void reset() override {
@@ -187,10 +204,13 @@ struct exit_status_misleading final : rule {
             .level = severity::warning,
             .needs = clients | process,
             .kinds = {kind::client_fail, kind::process_exit},
-            .summary = "the process exits with status 0 although it lost requests that it had in hand, or with one that is not accepted "
+            .summary = "the process exits with status 0 although it lost requests that it had in hand, or with one "
+                       "that is not accepted "
                        "although it lost none",
-            .why = "Supervisors and deployments look at nothing else. A zero that hides lost requests lets every rollout pass; a failure "
-                   "after an orderly stop raises an alarm each time, until nobody looks at it any more. A process that died of a signal "
+            .why = "Supervisors and deployments look at nothing else. A zero that hides lost requests lets every "
+                   "rollout pass; a failure "
+                   "after an orderly stop raises an alarm each time, until nobody looks at it any more. A process that "
+                   "died of a signal "
                    "has no status and is not judged.",
             .cites = "traccar#4121",
             .fix = "exit with 0 exactly when everything that was in flight has been answered",
@@ -200,10 +220,11 @@ struct exit_status_misleading final : rule {
 
     // A loss may be seen after the exit that caused it.
     void on(event const& e, model const& m, rule_run&) override {
-        if (e.what == kind::client_fail) return each_lost(e, m, [&](ref, sent_request const&, loss how) {
-            if (how != loss::in_flight && how != loss::cut && how != loss::short_framed) return;
-            if (lost_++ == 0) first_ = e.seq;
-        });
+        if (e.what == kind::client_fail)
+            return each_lost(e, m, [&](ref, sent_request const&, loss how) {
+                if (how != loss::in_flight && how != loss::cut && how != loss::short_framed) return;
+                if (lost_++ == 0) first_ = e.seq;
+            });
         if (is_descendant(e.id) || !e.find("status")) return;
         exit_ = {.subject = e.id, .at = e.seq};
         says_ = e.find("accepted") != nullptr;
@@ -211,7 +232,8 @@ struct exit_status_misleading final : rule {
     }
     void end(model const& m, bool complete, rule_run& out) override {
         if (!says_ || m.t0 == no_seq || m.died()) return;
-        std::string const status = to_string(exit_.subject) + " exited with status " + std::to_string(m.exit_status.value_or(0));
+        std::string const status =
+            to_string(exit_.subject) + " exited with status " + std::to_string(m.exit_status.value_or(0));
         if (lost_ && m.exit_status == 0) {
             exit_.witness = {first_};
             exit_.message = status + " and had lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests");
@@ -248,11 +270,14 @@ struct orphan_process final : rule {
             .needs = process,
             .kinds = {kind::process_orphan, kind::process_left},
             .summary = "a process that descends from the server's is there although the server's main process is gone",
-            .why = "Nobody supervises it any more. It keeps memory, locks, connections and often the listening socket, so that the next start "
-                   "fails or shares its port with a worker of the old version. A supervisor that looks only at the main process "
+            .why = "Nobody supervises it any more. It keeps memory, locks, connections and often the listening socket, "
+                   "so that the next start "
+                   "fails or shares its port with a worker of the old version. A supervisor that looks only at the "
+                   "main process "
                    "calls the stop a success.",
             .cites = "swoole#932",
-            .fix = "stop the children, wait for each of them, and let them die with their parent (PR_SET_PDEATHSIG, a pipe that closes)",
+            .fix = "stop the children, wait for each of them, and let them die with their parent (PR_SET_PDEATHSIG, a "
+                   "pipe that closes)",
             .make = make<orphan_process>,
         };
     }
@@ -261,9 +286,14 @@ struct orphan_process final : rule {
         looked_ = true;
         if (e.what == kind::process_left) return;
         std::string const name(e.text("name"));
-        out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + (name.empty() ? "" : " (" + name + ")") + " outlived the server" + after_stop(m, e.t)});
+        out.report({.subject = e.id,
+            .at = e.seq,
+            .message = to_string(e.id) + (name.empty() ? "" : " (" + name + ")") + " outlived the server" +
+                after_stop(m, e.t)});
     }
-    std::string_view lacks(model const&) const override { return looked_ ? "" : "a look at who is left after the exit"; }
+    std::string_view lacks(model const&) const override {
+        return looked_ ? "" : "a look at who is left after the exit";
+    }
     void reset() override { looked_ = false; }
 
 private:
@@ -277,13 +307,17 @@ struct fd_leak final : rule {
             .level = severity::warning,
             .needs = process,
             .kinds = {kind::process_files},
-            .summary = "after the stop, with no client connected, a process has more descriptors open than when it was ready, or connections in "
+            .summary = "after the stop, with no client connected, a process has more descriptors open than when it was "
+                       "ready, or connections in "
                        "CLOSE_WAIT",
-            .why = "Its listener is closed by then, so it should have fewer. What is left belongs to requests that are over: a file, a pipe, a "
-                   "connection to a backend, or one whose client is gone and that nobody closes. In a server that is reloaded rather "
+            .why = "Its listener is closed by then, so it should have fewer. What is left belongs to requests that are "
+                   "over: a file, a pipe, a "
+                   "connection to a backend, or one whose client is gone and that nobody closes. In a server that is "
+                   "reloaded rather "
                    "than restarted they add up until accept fails.",
             .cites = "haproxy#1053",
-            .fix = "tie each descriptor to an owner whose end closes it, on the path of an error and of a cancellation, too",
+            .fix = "tie each descriptor to an owner whose end closes it, on the path of an error and of a "
+                   "cancellation, too",
             .make = make<fd_leak>,
         };
     }
@@ -307,7 +341,9 @@ struct fd_leak final : rule {
         if (waiting) v.message += ", " + std::to_string(waiting) + " of them in CLOSE_WAIT";
         out.report(std::move(v));
     }
-    std::string_view lacks(model const&) const override { return looked_ ? "" : "counts of descriptors when ready and when drained"; }
+    std::string_view lacks(model const&) const override {
+        return looked_ ? "" : "counts of descriptors when ready and when drained";
+    }
     void reset() override {
         ready_.clear();
         looked_ = false;
@@ -327,7 +363,7 @@ private:
 
 std::span<rule_info const> process_rules() {
     static std::array const rules = {crash_on_stop::info(), exit_status_misleading::info(), killed_after_grace::info(),
-                                     port_not_released::info(), orphan_process::info(), fd_leak::info()};
+        port_not_released::info(), orphan_process::info(), fd_leak::info()};
     return rules;
 }
 

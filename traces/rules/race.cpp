@@ -17,13 +17,18 @@ struct backlog_reset final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_connect, kind::client_send, kind::client_fail, kind::client_closed},
-            .summary = "a connection that stood before the stop and waited to be accepted is reset or closed without a byte of a response",
-            .why = "The kernel completes a connection before the server accepts it. Closing the listening socket resets everything that "
-                   "still waits in its queue: the clients were connected and had sent their requests, and a server that is merely "
-                   "busy has many of them. It is judged for connections that were made while the server was frozen, or in the "
+            .summary = "a connection that stood before the stop and waited to be accepted is reset or closed without a "
+                       "byte of a response",
+            .why = "The kernel completes a connection before the server accepts it. Closing the listening socket "
+                   "resets everything that "
+                   "still waits in its queue: the clients were connected and had sent their requests, and a server "
+                   "that is merely "
+                   "busy has many of them. It is judged for connections that were made while the server was frozen, or "
+                   "in the "
                    "instant of the stop by clients that say so.",
             .cites = "gunicorn#2529, granian#567",
-            .fix = "on stop accept what is already in the queue, then close the listener; or hand the listener over to the next process",
+            .fix = "on stop accept what is already in the queue, then close the listener; or hand the listener over to "
+                   "the next process",
             .make = make<backlog_reset>,
         };
     }
@@ -43,7 +48,8 @@ struct backlog_reset final : rule {
             });
         // Nothing was sent on it yet.
         bool const is_lost = e.what == kind::client_fail ? ends_connection(e.text("how")) : e.text("how") == "reset";
-        if (!told && is_lost && of_role && !p->answered && p->connect < m.t0 && m.t0 != no_seq && e.integer("received") == 0)
+        if (!told && is_lost && of_role && !p->answered && p->connect < m.t0 && m.t0 != no_seq &&
+            e.integer("received") == 0)
             report(e.id, p->connect, e, m, out);
     }
     std::string_view lacks(model const& m) const override {
@@ -53,7 +59,8 @@ struct backlog_reset final : rule {
 
 private:
     static void report(ref who, seq_t shown, event const& e, model const& m, rule_run& out) {
-        std::string message = to_string(who) + (who.type == entity::request ? " waited" : "'s connection waited") + " to be accepted when the stop came and was ";
+        std::string message = to_string(who) + (who.type == entity::request ? " waited" : "'s connection waited") +
+            " to be accepted when the stop came and was ";
         report_lost(who, shown, message.append(ending(e)), e, m, out);
     }
     bool there_ = false;
@@ -67,14 +74,19 @@ struct keepalive_race_reset final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_send, kind::client_fail},
-            .summary = "a request that reached an idle kept connection before the server closed it is reset or closed without a byte of a "
+            .summary = "a request that reached an idle kept connection before the server closed it is reset or closed "
+                       "without a byte of a "
                        "response; an error when its method is not idempotent",
-            .why = "A server may close an idle connection at any time, but not one on which a request has arrived: the client sent it in good "
-                   "faith and can't tell whether it was executed. Clients repeat a GET by themselves; a POST is lost. It is judged "
-                   "for requests that were sent while the server was frozen, and for those that waited for more than 250 ms: a "
+            .why = "A server may close an idle connection at any time, but not one on which a request has arrived: the "
+                   "client sent it in good "
+                   "faith and can't tell whether it was executed. Clients repeat a GET by themselves; a POST is lost. "
+                   "It is judged "
+                   "for requests that were sent while the server was frozen, and for those that waited for more than "
+                   "250 ms: a "
                    "close that was on its way would have come sooner.",
             .cites = "nginx#437, golang/go#65805, haproxy#3472",
-            .fix = "look once more for bytes before an idle connection is closed, and answer what is there with Connection: close",
+            .fix = "look once more for bytes before an idle connection is closed, and answer what is there with "
+                   "Connection: close",
             .make = make<keepalive_race_reset>,
         };
     }
@@ -90,7 +102,8 @@ struct keepalive_race_reset final : rule {
             std::string message = to_string(who) + " was on a kept connection before the server closed it, and was ";
             message.append(ending(e)).append(" without a byte of a response");
             if (!s.how.repeatable) message += "; its client must not repeat it";
-            report_lost(who, s.sent, std::move(message), e, m, out, s.how.repeatable ? severity::warning : severity::error);
+            report_lost(
+                who, s.sent, std::move(message), e, m, out, s.how.repeatable ? severity::warning : severity::error);
         });
     }
     std::string_view lacks(model const& m) const override {
@@ -110,10 +123,14 @@ struct partial_request_dropped final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_send, kind::client_fail},
-            .summary = "a request of whose head half was sent before the stop is completed after it and gets no response",
-            .why = "A head that arrives in two pieces is normal on a slow link. The server has read the first piece and knows that a request "
-                   "is coming; dropping the connection then looks to the client like any failure in the middle, while a 503, or the "
-                   "response itself, would have told it where it stands. A connection that is closed before the rest could be sent "
+            .summary =
+                "a request of whose head half was sent before the stop is completed after it and gets no response",
+            .why = "A head that arrives in two pieces is normal on a slow link. The server has read the first piece "
+                   "and knows that a request "
+                   "is coming; dropping the connection then looks to the client like any failure in the middle, while "
+                   "a 503, or the "
+                   "response itself, would have told it where it stands. A connection that is closed before the rest "
+                   "could be sent "
                    "counts as well.",
             .cites = "puma#2398",
             .fix = "count a connection as busy from the first byte of a head, with a time-out of its own for the rest",
@@ -127,7 +144,9 @@ struct partial_request_dropped final : rule {
             return;
         }
         each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
-            if (how == loss::half_request) report(who, s.sent, " was completed " + duration_text(s.sent_at - m.t0_time) + " after the stop and ", e, m, out);
+            if (how == loss::half_request)
+                report(who, s.sent, " was completed " + duration_text(s.sent_at - m.t0_time) + " after the stop and ",
+                    e, m, out);
         });
         peer_state const* const p = m.peers.find(e.id.number);
         if (!p || p->half == no_seq || p->half >= m.t0 || m.t0 == no_seq || !ends_connection(e.text("how"))) return;
@@ -149,7 +168,8 @@ private:
 } // namespace
 
 std::span<rule_info const> race_rules() {
-    static std::array const rules = {backlog_reset::info(), keepalive_race_reset::info(), partial_request_dropped::info()};
+    static std::array const rules = {
+        backlog_reset::info(), keepalive_race_reset::info(), partial_request_dropped::info()};
     return rules;
 }
 

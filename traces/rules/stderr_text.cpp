@@ -34,7 +34,8 @@ std::string place_before(std::string_view head) {
         std::size_t const end = std::min(head.find_first_of(":, ", colon + 1), head.size());
         if (!is_number(head.substr(colon + 1, end - colon - 1))) continue;
         std::size_t const begin = head.find_last_of(" \t", colon);
-        return std::string(head.substr(begin == std::string_view::npos ? 0 : begin + 1, end - (begin == std::string_view::npos ? 0 : begin + 1)));
+        return std::string(head.substr(
+            begin == std::string_view::npos ? 0 : begin + 1, end - (begin == std::string_view::npos ? 0 : begin + 1)));
     }
     return {};
 }
@@ -68,7 +69,8 @@ bool parse_assertion(std::string_view line, failed_assertion& out) {
         return true;
     }
     // Python: AssertionError: message   Rust: assertion failed: condition   Node: AssertionError [ERR_ASSERTION]: message
-    static constexpr std::array<std::string_view, 4> others = {"AssertionError", "assertion failed", "assertion `", "Assertion failed"};
+    static constexpr std::array<std::string_view, 4> others = {
+        "AssertionError", "assertion failed", "assertion `", "Assertion failed"};
     for (std::string_view const word : others) {
         if (line.find(word) == std::string_view::npos) continue;
         std::string_view const message = line.substr(line.find(word));
@@ -91,12 +93,13 @@ std::vector<failed_assertion> assertions_in(std::string_view text) {
 }
 
 std::vector<std::string> sanitizer_reports_in(std::string_view text) {
-    static constexpr std::array<std::string_view, 5> names = {"AddressSanitizer: ", "ThreadSanitizer: ", "MemorySanitizer: ",
-                                                              "LeakSanitizer: ", "UndefinedBehaviorSanitizer: "};
+    static constexpr std::array<std::string_view, 5> names = {"AddressSanitizer: ", "ThreadSanitizer: ",
+        "MemorySanitizer: ", "LeakSanitizer: ", "UndefinedBehaviorSanitizer: "};
     std::vector<std::string> out;
     each_line(text, [&](std::string_view line) {
         if (line.starts_with("SUMMARY: ")) return; // repeats what the report said
-        bool const starts_report = line.find("ERROR: ") != std::string_view::npos || line.find("WARNING: ") != std::string_view::npos;
+        bool const starts_report =
+            line.find("ERROR: ") != std::string_view::npos || line.find("WARNING: ") != std::string_view::npos;
         for (std::string_view const name : names)
             if (std::size_t const at = line.find(name); starts_report && at != std::string_view::npos)
                 return out.push_back(std::string(line.substr(at)));

@@ -7,8 +7,8 @@
 namespace shutdown_repro::traces {
 
 struct failed_assertion {
-    std::string message; // the text inside the condition where there is one, else the condition
-    std::string where;   // "scope.c:1189", "" when it was not said
+    std::string message;   // the text inside the condition where there is one, else the condition
+    std::string where;     // "scope.c:1189", "" when it was not said
     std::string line = {}; // as printed
 };
 std::vector<failed_assertion> assertions_in(std::string_view text);

@@ -17,11 +17,14 @@ struct stop_returned_early final : rule {
             .needs_one_of = server_acts | process,
             .kinds = {kind::server_stopped, kind::process_exit},
             .summary = "the server calls itself stopped, or its process exits, with live requests",
-            .why = "Whoever waits for stop frees what the handlers use, or exits: a request that is still alive then is cut off, and "
-                   "nothing tells its client or its author. A process that an assertion, a fault or a kill ended did not return from "
+            .why = "Whoever waits for stop frees what the handlers use, or exits: a request that is still alive then "
+                   "is cut off, and "
+                   "nothing tells its client or its author. A process that an assertion, a fault or a kill ended did "
+                   "not return from "
                    "stop and has rules of its own.",
             .cites = "golang/go#34163, cpp-httplib#2440",
-            .fix = "let the lifecycle wait until the last request has its finish, bounded by a grace period that ends in cancel and await",
+            .fix = "let the lifecycle wait until the last request has its finish, bounded by a grace period that ends "
+                   "in cancel and await",
             .make = make<stop_returned_early>,
         };
     }
@@ -33,7 +36,8 @@ struct stop_returned_early final : rule {
         std::vector<ref> live;
         m.requests.each([&](std::uint32_t n, request_state const&) { live.push_back({entity::request, n}); });
         violation v{.subject = e.id, .at = e.seq};
-        v.message = m.label(e.id) + (e.what == kind::server_stopped ? " stopped" : " exited") + " with " + names(live) + " alive";
+        v.message = m.label(e.id) + (e.what == kind::server_stopped ? " stopped" : " exited") + " with " + names(live) +
+            " alive";
         show(v, m, live);
         out.report(std::move(v));
         reported_ = true;
@@ -53,10 +57,14 @@ struct stop_not_idempotent final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_fail},
-            .summary = "a request that survived the first stop is lost within 250 ms after a second one that is to change nothing",
-            .why = "Supervisors, terminals and impatient people send a signal twice; a library calls stop that its user has called already. "
-                   "The second must find the first at work and leave it alone. Where the handler was reset by the first signal the "
-                   "default action of the second kills the process in the middle of its drain. A second stop that is documented to "
+            .summary = "a request that survived the first stop is lost within 250 ms after a second one that is to "
+                       "change nothing",
+            .why = "Supervisors, terminals and impatient people send a signal twice; a library calls stop that its "
+                   "user has called already. "
+                   "The second must find the first at work and leave it alone. Where the handler was reset by the "
+                   "first signal the "
+                   "default action of the second kills the process in the middle of its drain. A second stop that is "
+                   "documented to "
                    "end the server at once is not judged.",
             .cites = "h2o#2913, cockroach#48070",
             .fix = "make stop a state that is entered once, and keep the signal's handler in place until the exit",
@@ -68,8 +76,8 @@ struct stop_not_idempotent final : rule {
         each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
             if (how != loss::second_stop) return;
             violation v{.subject = who, .at = e.seq, .witness = {s.sent, m.t0, m.second}};
-            v.message = to_string(who) + " survived the stop for " + duration_text(m.second_at - m.t0_time) + " and was lost " +
-                        duration_text(e.t - m.second_at) + " after the second one";
+            v.message = to_string(who) + " survived the stop for " + duration_text(m.second_at - m.t0_time) +
+                " and was lost " + duration_text(e.t - m.second_at) + " after the second one";
             out.report(std::move(v));
         });
     }
@@ -85,9 +93,12 @@ struct stop_before_start_race final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_signal, kind::process_exit},
-            .summary = "a stop that comes before the server is ready is ignored: the process has to be killed with SIGKILL",
-            .why = "A deployment that is rolled back stops what it has just started. A stop that is taken between listen and ready sets a flag "
-                   "that start then clears, or wakes a loop that does not run yet: the server comes up, serves, and never hears of "
+            .summary =
+                "a stop that comes before the server is ready is ignored: the process has to be killed with SIGKILL",
+            .why = "A deployment that is rolled back stops what it has just started. A stop that is taken between "
+                   "listen and ready sets a flag "
+                   "that start then clears, or wakes a loop that does not run yet: the server comes up, serves, and "
+                   "never hears of "
                    "the stop again.",
             .cites = "cpp-httplib#1371, seastar#396",
             .fix = "let start look at the stop flag after it has set up everything, and never clear it",
@@ -101,11 +112,14 @@ struct stop_before_start_race final : rule {
         if (e.what != kind::process_exit || !kill || !killed_ || !m.stopped_before_ready()) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
         if (m.ready != no_seq) v.witness.push_back(m.ready);
-        v.message = to_string(e.id) + (m.ready != no_seq ? " became ready after the stop and" : " was stopped before it was ready and") + " had to be killed, " +
-                    duration_text(e.t - m.t0_time) + " after the stop";
+        v.message = to_string(e.id) +
+            (m.ready != no_seq ? " became ready after the stop and" : " was stopped before it was ready and") +
+            " had to be killed, " + duration_text(e.t - m.t0_time) + " after the stop";
         out.report(std::move(v));
     }
-    std::string_view lacks(model const& m) const override { return m.stopped_before_ready() ? "" : "a stop before the server is ready"; }
+    std::string_view lacks(model const& m) const override {
+        return m.stopped_before_ready() ? "" : "a stop before the server is ready";
+    }
     void reset() override { killed_ = false; }
 
 private:
@@ -119,18 +133,22 @@ struct stop_from_handler_deadlock final : rule {
             .level = severity::error,
             .needs = coroutines | server_acts,
             .kinds = {kind::act_stop, kind::loop_stop, kind::process_exit},
-            .summary = "a coroutine that called stop waits for the stop to be over, and the stop never is, because it waits for the coroutine",
-            .why = "A stop that drains waits for every handler, and a handler that awaits the stop is one of them: neither goes on. It is how "
+            .summary = "a coroutine that called stop waits for the stop to be over, and the stop never is, because it "
+                       "waits for the coroutine",
+            .why = "A stop that drains waits for every handler, and a handler that awaits the stop is one of them: "
+                   "neither goes on. It is how "
                    "an endpoint for shutting down, or a handler that gives up on a fatal error, is written at first.",
             .cites = "",
-            .fix = "let stop only ask and return, and await its end from outside every handler; or except the caller from the drain",
+            .fix = "let stop only ask and return, and await its end from outside every handler; or except the caller "
+                   "from the drain",
             .make = make<stop_from_handler_deadlock>,
         };
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
         if (e.what == kind::act_stop) called_ |= e.by.type == entity::coroutine;
-        else if (e.what == kind::process_exit ? e.text("signal") == "SIGKILL" : e.text("why") == "stall") judge_at(e.seq, m, out);
+        else if (e.what == kind::process_exit ? e.text("signal") == "SIGKILL" : e.text("why") == "stall")
+            judge_at(e.seq, m, out);
     }
     void end(model const& m, bool complete, rule_run& out) override {
         if (complete) judge_at(m.last, m, out);
@@ -158,13 +176,17 @@ struct stop_signal_unhandled final : rule {
             .level = severity::warning,
             .needs = process,
             .kinds = {kind::process_status, kind::process_exit},
-            .summary = "just before the stop the process does not catch the signal that stops it, or ignores or blocks it; or "
-                       "it dies of one after a command or a request has stopped it",
-            .why = "A signal that nobody catches ends the process on the spot, and what it loses is reported besides; one that is ignored or "
-                   "blocked is not heard at all. A runtime installs no handler by itself, a shell starts background jobs with some "
+            .summary =
+                "just before the stop the process does not catch the signal that stops it, or ignores or blocks it; or "
+                "it dies of one after a command or a request has stopped it",
+            .why = "A signal that nobody catches ends the process on the spot, and what it loses is reported besides; "
+                   "one that is ignored or "
+                   "blocked is not heard at all. A runtime installs no handler by itself, a shell starts background "
+                   "jobs with some "
                    "signals ignored, and the first process of a container has no default action.",
             .cites = "h2o#127",
-            .fix = "install the handler before the server is ready, and unblock the signal in the thread that waits for it",
+            .fix = "install the handler before the server is ready, and unblock the signal in the thread that waits "
+                   "for it",
             .make = make<stop_signal_unhandled>,
         };
     }
@@ -175,9 +197,17 @@ struct stop_signal_unhandled final : rule {
         bool const blocked = e.integer("blocked") != 0, ignored = e.integer("ignored") != 0;
         if ((e.integer("caught", 1) && !blocked && !ignored) || !reported_.first(e.id)) return;
         std::string const signal(e.text("signal", "the stop signal"));
-        out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + (ignored ? " ignores " : blocked ? " blocks " : " does not catch ") + signal});
+        out.report({.subject = e.id,
+            .at = e.seq,
+            .message = to_string(e.id) +
+                (ignored          ? " ignores "
+                        : blocked ? " blocks "
+                                  : " does not catch ") +
+                signal});
     }
-    std::string_view lacks(model const&) const override { return looked_ ? "" : "a look at what the process does with the signal"; }
+    std::string_view lacks(model const&) const override {
+        return looked_ ? "" : "a look at what the process does with the signal";
+    }
     void reset() override {
         looked_ = false;
         reported_.clear();
@@ -186,8 +216,14 @@ struct stop_signal_unhandled final : rule {
 private:
     // What a command sends is seen only in what it does.
     void on_exit(event const& e, model const& m, rule_run& out) {
-        if (is_descendant(e.id) || !m.told_by_others || m.signal.empty() || m.died_unasked() || m.was_sent(m.signal)) return;
-        if (reported_.first(e.id)) out.report({.subject = e.id, .at = e.seq, .witness = {m.t0}, .message = to_string(e.id) + " died of " + m.signal.str() + " when it was told to stop: it does not catch it"});
+        if (is_descendant(e.id) || !m.told_by_others || m.signal.empty() || m.died_unasked() || m.was_sent(m.signal))
+            return;
+        if (reported_.first(e.id))
+            out.report({.subject = e.id,
+                .at = e.seq,
+                .witness = {m.t0},
+                .message = to_string(e.id) + " died of " + m.signal.str() +
+                    " when it was told to stop: it does not catch it"});
     }
 
     bool looked_ = false;
@@ -204,8 +240,10 @@ struct stop_signal_not_graceful final : rule {
             .needs = clients | process,
             .kinds = {kind::process_signal, kind::client_fail},
             .summary = "the signal loses requests in flight that another signal of the same server keeps",
-            .why = "Many servers have two signals, and the one that supervisors send by default is the fast one: what is in flight is cut off, "
-                   "by the book, although the server could have finished it. It is judged where the trace states that the same server "
+            .why = "Many servers have two signals, and the one that supervisors send by default is the fast one: what "
+                   "is in flight is cut off, "
+                   "by the book, although the server could have finished it. It is judged where the trace states that "
+                   "the same server "
                    "lost nothing with its graceful signal, and the lost requests are then reported by no other rule.",
             .cites = "sclorg/nginx-container#243, ingress-nginx#8650",
             .fix = "tell the supervisor which signal is the graceful one (STOPSIGNAL, KillSignal=)",
@@ -225,13 +263,15 @@ struct stop_signal_not_graceful final : rule {
     void end(model const& m, bool, rule_run& out) override {
         if (!lost_) return;
         violation v{.subject = subject_, .at = m.t0, .witness = {first_}};
-        v.message = sent_.str() + " lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests") + " in flight, and " +
-                    (instead_.empty() ? "the graceful signal" : instead_.str()) + " loses none";
+        v.message = sent_.str() + " lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests") +
+            " in flight, and " + (instead_.empty() ? "the graceful signal" : instead_.str()) + " loses none";
         v.witness.push_back(m.t0);
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {
-        return m.ungraceful ? "" : "a signal that is not the graceful one, and that the graceful one keeps requests in flight";
+        return m.ungraceful
+            ? ""
+            : "a signal that is not the graceful one, and that the graceful one keeps requests in flight";
     }
     void reset() override {
         lost_ = 0;
@@ -249,8 +289,12 @@ private:
 
 std::span<rule_info const> stop_rules() {
     static std::array const rules = {
-        stop_returned_early::info(), stop_not_idempotent::info(), stop_before_start_race::info(), stop_from_handler_deadlock::info(),
-        stop_signal_unhandled::info(), stop_signal_not_graceful::info(),
+        stop_returned_early::info(),
+        stop_not_idempotent::info(),
+        stop_before_start_race::info(),
+        stop_from_handler_deadlock::info(),
+        stop_signal_unhandled::info(),
+        stop_signal_not_graceful::info(),
     };
     return rules;
 }

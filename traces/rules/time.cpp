@@ -21,8 +21,8 @@ bool was_killed(event const& exit) { return exit.text("signal") == "SIGKILL"; }
 void report_held(ref who, std::string_view what, holding const& how, event const& exit, model const& m, rule_run& out) {
     violation v{.subject = who, .at = exit.seq, .witness = {how.shown, m.t0}};
     if (was_killed(exit)) v.level = severity::error;
-    v.message = to_string(exit.id) + (was_killed(exit) ? " had to be killed with " : " ended only with ") + std::string(what) + ", " +
-                duration_text(exit.t - m.t0_time) + " after the stop";
+    v.message = to_string(exit.id) + (was_killed(exit) ? " had to be killed with " : " ended only with ") +
+        std::string(what) + ", " + duration_text(exit.t - m.t0_time) + " after the stop";
     if (how.quiet != exit.t - m.t0_time) v.message += " and " + duration_text(how.quiet) + " after the last work";
     out.report(std::move(v));
 }
@@ -34,9 +34,12 @@ struct drain_timeout_exceeded final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_exit},
-            .summary = "the process exits more than a second later than the drain time-out that it is configured with, or is killed then",
-            .why = "A drain time-out is a promise to the supervisor, whose own patience is set by it: when the server takes longer it is killed "
-                   "in the middle of whatever it does. Usually the time-out bounds one wait of several, or starts anew with each. It "
+            .summary = "the process exits more than a second later than the drain time-out that it is configured with, "
+                       "or is killed then",
+            .why = "A drain time-out is a promise to the supervisor, whose own patience is set by it: when the server "
+                   "takes longer it is killed "
+                   "in the middle of whatever it does. Usually the time-out bounds one wait of several, or starts anew "
+                   "with each. It "
                    "is reported instead of whatever kept the server, which the bound was there to cut off.",
             .cites = "ktor#1457, hypercorn#374",
             .fix = "compute one deadline when the stop begins, and bound every later wait by what is left of it",
@@ -47,8 +50,8 @@ struct drain_timeout_exceeded final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         if (is_descendant(e.id) || !is_overdue(e.t, m)) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
-        v.message = to_string(e.id) + (was_killed(e) ? " had to be killed " : " ended ") + duration_text(e.t - m.t0_time) +
-                    " after the stop; its drain time-out is " + duration_text(m.drain_timeout);
+        v.message = to_string(e.id) + (was_killed(e) ? " had to be killed " : " ended ") +
+            duration_text(e.t - m.t0_time) + " after the stop; its drain time-out is " + duration_text(m.drain_timeout);
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {
@@ -66,12 +69,18 @@ struct idle_connection_blocks_stop final : rule {
             .needs = 0,
             .needs_one_of = clients | connections,
             .kinds = {kind::connection_open, kind::connection_close, kind::request_begin, kind::request_finish,
-                      kind::stream_timeout, kind::stream_close, kind::loop_stopping, kind::loop_stop, kind::server_stopped, kind::process_exit},
-            .summary = "the stop ends only when an idle keep-alive connection goes, with no request open; an error when it has to be killed",
-            .why = "Between two requests of a kept connection nothing is owed: closing it then is what keep-alive allows. A stop that "
-                   "counts connections instead of requests waits for the keep-alive timeout, or for a client that never closes, "
-                   "and each deployment takes that much longer. It is seen in the server's own facts, or from outside when the exit "
-                   "follows the end of an idle connection more than 250 ms after the last work. Where a connection that never sent "
+                kind::stream_timeout, kind::stream_close, kind::loop_stopping, kind::loop_stop, kind::server_stopped,
+                kind::process_exit},
+            .summary = "the stop ends only when an idle keep-alive connection goes, with no request open; an error "
+                       "when it has to be killed",
+            .why = "Between two requests of a kept connection nothing is owed: closing it then is what keep-alive "
+                   "allows. A stop that "
+                   "counts connections instead of requests waits for the keep-alive timeout, or for a client that "
+                   "never closes, "
+                   "and each deployment takes that much longer. It is seen in the server's own facts, or from outside "
+                   "when the exit "
+                   "follows the end of an idle connection more than 250 ms after the last work. Where a connection "
+                   "that never sent "
                    "a byte is open too, outside facts can't tell which of them it was, and are not judged.",
             .cites = "aiohttp#1221, node#2642",
             .fix = "close idle connections when the stop begins, and each other one with its response",
@@ -84,14 +93,20 @@ struct idle_connection_blocks_stop final : rule {
         if (m.t0 == no_seq || reported_) return;
         switch (e.what) {
         case kind::stream_timeout:
-            if (peer const* p = e.parent.type == entity::connection ? served_.find(e.parent.number) : nullptr; p && p->idle()) timed_out_ = e.parent, timed_out_at_ = e.seq;
+            if (peer const* p = e.parent.type == entity::connection ? served_.find(e.parent.number) : nullptr;
+                p && p->idle())
+                timed_out_ = e.parent, timed_out_at_ = e.seq;
             return;
         case kind::loop_stopping: return by_own_facts(e, m, out);
-        case kind::loop_stop: case kind::server_stopped: case kind::process_exit: return from_outside(e, m, out);
+        case kind::loop_stop:
+        case kind::server_stopped:
+        case kind::process_exit: return from_outside(e, m, out);
         default: return;
         }
     }
-    std::string_view lacks(model const& m) const override { return lacks_stop(m, ended_ ? "" : "the end of a loop or process"); }
+    std::string_view lacks(model const& m) const override {
+        return lacks_stop(m, ended_ ? "" : "the end of a loop or process");
+    }
     void reset() override {
         served_.clear();
         timed_out_at_ = gone_at_seq_ = no_seq;
@@ -101,7 +116,7 @@ struct idle_connection_blocks_stop final : rule {
 
 private:
     struct peer {
-        std::uint32_t open = 0; // requests
+        std::uint32_t open = 0;    // requests
         seq_t idle_since = no_seq; // the end of its latest request
         bool idle() const { return !open && idle_since != no_seq; }
     };
@@ -137,7 +152,8 @@ private:
     void by_own_facts(event const& e, model const& m, rule_run& out) {
         bool const because = std::find(e.because.begin(), e.because.end(), timed_out_at_) != e.because.end();
         if (timed_out_at_ == no_seq || !because || e.t - quiet_since(m) < felt) return;
-        std::string message = to_string(e.id) + " ended only when the idle " + to_string(timed_out_) + " was inactive for too long";
+        std::string message =
+            to_string(e.id) + " ended only when the idle " + to_string(timed_out_) + " was inactive for too long";
         report(timed_out_, timed_out_at_, std::move(message), e, m, out);
     }
 
@@ -149,7 +165,9 @@ private:
         bool const from_clients = m.peers.size() || m.left[static_cast<std::size_t>(peer_state::standing::idle)].who;
         if (!from_clients) how = held_by_served(e, m);
         if (how.by != holder::idle) return;
-        if (e.what != kind::process_exit || !was_killed(e)) return report(how.who, how.shown, to_string(e.id) + " ended only with the idle " + to_string(how.who), e, m, out);
+        if (e.what != kind::process_exit || !was_killed(e))
+            return report(
+                how.who, how.shown, to_string(e.id) + " ended only with the idle " + to_string(how.who), e, m, out);
         reported_ = true;
         report_held(how.who, "the idle " + to_string(how.who), how, e, m, out);
     }
@@ -160,9 +178,11 @@ private:
         bool busy = false, open = false;
         served_.each([&](std::uint32_t n, peer const& p) {
             busy |= !p.idle();
-            if (p.idle() && !open) out.who = {entity::connection, n}, out.shown = p.idle_since, until = e.t, open = true;
+            if (p.idle() && !open)
+                out.who = {entity::connection, n}, out.shown = p.idle_since, until = e.t, open = true;
         });
-        bool const held = !busy && out.shown != no_seq && until - quiet_since(m) >= tolerance && e.t - until <= tolerance;
+        bool const held =
+            !busy && out.shown != no_seq && until - quiet_since(m) >= tolerance && e.t - until <= tolerance;
         if (held) out.by = holder::idle;
         return out;
     }
@@ -191,8 +211,10 @@ struct silent_connection_blocks_stop final : rule {
             .needs = clients | process,
             .kinds = {kind::client_connected, kind::process_exit},
             .summary = "the exit comes only when a connection goes on which no byte was ever sent, or has to be forced",
-            .why = "Browsers and connection pools open connections in advance, and port scanners open them for nothing. A server that takes "
-                   "such a connection for a request that is about to begin waits for the time-out of the head, often a minute or "
+            .why = "Browsers and connection pools open connections in advance, and port scanners open them for "
+                   "nothing. A server that takes "
+                   "such a connection for a request that is about to begin waits for the time-out of the head, often a "
+                   "minute or "
                    "none at all: anybody can hold up its stop without sending a byte.",
             .cites = "golang/go#22682, hyper#2730",
             .fix = "from the stop on close a connection without a byte as an idle one, at once or after a few seconds",
@@ -203,7 +225,8 @@ struct silent_connection_blocks_stop final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         holding how;
         if (e.what == kind::client_connected) connected_ = true;
-        else if (is_held_by(holder::silent, e, m, how)) report_held(how.who, "the silent " + to_string(how.who), how, e, m, out);
+        else if (is_held_by(holder::silent, e, m, how))
+            report_held(how.who, "the silent " + to_string(how.who), how, e, m, out);
     }
     std::string_view lacks(model const& m) const override { return connected_ ? lacks_exit(m) : "a connection"; }
     void reset() override { connected_ = false; }
@@ -219,9 +242,12 @@ struct stream_blocks_stop final : rule {
             .level = severity::warning,
             .needs = clients | process,
             .kinds = {kind::client_send, kind::process_exit},
-            .summary = "the exit comes only when a response without an end goes, with no other work left; an error when it has to be killed",
-            .why = "A stream of events or a long poll never ends by itself. A drain that waits for every response to end waits for the client's "
-                   "mood, until somebody's patience is over, and then cuts off everything at once. Nothing but the server can tell "
+            .summary = "the exit comes only when a response without an end goes, with no other work left; an error "
+                       "when it has to be killed",
+            .why = "A stream of events or a long poll never ends by itself. A drain that waits for every response to "
+                   "end waits for the client's "
+                   "mood, until somebody's patience is over, and then cuts off everything at once. Nothing but the "
+                   "server can tell "
                    "the handler of such a stream that it is time.",
             .cites = "axum#2673",
             .fix = "tell handlers of the stop through a token that they can await, and let streams end on it",
@@ -238,7 +264,9 @@ struct stream_blocks_stop final : rule {
             report_held(how.who, "the endless response to " + to_string(how.who), how, e, m, out);
         }
     }
-    std::string_view lacks(model const& m) const override { return there_ ? lacks_exit(m) : "a response without an end"; }
+    std::string_view lacks(model const& m) const override {
+        return there_ ? lacks_exit(m) : "a response without an end";
+    }
     void reset() override { there_ = false; }
 
 private:
@@ -252,12 +280,16 @@ struct drain_starved final : rule {
             .level = severity::warning,
             .needs = clients | process,
             .kinds = {kind::client_traffic, kind::process_exit},
-            .summary = "the process exits only when traffic that went on after the stop ends; an error when it has to be killed",
-            .why = "A drain that waits for a moment without a request never ends on a busy server: requests on kept connections, or new ones "
-                   "from a listener that is still open, follow each other without a gap. The server is quick to stop in every test "
+            .summary = "the process exits only when traffic that went on after the stop ends; an error when it has to "
+                       "be killed",
+            .why = "A drain that waits for a moment without a request never ends on a busy server: requests on kept "
+                   "connections, or new ones "
+                   "from a listener that is still open, follow each other without a gap. The server is quick to stop "
+                   "in every test "
                    "and slow in production.",
             .cites = "actix-web#929",
-            .fix = "close the listener and stop keeping connections alive when the stop begins, so that the work left can only shrink",
+            .fix = "close the listener and stop keeping connections alive when the stop begins, so that the work left "
+                   "can only shrink",
             .make = make<drain_starved>,
         };
     }
@@ -265,9 +297,13 @@ struct drain_starved final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         holding how;
         if (e.what == kind::client_traffic) who_ = e.id;
-        else if (is_held_by(holder::traffic, e, m, how)) report_held(who_, "the traffic of " + to_string(who_), {.shown = how.shown, .quiet = e.t - m.t0_time}, e, m, out);
+        else if (is_held_by(holder::traffic, e, m, how))
+            report_held(
+                who_, "the traffic of " + to_string(who_), {.shown = how.shown, .quiet = e.t - m.t0_time}, e, m, out);
     }
-    std::string_view lacks(model const& m) const override { return who_ ? lacks_exit(m) : "traffic that goes on after the stop"; }
+    std::string_view lacks(model const& m) const override {
+        return who_ ? lacks_exit(m) : "traffic that goes on after the stop";
+    }
     void reset() override { who_ = {}; }
 
 private:
@@ -281,9 +317,12 @@ struct full_delay_without_work final : rule {
             .level = severity::note,
             .needs = clients | process,
             .kinds = {kind::process_exit},
-            .summary = "the exit comes with the drain time-out that is configured, although no connection was open for half of it or more",
-            .why = "The time-out is meant as the most that a stop may take, and this server sleeps it out: each deployment of an idle instance "
-                   "takes as long as that of a busy one, and whoever sets it generously for the rare long request pays for it "
+            .summary = "the exit comes with the drain time-out that is configured, although no connection was open for "
+                       "half of it or more",
+            .why = "The time-out is meant as the most that a stop may take, and this server sleeps it out: each "
+                   "deployment of an idle instance "
+                   "takes as long as that of a busy one, and whoever sets it generously for the rare long request pays "
+                   "for it "
                    "always.",
             .cites = "openjdk/jdk#25333",
             .fix = "wait for the last request with a time-out instead of for the time-out",
@@ -292,7 +331,8 @@ struct full_delay_without_work final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        bool const measurable = m.t0 != no_seq && m.drain_timeout >= 2 * tolerance && !is_descendant(e.id) && !was_killed(e);
+        bool const measurable =
+            m.t0 != no_seq && m.drain_timeout >= 2 * tolerance && !is_descendant(e.id) && !was_killed(e);
         if (!measurable || is_overdue(e.t, m) || e.t - m.t0_time < m.drain_timeout - tolerance) return;
         holding const how = held_until(e.t, m);
         nanoseconds alone = how.quiet;
@@ -300,8 +340,9 @@ struct full_delay_without_work final : rule {
             if (g.who) alone = std::min(alone, e.t - g.at);
         if (how.by != holder::nobody || alone < m.drain_timeout / 2) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
-        v.message = to_string(e.id) + " took " + duration_text(e.t - m.t0_time) + " to stop, as long as its drain time-out allows, with no connection open for the last " +
-                    duration_text(alone);
+        v.message = to_string(e.id) + " took " + duration_text(e.t - m.t0_time) +
+            " to stop, as long as its drain time-out allows, with no connection open for the last " +
+            duration_text(alone);
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {
@@ -313,8 +354,12 @@ struct full_delay_without_work final : rule {
 
 std::span<rule_info const> time_rules() {
     static std::array const rules = {
-        drain_timeout_exceeded::info(), idle_connection_blocks_stop::info(), silent_connection_blocks_stop::info(),
-        stream_blocks_stop::info(), drain_starved::info(), full_delay_without_work::info(),
+        drain_timeout_exceeded::info(),
+        idle_connection_blocks_stop::info(),
+        silent_connection_blocks_stop::info(),
+        stream_blocks_stop::info(),
+        drain_starved::info(),
+        full_delay_without_work::info(),
     };
     return rules;
 }

@@ -8,8 +8,9 @@ namespace {
 
 // Scopes and coroutines share a rank: the tree orders them.
 int rank(entity type) {
-    constexpr std::array order{entity::server, entity::control, entity::scope, entity::listener, entity::request, entity::connection,
-                               entity::stream, entity::timer, entity::loop, entity::client, entity::process, entity::world};
+    constexpr std::array order{entity::server, entity::control, entity::scope, entity::listener, entity::request,
+        entity::connection, entity::stream, entity::timer, entity::loop, entity::client, entity::process,
+        entity::world};
     auto const at = std::find(order.begin(), order.end(), type == entity::coroutine ? entity::scope : type);
     return static_cast<int>(at - order.begin());
 }
@@ -18,9 +19,20 @@ int rank(entity type) {
 
 bool ends_life(kind what) {
     switch (what) {
-    case kind::server_free: case kind::scope_disposed: case kind::coroutine_remove: case kind::request_finish: case kind::connection_close:
-    case kind::stream_close: case kind::timer_fire: case kind::timer_cancel: case kind::loop_stop: case kind::client_done:
-    case kind::client_fail: case kind::client_closed: case kind::client_leave: case kind::process_exit: return true;
+    case kind::server_free:
+    case kind::scope_disposed:
+    case kind::coroutine_remove:
+    case kind::request_finish:
+    case kind::connection_close:
+    case kind::stream_close:
+    case kind::timer_fire:
+    case kind::timer_cancel:
+    case kind::loop_stop:
+    case kind::client_done:
+    case kind::client_fail:
+    case kind::client_closed:
+    case kind::client_leave:
+    case kind::process_exit: return true;
     default: return false;
     }
 }
@@ -31,7 +43,7 @@ std::string name_given(event const& e) {
         return printable(method.empty() || path.empty() ? method + path : method + " " + path);
     }
     bool const naming = e.what == kind::server_open || e.what == kind::scope_open || e.what == kind::coroutine_spawn ||
-                        e.what == kind::process_start;
+        e.what == kind::process_start;
     if (!naming) return {};
     ref const id = e.id_of("name"); // a name that looks like an id, as some writers leave it
     return id ? to_string(id) : printable(e.text("name"));
@@ -78,7 +90,8 @@ void cast::arrange() {
     std::sort(members_.begin(), members_.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
     std::vector<member> const all = std::move(members_);
     for (member const& m : all) {
-        bool const in_tree = (m.id.type == entity::scope || m.id.type == entity::coroutine) && m.parent.type == entity::scope && place_.contains(m.parent);
+        bool const in_tree = (m.id.type == entity::scope || m.id.type == entity::coroutine) &&
+            m.parent.type == entity::scope && place_.contains(m.parent);
         (in_tree ? children[m.parent] : roots).push_back(m);
     }
     members_.clear();
@@ -90,7 +103,8 @@ void cast::arrange() {
             stack.pop_back();
             if (!place_.try_emplace(m.id, members_.size()).second) continue;
             if (auto const inside = children.find(m.id); inside != children.end()) {
-                std::sort(inside->second.begin(), inside->second.end(), [](auto const& a, auto const& b) { return before(b, a); });
+                std::sort(inside->second.begin(), inside->second.end(),
+                    [](auto const& a, auto const& b) { return before(b, a); });
                 for (member& c : inside->second) {
                     c.depth = m.depth + 1;
                     stack.push_back(c);

@@ -11,12 +11,12 @@ namespace shutdown_repro::traces {
 
 struct member {
     ref id;
-    ref parent;                // scope of a coroutine, parent of a scope, connection of a request; none when not said
-    std::string name;          // "handler of GET /2"; "" when not said
-    std::size_t first = 0;     // index of its first event
-    std::size_t last = 0;      // index of its last event
-    bool over = false;         // that event ended it
-    std::size_t depth = 0;     // in the tree: 0 for who stands in nobody
+    ref parent;            // scope of a coroutine, parent of a scope, connection of a request; none when not said
+    std::string name;      // "handler of GET /2"; "" when not said
+    std::size_t first = 0; // index of its first event
+    std::size_t last = 0;  // index of its last event
+    bool over = false;     // that event ended it
+    std::size_t depth = 0; // in the tree: 0 for who stands in nobody
 };
 
 // Whose lane an event belongs to: whom it happened to, else who did it.

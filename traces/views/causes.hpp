@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <vector>
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
 #include "traces/views/state.hpp"
 

@@ -25,8 +25,10 @@ public:
     }
 
     template <class Number> void number(std::unordered_map<std::string, std::uint32_t>& known, Number const& who) {
-        for (event const* e : steps) numbers[e] = known.try_emplace(meaning(*e, who), static_cast<std::uint32_t>(known.size())).first->second;
-        for (event const* e : decisions) numbers[e] = known.try_emplace(meaning(*e, who), static_cast<std::uint32_t>(known.size())).first->second;
+        for (event const* e : steps)
+            numbers[e] = known.try_emplace(meaning(*e, who), static_cast<std::uint32_t>(known.size())).first->second;
+        for (event const* e : decisions)
+            numbers[e] = known.try_emplace(meaning(*e, who), static_cast<std::uint32_t>(known.size())).first->second;
     }
     std::vector<std::uint32_t> of(sequence const& s) const {
         std::vector<std::uint32_t> out;
@@ -48,8 +50,11 @@ private:
             if (is_volatile(f.key)) continue;
             out.append("\n").append(f.key).append("=");
             value const& v = f.val;
-            ref const named = v.is == value::type::id ? v.id : v.is == value::type::text ? parse_ref(v.text).value_or(ref{}) : ref{};
-            if (v.is == value::type::ids) for (ref r : v.ids) out += person(r) + ",";
+            ref const named = v.is == value::type::id ? v.id
+                : v.is == value::type::text           ? parse_ref(v.text).value_or(ref{})
+                                                      : ref{};
+            if (v.is == value::type::ids)
+                for (ref r : v.ids) out += person(r) + ",";
             else if (named) out += person(named);
             else if (v.is == value::type::text) out += v.text;
             else out += std::to_string(v.integer);
@@ -81,9 +86,13 @@ std::vector<std::pair<ref, ref>> pairs(side const& a, side const& b, who_is_who 
 }
 
 compared_actor aligned(ref in_a, ref in_b, side const& a, side const& b) {
-    auto const lane = [](side const& s, ref r) { auto const at = s.lanes.find(r); return at == s.lanes.end() ? sequence{} : at->second; };
+    auto const lane = [](side const& s, ref r) {
+        auto const at = s.lanes.find(r);
+        return at == s.lanes.end() ? sequence{} : at->second;
+    };
     bool const nobody = !in_a && !in_b;
-    sequence const of_a = in_a || nobody ? lane(a, in_a) : sequence{}, of_b = in_b || nobody ? lane(b, in_b) : sequence{};
+    sequence const of_a = in_a || nobody ? lane(a, in_a) : sequence{},
+                   of_b = in_b || nobody ? lane(b, in_b) : sequence{};
     compared_actor out{in_a, in_b, "", {}, true};
     if (member const* m = in_a ? a.members.find(in_a) : b.members.find(in_b)) out.name = m->name;
     auto x = of_a.begin();
@@ -150,7 +159,10 @@ std::size_t known_decisions(trace const& t, std::map<std::size_t, event const*> 
 
 std::optional<changed_decision> first_change(trace const& ta, side const& a, trace const& tb, side const& b) {
     auto const of_a = numbered(a.decisions), of_b = numbered(b.decisions);
-    auto const at = [](auto const& of, std::size_t i) { auto const found = of.find(i); return found == of.end() ? nullptr : found->second; };
+    auto const at = [](auto const& of, std::size_t i) {
+        auto const found = of.find(i);
+        return found == of.end() ? nullptr : found->second;
+    };
     std::set<std::size_t> all;
     for (auto const* of : {&of_a, &of_b})
         for (auto const& [number, e] : *of) all.insert(number);
@@ -193,7 +205,8 @@ std::string ending(trace const& t) {
 } // namespace
 
 bool comparison::alike() const {
-    return !reordered && end_a == end_b && std::all_of(actors.begin(), actors.end(), [](compared_actor const& a) { return a.alike; });
+    return !reordered && end_a == end_b &&
+        std::all_of(actors.begin(), actors.end(), [](compared_actor const& a) { return a.alike; });
 }
 
 comparison compare(trace const& ta, trace const& tb) {
@@ -210,7 +223,9 @@ comparison compare(trace const& ta, trace const& tb) {
     }
     if (differ) find_first(c, a, b);
     else c.reordered = reordering(a, b);
-    auto const was_decided = [](trace const& t, side const& s) { return !t.head.schedule.empty() || !s.decisions.empty(); };
+    auto const was_decided = [](trace const& t, side const& s) {
+        return !t.head.schedule.empty() || !s.decisions.empty();
+    };
     if (was_decided(ta, a) && was_decided(tb, b)) c.decision = first_change(ta, a, tb, b); // both were simulated
     c.scenario = scenario_changes(ta.head.scenario, tb.head.scenario);
     c.end_a = ending(ta);

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 #include <vector>
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
 #include "traces/views/text.hpp"
 
@@ -19,24 +19,26 @@ struct event_pair {
 };
 
 struct compared_actor {
-    ref a, b;                        // none where a trace has nobody of that role
-    std::string name;                // "handler of GET /2"; "" when not said
-    std::vector<event_pair> events;  // in order
+    ref a, b;                       // none where a trace has nobody of that role
+    std::string name;               // "handler of GET /2"; "" when not said
+    std::vector<event_pair> events; // in order
     bool alike = true;
 };
 
-struct changed_field { std::string name, a, b; }; // of the scenario; values as JSON, "" where it is absent
+struct changed_field {
+    std::string name, a, b;
+}; // of the scenario; values as JSON, "" where it is absent
 
 // The first decision that was taken otherwise. One trace may not have it: it went on as by default, or ended before.
 struct changed_decision {
-    std::size_t index = 0;           // as schedules count, where the trace says it
+    std::size_t index = 0; // as schedules count, where the trace says it
     event_pair at;
-    std::size_t later = 0;           // how many further ones differ
-    bool separates = true;           // nothing differed before it
+    std::size_t later = 0; // how many further ones differ
+    bool separates = true; // nothing differed before it
 };
 
 struct comparison {
-    std::vector<compared_actor> actors;    // in the order of the timeline's lanes
+    std::vector<compared_actor> actors; // in the order of the timeline's lanes
     std::vector<changed_field> scenario;
     std::optional<changed_decision> decision;
     // Of the events that only one trace has, the earliest of each trace in the actor that differs first.
@@ -44,7 +46,7 @@ struct comparison {
     std::size_t first_actor = 0;
     // Everybody does the same, but in another order: the first place where that shows.
     std::optional<event_pair> reordered;
-    std::string end_a, end_b;              // how the server's process ended: "SIGABRT", "status 0", "no footer"
+    std::string end_a, end_b; // how the server's process ended: "SIGABRT", "status 0", "no footer"
 
     bool alike() const; // in what happened and how it ended; scenarios and decisions may differ without effect
 };
@@ -54,7 +56,7 @@ comparison compare(trace const& a, trace const& b);
 struct diff_side {
     trace const& of;
     std::span<violation const> violations;
-    std::string name;                // the file's
+    std::string name; // the file's
 };
 std::string diff(comparison const&, diff_side const& a, diff_side const& b, look);
 

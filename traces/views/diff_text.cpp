@@ -7,14 +7,16 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t context = 1;      // events that are alike beside those that are not
+constexpr std::size_t context = 1;       // events that are alike beside those that are not
 constexpr std::size_t most_in_a_row = 8; // events in a row that one trace has and the other has not
 constexpr std::size_t title = 10;
 
 std::string shown(event const& e, std::string_view key) {
     value const* v = e.find(key);
     if (!v) return "no " + printable(key);
-    std::string text = v->is == value::type::text ? printable(v->text) : v->is == value::type::id ? to_string(v->id) : "";
+    std::string text = v->is == value::type::text ? printable(v->text)
+        : v->is == value::type::id                ? to_string(v->id)
+                                                  : "";
     if (v->is == value::type::ids)
         for (ref r : v->ids) text += (text.empty() ? "" : " ") + to_string(r);
     else if (text.empty()) text = std::to_string(v->integer);
@@ -49,7 +51,9 @@ public:
     std::string write() {
         std::string out = headline("A", a_) + headline("B", b_);
         for (changed_field const& f : c_.scenario)
-            out += row("scenario", printable(f.name) + ": " + (f.a.empty() ? "absent" : printable(f.a)) + " in A, " + (f.b.empty() ? "absent" : printable(f.b)) + " in B");
+            out += row("scenario",
+                printable(f.name) + ": " + (f.a.empty() ? "absent" : printable(f.a)) + " in A, " +
+                    (f.b.empty() ? "absent" : printable(f.b)) + " in B");
         out += decided();
         if (c_.first.a || c_.first.b) out += both("first", c_.first);
         if (c_.end_a != c_.end_b) out += row("ends", "A: " + ending(c_.end_a) + "; B: " + ending(c_.end_b));
@@ -85,7 +89,10 @@ private:
             if (v.level != severity::note) rules.insert(v.rule);
         std::string list;
         for (std::string_view rule : rules) list += (list.empty() ? "✗ " : ", ") + std::string(rule);
-        return out + std::string(title, ' ') + (list.empty() ? paint(look_, tint::faint, "no rule is broken") : paint(look_, tint::bad, wrap(list, look_.width, title))) + "\n";
+        return out + std::string(title, ' ') +
+            (list.empty() ? paint(look_, tint::faint, "no rule is broken")
+                          : paint(look_, tint::bad, wrap(list, look_.width, title))) +
+            "\n";
     }
 
     // An event of each trace, one under the other.
@@ -94,7 +101,8 @@ private:
         for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
             std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : std::string(without);
             if (e && e->what == kind::decision && e->id) text += " (" + to_string(e->id) + ")";
-            out += paint(look_, tint::faint, pad(out.empty() ? name : "", title)) + letter + "  " + fit(text, look_.width > title + 3 ? look_.width - title - 3 : 0) + "\n";
+            out += paint(look_, tint::faint, pad(out.empty() ? name : "", title)) + letter + "  " +
+                fit(text, look_.width > title + 3 ? look_.width - title - 3 : 0) + "\n";
         }
         return out;
     }
@@ -102,11 +110,17 @@ private:
         if (!c_.decision) {
             bool const both = !a_.of.head.schedule.empty() && !b_.of.head.schedule.empty() && !c_.alike();
             bool const whole = a_.of.foot && b_.of.foot;
-            return both ? row("decided", whole ? "no decision separates them: all are the same" : "no decision separates them as far as both go") : "";
+            return both ? row("decided",
+                              whole ? "no decision separates them: all are the same"
+                                    : "no decision separates them as far as both go")
+                        : "";
         }
         changed_decision const& d = *c_.decision;
-        std::string const later = !d.separates ? ", after other differences" : d.later ? ", " + std::to_string(d.later) + " later ones differ too" : "";
-        return row("decided", "otherwise first in decision " + std::to_string(d.index) + later) + both("", d.at, "none: it goes on as by default");
+        std::string const later = !d.separates ? ", after other differences"
+            : d.later                          ? ", " + std::to_string(d.later) + " later ones differ too"
+                                               : "";
+        return row("decided", "otherwise first in decision " + std::to_string(d.index) + later) +
+            both("", d.at, "none: it goes on as by default");
     }
 
     // Who does the same in both is named, not told.
@@ -114,14 +128,16 @@ private:
         std::string who;
         std::size_t events = 0, actors = 0;
         for (compared_actor const& a : c_.actors) {
-            events += static_cast<std::size_t>(std::count_if(a.events.begin(), a.events.end(), [](event_pair const& p) { return p.alike(); }));
+            events += static_cast<std::size_t>(
+                std::count_if(a.events.begin(), a.events.end(), [](event_pair const& p) { return p.alike(); }));
             if (!a.alike || a.events.empty()) continue;
             ++actors;
             who += (who.empty() ? "" : ", ") + ids(a);
         }
         if (c_.alike()) return row("alike", counted(events, "event") + " of " + counted(actors, "actor"));
         std::string out;
-        if (c_.reordered) out += row("order", "everybody does the same, in another order, first at") + both("", *c_.reordered);
+        if (c_.reordered)
+            out += row("order", "everybody does the same, in another order, first at") + both("", *c_.reordered);
         std::size_t const room = look_.width > title ? 3 * (look_.width - title) : 0;
         out += row("alike", counted(events, "event") + (who.empty() ? "" : "; all of " + fit(who, room)));
         return out;
@@ -135,7 +151,8 @@ private:
 
     std::string lane(compared_actor const& a, bool differs_first) {
         std::string const where = a.a && !a.b ? "  only in A" : a.b && !a.a ? "  only in B" : "";
-        std::string out = paint(look_, tint::strong, fit(ids(a) + (a.name.empty() ? "" : "  " + a.name) + where, look_.width)) + "\n";
+        std::string out =
+            paint(look_, tint::strong, fit(ids(a) + (a.name.empty() ? "" : "  " + a.name) + where, look_.width)) + "\n";
         first_ = differs_first;
         auto const& all = a.events;
         for (std::size_t i = 0; i < all.size();) {
@@ -154,7 +171,8 @@ private:
         bool const fold = tail > head + 1; // a line for one event tells as much as the event
         for (std::size_t i = from; i < to; ++i) {
             if (fold && i == head) {
-                out += left(' ', false, nullptr, nullptr) + paint(look_, tint::faint, "… " + std::to_string(tail - head) + " alike") + "\n";
+                out += left(' ', false, nullptr, nullptr) +
+                    paint(look_, tint::faint, "… " + std::to_string(tail - head) + " alike") + "\n";
                 i = tail;
                 if (i == to) break;
             }
@@ -172,7 +190,9 @@ private:
             auto const& rows = of_each[of_a ? 0 : 1];
             std::size_t const most = rows.size() > most_in_a_row + 1 ? most_in_a_row : rows.size();
             for (std::size_t i = 0; i < most; ++i) out += line(rows[i], hidden(rows[i], of_each[of_a ? 1 : 0]));
-            if (most < rows.size()) out += left(of_a ? '-' : '+', false, nullptr, nullptr) + paint(look_, tint::faint, "… " + std::to_string(rows.size() - most) + " more") + "\n";
+            if (most < rows.size())
+                out += left(of_a ? '-' : '+', false, nullptr, nullptr) +
+                    paint(look_, tint::faint, "… " + std::to_string(rows.size() - most) + " more") + "\n";
         }
         return out;
     }
@@ -192,8 +212,9 @@ private:
     std::string left(char sign, bool broken, event const* a, event const* b) const {
         auto const number = [&](event const* e) { return pad_left(e ? "#" + std::to_string(e->seq) : "", digits_); };
         tint const color = sign == '-' ? tint::bad : tint::good;
-        return (first_ && (sign != ' ') && (a || b) ? paint(look_, tint::warn, "▸") : " ") + (sign == ' ' ? " " : paint(look_, color, {&sign, 1})) + (broken ? paint(look_, tint::bad, "✗") : " ") + " "
-             + paint(look_, tint::faint, number(a) + " " + number(b)) + "  ";
+        return (first_ && (sign != ' ') && (a || b) ? paint(look_, tint::warn, "▸") : " ") +
+            (sign == ' ' ? " " : paint(look_, color, {&sign, 1})) + (broken ? paint(look_, tint::bad, "✗") : " ") +
+            " " + paint(look_, tint::faint, number(a) + " " + number(b)) + "  ";
     }
 
     std::string line(event_pair const& p, std::string const& more = {}) {
@@ -208,8 +229,14 @@ private:
         if (sign != ' ') first_ = false;
         out += (sign == ' ' ? words : paint(look_, sign == '-' ? tint::bad : tint::good, words)) + "\n";
         std::string const margin(indent, ' ');
-        if (in_a) for (std::string_view rule : of_a->second) out += margin + paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in A" : ""), room)) + "\n";
-        if (in_b) for (std::string_view rule : of_b->second) out += margin + paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in B" : ""), room)) + "\n";
+        if (in_a)
+            for (std::string_view rule : of_a->second)
+                out += margin +
+                    paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in A" : ""), room)) + "\n";
+        if (in_b)
+            for (std::string_view rule : of_b->second)
+                out += margin +
+                    paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in B" : ""), room)) + "\n";
         return out;
     }
 
@@ -223,6 +250,8 @@ private:
 
 } // namespace
 
-std::string diff(comparison const& c, diff_side const& a, diff_side const& b, look l) { return page(c, a, b, l).write(); }
+std::string diff(comparison const& c, diff_side const& a, diff_side const& b, look l) {
+    return page(c, a, b, l).write();
+}
 
 } // namespace shutdown_repro::traces

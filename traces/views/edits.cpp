@@ -14,7 +14,11 @@ std::vector<edit> way_back(sequence a, sequence b, std::vector<std::vector<std::
     std::vector<edit> out;
     std::ptrdiff_t x = std::ssize(a), y = std::ssize(b);
     for (std::ptrdiff_t d = std::ssize(furthest) - 1; d > 0; --d) {
-        auto const at = [&](std::ptrdiff_t k) { return k < -(d - 1) || k > d - 1 ? -1 : furthest[static_cast<std::size_t>(d - 1)][static_cast<std::size_t>(k + d - 1)]; };
+        auto const at = [&](std::ptrdiff_t k) {
+            return k < -(d - 1) || k > d - 1
+                ? -1
+                : furthest[static_cast<std::size_t>(d - 1)][static_cast<std::size_t>(k + d - 1)];
+        };
         std::ptrdiff_t const k = x - y;
         bool const down = k == -d || (k != d && at(k - 1) < at(k + 1)); // one of b was put in
         std::ptrdiff_t const from = down ? at(k + 1) : at(k - 1) + 1;
@@ -31,11 +35,19 @@ std::vector<edit> middle(sequence a, sequence b) {
     std::vector<std::vector<std::ptrdiff_t>> furthest;
     for (std::ptrdiff_t d = 0; d <= most_edits; ++d) {
         auto& now = furthest.emplace_back(static_cast<std::size_t>(2 * d + 1), -1);
-        auto const before = [&](std::ptrdiff_t k) { return k < -(d - 1) || k > d - 1 ? -1 : furthest[static_cast<std::size_t>(d - 1)][static_cast<std::size_t>(k + d - 1)]; };
+        auto const before = [&](std::ptrdiff_t k) {
+            return k < -(d - 1) || k > d - 1
+                ? -1
+                : furthest[static_cast<std::size_t>(d - 1)][static_cast<std::size_t>(k + d - 1)];
+        };
         for (std::ptrdiff_t k = -d; k <= d; k += 2) {
-            std::ptrdiff_t x = d == 0 ? 0 : k == -d || (k != d && before(k - 1) < before(k + 1)) ? before(k + 1) : before(k - 1) + 1;
+            std::ptrdiff_t x = d == 0                                  ? 0
+                : k == -d || (k != d && before(k - 1) < before(k + 1)) ? before(k + 1)
+                                                                       : before(k - 1) + 1;
             std::ptrdiff_t y = x - k;
-            while (x < std::ssize(a) && y < std::ssize(b) && y >= 0 && a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(y)]) ++x, ++y;
+            while (x < std::ssize(a) && y < std::ssize(b) && y >= 0 &&
+                a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(y)])
+                ++x, ++y;
             now[static_cast<std::size_t>(k + d)] = x;
             if (x >= std::ssize(a) && y >= std::ssize(b)) return way_back(a, b, furthest);
         }
@@ -53,7 +65,8 @@ std::vector<edit> edits(std::vector<std::uint32_t> const& a, std::vector<std::ui
     while (head < shorter && a[head] == b[head]) ++head;
     while (tail < shorter - head && a[a.size() - 1 - tail] == b[b.size() - 1 - tail]) ++tail;
     std::vector<edit> out(head, edit::keep);
-    auto const between = middle(sequence(a).subspan(head, a.size() - head - tail), sequence(b).subspan(head, b.size() - head - tail));
+    auto const between =
+        middle(sequence(a).subspan(head, a.size() - head - tail), sequence(b).subspan(head, b.size() - head - tail));
     out.insert(out.end(), between.begin(), between.end());
     out.resize(out.size() + tail, edit::keep);
     return out;

@@ -7,16 +7,17 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t most_steps = 30;   // of one violation; the middle of a longer way is left out
-constexpr std::size_t most_asides = 4;   // what a step brought about beside the way
-constexpr std::size_t most_involved = 6; // states beside one step
+constexpr std::size_t most_steps = 30;    // of one violation; the middle of a longer way is left out
+constexpr std::size_t most_asides = 4;    // what a step brought about beside the way
+constexpr std::size_t most_involved = 6;  // states beside one step
 constexpr std::size_t most_of_a_rule = 4; // violations of one rule; they mostly have one cause
-constexpr std::size_t least_shared = 3; // steps that are worth a reference to an earlier explanation
+constexpr std::size_t least_shared = 3;   // steps that are worth a reference to an earlier explanation
 constexpr std::size_t kind_width = 18;
 
 // What a step did beside the way to the violation and the reader must know to follow it.
 bool is_aside(kind what) {
-    return what == kind::scope_unref || what == kind::listener_wake || what == kind::coroutine_zombie || what == kind::scope_closed;
+    return what == kind::scope_unref || what == kind::listener_wake || what == kind::coroutine_zombie ||
+        what == kind::scope_closed;
 }
 
 constexpr std::size_t not_kept = static_cast<std::size_t>(-1);
@@ -78,7 +79,9 @@ std::string explain_page::text() const {
     for (std::size_t i = 0; i < violations_.size(); ++i)
         if (told_[i]) out += (i ? "\n" : "") + one(i);
     for (auto const& [rule, count] : of_rule_)
-        if (count > most_of_a_rule) out += "\n" + paint(look_, tint::bad, rule) + ": " + std::to_string(count - most_of_a_rule) + " more like these\n";
+        if (count > most_of_a_rule)
+            out += "\n" + paint(look_, tint::bad, rule) + ": " + std::to_string(count - most_of_a_rule) +
+                " more like these\n";
     return out;
 }
 
@@ -88,7 +91,8 @@ std::optional<std::size_t> explain_page::told_before(std::size_t number) const {
     auto const& steps = ways_[number];
     for (std::size_t i = 0; i < number; ++i) {
         auto const& other = ways_[i];
-        bool const begins = told_[i] && other.size() >= least_shared && other.size() <= steps.size() && std::equal(other.begin(), other.end(), steps.begin());
+        bool const begins = told_[i] && other.size() >= least_shared && other.size() <= steps.size() &&
+            std::equal(other.begin(), other.end(), steps.begin());
         if (begins && (!best || other.size() > ways_[*best].size())) best = i;
     }
     return best;
@@ -103,7 +107,10 @@ std::string explain_page::one(std::size_t number) const {
     std::size_t first = 0;
     if (auto const before = told_before(number)) {
         first = ways_[*before].size();
-        out += paint(look_, tint::faint, "   … " + counted(first, "step") + " as of " + std::string(violations_[*before].rule) + " at #" + std::to_string(violations_[*before].at)) + "\n";
+        out += paint(look_, tint::faint,
+                   "   … " + counted(first, "step") + " as of " + std::string(violations_[*before].rule) + " at #" +
+                       std::to_string(violations_[*before].at)) +
+            "\n";
     }
     std::size_t const last_of_head = first + most_steps / 3, tail = most_steps - most_steps / 3;
     std::map<ref, std::string> shown; // a state is said when it is new
@@ -119,25 +126,30 @@ std::string explain_page::one(std::size_t number) const {
     return out;
 }
 
-std::string explain_page::step(std::size_t number, seq_t seq, std::size_t of_way, std::map<ref, std::string>& shown) const {
+std::string explain_page::step(
+    std::size_t number, seq_t seq, std::size_t of_way, std::map<ref, std::string>& shown) const {
     violation const& v = violations_[of_way];
     event const& e = kept_.events[steps_.at(seq)];
     std::size_t const digits = 1 + std::to_string(last_).size();
-    std::string const head = pad_left(std::to_string(number), 2) + " " + pad("#" + std::to_string(e.seq), digits) + "  ";
+    std::string const head =
+        pad_left(std::to_string(number), 2) + " " + pad("#" + std::to_string(e.seq), digits) + "  ";
     std::string const what = pad(printable(kind_text(e)), kind_width) + " ";
     std::size_t const indent = columns(head) + columns(what);
     tint const mark = e.seq == v.at ? tint::bad : is_act(e.what) ? tint::warn : tint::strong;
-    std::string out = paint(look_, tint::faint, head) + paint(look_, mark, what) + wrap(phrase(e), look_.width, indent) + "\n";
+    std::string out =
+        paint(look_, tint::faint, head) + paint(look_, mark, what) + wrap(phrase(e), look_.width, indent) + "\n";
     std::string const margin(indent, ' ');
     auto const beside = asides_.find(seq);
     std::size_t told = 0;
     for (std::size_t const place : beside == asides_.end() ? std::vector<std::size_t>{} : beside->second) {
         event const& aside = kept_.events[place];
         if (aside.seq > v.at || std::ranges::count(ways_[of_way], aside.seq) || told++ == most_asides) continue;
-        out += margin + wrap("and " + phrase(aside) + " (#" + std::to_string(aside.seq) + ")", look_.width, indent) + "\n";
+        out +=
+            margin + wrap("and " + phrase(aside) + " (#" + std::to_string(aside.seq) + ")", look_.width, indent) + "\n";
     }
     for (auto const& [who, state] : states_.at(seq)) {
-        if (auto [at, fresh] = shown.try_emplace(who, state); !fresh && std::exchange(at->second, state) == state) continue;
+        if (auto [at, fresh] = shown.try_emplace(who, state); !fresh && std::exchange(at->second, state) == state)
+            continue;
         out += margin + paint(look_, tint::faint, wrap(state, look_.width, indent)) + "\n";
     }
     return out;

@@ -77,8 +77,12 @@ struct in_range final : filter::test {
 
 struct several final : filter::test {
     explicit several(bool a) : all(a) {}
-    void note(event const& e) override { for (auto const& p : parts) p->note(e); }
-    void restart() override { for (auto const& p : parts) p->restart(); }
+    void note(event const& e) override {
+        for (auto const& p : parts) p->note(e);
+    }
+    void restart() override {
+        for (auto const& p : parts) p->restart();
+    }
     bool fits(event const& e, nanoseconds since_start) const override {
         auto const fit = [&](test_ptr const& p) { return p->fits(e, since_start); };
         return all ? std::all_of(parts.begin(), parts.end(), fit) : std::any_of(parts.begin(), parts.end(), fit);
@@ -114,7 +118,8 @@ private:
         while (at_ < text_.size() && is_space(text_[at_])) ++at_;
         std::size_t end = at_;
         if (end < text_.size() && is_parenthesis(text_[end])) ++end;
-        else while (end < text_.size() && !is_space(text_[end]) && !is_parenthesis(text_[end])) ++end;
+        else
+            while (end < text_.size() && !is_space(text_[end]) && !is_parenthesis(text_[end])) ++end;
         word_ = text_.substr(at_, end - at_);
     }
     std::string shown() const { return word_.empty() ? "the end" : "\"" + printable(word_) + "\""; }
@@ -152,7 +157,8 @@ private:
         if (skip("seq")) return range(false);
         if (skip("time")) return range(true);
         if (word_.find(':') != word_.npos) return std::make_unique<of_ref>(id_glob("here"), &event::id);
-        return std::make_unique<of_kind>(glob("a kind such as scope.*, an id such as coroutine:4, or by, under, seq, time, not or ("));
+        return std::make_unique<of_kind>(
+            glob("a kind such as scope.*, an id such as coroutine:4, or by, under, seq, time, not or ("));
     }
     std::string glob(std::string const& wanted) {
         constexpr std::string_view reserved[] = {"", "(", ")", "and", "or", "not"};
@@ -165,8 +171,11 @@ private:
     std::string id_glob(std::string_view where) {
         std::size_t const colon = word_.find(':');
         bool const is_one = colon != word_.npos && colon > 0 && colon + 1 < word_.size() &&
-                            word_.find_first_not_of("abcdefghijklmnopqrstuvwxyz_*?:0123456789") == word_.npos && word_.find(':', colon + 1) == word_.npos;
-        if (!is_one) fail("expected an id such as coroutine:4 or coroutine:* " + (where == "here" ? "here" : "after \"" + std::string(where) + "\"") + ", found " + shown());
+            word_.find_first_not_of("abcdefghijklmnopqrstuvwxyz_*?:0123456789") == word_.npos &&
+            word_.find(':', colon + 1) == word_.npos;
+        if (!is_one)
+            fail("expected an id such as coroutine:4 or coroutine:* " +
+                (where == "here" ? "here" : "after \"" + std::string(where) + "\"") + ", found " + shown());
         std::string out(word_);
         next();
         return out;
@@ -184,13 +193,15 @@ private:
         double ms = 0;
         std::int64_t n = 0;
         char const* const end = digits.data() + digits.size();
-        auto const [stop, error] = of_time ? std::from_chars(digits.data(), end, ms, std::chars_format::fixed) : std::from_chars(digits.data(), end, n);
+        auto const [stop, error] = of_time ? std::from_chars(digits.data(), end, ms, std::chars_format::fixed)
+                                           : std::from_chars(digits.data(), end, n);
         bool const fits = error == std::errc{} && stop == end && n >= 0 && ms > -9e12 && ms < 9e12;
         if (!fits) fail("expected " + wanted(of_time) + ", found " + shown());
         return of_time ? static_cast<std::int64_t>(ms * 1e6 + (ms < 0 ? -0.5 : 0.5)) : n;
     }
     static std::string wanted(bool of_time) {
-        return of_time ? "milliseconds since the first event such as 59.5..61 after \"time\"" : "numbers of events such as 40..60 after \"seq\"";
+        return of_time ? "milliseconds since the first event such as 59.5..61 after \"time\""
+                       : "numbers of events such as 40..60 after \"seq\"";
     }
     test_ptr range(bool of_time) {
         std::string_view const word = word_;

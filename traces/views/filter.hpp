@@ -23,7 +23,7 @@ struct filter_error : std::runtime_error { // for people: "column 7: …"
 
 class filter {
 public:
-    filter(); // everything fits
+    filter();                                     // everything fits
     explicit filter(std::string_view expression); // throws filter_error
     ~filter();
     filter(filter&&) noexcept;

@@ -10,7 +10,7 @@ bool concerns(event const& e, ref id) {
     if (e.id == id || e.parent == id || e.by == id) return true;
     return std::any_of(e.detail.begin(), e.detail.end(), [id](field const& f) {
         return (f.val.is == value::type::id && f.val.id == id) ||
-               (f.val.is == value::type::ids && std::find(f.val.ids.begin(), f.val.ids.end(), id) != f.val.ids.end());
+            (f.val.is == value::type::ids && std::find(f.val.ids.begin(), f.val.ids.end(), id) != f.val.ids.end());
     });
 }
 
@@ -26,7 +26,8 @@ void follow_page::survey(event const& e) {
 
 std::string follow_page::row(event const& e, bool shown) {
     bool const own = shown && concerns(e, id_);
-    if (causes_.contains(e.seq)) told_[e.seq] = own ? "" : printable(kind_text(e)) + ": " + phrase(e); // what concerns it has its own row
+    if (causes_.contains(e.seq))
+        told_[e.seq] = own ? "" : printable(kind_text(e)) + ": " + phrase(e); // what concerns it has its own row
     if (!own) return {};
     std::string out = page_.gutter(e) + page_.kind_and_words(e) + "\n";
     for (seq_t why : e.because) {
@@ -34,7 +35,8 @@ std::string follow_page::row(event const& e, bool shown) {
         if (cause == told_.end() || cause->second.empty()) continue;
         std::string const line = "← #" + std::to_string(why) + " " + cause->second;
         std::size_t const indent = page_.indent();
-        out += std::string(indent, ' ') + paint(look_, tint::faint, fit(line, look_.width > indent ? look_.width - indent : 0)) + "\n";
+        out += std::string(indent, ' ') +
+            paint(look_, tint::faint, fit(line, look_.width > indent ? look_.width - indent : 0)) + "\n";
     }
     return out;
 }

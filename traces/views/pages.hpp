@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
-#include "traces/model.hpp"
+#include "traces/rules/model.hpp"
 #include "traces/views/cast.hpp"
 #include "traces/views/causes.hpp"
 #include "traces/views/rows.hpp"
@@ -54,7 +54,10 @@ public:
     std::string text();
 
 private:
-    struct point { seq_t seq; nanoseconds t; };
+    struct point {
+        seq_t seq;
+        nanoseconds t;
+    };
     void find_request(event const&);
     std::string title() const;
     void scopes();
@@ -68,9 +71,9 @@ private:
     bool somebody_dies_ = false, dies_here_ = false; // the server of what went wrong
     std::set<seq_t> stops_;
     std::optional<point> first_, last_;
-    std::optional<std::string> stop_;      // what it stands at, in words
+    std::optional<std::string> stop_; // what it stands at, in words
     std::size_t noted_ = 0;
-    trace before_;                         // the last event, which what it ended outlives by one
+    trace before_; // the last event, which what it ended outlives by one
     model now_;
     std::unordered_map<ref, std::string> fate_; // how who is gone went, or what is known of who has no states
     cast cast_;
@@ -90,7 +93,8 @@ public:
     std::string text() const;
 
 private:
-    using who_and_state = std::vector<std::pair<ref, std::string>>; // "coroutine:5 (handler of GET /2): finished, not removed"
+    using who_and_state =
+        std::vector<std::pair<ref, std::string>>; // "coroutine:5 (handler of GET /2): finished, not removed"
     who_and_state involved(event const&) const;
     std::optional<std::size_t> told_before(std::size_t number) const;
     std::string one(std::size_t number) const;
@@ -103,8 +107,8 @@ private:
     std::vector<std::vector<seq_t>> ways_; // of each violation
     std::vector<bool> told_;               // which are explained and not only counted
     std::map<std::string_view, std::size_t> of_rule_;
-    trace kept_;                           // the events that are told
-    std::map<seq_t, std::size_t> steps_;   // of all ways, and where each is in kept_
+    trace kept_;                                       // the events that are told
+    std::map<seq_t, std::size_t> steps_;               // of all ways, and where each is in kept_
     std::map<seq_t, std::vector<std::size_t>> asides_; // of each step, in kept_
     std::map<seq_t, who_and_state> states_;
     model now_;

@@ -35,7 +35,9 @@ std::string how_many(event const& e, std::string_view before, std::string_view k
     if (!v || v->is != value::type::integer) return with(e, before, key);
     return std::string(before) + std::to_string(v->integer) + " " + std::string(what) + (v->integer == 1 ? "" : "s");
 }
-std::string in_parent(event const& e, std::string_view before) { return e.parent ? std::string(before) + who(e.parent) : std::string(); }
+std::string in_parent(event const& e, std::string_view before) {
+    return e.parent ? std::string(before) + who(e.parent) : std::string();
+}
 std::string caller(event const& e) { return e.by ? " by " + who(e.by) : std::string(); }
 
 std::string every_detail(event const& e) {
@@ -75,7 +77,8 @@ std::string caught(event const& e) {
 std::string notified(event const& e) {
     value const* n = e.find("listeners");
     std::string const to = !n || n->is != value::type::integer ? " tells its listeners"
-                         : n->integer == 0 ? " has no listener to tell" : " tells " + counted(static_cast<std::uint64_t>(n->integer), "listener");
+        : n->integer == 0                                      ? " has no listener to tell"
+                          : " tells " + counted(static_cast<std::uint64_t>(n->integer), "listener");
     value const* error = e.find("error");
     return subject(e) + to + (!error ? "" : error->text.empty() ? ": it has ended" : ": " + shown(*error));
 }
@@ -83,50 +86,63 @@ std::string notified(event const& e) {
 std::string disposed_with(event const& e) {
     value const* live = e.find("live");
     bool const inside = live && live->is == value::type::ids && !live->ids.empty();
-    return subject(e) + " begins to be disposed" + with(e, ", refs ", "refs") + (inside ? with(e, ", with ", "live", " inside") : "");
+    return subject(e) + " begins to be disposed" + with(e, ", refs ", "refs") +
+        (inside ? with(e, ", with ", "live", " inside") : "");
 }
 
 // A process is not called: it is told by a command or over HTTP.
 std::string stopped_by(event const& e) {
-    if (e.id.type != entity::process) return "stop() is called on " + subject(e) + caller(e) + (e.integer("second") ? ", again" : "");
+    if (e.id.type != entity::process)
+        return "stop() is called on " + subject(e) + caller(e) + (e.integer("second") ? ", again" : "");
     std::string_view const how = e.text("how");
-    return subject(e) + " is told to stop" + (how == "http" ? " over HTTP" : how == "command" ? " by a command" : with(e, " by ", "how"))
-         + (e.integer("second") ? ", again" : "");
+    return subject(e) + " is told to stop" +
+        (how == "http"             ? " over HTTP"
+                : how == "command" ? " by a command"
+                                   : with(e, " by ", "how")) +
+        (e.integer("second") ? ", again" : "");
 }
 
 std::string asserted(event const& e) {
-    return "assertion failed" + (e.id ? " on " + subject(e) : "") + quoted(e, ": ", "message") + with(e, " at ", "file") + with(e, ":", "line")
-         + with(e, ", live ", "live");
+    return "assertion failed" + (e.id ? " on " + subject(e) : "") + quoted(e, ": ", "message") +
+        with(e, " at ", "file") + with(e, ":", "line") + with(e, ", live ", "live");
 }
 
 std::string lost_response(event const& e) {
-    return subject(e) + " loses" + (e.find("request") ? with(e, " ", "request") : " its connection") + with(e, ": ", "how")
-         + with(e, " after ", "received", " bytes");
+    return subject(e) + " loses" + (e.find("request") ? with(e, " ", "request") : " its connection") +
+        with(e, ": ", "how") + with(e, " after ", "received", " bytes");
 }
 
 std::string sent(event const& e) {
     std::string_view const part = e.text("part");
     std::string const what = e.find("request") ? with(e, " ", "request") : " a request";
     std::string const which = part == "head-half" ? " half of the head of" : part == "rest" ? " the rest of" : "";
-    return subject(e) + " has sent" + which + what + with(e, ", ", "bytes", " bytes") + (e.integer("frozen") ? ", to a frozen server" : "");
+    return subject(e) + " has sent" + which + what + with(e, ", ", "bytes", " bytes") +
+        (e.integer("frozen") ? ", to a frozen server" : "");
 }
 
 std::string signalled(event const& e) {
     std::string const what = e.find("signal") ? with(e, " ", "signal") : " a signal";
     value const* graceful = e.find("graceful");
-    return subject(e) + " is sent" + what + (e.integer("second") ? ", the second" : "")
-         + (graceful && !graceful->integer ? ", which is not its graceful one" : "");
+    return subject(e) + " is sent" + what + (e.integer("second") ? ", the second" : "") +
+        (graceful && !graceful->integer ? ", which is not its graceful one" : "");
 }
 
 std::string disposition(event const& e) {
     std::string const what = e.find("signal") ? with(e, "", "signal") : "the stop signal";
-    return subject(e) + (e.integer("blocked") ? " blocks " : e.integer("ignored") ? " ignores " : e.integer("caught", 1) ? " catches " : " does not catch ") + what;
+    return subject(e) +
+        (e.integer("blocked")            ? " blocks "
+                : e.integer("ignored")   ? " ignores "
+                : e.integer("caught", 1) ? " catches "
+                                         : " does not catch ") +
+        what;
 }
 
 std::string files(event const& e) {
-    std::string const when = e.text("when") == "ready" ? " when ready" : e.text("when") == "drained" ? " when drained" : "";
-    return subject(e) + " has" + how_many(e, " ", "open", "descriptor") + " open" + when
-         + (e.integer("close_wait") ? how_many(e, ", and ", "close_wait", "connection") + " in CLOSE_WAIT" : "");
+    std::string const when = e.text("when") == "ready" ? " when ready"
+        : e.text("when") == "drained"                  ? " when drained"
+                                                       : "";
+    return subject(e) + " has" + how_many(e, " ", "open", "descriptor") + " open" + when +
+        (e.integer("close_wait") ? how_many(e, ", and ", "close_wait", "connection") + " in CLOSE_WAIT" : "");
 }
 
 std::string exited(event const& e) {
@@ -136,7 +152,10 @@ std::string exited(event const& e) {
 
 std::string port_state(event const& e) {
     value const* listening = e.find("listening");
-    return "port" + with(e, " ", "port") + (!listening ? " was looked at" : listening->integer ? " is still listened on" : " is released");
+    return "port" + with(e, " ", "port") +
+        (!listening                  ? " was looked at"
+                : listening->integer ? " is still listened on"
+                                     : " is released");
 }
 
 // A buffered stream is known by whose end it is.
@@ -145,12 +164,14 @@ std::string stream(event const& e) { return subject(e) + in_parent(e, " of "); }
 std::string queued(event const& e) {
     bool const nothing = e.find("bytes") && e.integer("bytes") == 0, drain = e.integer("drain") != 0;
     if (nothing && drain) return stream(e) + " queues a callback for its next drain, and no bytes";
-    return stream(e) + " queues" + with(e, " ", "bytes", " bytes") + (drain ? " and a callback for when they are out" : "");
+    return stream(e) + " queues" + with(e, " ", "bytes", " bytes") +
+        (drain ? " and a callback for when they are out" : "");
 }
 
 std::string drained(event const& e) {
     value const* n = e.find("subscribers");
-    if (n && n->is == value::type::integer && n->integer == 0) return stream(e) + " has nothing more to write, and nobody waits for that";
+    if (n && n->is == value::type::integer && n->integer == 0)
+        return stream(e) + " has nothing more to write, and nobody waits for that";
     return stream(e) + " has nothing more to write" + (n ? ": tells those who wait for that (" + shown(*n) + ")" : "");
 }
 
@@ -159,11 +180,13 @@ std::string closed_gracefully(event const& e) {
 }
 
 std::string served(event const& e) {
-    return subject(e) + " serves" + (e.find("handle") ? with(e, " ", "handle") : " a handle") + with(e, " before ", "before") + with(e, " (tick ", "tick", ")");
+    return subject(e) + " serves" + (e.find("handle") ? with(e, " ", "handle") : " a handle") +
+        with(e, " before ", "before") + with(e, " (tick ", "tick", ")");
 }
 
 std::string entered(event const& e) {
-    return "a callback" + in_parent(e, " of ") + " calls" + (e.find("method") ? with(e, " ", "method") + " of" : std::string()) + " " + subject(e);
+    return "a callback" + in_parent(e, " of ") + " calls" +
+        (e.find("method") ? with(e, " ", "method") + " of" : std::string()) + " " + subject(e);
 }
 
 std::string loop_ended(event const& e) {
@@ -185,41 +208,68 @@ struct row {
 };
 
 constexpr row table[] = {
-    {kind::server_open, [](event const& e) { return subject(e) + " opens" + with(e, ": ", "name") + with(e, ", ", "policy"); }},
+    {kind::server_open,
+        [](event const& e) { return subject(e) + " opens" + with(e, ": ", "name") + with(e, ", ", "policy"); }},
     {kind::server_listen, [](event const& e) { return subject(e) + " listens" + with(e, " on port ", "port"); }},
     {kind::server_ready, [](event const& e) { return subject(e) + " accepts connections"; }},
     {kind::server_close, [](event const& e) { return subject(e) + " accepts no more"; }},
     {kind::server_stopped, [](event const& e) { return subject(e) + " calls itself stopped"; }},
-    {kind::server_destroy, [](event const& e) { return subject(e) + " begins to be destroyed" + how_many(e, ", with ", "connections", "connection"); }},
+    {kind::server_destroy,
+        [](event const& e) {
+            return subject(e) + " begins to be destroyed" + how_many(e, ", with ", "connections", "connection");
+        }},
     {kind::server_free, [](event const& e) { return subject(e) + " is gone"; }},
     {kind::act_stop, stopped_by},
     {kind::act_free, [](event const& e) { return "free() is called on " + subject(e) + caller(e); }},
     {kind::act_return, [](event const& e) { return "the call on " + subject(e) + " returns"; }},
-    {kind::scope_open, [](event const& e) { return subject(e) + " opens" + in_parent(e, " in ") + with(e, ": ", "name") + with(e, ", ", "mode"); }},
-    {kind::scope_attach, [](event const& e) { return with(e, "", "listener", " listens to ") + subject(e) + with(e, ", holds ", "holds") + with(e, ", refs ", "refs"); }},
-    {kind::scope_cancel, [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
+    {kind::scope_open,
+        [](event const& e) {
+            return subject(e) + " opens" + in_parent(e, " in ") + with(e, ": ", "name") + with(e, ", ", "mode");
+        }},
+    {kind::scope_attach,
+        [](event const& e) {
+            return with(e, "", "listener", " listens to ") + subject(e) + with(e, ", holds ", "holds") +
+                with(e, ", refs ", "refs");
+        }},
+    {kind::scope_cancel,
+        [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
     {kind::scope_cancelled, [](event const& e) { return subject(e) + " is marked cancelled"; }},
     {kind::scope_closed, [](event const& e) { return subject(e) + " is closed"; }},
     {kind::scope_catch, caught},
     {kind::scope_notify, notified},
-    {kind::scope_unref, [](event const& e) { return subject(e) + " loses a reference" + with(e, " (", "via", ")") + refs_drop(e); }},
+    {kind::scope_unref,
+        [](event const& e) { return subject(e) + " loses a reference" + with(e, " (", "via", ")") + refs_drop(e); }},
     {kind::scope_dispose, disposed_with},
     {kind::scope_disposed, [](event const& e) { return subject(e) + " is gone"; }},
     {kind::scope_refuse, [](event const& e) { return subject(e) + " refuses a spawn" + with(e, ": ", "reason"); }},
-    {kind::scope_access, [](event const& e) { return with(e, "", "operation", " touches ") + subject(e) + (e.integer("freed", 1) ? " after it was gone" : ""); }},
-    {kind::coroutine_spawn, [](event const& e) { return subject(e) + " is spawned" + in_parent(e, " in ") + with(e, ": ", "name"); }},
+    {kind::scope_access,
+        [](event const& e) {
+            return with(e, "", "operation", " touches ") + subject(e) +
+                (e.integer("freed", 1) ? " after it was gone" : "");
+        }},
+    {kind::coroutine_spawn,
+        [](event const& e) { return subject(e) + " is spawned" + in_parent(e, " in ") + with(e, ": ", "name"); }},
     {kind::coroutine_start, [](event const& e) { return subject(e) + " starts"; }},
-    {kind::coroutine_suspend, [](event const& e) { return subject(e) + " suspends" + with(e, " on ", "on") + with(e, " for ", "ms", " ms"); }},
+    {kind::coroutine_suspend,
+        [](event const& e) {
+            return subject(e) + " suspends" + with(e, " on ", "on") + with(e, " for ", "ms", " ms");
+        }},
     {kind::coroutine_resume, resumed},
-    {kind::coroutine_cancel, [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
+    {kind::coroutine_cancel,
+        [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
     {kind::coroutine_zombie, [](event const& e) { return subject(e) + " becomes a zombie: runs on, counts no more"; }},
     {kind::coroutine_finish, finished},
     {kind::coroutine_hook, [](event const& e) { return subject(e) + " is finished, its completion hook runs"; }},
-    {kind::coroutine_remove, [](event const& e) { return subject(e) + (e.parent ? " leaves " + who(e.parent) : " leaves its scope"); }},
+    {kind::coroutine_remove,
+        [](event const& e) { return subject(e) + (e.parent ? " leaves " + who(e.parent) : " leaves its scope"); }},
     {kind::request_open, [](event const& e) { return subject(e) + " exists" + in_parent(e, " on "); }},
-    {kind::request_begin, [](event const& e) { return subject(e) + " begins" + in_parent(e, " on ") + with(e, ": ", "method") + with(e, " ", "path"); }},
+    {kind::request_begin,
+        [](event const& e) {
+            return subject(e) + " begins" + in_parent(e, " on ") + with(e, ": ", "method") + with(e, " ", "path");
+        }},
     {kind::request_respond, [](event const& e) { return subject(e) + " is answered" + with(e, ": ", "status"); }},
-    {kind::request_finish, [](event const& e) { return subject(e) + " is over" + with(e, ": ", "result") + with(e, ", ", "status"); }},
+    {kind::request_finish,
+        [](event const& e) { return subject(e) + " is over" + with(e, ": ", "result") + with(e, ", ", "status"); }},
     {kind::request_free, [](event const& e) { return subject(e) + " is gone"; }},
     {kind::connection_open, [](event const& e) { return subject(e) + " is accepted" + in_parent(e, " by "); }},
     {kind::connection_read, [](event const& e) { return subject(e) + " reads" + with(e, " ", "bytes", " bytes"); }},
@@ -233,46 +283,93 @@ constexpr row table[] = {
     {kind::stream_timeout, [](event const& e) { return stream(e) + " was inactive for too long"; }},
     {kind::stream_close_gracefully, closed_gracefully},
     {kind::stream_close, [](event const& e) { return stream(e) + " closes" + with(e, ": ", "how"); }},
-    {kind::timer_arm, [](event const& e) { return subject(e) + " is set" + with(e, " for ", "ms", " ms") + (e.by.type == entity::loop ? "" : caller(e)) + with(e, ": ", "name"); }},
+    {kind::timer_arm,
+        [](event const& e) {
+            return subject(e) + " is set" + with(e, " for ", "ms", " ms") +
+                (e.by.type == entity::loop ? "" : caller(e)) + with(e, ": ", "name");
+        }},
     {kind::timer_fire, [](event const& e) { return subject(e) + " fires" + with(e, ": ", "name"); }},
     {kind::timer_cancel, [](event const& e) { return subject(e) + " is cancelled"; }},
     {kind::loop_start, [](event const& e) { return subject(e) + " runs"; }},
-    {kind::loop_tick, [](event const& e) { return subject(e) + " has something to do" + with(e, ": tick ", "number"); }},
+    {kind::loop_tick,
+        [](event const& e) { return subject(e) + " has something to do" + with(e, ": tick ", "number"); }},
     {kind::loop_serve, served},
-    {kind::loop_error, [](event const& e) { return "an error leaves a callback of " + subject(e) + quoted(e, ": ", "error"); }},
-    {kind::loop_stop_gracefully, [](event const& e) { return subject(e) + " is asked to stop gracefully" + how_many(e, ", with ", "incoming", "accepted connection") + (e.find("incoming") ? " open" : ""); }},
+    {kind::loop_error,
+        [](event const& e) { return "an error leaves a callback of " + subject(e) + quoted(e, ": ", "error"); }},
+    {kind::loop_stop_gracefully,
+        [](event const& e) {
+            return subject(e) + " is asked to stop gracefully" +
+                how_many(e, ", with ", "incoming", "accepted connection") + (e.find("incoming") ? " open" : "");
+        }},
     {kind::loop_finish, [](event const& e) { return subject(e) + " tells its listeners that it will stop"; }},
-    {kind::loop_stopping, [](event const& e) { return subject(e) + " will end after this tick" + with(e, ": ", "why") + with(e, ", ", "cause"); }},
+    {kind::loop_stopping,
+        [](event const& e) {
+            return subject(e) + " will end after this tick" + with(e, ": ", "why") + with(e, ", ", "cause");
+        }},
     {kind::loop_stop, loop_ended},
-    {kind::listener_wake, [](event const& e) { return subject(e) + in_parent(e, " of ") + " is woken" + with(e, ": ", "error"); }},
+    {kind::listener_wake,
+        [](event const& e) { return subject(e) + in_parent(e, " of ") + " is woken" + with(e, ": ", "error"); }},
     {kind::callback_enter, entered},
-    {kind::hook_add, [](event const& e) { return subject(e) + " is registered as a shutdown hook" + in_parent(e, " of ") + with(e, ": ", "name"); }},
-    {kind::hook_begin, [](event const& e) { return "the shutdown hook " + subject(e) + in_parent(e, " of ") + " runs"; }},
+    {kind::hook_add,
+        [](event const& e) {
+            return subject(e) + " is registered as a shutdown hook" + in_parent(e, " of ") + with(e, ": ", "name");
+        }},
+    {kind::hook_begin,
+        [](event const& e) { return "the shutdown hook " + subject(e) + in_parent(e, " of ") + " runs"; }},
     {kind::hook_end, [](event const& e) { return "the shutdown hook " + subject(e) + " has run"; }},
-    {kind::object_depend, [](event const& e) { return subject(e) + " depends on" + (e.find("on") ? with(e, " ", "on") : " another"); }},
+    {kind::object_depend,
+        [](event const& e) { return subject(e) + " depends on" + (e.find("on") ? with(e, " ", "on") : " another"); }},
     {kind::object_free, [](event const& e) { return subject(e) + " is freed"; }},
-    {kind::decision, [](event const& e) { return (e.find("choice") ? with(e, "choice ", "choice") : "a choice") + with(e, " of ", "of") + with(e, ": ", "label"); }},
+    {kind::decision,
+        [](event const& e) {
+            return (e.find("choice") ? with(e, "choice ", "choice") : "a choice") + with(e, " of ", "of") +
+                with(e, ": ", "label");
+        }},
     {kind::assertion, asserted},
-    {kind::client_connect, [](event const& e) { return subject(e) + " connects" + with(e, " to port ", "port") + with(e, ", ", "role"); }},
+    {kind::client_connect,
+        [](event const& e) { return subject(e) + " connects" + with(e, " to port ", "port") + with(e, ", ", "role"); }},
     {kind::client_connected, [](event const& e) { return subject(e) + " is connected"; }},
     {kind::client_send, sent},
-    {kind::client_receive, [](event const& e) { return subject(e) + " receives the first bytes" + with(e, " for ", "request") + with(e, ": ", "bytes"); }},
-    {kind::client_done, [](event const& e) { return subject(e) + " has the whole response" + with(e, " to ", "request") + with(e, ": ", "status"); }},
+    {kind::client_receive,
+        [](event const& e) {
+            return subject(e) + " receives the first bytes" + with(e, " for ", "request") + with(e, ": ", "bytes");
+        }},
+    {kind::client_done,
+        [](event const& e) {
+            return subject(e) + " has the whole response" + with(e, " to ", "request") + with(e, ": ", "status");
+        }},
     {kind::client_fail, lost_response},
-    {kind::client_closed, [](event const& e) { return subject(e) + " sees its idle connection " + (e.text("how") == "reset" ? "reset" : "closed"); }},
+    {kind::client_closed,
+        [](event const& e) {
+            return subject(e) + " sees its idle connection " + (e.text("how") == "reset" ? "reset" : "closed");
+        }},
     {kind::client_leave, [](event const& e) { return subject(e) + " closes its connection by itself"; }},
-    {kind::client_open, [](event const& e) { return subject(e) + " still has its connection: neither an end of stream nor a reset came"; }},
-    {kind::client_goaway, [](event const& e) { return subject(e) + " is told to go away" + with(e, ": the last stream is ", "last"); }},
-    {kind::client_traffic, [](event const& e) { return "the traffic of " + subject(e) + (e.integer("going") ? " goes on" : " has ended"); }},
-    {kind::process_start, [](event const& e) { return subject(e) + " starts" + in_parent(e, ", forked by ") + with(e, ": ", "name"); }},
-    {kind::process_ready, [](event const& e) { return subject(e) + " is ready" + how_many(e, ", with ", "workers", "worker"); }},
+    {kind::client_open,
+        [](event const& e) {
+            return subject(e) + " still has its connection: neither an end of stream nor a reset came";
+        }},
+    {kind::client_goaway,
+        [](event const& e) { return subject(e) + " is told to go away" + with(e, ": the last stream is ", "last"); }},
+    {kind::client_traffic,
+        [](event const& e) {
+            return "the traffic of " + subject(e) + (e.integer("going") ? " goes on" : " has ended");
+        }},
+    {kind::process_start,
+        [](event const& e) { return subject(e) + " starts" + in_parent(e, ", forked by ") + with(e, ": ", "name"); }},
+    {kind::process_ready,
+        [](event const& e) { return subject(e) + " is ready" + how_many(e, ", with ", "workers", "worker"); }},
     {kind::process_status, disposition},
     {kind::process_signal, signalled},
     {kind::process_stderr, [](event const& e) { return subject(e) + " says" + quoted(e, " ", "text"); }},
     {kind::process_files, files},
     {kind::process_exit, exited},
-    {kind::process_orphan, [](event const& e) { return subject(e) + with(e, " (", "name", ")") + " outlives the server"; }},
-    {kind::process_left, [](event const& e) { return subject(e) + " leaves " + (e.integer("count") ? std::to_string(e.integer("count")) : "none") + " of its processes behind"; }},
+    {kind::process_orphan,
+        [](event const& e) { return subject(e) + with(e, " (", "name", ")") + " outlives the server"; }},
+    {kind::process_left,
+        [](event const& e) {
+            return subject(e) + " leaves " + (e.integer("count") ? std::to_string(e.integer("count")) : "none") +
+                " of its processes behind";
+        }},
     {kind::process_port, port_state},
     {kind::other, anything},
 };
@@ -291,6 +388,8 @@ std::string phrase(event const& e) { return table[static_cast<std::size_t>(e.wha
 
 std::string in_words(value const& v) { return shown(v); }
 
-std::string_view kind_text(event const& e) { return e.what == kind::other && !e.what_text.empty() ? e.what_text : name_of(e.what); }
+std::string_view kind_text(event const& e) {
+    return e.what == kind::other && !e.what_text.empty() ? e.what_text : name_of(e.what);
+}
 
 } // namespace shutdown_repro::traces

@@ -20,7 +20,11 @@ bool stands_out(kind what) { return tint_of(what) != tint::strong; }
 rows::rows(look l) : look_(l) {}
 
 void rows::measure(event const& e) {
-    auto const digits = [](std::uint64_t n) { std::size_t d = 1; for (; n > 9; n /= 10) ++d; return d; };
+    auto const digits = [](std::uint64_t n) {
+        std::size_t d = 1;
+        for (; n > 9; n /= 10) ++d;
+        return d;
+    };
     nanoseconds const t = elapsed(start_, e.t);
     // As milliseconds() writes it: three decimals after the point, a sign before.
     time_ = std::max(time_, digits(static_cast<std::uint64_t>(std::llabs(t / 1'000'000))) + 4 + (t / 1000 < 0));
@@ -38,8 +42,11 @@ void rows::mark(std::span<violation const> violations) {
 }
 
 std::string rows::gutter(event const& e) const {
-    std::string const mark = breaks(e) ? paint(look_, tint::bad, "✗") : witness_.contains(e.seq) ? paint(look_, tint::warn, "›") : " ";
-    std::string const rest = pad_left(milliseconds(elapsed(start_, e.t)), time_) + " " + pad_left("#" + std::to_string(e.seq), seq_) + "  ";
+    std::string const mark = breaks(e) ? paint(look_, tint::bad, "✗")
+        : witness_.contains(e.seq)     ? paint(look_, tint::warn, "›")
+                                       : " ";
+    std::string const rest =
+        pad_left(milliseconds(elapsed(start_, e.t)), time_) + " " + pad_left("#" + std::to_string(e.seq), seq_) + "  ";
     return mark + " " + paint(look_, tint::faint, rest);
 }
 
@@ -64,7 +71,8 @@ std::string rows::broken_here(event const& e) const {
 std::string rows::broken(violation const& v) const {
     std::size_t const from = look_.width < indent() + 2 + v.rule.size() ? 2 : indent();
     std::string line = wrap(std::string(v.rule) + "  " + printable(v.message), look_.width, from + 2);
-    if (std::size_t const end = line.find('\n'); end == v.rule.size() + 1) line.erase(end - 1, 1); // what followed went to the next line
+    if (std::size_t const end = line.find('\n'); end == v.rule.size() + 1)
+        line.erase(end - 1, 1); // what followed went to the next line
     return std::string(from, ' ') + paint(look_, tint::bad, "✗ " + line) + "\n";
 }
 

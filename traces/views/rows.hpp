@@ -4,7 +4,7 @@
 #include <set>
 #include <span>
 #include <string>
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
 #include "traces/views/text.hpp"
 

@@ -15,7 +15,8 @@ std::string since(seq_t seq) { return " since #" + std::to_string(seq); }
 std::string state(coroutine_state const& c) {
     if (c.finished != no_seq) {
         std::string const how = c.result.empty() ? "" : " (" + printable(c.result.str()) + ")";
-        return "finished" + how + since(c.finished) + (c.suspended != no_seq ? ", its hook still at work" : "") + ", not removed";
+        return "finished" + how + since(c.finished) + (c.suspended != no_seq ? ", its hook still at work" : "") +
+            ", not removed";
     }
     std::string out;
     if (c.suspended != no_seq) {
@@ -58,7 +59,8 @@ event_index::event_index(trace const& t) {
 }
 
 event const* event_index::find(seq_t seq) const {
-    auto const at = std::lower_bound(by_seq_.begin(), by_seq_.end(), seq, [](auto const& a, seq_t s) { return a.first < s; });
+    auto const at =
+        std::lower_bound(by_seq_.begin(), by_seq_.end(), seq, [](auto const& a, seq_t s) { return a.first < s; });
     return at != by_seq_.end() && at->first == seq ? at->second : nullptr;
 }
 

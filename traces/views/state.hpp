@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include "traces/model.hpp"
+#include "traces/rules/model.hpp"
 #include "traces/trace.hpp"
 
 namespace shutdown_repro::traces {

@@ -21,12 +21,19 @@ void stats::on_event(event const& e) {
     last_ = e.t;
     ++kinds_[std::string(kind_text(e))];
     if (e.by) ++acted_[e.by];
-    if (std::string name = name_given(e); !name.empty() && e.id.type == entity::coroutine) names_[e.id] = std::move(name);
+    if (std::string name = name_given(e); !name.empty() && e.id.type == entity::coroutine)
+        names_[e.id] = std::move(name);
     switch (e.what) {
     case kind::coroutine_spawn: begin(coroutines_, e); break;
     case kind::coroutine_suspend: waiting_[e.id] = {e.t, e.seq, to_string(e.id), printable(e.text("on")), true}; break;
-    case kind::coroutine_resume: wait_ends(e.id, e.t, true, longest_); waiting_.erase(e.id); break;
-    case kind::coroutine_remove: end(coroutines_, e); waiting_.erase(e.id); break;
+    case kind::coroutine_resume:
+        wait_ends(e.id, e.t, true, longest_);
+        waiting_.erase(e.id);
+        break;
+    case kind::coroutine_remove:
+        end(coroutines_, e);
+        waiting_.erase(e.id);
+        break;
     case kind::request_begin: begin(requests_, e); break;
     case kind::request_finish: end(requests_, e); break;
     default: break;
@@ -48,7 +55,8 @@ void stats::wait_ends(ref who, nanoseconds now, bool over, std::vector<wait>& lo
     wait w = at->second;
     w.lasted = elapsed(w.lasted, now);
     w.over = over;
-    auto const place = std::find_if(longest.begin(), longest.end(), [&](wait const& x) { return x.lasted < w.lasted || (x.lasted == w.lasted && x.from > w.from); });
+    auto const place = std::find_if(longest.begin(), longest.end(),
+        [&](wait const& x) { return x.lasted < w.lasted || (x.lasted == w.lasted && x.from > w.from); });
     if (place == longest.end() && longest.size() == most_waits) return;
     if (auto const name = names_.find(who); name != names_.end()) w.who += " (" + name->second + ")";
     longest.insert(place, std::move(w));
@@ -56,7 +64,8 @@ void stats::wait_ends(ref who, nanoseconds now, bool over, std::vector<wait>& lo
 }
 
 std::string stats::text(look l) const {
-    return counts(l) + lifetimes("coroutines", coroutines_, l) + lifetimes("requests", requests_, l) + waits(l) + actors(l);
+    return counts(l) + lifetimes("coroutines", coroutines_, l) + lifetimes("requests", requests_, l) + waits(l) +
+        actors(l);
 }
 
 std::string stats::counts(look l) const {
@@ -64,19 +73,23 @@ std::string stats::counts(look l) const {
     std::stable_sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.second > b.second; });
     std::size_t wide = 0, digits = std::to_string(all.empty() ? 0 : all.front().second).size();
     for (auto const& [name, n] : all) wide = std::max(wide, std::min(std::size_t{30}, columns(printable(name))));
-    std::string out = paint(l, tint::faint, pad("events", title)) + counted(events_, "event") + " of " + counted(all.size(), "kind") + " in " + duration(elapsed(first_, last_)) + "\n";
+    std::string out = paint(l, tint::faint, pad("events", title)) + counted(events_, "event") + " of " +
+        counted(all.size(), "kind") + " in " + duration(elapsed(first_, last_)) + "\n";
     for (auto const& [name, n] : all)
-        out += std::string(title, ' ') + pad(fit(printable(name), wide), wide) + "  " + pad_left(std::to_string(n), digits) + "  " + paint(l, tint::faint, pad_left(share(n, events_), 7)) + "\n";
+        out += std::string(title, ' ') + pad(fit(printable(name), wide), wide) + "  " +
+            pad_left(std::to_string(n), digits) + "  " + paint(l, tint::faint, pad_left(share(n, events_), 7)) + "\n";
     return out;
 }
 
 std::string stats::lifetimes(std::string_view of, lives const& all, look l) const {
     if (all.ended.empty() && all.open.empty()) return {};
-    std::string text = std::to_string(all.ended.size() + all.open.size()) + ", " + std::to_string(all.ended.size()) + " ended";
+    std::string text =
+        std::to_string(all.ended.size() + all.open.size()) + ", " + std::to_string(all.ended.size()) + " ended";
     if (!all.ended.empty()) {
         std::vector<nanoseconds> sorted = all.ended;
         std::sort(sorted.begin(), sorted.end());
-        text += ": shortest " + duration(sorted.front()) + ", median " + duration(sorted[sorted.size() / 2]) + ", longest " + duration(sorted.back());
+        text += ": shortest " + duration(sorted.front()) + ", median " + duration(sorted[sorted.size() / 2]) +
+            ", longest " + duration(sorted.back());
     }
     std::string out = paint(l, tint::faint, pad(of, title)) + wrap(text, l.width, title) + "\n";
     if (all.open.empty()) return out;
@@ -84,7 +97,8 @@ std::string stats::lifetimes(std::string_view of, lives const& all, look l) cons
     std::sort(open.begin(), open.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
     std::string list;
     for (std::size_t i = 0; i < std::min(open.size(), most_actors); ++i)
-        list += (i ? ", " : "") + to_string(open[i].first) + (open[i].second.name.empty() ? "" : " (" + open[i].second.name + ")");
+        list += (i ? ", " : "") + to_string(open[i].first) +
+            (open[i].second.name.empty() ? "" : " (" + open[i].second.name + ")");
     if (open.size() > most_actors) list += " and " + std::to_string(open.size() - most_actors) + " more";
     return out + std::string(title, ' ') + wrap("never ended: " + list, l.width, title) + "\n";
 }
@@ -97,22 +111,27 @@ std::string stats::waits(look l) const {
     for (ref who : still) wait_ends(who, last_, false, longest);
     std::string out;
     for (wait const& w : longest) {
-        std::string const text = pad_left(duration(w.lasted), 8) + "  " + w.who + (w.on.empty() ? "" : " on " + w.on) + " from #" + std::to_string(w.from) + (w.over ? "" : ", never resumed");
-        out += paint(l, tint::faint, pad(out.empty() ? "waited" : "", title)) + fit(text, l.width > title ? l.width - title : 0) + "\n";
+        std::string const text = pad_left(duration(w.lasted), 8) + "  " + w.who + (w.on.empty() ? "" : " on " + w.on) +
+            " from #" + std::to_string(w.from) + (w.over ? "" : ", never resumed");
+        out += paint(l, tint::faint, pad(out.empty() ? "waited" : "", title)) +
+            fit(text, l.width > title ? l.width - title : 0) + "\n";
     }
     return out;
 }
 
 std::string stats::actors(look l) const {
     std::vector<std::pair<ref, std::uint64_t>> all(acted_.begin(), acted_.end());
-    std::sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
+    std::sort(all.begin(), all.end(),
+        [](auto const& a, auto const& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
     std::string out;
     for (std::size_t i = 0; i < std::min(all.size(), most_actors); ++i) {
         auto const name = names_.find(all[i].first);
         std::string const who = to_string(all[i].first) + (name == names_.end() ? "" : " (" + name->second + ")");
-        out += paint(l, tint::faint, pad(i ? "" : "acted", title)) + fit(pad_left(std::to_string(all[i].second), 8) + "  " + who, l.width > title ? l.width - title : 0) + "\n";
+        out += paint(l, tint::faint, pad(i ? "" : "acted", title)) +
+            fit(pad_left(std::to_string(all[i].second), 8) + "  " + who, l.width > title ? l.width - title : 0) + "\n";
     }
-    if (all.size() > most_actors) out += std::string(title, ' ') + "and " + std::to_string(all.size() - most_actors) + " more\n";
+    if (all.size() > most_actors)
+        out += std::string(title, ' ') + "and " + std::to_string(all.size() - most_actors) + " more\n";
     return out;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-#include "traces/model.hpp"
+#include "traces/rules/model.hpp"
 #include "traces/views/text.hpp"
 
 namespace shutdown_repro::traces {
@@ -42,7 +42,7 @@ private:
 
     std::map<std::string, std::uint64_t> kinds_;
     lives coroutines_, requests_;
-    std::unordered_map<ref, wait> waiting_;    // `lasted` is since when
+    std::unordered_map<ref, wait> waiting_; // `lasted` is since when
     std::vector<wait> longest_;
     std::unordered_map<ref, std::uint64_t> acted_;
     std::unordered_map<ref, std::string> names_;

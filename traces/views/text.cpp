@@ -10,14 +10,17 @@ bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; 
 // Length of the well-formed UTF-8 sequence at the beginning, 0 when there is none.
 std::size_t sequence(std::string_view s) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
-    std::size_t const n = byte(0) < 0x80 ? 1 : byte(0) >= 0xc2 && byte(0) < 0xe0 ? 2 : byte(0) >= 0xe0 && byte(0) < 0xf0 ? 3
-                          : byte(0) >= 0xf0 && byte(0) < 0xf5 ? 4 : 0;
+    std::size_t const n = byte(0) < 0x80    ? 1
+        : byte(0) >= 0xc2 && byte(0) < 0xe0 ? 2
+        : byte(0) >= 0xe0 && byte(0) < 0xf0 ? 3
+        : byte(0) >= 0xf0 && byte(0) < 0xf5 ? 4
+                                            : 0;
     if (n == 0 || n > s.size()) return 0;
     for (std::size_t i = 1; i < n; ++i)
         if (!continues(s[i])) return 0;
     // Longer than need be, a surrogate, or past the last character.
-    bool const odd = (byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) || (byte(0) == 0xf0 && byte(1) < 0x90) ||
-                     (byte(0) == 0xf4 && byte(1) > 0x8f);
+    bool const odd = (byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) ||
+        (byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f);
     return odd ? 0 : n;
 }
 
@@ -30,7 +33,8 @@ bool steers(std::string_view c) {
     if (c.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
     if (c.size() == 3 && byte(0) == 0xef) return byte(1) == 0xbf && byte(2) >= 0xbe;
     if (c.size() != 3 || byte(0) != 0xe2) return false;
-    return (byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae) || (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9);
+    return (byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae) ||
+        (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9);
 }
 
 std::string escaped(unsigned char c) {
@@ -118,12 +122,16 @@ std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
 
 nanoseconds elapsed(nanoseconds from, nanoseconds to) {
     nanoseconds t = 0;
-    if (__builtin_sub_overflow(to, from, &t)) t = to < from ? std::numeric_limits<nanoseconds>::min() : std::numeric_limits<nanoseconds>::max();
+    if (__builtin_sub_overflow(to, from, &t))
+        t = to < from ? std::numeric_limits<nanoseconds>::min() : std::numeric_limits<nanoseconds>::max();
     return t;
 }
 
 std::string duration(nanoseconds t) {
-    struct { nanoseconds unit; std::string_view name; } constexpr units[] = {{1'000'000'000, " s"}, {1'000'000, " ms"}, {1'000, " µs"}};
+    struct {
+        nanoseconds unit;
+        std::string_view name;
+    } constexpr units[] = {{1'000'000'000, " s"}, {1'000'000, " ms"}, {1'000, " µs"}};
     for (auto const& u : units)
         if (t >= u.unit || t <= -u.unit) return decimal(t / (u.unit / 10)) + std::string(u.name);
     return std::to_string(t) + " ns";
@@ -132,7 +140,8 @@ std::string duration(nanoseconds t) {
 std::string milliseconds(nanoseconds t) {
     nanoseconds const us = t / 1000;
     std::string fraction = std::to_string(std::llabs(us % 1000));
-    return (us < 0 && us > -1000 ? "-" : "") + std::to_string(us / 1000) + "." + std::string(3 - fraction.size(), '0') + fraction;
+    return (us < 0 && us > -1000 ? "-" : "") + std::to_string(us / 1000) + "." + std::string(3 - fraction.size(), '0') +
+        fraction;
 }
 
 std::string counted(std::uint64_t n, std::string_view singular, std::string_view plural) {

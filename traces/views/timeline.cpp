@@ -90,14 +90,18 @@ std::string timeline_page::legend() const {
     std::string out;
     std::set<entity> told;
     for (member const& m : who_)
-        if (told.insert(m.id.type).second) out += (out.empty() ? "" : " · ") + std::string(1, letter(m)) + " " + std::string(name_of(m.id.type));
+        if (told.insert(m.id.type).second)
+            out += (out.empty() ? "" : " · ") + std::string(1, letter(m)) + " " + std::string(name_of(m.id.type));
     return paint(look_, tint::faint, wrap(out, look_.width, 0)) + "\n";
 }
 
 // The lanes of one row: who lives, whom the event happened to (●), and who did it (○), joined.
 std::string timeline_page::lanes(event const& e, bool broken) const {
     std::size_t const none = who_.size();
-    auto const lane_of = [&](ref r) { auto const at = lane_.find(r); return at == lane_.end() ? none : at->second; };
+    auto const lane_of = [&](ref r) {
+        auto const at = lane_.find(r);
+        return at == lane_.end() ? none : at->second;
+    };
     std::size_t const subject = lane_of(e.id), actor = lane_of(e.by);
     bool const joined = subject != none && actor != none && subject != actor;
     std::size_t const from = joined ? std::min(subject, actor) : none, to = joined ? std::max(subject, actor) : 0;

@@ -7,8 +7,8 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t deepest_drawn = 12;  // levels of indentation; further ones are drawn there
-constexpr std::size_t most_gone = 6;       // siblings in a row that are gone; more are counted
+constexpr std::size_t deepest_drawn = 12; // levels of indentation; further ones are drawn there
+constexpr std::size_t most_gone = 6;      // siblings in a row that are gone; more are counted
 
 bool dies(event const& e) { return e.what == kind::assertion || e.what == kind::scope_access; }
 
@@ -101,7 +101,8 @@ std::string tree_page::text() {
         if (m.id.type == entity::server) line("", m);
     scopes();
     for (member const& m : cast_.in_order()) {
-        bool const wanted = m.id.type == entity::request || m.id.type == entity::connection || m.id.type == entity::client || m.id.type == entity::process;
+        bool const wanted = m.id.type == entity::request || m.id.type == entity::connection ||
+            m.id.type == entity::client || m.id.type == entity::process;
         if (wanted && !shown_.contains(m.id)) line("", m);
     }
     return std::move(out_);
@@ -109,7 +110,8 @@ std::string tree_page::text() {
 
 std::string tree_page::title() const {
     if (!last_) return "no events";
-    std::string const when = "#" + std::to_string(last_->seq) + ", " + milliseconds(elapsed(first_->t, last_->t)) + " ms";
+    std::string const when =
+        "#" + std::to_string(last_->seq) + ", " + milliseconds(elapsed(first_->t, last_->t)) + " ms";
     if (!stop_) return paint(look_, tint::strong, "at the end") + ", " + when;
     std::string const moment = "at " + when, text = wrap(moment + ": " + *stop_, look_.width, 2);
     return paint(look_, tint::strong, text.substr(0, moment.size())) + text.substr(moment.size());
@@ -165,15 +167,20 @@ void tree_page::line(std::string const& before, member const& m) {
     if (auto const r = request_of_.find(m.id); r != request_of_.end())
         if (member const* request = cast_.find(r->second)) {
             shown_.insert(request->id);
-            text += " · " + (m.name == to_string(request->id) ? "" : to_string(request->id) + " ") + request->name + (request->name.empty() ? "" : " ") + state(*request);
+            text += " · " + (m.name == to_string(request->id) ? "" : to_string(request->id) + " ") + request->name +
+                (request->name.empty() ? "" : " ") + state(*request);
         }
     bool const blamed = blamed_.contains(m.id);
     if (blamed) text += "  ✗";
     std::size_t const room = look_.width > columns(before) ? look_.width - columns(before) : 0;
     text = fit(text, room);
-    bool const odd = about.find("zombie") != about.npos || about.find("not removed") != about.npos || about.find("pending") != about.npos;
+    bool const odd = about.find("zombie") != about.npos || about.find("not removed") != about.npos ||
+        about.find("pending") != about.npos;
     out_ += paint(look_, tint::faint, before);
-    out_ += blamed ? paint(look_, tint::bad, text) : gone(m) ? paint(look_, tint::faint, text) : odd ? paint(look_, tint::warn, text) : text;
+    out_ += blamed ? paint(look_, tint::bad, text)
+        : gone(m)  ? paint(look_, tint::faint, text)
+        : odd      ? paint(look_, tint::warn, text)
+                   : text;
     out_ += "\n";
 }
 

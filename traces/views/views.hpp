@@ -3,7 +3,7 @@
 #pragma once
 #include <span>
 #include <string>
-#include "traces/rule.hpp"
+#include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
 #include "traces/views/text.hpp"
 

@@ -12,8 +12,12 @@ using roles = std::unordered_map<std::string, std::uint32_t>; // each role's num
 int round_of(entity type) {
     switch (type) {
     case entity::request: return 0;
-    case entity::server: case entity::connection: case entity::client: case entity::loop: return 1;
-    case entity::scope: case entity::coroutine: return 2; // in the order of the cast: parents first
+    case entity::server:
+    case entity::connection:
+    case entity::client:
+    case entity::loop: return 1;
+    case entity::scope:
+    case entity::coroutine: return 2; // in the order of the cast: parents first
     default: return 3;
     }
 }
@@ -21,7 +25,7 @@ int round_of(entity type) {
 struct player {
     ref id;
     std::size_t first = 0;
-    std::string name;        // what tells it from others of its kind, "" when nothing does
+    std::string name; // what tells it from others of its kind, "" when nothing does
     std::uint32_t role = 0;
     bool paired = false;
 };
@@ -33,14 +37,17 @@ public:
         for (event const& e : t.events) note(e);
         std::vector<member const*> order;
         for (member const& m : who.in_order()) order.push_back(&m);
-        std::stable_sort(order.begin(), order.end(), [](auto a, auto b) { return round_of(a->id.type) < round_of(b->id.type); });
+        std::stable_sort(
+            order.begin(), order.end(), [](auto a, auto b) { return round_of(a->id.type) < round_of(b->id.type); });
         for (member const* m : order) {
             std::string const name = name_of_member(*m);
-            std::string const key = std::to_string(static_cast<int>(m->id.type)) + "\n" + name + "\n" + std::to_string(role(owner(*m)));
+            std::string const key =
+                std::to_string(static_cast<int>(m->id.type)) + "\n" + name + "\n" + std::to_string(role(owner(*m)));
             role_[m->id] = all.try_emplace(key, static_cast<std::uint32_t>(all.size()) + 1).first->second;
             players.push_back({m->id, m->first, name, role_[m->id]});
         }
-        std::stable_sort(players.begin(), players.end(), [](player const& a, player const& b) { return a.first < b.first; });
+        std::stable_sort(
+            players.begin(), players.end(), [](player const& a, player const& b) { return a.first < b.first; });
     }
 
     std::vector<player> players;
@@ -48,7 +55,8 @@ public:
 private:
     void note(event const& e) {
         if (e.id.type == entity::request && e.parent) carries_.try_emplace(e.parent, e.id);
-        if (ref const request = e.id_of("request"); e.id.type == entity::client && request) carries_.try_emplace(e.id, request);
+        if (ref const request = e.id_of("request"); e.id.type == entity::client && request)
+            carries_.try_emplace(e.id, request);
         if (ref const listener = e.id_of("listener"); listener) listens_to_.try_emplace(listener, e.id);
     }
     std::uint32_t role(ref who) const {
@@ -71,7 +79,7 @@ private:
     }
 
     cast const& who_;
-    std::unordered_map<ref, ref> carries_;    // the first request of a connection or client
+    std::unordered_map<ref, ref> carries_; // the first request of a connection or client
     std::unordered_map<ref, ref> listens_to_;
     std::unordered_map<ref, std::uint32_t> role_;
 };
@@ -111,9 +119,14 @@ who_is_who::who_is_who(trace const& ta, cast const& in_a, trace const& tb, cast 
     // The same name elsewhere, as when it was spawned into another scope.
     pair_by([](player const& p) { return p.name.empty() ? "" : type_text(p) + p.name; }, a, b, together);
     // A connection whose request was never read may be any: it is whoever is left.
-    pair_by([](player const& p) { return p.id.type == entity::scope || p.id.type == entity::coroutine ? "" : type_text(p); }, a, b, [&](player& x, player& y) {
-        if (x.name.empty() || y.name.empty()) together(x, y);
-    });
+    pair_by(
+        [](player const& p) {
+            return p.id.type == entity::scope || p.id.type == entity::coroutine ? "" : type_text(p);
+        },
+        a, b,
+        [&](player& x, player& y) {
+            if (x.name.empty() || y.name.empty()) together(x, y);
+        });
     for (player const& p : a.players)
         if (!p.paired) number_a_[p.id] = ++last_;
     for (player const& p : b.players)

@@ -78,8 +78,9 @@ inline void quote(std::string& out, id i) { out += '"' + std::string(i.word) + '
 // "scope:2" as a text would be read as an id.
 inline bool looks_like_id(std::string_view text) {
     std::size_t const colon = text.find(':');
-    return colon != text.npos && colon > 0 && colon + 1 < text.size() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == colon &&
-           text.find_first_not_of("0123456789", colon + 1) == text.npos;
+    return colon != text.npos && colon > 0 && colon + 1 < text.size() &&
+        text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == colon &&
+        text.find_first_not_of("0123456789", colon + 1) == text.npos;
 }
 
 inline std::int64_t now() {
@@ -120,7 +121,8 @@ public:
         std::lock_guard<std::mutex> const lock(mutex_);
         if (pid_ != getpid()) open();
         if (fd_ < 0) return;
-        std::string line = "{\"seq\":" + std::to_string(next_++) + ",\"t\":" + std::to_string(now()) + ",\"kind\":\"" + kind + '"';
+        std::string line =
+            "{\"seq\":" + std::to_string(next_++) + ",\"t\":" + std::to_string(now()) + ",\"kind\":\"" + kind + '"';
         for (auto const& [key, who] : {std::pair<char const*, id>{"id", what}, {"parent", parent}, {"by", actor()}})
             if (who) line += std::string(",\"") + key + "\":", quote(line, who);
         char const* before = ",\"detail\":{";
@@ -151,7 +153,8 @@ private:
             if (fd_ >= 0 || errno != EEXIST) break;
         }
         if (fd_ < 0) return report("cannot record", std::strerror(errno)), void(on_ = false);
-        write("{\"format\":\"shutdown-repro/trace\",\"version\":\"1.0\",\"tool\":\"shutdown_repro.hpp\",\"world\":\"live\","
+        write("{\"format\":\"shutdown-repro/"
+              "trace\",\"version\":\"1.0\",\"tool\":\"shutdown_repro.hpp\",\"world\":\"live\","
               "\"observes\":[\"scopes\",\"coroutines\",\"server\"]}\n");
     }
     void write(std::string const& line) {
@@ -233,7 +236,8 @@ private:
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         if (!on() || !path) return;
-        if (std::strlen(path) >= sizeof address.sun_path) return report("cannot reach the controller", "its path is too long"), lose();
+        if (std::strlen(path) >= sizeof address.sun_path)
+            return report("cannot reach the controller", "its path is too long"), lose();
         std::strcpy(address.sun_path, path);
         fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0)
@@ -335,8 +339,8 @@ public:
     id who() const { return id_; }
     void listen(int port) const { event("server.listen", id_, {}, {{"port", port}}); }
     void ready() const { event("server.ready", id_); }
-    void stop() const { event("act.stop", id_); }     // asked to stop
-    void close() const { event("server.close", id_); } // accepts no more
+    void stop() const { event("act.stop", id_); }          // asked to stop
+    void close() const { event("server.close", id_); }     // accepts no more
     void stopped() const { event("server.stopped", id_); } // calls itself stopped
 
 private:
@@ -353,11 +357,13 @@ public:
         event("scope.disposed", id_, parent_);
     }
     id who() const { return id_; }
-    void close() const { event("scope.closed", id_, parent_); } // nothing is to begin in it any more
+    void close() const { event("scope.closed", id_, parent_); }  // nothing is to begin in it any more
     void cancel() const { event("scope.cancel", id_, parent_); } // all in it is asked to end
 
 private:
-    scope(std::string_view name, id parent) : id_(fresh("scope")), parent_(parent) { event("scope.open", id_, parent_, {{"name", name}}); }
+    scope(std::string_view name, id parent) : id_(fresh("scope")), parent_(parent) {
+        event("scope.open", id_, parent_, {{"name", name}});
+    }
     id id_, parent_;
 };
 

@@ -14,7 +14,10 @@ using asio::ip::tcp;
 namespace {
 
 struct handler {
-    handler(probe::scope const& in, tcp::socket s) : work(in, "handler"), socket(std::move(s)), timer(socket.get_executor()) {}
+    handler(probe::scope const& in, tcp::socket s)
+        : work(in, "handler"),
+          socket(std::move(s)),
+          timer(socket.get_executor()) {}
     probe::task work;
     tcp::socket socket;
     asio::steady_timer timer;
@@ -29,7 +32,10 @@ struct connection {
 
 class server {
 public:
-    server(asio::io_context& io, bool drains) : io_(io), listener_(io, {asio::ip::address_v4::loopback(), 0}), drains_(drains) {
+    server(asio::io_context& io, bool drains)
+        : io_(io),
+          listener_(io, {asio::ip::address_v4::loopback(), 0}),
+          drains_(drains) {
         said_.listen(port());
         said_.ready();
         accept();
@@ -107,6 +113,7 @@ int main(int, char** arguments) {
     s.on_waiting = [&] { asio::post(io, [&] { s.stop(); }); };
     probe::on_stop([&] { s.stop(); });
     tcp::socket client(io);
-    client.async_connect({asio::ip::address_v4::loopback(), s.port()}, [&](boost::system::error_code) { asio::write(client, asio::buffer("hello\n", 6)); });
+    client.async_connect({asio::ip::address_v4::loopback(), s.port()},
+        [&](boost::system::error_code) { asio::write(client, asio::buffer("hello\n", 6)); });
     io.run();
 }

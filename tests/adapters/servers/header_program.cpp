@@ -23,13 +23,15 @@ int off() {
     probe::server server("a server with a name that is too long for a short string");
     server.listen(8080);
     server.ready();
-    probe::scope all("a scope with a name that is too long for a short string"), inside("another one, and as long as the first", all);
+    probe::scope all("a scope with a name that is too long for a short string"),
+        inside("another one, and as long as the first", all);
     {
         probe::task work(inside, "a handler with a name that is too long for a short string");
         probe::acting const as_it(work.who());
         work.suspend("a delay with a name that is too long for a short string");
         work.resume();
-        probe::event("request.begin", probe::fresh("request"), {}, {{"path", "/a/path/that/is/too/long/for/a/short/string"}});
+        probe::event(
+            "request.begin", probe::fresh("request"), {}, {{"path", "/a/path/that/is/too/long/for/a/short/string"}});
         SHUTDOWN_REPRO_CHECKPOINT("a-checkpoint-with-a-name-that-is-long");
     }
     server.stop();
@@ -45,7 +47,8 @@ int threads() {
         std::unique_lock<std::mutex> lock(mutex);
         held = true;
         changed.notify_all();
-        if (changed.wait_for(lock, std::chrono::seconds(10), [&] { return gone_on; })) probe::event("act.stop", probe::fresh("server"));
+        if (changed.wait_for(lock, std::chrono::seconds(10), [&] { return gone_on; }))
+            probe::event("act.stop", probe::fresh("server"));
     });
     std::thread other([&] {
         std::unique_lock<std::mutex> lock(mutex);

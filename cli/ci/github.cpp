@@ -1,0 +1,109 @@
+#include <algorithm>
+#include "cli/ci/reports.hpp"
+#include "cli/ci/told.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::cli {
+
+using repro::checked;
+using repro::outcome;
+
+namespace {
+
+// What GitHub's runner undoes in the text of a command, and beside that in its properties.
+std::string escaped(std::string_view text, bool property) {
+    std::string out;
+    for (char const c : text) {
+        if (c == '%') out += "%25";
+        else if (c == '\r') out += "%0D";
+        else if (c == '\n') out += "%0A";
+        else if (property && c == ':') out += "%3A";
+        else if (property && c == ',') out += "%2C";
+        else out += c;
+    }
+    return out;
+}
+
+std::string annotation(checked const& c) {
+    std::string properties;
+    if (!c.file.empty()) properties += "file=" + escaped(line_of(c.file), true) + ",";
+    if (!c.file.empty() && c.line) properties += "line=" + std::to_string(c.line) + ",";
+    properties += "title=" + escaped(line_of(c.name) + ": " + std::string(name_of(c.came)), true);
+    std::string text = joined(told(c));
+    if (text.empty()) text = headline_of(c) + "\n";
+    text.pop_back();
+    return "::error " + properties + "::" + escaped(text, false) + "\n";
+}
+
+// ASCII's, whatever the locale thinks.
+bool punctuation(char c) {
+    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+}
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// Every punctuation mark may be escaped in Markdown, so that none of them means anything: no link, image, HTML or cell border.
+std::string markdown(std::string_view text) {
+    std::string out;
+    for (char const c : line_of(text)) {
+        if (punctuation(c) && c != '-' && c != ',') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+std::string_view mark(outcome o) { return o == outcome::passed ? "✓" : o == outcome::inconclusive ? "?" : "✗"; }
+
+std::string row(checked const& c) {
+    std::string out = "| " + std::string(mark(c.came)) + " " + std::string(name_of(c.came)) + " | " + markdown(c.name) +
+        " | " + markdown(place_of(c)) + " | ";
+    for (std::string const& why : c.why) out += markdown(why) + "<br>";
+    for (repro::seen_violation const& v : c.seen) {
+        if (out.size() > 20'000) break; // the rest is in the other reports
+        out += (fails(v) ? "**" + markdown(v.rule) + "**" : markdown(v.rule)) + " " + std::to_string(v.count) + " of " +
+            std::to_string(c.trials) + ": " + markdown(v.message) + "<br>";
+        if (!v.replay.empty()) out += markdown(v.replay) + "<br>";
+    }
+    if (out.ends_with("<br>")) out.resize(out.size() - 4);
+    return out + " |\n";
+}
+
+} // namespace
+
+std::string as_github(repro::gate_result const& r) {
+    std::string out;
+    for (checked const& c : all_of(r))
+        if (c.came != outcome::passed) out += annotation(c);
+    if (r.interrupted) out += "::error title=shutdown-repro::interrupted%3A further checks were not made\n";
+    return out;
+}
+
+// Commands stop until a word comes that the text does not hold, in capitals or not. Which word that is depends on the text and
+// on nothing else; a text can't hold a word that it does not hold.
+std::string without_github_commands(std::string_view text) {
+    std::string folded(text), token;
+    std::ranges::transform(folded, folded.begin(), lower);
+    for (unsigned n = 0; token.empty() || folded.find(token) != folded.npos; ++n)
+        token = "shutdown-repro-output-" + std::to_string(n) + "-ends";
+    return "::stop-commands::" + token + "\n" + std::string(text) + (text.empty() || text.back() == '\n' ? "" : "\n") +
+        "::" + token + "::\n";
+}
+
+std::string as_step_summary(repro::gate_result const& r, std::size_t most) {
+    std::vector<checked> order = all_of(r);
+    auto const bad = static_cast<std::size_t>(
+        std::ranges::stable_partition(order, [](checked const& c) { return c.came != outcome::passed; }).begin() -
+        order.begin());
+    std::string out = "### shutdown-repro gate: " + traces::counted(order.size() - bad, "check") + " passed, " +
+        std::to_string(bad) + " not" + (r.interrupted ? ", interrupted" : "") + "\n\n";
+    out += "| | check | where | what was seen |\n|---|---|---|---|\n";
+    constexpr std::size_t room_for_the_rest = 100;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        std::string const next = row(order[i]);
+        if (out.size() + next.size() + room_for_the_rest > most)
+            return out + "\n" + traces::counted(order.size() - i, "further check") + " did not fit here.\n";
+        out += next;
+    }
+    return out + "\n";
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include "cli/ci/reports.hpp"
+#include "cli/ci/told.hpp"
+#include "repro/input/errors.hpp"
+
+namespace shutdown_repro::cli {
+
+using json = nlohmann::ordered_json;
+using repro::checked;
+using repro::outcome;
+using repro::seen_violation;
+
+namespace {
+
+// Beside the rules of traces, what can be wrong with a check that none of them broke.
+struct gate_rule {
+    std::string_view id, level, summary, why, fix;
+};
+constexpr gate_rule gate_rules[] = {
+    {"gate-expectation-missed", "error", "a check did not see what it expects",
+        "A check that expects violations of named rules is a reproducer. When one of them does not come, either the "
+        "fault is mended or the check no longer reaches it.",
+        "When it was mended on purpose, let the check expect that all is clean."},
+    {"gate-stale-baseline", "error", "the baseline holds what is gone or has expired",
+        "What a baseline knows is accepted. An entry that nothing shows any more, or that was accepted only until a "
+        "day that is over, would let the same violation back in unseen.",
+        "Mend what has expired; update the baseline for what is gone."},
+    {"gate-inconclusive", "warning", "too little was seen to say",
+        "A server that did not start, a trace that was cut off or too few executions say nothing, and nothing is not "
+        "clean.",
+        "Look at why it did not run, or allow it more executions."},
+};
+
+// In a message braces are placeholders and brackets are links, unless doubled and escaped.
+std::string plain(std::string_view text) {
+    std::string out;
+    for (char const c : text) {
+        if (c == '[' || c == ']' || c == '\\') out += '\\';
+        if (c == '{' || c == '}') out += c;
+        out += c;
+    }
+    return out;
+}
+json message(std::string_view text) { return {{"text", plain(text)}}; }
+
+std::string uri_of(std::string const& path) {
+    constexpr std::string_view plain_ones = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/",
+                               hex = "0123456789ABCDEF";
+    std::string out = path.starts_with('/') ? "file://" : "";
+    for (char const c : std::filesystem::path(path).lexically_normal().generic_string()) {
+        auto const byte = static_cast<unsigned char>(c);
+        if (plain_ones.find(c) != plain_ones.npos) out += c;
+        else out.append({'%', hex[byte >> 4], hex[byte & 15]});
+    }
+    return out;
+}
+
+// Readers keep numbers in 32 bits.
+constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+
+json physical(std::string const& path, std::uint64_t line) {
+    json artifact{{"uri", uri_of(path)}};
+    if (!path.starts_with('/')) artifact["uriBaseId"] = "%SRCROOT%";
+    json p{{"artifactLocation", std::move(artifact)}};
+    if (line && line <= most) p["region"] = {{"startLine", line}};
+    return p;
+}
+
+json location_of(checked const& c) {
+    json l = json::object();
+    if (!c.file.empty()) l["physicalLocation"] = physical(c.file, std::max(1u, c.line));
+    l["logicalLocations"] = {{{"name", line_of(c.name)}, {"kind", "check"}}};
+    return l;
+}
+
+// A trace that was written whole has its header in line 1 and event 0 in line 2.
+json code_flow(checked const& c, seen_violation const& v) {
+    json steps = json::array();
+    for (auto const& s : v.witness) {
+        json l = v.trace.empty() ? location_of(c) : json{{"physicalLocation", physical(v.trace, s.at + 2)}};
+        l["message"] = message("#" + std::to_string(s.at) + " " + line_of(s.what));
+        steps.push_back({{"location", std::move(l)}});
+    }
+    return {{"threadFlows", {{{"locations", std::move(steps)}}}}};
+}
+
+class results {
+public:
+    explicit results(repro::gate_result const& r) : of_(r) {
+        for (traces::rule_info const& rule : traces::all_rules())
+            add_rule(rule.id, name_of(rule.level), rule.summary, rule.why, rule.fix);
+        for (gate_rule const& rule : gate_rules) add_rule(rule.id, rule.level, rule.summary, rule.why, rule.fix);
+        for (checked const& c : all_of(r)) add(c);
+    }
+    json rules = json::array(), all = json::array();
+
+private:
+    void add_rule(std::string_view id, std::string_view level, std::string_view summary, std::string_view why,
+        std::string_view fix) {
+        rules.push_back({{"id", id}, {"shortDescription", message(summary)}, {"fullDescription", message(why)},
+            {"help", message(fix)}, {"defaultConfiguration", {{"level", level}}}});
+    }
+
+    void add(checked const& c) {
+        bool const violated = std::ranges::any_of(c.seen, fails);
+        for (seen_violation const& v : c.seen)
+            if (fails(v) || in_baseline(v)) add(c, v);
+        if (c.came == outcome::stale) add(c, "gate-stale-baseline");
+        if (c.came == outcome::inconclusive) add(c, "gate-inconclusive");
+        if (c.came == outcome::failed && !violated) add(c, "gate-expectation-missed");
+    }
+
+    json result(checked const& c, std::string_view rule, std::string_view level, std::string const& text) {
+        json r{{"ruleId", line_of(rule)}};
+        auto const known = std::ranges::find_if(rules, [&](json const& k) { return k["id"] == rule; });
+        if (known != rules.end()) r["ruleIndex"] = known - rules.begin();
+        r["level"] = level;
+        r["message"] = message(text);
+        r["locations"] = {location_of(c)};
+        return r;
+    }
+
+    void add(checked const& c, seen_violation const& v) {
+        std::string text = line_of(c.name) + ": " + line_of(v.message);
+        if (!v.replay.empty()) text += "\nagain: " + line_of(v.replay);
+        json r = result(c, v.rule, name_of(v.level), text);
+        if (!v.witness.empty()) r["codeFlows"] = {code_flow(c, v)};
+        r["partialFingerprints"] = {{"checkAndViolation/v1", line_of(c.name) + ": " + line_of(v.fingerprint)}};
+        if (v.count) r["occurrenceCount"] = std::min(v.count, most);
+        if (in_baseline(v)) {
+            std::string const known =
+                "the baseline knows it" + (of_.baseline.empty() ? "" : " (" + line_of(of_.baseline) + ")");
+            r["suppressions"] = {{{"kind", "external"}, {"status", "accepted"},
+                {"justification", v.reason.empty() ? known : line_of(v.reason)}}};
+        }
+        all.push_back(std::move(r));
+    }
+
+    void add(checked const& c, std::string_view rule) {
+        auto const known = std::ranges::find(gate_rules, rule, &gate_rule::id);
+        json r = result(c, rule, known->level, line_of(c.name) + ": " + headline_of(c));
+        r["partialFingerprints"] = {{"checkAndViolation/v1", line_of(c.name) + ": " + std::string(rule)}};
+        all.push_back(std::move(r));
+    }
+
+    repro::gate_result const& of_;
+};
+
+} // namespace
+
+std::string as_sarif(repro::gate_result const& r, int exit_status) {
+    results told(r);
+    json run;
+    run["tool"]["driver"] = {
+        {"name", "shutdown-repro"}, {"version", SHUTDOWN_REPRO_VERSION}, {"rules", std::move(told.rules)}};
+    run["invocations"] = {
+        {{"executionSuccessful", !r.interrupted && exit_status != repro::bad_input}, {"exitCode", exit_status}}};
+    run["originalUriBaseIds"]["%SRCROOT%"]["description"] =
+        message("the top of the repository, or the folder in which the gate was run");
+    run["columnKind"] = "unicodeCodePoints";
+    run["results"] = std::move(told.all);
+    json const document{
+        {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", {std::move(run)}}};
+    return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+} // namespace shutdown_repro::cli

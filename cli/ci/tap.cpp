@@ -1,0 +1,66 @@
+#include "cli/ci/reports.hpp"
+#include "cli/ci/told.hpp"
+#include "traces/page/html_text.hpp"
+
+namespace shutdown_repro::cli {
+
+using repro::checked;
+using repro::outcome;
+
+namespace {
+
+// In a description a backslash and a # are what they are only when escaped: the latter begins a directive.
+std::string description(std::string_view name) {
+    std::string out;
+    for (char const c : line_of(name)) {
+        if (c == '\\' || c == '#') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+// A JSON string is a YAML scalar in double quotes.
+std::string scalar(std::string_view text) { return traces::script_text(text); }
+
+// Lines as they are. The first one decides how far all are indented, so it has to begin with something.
+std::string literal(std::string_view key, std::vector<std::string> const& lines) {
+    std::string text = joined(lines);
+    text.erase(0, text.find_first_not_of(" \n"));
+    std::string out = text.empty() ? "" : "  " + std::string(key) + ": |\n";
+    while (!text.empty()) {
+        std::size_t const end = text.find('\n') + 1;
+        out += "    " + text.substr(0, end);
+        text.erase(0, end);
+    }
+    return out;
+}
+
+std::string block(checked const& c) {
+    std::string out = "  ---\n  message: " + scalar(headline_of(c)) +
+        "\n  severity: " + (c.came == outcome::passed ? "comment" : "fail") +
+        "\n  outcome: " + std::string(name_of(c.came)) + "\n";
+    if (!c.file.empty()) {
+        out += "  at:\n    file: " + scalar(line_of(c.file)) + "\n";
+        if (c.line) out += "    line: " + std::to_string(c.line) + "\n";
+    }
+    out += "  executions: " + std::to_string(c.trials) + "\n  violated: " + std::to_string(c.violated) +
+        "\n  inconclusive: " + std::to_string(c.inconclusive) + "\n";
+    return out + literal("told", told(c)) + "  ...\n";
+}
+
+} // namespace
+
+std::string as_tap(repro::gate_result const& r) {
+    std::vector<checked> const all = all_of(r);
+    std::string out = "TAP version 14\n1.." + std::to_string(all.size()) + "\n";
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        checked const& c = all[i];
+        out += (c.came == outcome::passed ? "ok " : "not ok ") + std::to_string(i + 1) + " - " + description(c.name) +
+            "\n";
+        out += block(c);
+    }
+    if (r.interrupted) out += "Bail out! interrupted: further checks were not made\n";
+    return out;
+}
+
+} // namespace shutdown_repro::cli

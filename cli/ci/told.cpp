@@ -1,0 +1,79 @@
+#include "cli/ci/told.hpp"
+#include <algorithm>
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::cli {
+
+using repro::checked;
+using repro::outcome;
+using repro::seen_violation;
+using repro::standing;
+
+namespace {
+
+constexpr std::size_t widest = 1'000, most_steps = 100, most_inside = 20, most_violations = 50, most_reasons = 50;
+
+std::string more(std::size_t all, std::size_t told) { return "    … and " + std::to_string(all - told) + " more"; }
+
+void tell(std::vector<std::string>& lines, checked const& c, seen_violation const& v) {
+    lines.push_back((fails(v) ? "✗ " : "· ") + line_of(v.rule) + ", " + std::string(name_of(v.stands)) + ", in " +
+        std::to_string(v.count) + " of " + traces::counted(c.trials, "execution") + ": " + line_of(v.message));
+    if (!v.reason.empty()) lines.push_back("    excepted: " + line_of(v.reason));
+    for (std::size_t i = 0; i < std::min(v.inside.size(), most_inside); ++i)
+        lines.push_back("    inside: " + line_of(v.inside[i]));
+    if (v.inside.size() > most_inside) lines.push_back(more(v.inside.size(), most_inside));
+    for (std::size_t i = 0; i < std::min(v.witness.size(), most_steps); ++i)
+        lines.push_back("    #" + std::to_string(v.witness[i].at) + " " + line_of(v.witness[i].what));
+    if (v.witness.size() > most_steps) lines.push_back(more(v.witness.size(), most_steps));
+    if (!v.trace.empty()) lines.push_back("    trace: " + line_of(v.trace));
+    if (!v.replay.empty()) lines.push_back("    again: " + line_of(v.replay));
+}
+
+} // namespace
+
+std::string place_of(checked const& c) {
+    return c.file.empty() ? "" : c.file + (c.line ? ":" + std::to_string(c.line) : "");
+}
+
+std::string headline_of(checked const& c) {
+    return c.why.empty() ? std::string(name_of(c.came)) : line_of(c.why.front());
+}
+
+bool fails(seen_violation const& v) { return v.stands == standing::fresh || v.stands == standing::worse; }
+bool in_baseline(seen_violation const& v) { return v.stands == standing::known || v.stands == standing::excepted; }
+
+std::vector<checked> all_of(repro::gate_result const& r) {
+    std::vector<checked> all = r.checks;
+    if (r.stale.empty()) return all;
+    checked& c = all.emplace_back();
+    c.name = "entries of no check";
+    c.scenario = "baseline";
+    c.file = r.baseline;
+    c.came = outcome::stale;
+    c.why = r.stale;
+    return all;
+}
+
+std::vector<std::string> told(checked const& c) {
+    std::vector<std::string> lines;
+    if (std::string const place = place_of(c); !place.empty()) lines.push_back(line_of(place));
+    for (std::size_t i = 0; i < std::min(c.why.size(), most_reasons); ++i) lines.push_back(line_of(c.why[i]));
+    if (c.why.size() > most_reasons) lines.push_back(more(c.why.size(), most_reasons));
+    for (std::size_t i = 0; i < std::min(c.seen.size(), most_violations); ++i) tell(lines, c, c.seen[i]);
+    if (c.seen.size() > most_violations) lines.push_back(more(c.seen.size(), most_violations));
+    if (!c.trouble.empty()) lines.push_back("inconclusive: " + line_of(c.trouble));
+    if (!c.guarantee.empty()) lines.push_back(line_of(c.guarantee));
+    return lines;
+}
+
+std::string joined(std::vector<std::string> const& lines) {
+    std::string text;
+    for (std::string const& line : lines) text += line + "\n";
+    return text;
+}
+
+std::string line_of(std::string_view text) {
+    return traces::fit(traces::printable(text.substr(0, widest * 4)), widest);
+}
+
+} // namespace shutdown_repro::cli

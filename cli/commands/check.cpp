@@ -1,0 +1,33 @@
+// check: the rules over recorded traces.
+#include "cli/commands/command.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+struct options {
+    std::vector<std::string> traces;
+    bool json = false;
+};
+
+int check(options const& o, output& out) {
+    return reporting_errors(o.json, out, [&] {
+        std::vector<checked_trace> all;
+        for (std::string const& path : o.traces) all.push_back({path, judge_file(path)});
+        out.print(o.json ? as_json(all) : as_text(all, out.page()));
+        return status_of(verdict_of(all));
+    });
+}
+
+} // namespace
+
+void add_check(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub = app.add_subcommand("check", "judge recorded traces");
+    sub->add_option("TRACE", o->traces, "trace files; - is standard input")->required();
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->callback([o, &chosen] { chosen = [o](output& out) { return check(*o, out); }; });
+}
+
+} // namespace shutdown_repro::cli

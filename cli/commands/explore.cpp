@@ -1,0 +1,107 @@
+// explore: finds the violations of a scenario instead of being told where they are, and says what was proven where it finds
+// none.
+#include <chrono>
+#include "cli/commands/command.hpp"
+#include "cli/commands/program_target.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/options/scenario_options.hpp"
+#include "cli/options/shard.hpp"
+#include "cli/report/explored.hpp"
+#include "cli/report/report.hpp"
+#include "cli/terminal/interruptible.hpp"
+#include "repro/input/errors.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+struct options {
+    scenario_options scenario;
+    repro::explore_options how;
+    std::string keep, shard, target;
+    bool json = false;
+};
+
+std::string bar(double part) {
+    std::string out;
+    for (int i = 0; i < 24; ++i) out += i < part * 24 ? "█" : "░";
+    return out;
+}
+
+int explore(options const& o, output& out) {
+    repro::explore_options how = o.how;
+    auto const shard = choose_shard(o.shard);
+    if (shard) how.shard = shard->part;
+    repro::scenario s = scenario_of(o.scenario);
+    repro::scenario open = repro::with_open_acts(s);
+    if (!o.scenario.stop_at.empty()) open.config.stop_at = s.config.stop_at;
+    if (!o.scenario.free_at.empty()) open.config.free_at = s.config.free_at;
+    auto const begun = std::chrono::steady_clock::now();
+    auto const seconds = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    };
+    auto const tell = [&](repro::explore_progress const& p) {
+        double const part = p.of ? static_cast<double>(p.executions) / static_cast<double>(p.of) : 0, took = seconds();
+        out.progress(bar(part) + " " + traces::pad_left(std::to_string(static_cast<int>(part * 100)), 3) + " %  " +
+            repro::with_commas(p.executions) + " executions  " +
+            repro::with_commas(
+                static_cast<std::uint64_t>(static_cast<double>(p.executions) / std::max(took, 0.001) / 1000)) +
+            "k/s  " + traces::counted(p.findings, "finding") + "  " + std::string(p.strategy));
+    };
+    exploration_report report;
+    {
+        stops_on_signals const while_exploring;
+        report.found = repro::explore(open, how, asked_to_stop(), tell);
+        report.took_seconds = seconds();
+        report.how = how;
+        if (shard) report.shard_from = shard->from;
+        report.fixed = fixed_line({"shutdown-repro", "explore", o.scenario.what}, s, o.scenario);
+        if (!report.found.interrupted) keep_findings(report, o.keep, asked_to_stop());
+    }
+    out.print(o.json ? as_json(report) : as_text(report, out.page()));
+    return status_of(report.found.verdict());
+}
+
+} // namespace
+
+void add_explore(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    o->how.jobs = 1;
+    CLI::App* const sub =
+        app.add_subcommand("explore", "find violations among the schedules of a scenario (simulated)");
+    add_scenario_options(*sub, o->scenario);
+    std::vector<std::string_view> names{"auto"};
+    for (repro::strategy_info const& s : repro::all_strategies()) names.push_back(s.name);
+    sub->add_option("--strategy", o->how.strategy, "how schedules are chosen (list strategies)")->check(one_of(names));
+    sub->add_option("--executions", o->how.executions, "at most so many")
+        ->check(whole_number(1, 1'000'000'000'000))
+        ->type_name("N");
+    sub->add_option("--seconds", o->how.seconds, "at most so long")->check(CLI::PositiveNumber)->type_name("S");
+    sub->add_option("--seed", o->how.seed, "of everything that is drawn")->type_name("S");
+    sub->add_option("--jobs", o->how.jobs, "threads")->check(whole_number(1, 256))->type_name("J");
+    add_shard_option(*sub, o->shard);
+    sub->add_option("--verify", o->how.verify_every, "run every N-th execution twice and compare")
+        ->check(whole_number(1, 1'000'000'000))
+        ->type_name("N");
+    sub->add_option("--keep", o->keep, "where the traces of the findings go (findings)")->type_name("DIR");
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->get_option("SCENARIO")->required(false);
+    sub->add_option(
+           "--target", o->target, "each order of a real program instead, such as mojolicious-timer (list targets)")
+        ->type_name("TARGET");
+    sub->callback([o, &chosen] {
+        chosen = [o](output& out) {
+            return reporting_errors(o->json, out, [&] {
+                if (o->target.empty() && o->scenario.what.empty())
+                    throw repro::input_error("SCENARIO is required, or --target (shutdown-repro explore --help)");
+                if (o->target.empty()) return explore(*o, out);
+                if (!o->scenario.what.empty())
+                    throw repro::input_error(
+                        "explore takes a SCENARIO or a --target, and not both: \"" + o->scenario.what + "\"");
+                return explore_program_target(
+                    o->target, {.executions = o->how.executions, .keep = o->keep, .json = o->json}, out);
+            });
+        };
+    });
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,282 @@
+// gate: runs the checks that a team has committed, and says whether they still hold.
+#include <algorithm>
+#include <filesystem>
+#include <fnmatch.h>
+#include <map>
+#include <set>
+#include "cli/ci/publish.hpp"
+#include "cli/ci/told.hpp"
+#include "cli/commands/command.hpp"
+#include "cli/commands/run_target.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/options/shard.hpp"
+#include "cli/report/again.hpp"
+#include "cli/report/gate_report.hpp"
+#include "cli/report/kept_traces.hpp"
+#include "cli/report/report.hpp"
+#include "cli/terminal/interruptible.hpp"
+#include "repro/explore/strategy.hpp"
+#include "repro/gate/judge.hpp"
+#include "repro/gate/trials.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/input/nearest.hpp"
+#include "traces/format/jsonl.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct options {
+    std::string file, baseline, server, keep = "findings";
+    std::vector<std::string> only;
+    std::uint32_t jobs = 1;
+    std::string shard;
+    report_options reports;
+    bool update_baseline = false, allow_stale = false, bisect = false, json = false, print = false;
+};
+
+std::vector<std::string> names_of(repro::gate_file const& gate) {
+    std::vector<std::string> names;
+    for (repro::check_plan const& c : gate.checks) names.push_back(c.name);
+    return names;
+}
+
+bool selects(std::string const& pattern, std::string const& name) {
+    return pattern == name || fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+}
+
+// Each pattern has to select something: one that has a typo would leave checks out.
+std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vector<std::string> const& patterns) {
+    std::string const gate_name = gate.path.empty() ? "the bundled suite" : gate.path;
+    if (gate.checks.empty()) throw repro::input_error(gate_name + " has no checks", repro::nothing_selected);
+    auto const names = names_of(gate);
+    std::vector<std::string_view> const views(names.begin(), names.end());
+    for (std::string const& p : patterns)
+        if (std::ranges::none_of(names, [&](std::string const& name) { return selects(p, name); }))
+            throw repro::input_error(
+                "--only: no check of " + gate_name + " is called \"" + p + "\"" + repro::did_you_mean(p, views),
+                repro::nothing_selected);
+    std::vector<repro::check_plan> chosen = gate.checks;
+    std::erase_if(chosen, [&](repro::check_plan const& c) {
+        return !patterns.empty() &&
+            std::ranges::none_of(patterns, [&](std::string const& p) { return selects(p, c.name); });
+    });
+    return chosen;
+}
+
+// gate.baseline.json beside gate.json, when nothing else is said.
+std::string baseline_path(options const& o) {
+    if (!o.baseline.empty() || o.file.empty()) return o.baseline;
+    return fs::path(o.file).replace_extension(".baseline.json").string();
+}
+
+// When it is there or about to be written.
+repro::baseline baseline_for(options const& o) {
+    repro::baseline none;
+    none.path = baseline_path(o);
+    std::error_code ignored;
+    bool const there = fs::exists(none.path, ignored);
+    if (none.path.empty() && o.update_baseline)
+        throw repro::input_error("--update-baseline: the bundled suite has no baseline; name one with --baseline FILE");
+    if (there || (!o.baseline.empty() && !o.update_baseline)) return repro::load_baseline(none.path);
+    if (!o.update_baseline) none.path.clear();
+    return none;
+}
+
+// A trace of a target does not say all that it takes to run it.
+std::string shown_again(repro::check_plan const& c, traces::header const& h) {
+    if (!c.target) return again_line(h);
+    target_options o;
+    o.what = c.target->named;
+    o.order = c.target->order;
+    if (c.when) o.schedule = to_string(*c.when);
+    o.repeat = c.repeat;
+    return again_line(o, c.target->probe);
+}
+
+class gate_run {
+public:
+    gate_run(options const& o, output& out) : options_(o), out_(out) {}
+
+    int run() {
+        expect_possible(options_.reports, options_.json);
+        expect_spared(options_.reports, {options_.file, baseline_path(options_)});
+        repro::gate_file const gate = telling_reports(
+            [&] { return options_.file.empty() ? repro::bundled_gate() : repro::load_gate(options_.file); });
+        std::vector<std::string> named;
+        for (repro::check_plan const& c : gate.checks) named.push_back(c.file);
+        expect_spared(options_.reports, named);
+        return telling_reports([&] { return run(gate); });
+    }
+
+private:
+    // A CI that looks for a report finds why there is none, and not that of the last run.
+    template <class Job> std::invoke_result_t<Job> telling_reports(Job const& it) {
+        try {
+            return it();
+        } catch (repro::input_error const& e) {
+            publish_failure(options_.reports, options_.file, e.what(), out_);
+            throw;
+        }
+    }
+
+    int run(repro::gate_file const& gate) {
+        auto const plans = selected(gate, options_.only);
+        auto const shard = choose_shard(options_.shard);
+        if (options_.update_baseline && shard && shard->part.count > 1)
+            throw repro::input_error(
+                "--update-baseline needs all trials, and " + shard->from + " leaves some to other shards");
+        rules_.known = baseline_for(options_);
+        rules_.today = repro::today();
+        rules_.allow_stale = options_.allow_stale || options_.bisect; // what is gone is not what a bisection looks for
+        rules_.names = names_of(gate);
+        result_.file = gate.path;
+        result_.baseline = rules_.known.path;
+        if (shard) result_.shard = {shard->part, rules_};
+        observe(plans);
+        out_.progress("");
+        repro::judge(result_, rules_);
+        int const updating = options_.update_baseline ? update_baseline() : repro::clean;
+        keep_traces();
+        int const came = status_of(worst_of(result_));
+        int const status = updating == repro::inconclusive || came == repro::clean ? std::max(came, updating) : came;
+        return publish(
+            options_.reports, result_, options_.json ? as_json(result_) : as_text(result_, out_.page()), status, out_);
+    }
+
+    void observe(std::vector<repro::check_plan> const& plans) {
+        stops_on_signals const while_observing;
+        repro::trial_options how{.jobs = options_.jobs,
+            .waits_for = {},
+            .shard = {},
+            .server_path = options_.server,
+            .again = shown_again,
+            .tell = {}};
+        for (repro::check_plan const& plan : plans) {
+            how.tell = [&](std::uint64_t done, std::uint64_t of, std::string_view what) {
+                out_.progress(std::to_string(result_.checks.size()) + " of " + traces::counted(plans.size(), "check") +
+                    "  " + traces::printable(plan.name) + "  " + repro::with_commas(done) + " of " +
+                    repro::with_commas(of) + "  " + std::string(what));
+            };
+            how.waits_for = repro::await(rules_.known, plan.name, plan.expected);
+            if (result_.shard) how.shard = repro::share_of_check(result_.shard->mine, result_.checks.size());
+            repro::observation seen = repro::observe(plan, how, asked_to_stop());
+            seen.what.file = result_.file;
+            result_.interrupted = result_.interrupted || seen.interrupted || asked_to_stop();
+            result_.checks.push_back(std::move(seen.what));
+            examples_.push_back(std::move(seen.examples));
+            if (result_.interrupted) return;
+        }
+    }
+
+    // Judged anew with what it knows now. When nothing could be written that is complained of, and clean is not clean then.
+    int update_baseline() {
+        std::string const stays = ", so " + rules_.known.path + " stays as it is";
+        auto const unsure = [](repro::checked const& c) {
+            return c.came == repro::outcome::inconclusive || (c.expected.clean && !c.trouble.empty());
+        };
+        if (result_.interrupted || std::ranges::any_of(result_.checks, unsure))
+            return complain("--update-baseline: something was inconclusive" + stays, repro::inconclusive);
+        repro::baseline const next = repro::updated(result_, rules_);
+        try {
+            repro::save_baseline(next);
+        } catch (traces::trace_error const& e) {
+            return complain("--update-baseline: " + std::string(e.what()) + stays, repro::bad_input);
+        }
+        rules_.known = next;
+        repro::judge(result_, rules_);
+        return repro::clean;
+    }
+
+    // What is known may turn out to be worse when all shards are counted together.
+    bool is_kept(repro::checked const& c, repro::seen_violation const& s) const {
+        return fails(s) ? c.came == repro::outcome::failed
+                        : result_.is_part() && !c.exact && s.stands == repro::standing::known;
+    }
+
+    // Of what fails: DIR/CHECK-1.jsonl …; shards may share the folder.
+    void keep_traces() {
+        kept_traces folder(options_.keep);
+        auto const names = file_names();
+        std::string const part = result_.is_part() ? std::to_string(result_.shard->mine.index + 1) + "-" : "";
+        for (std::size_t i = 0; i < result_.checks.size(); ++i) {
+            repro::checked& c = result_.checks[i];
+            std::vector<std::pair<traces::trace const*, std::string>> kept; // one execution may violate several rules
+            for (std::size_t n = 0; n < c.seen.size(); ++n) {
+                if (!is_kept(c, c.seen[n])) continue;
+                traces::trace const* const t = examples_[i][n].get();
+                auto at = std::ranges::find(kept, t, &std::pair<traces::trace const*, std::string>::first);
+                if (at == kept.end() && kept.size() == most_kept) continue;
+                if (at == kept.end())
+                    at = kept.insert(
+                        at, {t, folder.keep(part + names.at(c.name) + "-" + std::to_string(kept.size() + 1), *t)});
+                c.seen[n].trace = at->second;
+            }
+        }
+    }
+
+    // Of all checks of the gate, so that shards agree on them: no two have one name.
+    std::map<std::string, std::string> file_names() const {
+        std::map<std::string, std::string> names;
+        std::set<std::string> taken;
+        for (std::string const& check : rules_.names) {
+            std::string const plain = file_name(check);
+            std::string name = plain;
+            for (unsigned n = 2; !taken.insert(name).second; ++n) name = plain + "-" + std::to_string(n);
+            names[check] = name;
+        }
+        return names;
+    }
+
+    // Whatever a check is called, its file is in the folder and has a name that a shell takes.
+    static std::string file_name(std::string const& check) {
+        std::string name;
+        for (char const c : check) {
+            bool const plain =
+                (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+            if (plain) name += c;
+            else if (!name.empty() && name.back() != '-') name += '-';
+        }
+        return name.empty() ? "check" : name.substr(0, 100);
+    }
+
+    static constexpr std::size_t most_kept = 4; // traces of one check
+    options const& options_;
+    output& out_;
+    repro::gate_rules rules_;
+    repro::gate_result result_;
+    std::vector<std::vector<std::shared_ptr<traces::trace const>>> examples_; // of result_.checks
+};
+
+} // namespace
+
+void add_gate(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub =
+        app.add_subcommand("gate", "run the checks of a file, or the bundled ones, and say whether they hold");
+    sub->add_option("FILE", o->file, "the gate file (shutdown-repro-gate(5)); without it the bundled suite");
+    sub->add_option("--only", o->only, "only the checks of this name or pattern (*, ?)")
+        ->type_name("CHECK")
+        ->allow_extra_args(false);
+    sub->add_option("--baseline", o->baseline, "what is known already (FILE.baseline.json, when it is there)")
+        ->type_name("FILE");
+    sub->add_flag("--update-baseline", o->update_baseline, "write what was seen into the baseline");
+    sub->add_flag("--allow-stale", o->allow_stale, "a baseline that knows too much is no reason to fail");
+    sub->add_option("--keep", o->keep, "where the traces of what fails go (findings)")->type_name("DIR");
+    sub->add_option("--jobs", o->jobs, "threads of an exploration")->check(whole_number(1, 256))->type_name("J");
+    sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
+    sub->add_flag("--bisect", o->bisect, "exit as git bisect run reads it");
+    add_shard_option(*sub, o->shard);
+    add_report_options(*sub, o->reports);
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->add_flag("--print", o->print, "print the bundled gate file, to begin one's own with");
+    sub->callback([o, &chosen] {
+        chosen = [o](output& out) {
+            if (o->print) return out.print(repro::bundled_gate_text()), int(repro::clean);
+            return reporting_errors(o->json, out, [&] { return gate_run(*o, out).run(); });
+        };
+    });
+}
+
+} // namespace shutdown_repro::cli

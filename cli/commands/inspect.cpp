@@ -1,0 +1,221 @@
+// inspect: a recorded trace, drawn, counted, or handed to other tools.
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include "cli/commands/command.hpp"
+#include "cli/commands/export.hpp"
+#include "cli/commands/watch.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/options/source.hpp"
+#include "cli/report/html_report.hpp"
+#include "cli/report/judgement.hpp"
+#include "cli/report/report.hpp"
+#include "repro/input/errors.hpp"
+#include "traces/views/pages.hpp"
+#include "traces/views/stats.hpp"
+#include "traces/views/views.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using namespace traces;
+
+struct options {
+    std::string path, follow, filter, export_format, output, html, twin;
+    std::string at;
+    bool timeline = false, tree = false, explain = false, stats = false, watch = false;
+
+    bool any_view() const { return timeline || tree || explain || stats || !follow.empty(); }
+};
+
+ref id_to_follow(std::string const& text) {
+    auto const id = parse_ref(text);
+    if (!id)
+        throw repro::input_error(
+            "--follow: \"" + text + "\" is no id; one looks like coroutine:5 (inspect --tree shows them)");
+    return *id;
+}
+
+filter filter_of(std::string const& expression) {
+    if (expression.empty()) return {};
+    try {
+        return filter(expression);
+    } catch (filter_error const& e) { throw repro::input_error(std::string("--filter: ") + e.what()); }
+}
+
+// What belongs to another way of looking is refused, not ignored.
+void check_combination(options const& o) {
+    if (!o.at.empty() && !o.tree) throw repro::input_error("--at says when the tree is drawn: add --tree");
+    if (!o.output.empty() && o.export_format.empty())
+        throw repro::input_error("--output is where an export goes: add --export FORMAT");
+    if (!o.export_format.empty() && (o.any_view() || o.watch))
+        throw repro::input_error("--export goes without views and without --watch");
+    if (!o.html.empty() && (o.any_view() || o.watch || !o.export_format.empty() || !o.filter.empty()))
+        throw repro::input_error("--html goes without other views: the page has them");
+    if (o.watch && (o.tree || o.explain || o.stats || !o.follow.empty()))
+        throw repro::input_error("--watch prints rows only: it goes with --filter, not with other views");
+}
+
+// Everything that one reading can tell of each event, for the views that are wanted.
+struct first_look final : reader_events {
+    first_look(options const& o, look l) : wanted(o), which(filter_of(o.filter)), rows(l), tree(l), explained(l) {
+        if (!o.follow.empty()) followed.emplace(id_to_follow(o.follow), l);
+    }
+    void on_header(header const& h) override {
+        judge.on_header(h);
+        twin = h.twin;
+    }
+    void on_footer(footer const& f) override { judge.on_footer(f); }
+    void on_event(event const& e) override {
+        if (events++ == 0 && followed) followed->start(e);
+        judge.on_event(e);
+        bool const fits = which.fits(e);
+        fitting += fits;
+        if (wanted.timeline) rows.survey(e, fits);
+        if (wanted.tree) tree.survey(e);
+        if (wanted.explain) explained.survey(e);
+        if (followed && fits) followed->survey(e);
+        if (wanted.stats && fits) figures.on_event(e);
+    }
+
+    options const& wanted;
+    filter which;
+    judging judge;
+    timeline_page rows;
+    tree_page tree;
+    explain_page explained;
+    std::optional<follow_page> followed;
+    stats figures;
+    std::string twin; // what the header says of one that passes
+    std::uint64_t events = 0, fitting = 0;
+};
+
+struct each_event final : reader_events {
+    explicit each_event(std::function<void(event const&)> f) : does(std::move(f)) {}
+    void on_header(header const&) override {}
+    void on_event(event const& e) override { does(e); }
+    void on_footer(footer const&) override {}
+    std::function<void(event const&)> does;
+};
+
+std::string headline(judgement const& j, look l) {
+    std::string const title = fit(j.scenario.empty() ? "a trace" : printable(j.scenario), l.width);
+    std::string about =
+        (j.world.empty() ? "" : printable(j.world) + " · ") + counted(j.events, "event") + " · " + duration(j.span);
+    if (!j.tool.empty()) about += " · by " + printable(j.tool);
+    bool const beside = columns(title) + 3 + columns(about) <= l.width;
+    return paint(l, tint::strong, title) + (beside ? " · " + about : "\n  " + wrap(about, l.width, 2)) + "\n";
+}
+
+std::string tree_text(source& from, first_look& seen, judgement const& judged) {
+    std::string const& at = seen.wanted.at;
+    if (at.empty()) seen.tree.draw_where_it_failed(judged.violations);
+    else seen.tree.draw_after(std::stoull(at), judged.violations);
+    each_event again([&](event const& e) { seen.tree.note(e); });
+    from.read(again);
+    if (!at.empty() && !seen.tree.is_drawn_there())
+        throw repro::input_error(
+            "--at: the trace has no event " + at + " (inspect without --tree shows their numbers)");
+    return seen.tree.text();
+}
+
+void print_rows(source& from, first_look& seen, judgement const& judged, output& out) {
+    out.print("\n" + seen.rows.heading(judged.violations));
+    seen.which.restart();
+    each_event again([&](event const& e) { out.print(seen.rows.row(e, seen.which.fits(e))); });
+    from.read(again);
+}
+
+void print_followed(source& from, first_look& seen, output& out) {
+    out.print("\n");
+    seen.which.restart();
+    each_event again([&](event const& e) { out.print(seen.followed->row(e, seen.which.fits(e))); });
+    from.read(again);
+}
+
+std::string explanation(source& from, first_look& seen, judgement const& judged) {
+    if (judged.violations.empty()) return "no rule is broken: nothing to explain\n";
+    seen.explained.explain(judged.violations);
+    each_event again([&](event const& e) { seen.explained.note(e); });
+    from.read(again);
+    return seen.explained.text();
+}
+
+// Of a finding: where the nearest execution that passes parts from it.
+std::string twin_page(std::string const& header, options const& o, look l) {
+    auto const twin = nlohmann::json::parse(header, nullptr, false);
+    if (!twin.is_object()) return {};
+    auto const text = [&](char const* key) {
+        return twin.contains(key) && twin[key].is_string() ? printable(twin[key].get<std::string>()) : std::string("?");
+    };
+    std::string const number = twin.contains("decision") && twin["decision"].is_number_unsigned()
+        ? " " + std::to_string(twin["decision"].get<std::uint64_t>())
+        : "";
+    std::string page = "\n" +
+        wrap("passes instead when decision" + number + " is not \"" + text("taken") + "\" but \"" + text("instead") +
+                "\"",
+            l.width, 2) +
+        "\n";
+    if (!twin.contains("trace")) return page;
+    auto const beside = std::filesystem::path(o.path).parent_path() / std::filesystem::path(text("trace")).filename();
+    return page + "  " + shell_line({"shutdown-repro", "diff", o.path, beside.string()}) + "\n";
+}
+
+int inspect(options o, output& out) {
+    check_combination(o);
+    if (!o.html.empty()) {
+        out.print(write_html(o.html, o.path, o.twin));
+        return repro::clean;
+    }
+    if (o.watch) return watch(o.path, filter_of(o.filter), out);
+    if (!o.export_format.empty()) return export_trace(o.path, o.export_format, o.output, filter_of(o.filter), out);
+    if (!o.any_view()) o.timeline = true;
+    look const l = out.page();
+    source from(o.path);
+    first_look seen(o, l);
+    judgement const judged = seen.judge.result(from.read(seen));
+    for (std::string const& problem : judged.problems)
+        std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
+    if (seen.events > 0 && seen.fitting == 0)
+        throw repro::input_error("--filter: no event of the trace fits", repro::nothing_selected);
+    if (seen.followed && seen.followed->empty())
+        throw repro::input_error(
+            "--follow: no event of the trace concerns " + o.follow + " (inspect --tree shows who does appear)");
+    std::string const drawn = o.tree ? "\n" + tree_text(from, seen, judged) : "";
+    out.print(headline(judged, l) + acts_as_text(judged, l));
+    if (o.stats) out.print("\n" + seen.figures.text(l));
+    out.print(drawn);
+    if (o.timeline) print_rows(from, seen, judged, out);
+    if (seen.followed) print_followed(from, seen, out);
+    if (o.explain)
+        out.print(
+            "\n" + explanation(from, seen, judged) + (judged.violations.empty() ? "" : twin_page(seen.twin, o, l)));
+    return repro::clean;
+}
+
+} // namespace
+
+void add_inspect(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub = app.add_subcommand("inspect", "draw a recorded trace");
+    sub->add_option("TRACE", o->path, "trace file; - is standard input")->required();
+    sub->add_flag("--timeline", o->timeline, "a row an event, a lane an actor (when no other view is asked for)");
+    sub->add_flag("--tree", o->tree, "the scopes and who is in them, where the server failed or at the end");
+    sub->add_option("--at", o->at, "the tree right after the event with this number")
+        ->type_name("SEQ")
+        ->check(whole_number(0, INT64_MAX));
+    sub->add_option("--follow", o->follow, "only what concerns one id")->type_name("ID");
+    sub->add_flag("--explain", o->explain, "for each violation the steps that led to it");
+    sub->add_flag("--stats", o->stats, "what happened how often, who lived and waited how long, who acted");
+    sub->add_option("--filter", o->filter, "only the events that fit: 'scope.* and not by control:*', 'under scope:2'")
+        ->type_name("EXPR");
+    sub->add_flag("--watch", o->watch, "rows as they are appended to the trace, until its footer");
+    sub->add_option("--export", o->export_format, "the trace for another tool")
+        ->check(one_of({"chrome", "perfetto", "otlp", "dot", "shiviz"}));
+    sub->add_option("--output", o->output, "where the export goes; standard output without it")->type_name("FILE");
+    auto* const html = sub->add_option("--html", o->html, "write a page for browsers")->type_name("FILE");
+    sub->add_option("--twin", o->twin, "a passing trace, beside it on that page")->type_name("TRACE")->needs(html);
+    sub->callback([o, &chosen] { chosen = [o](output& out) { return inspect(*o, out); }; });
+}
+
+} // namespace shutdown_repro::cli

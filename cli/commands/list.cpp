@@ -1,0 +1,148 @@
+// list: the names that the other subcommands take.
+#include <algorithm>
+#include "cli/commands/command.hpp"
+#include "cli/options/arguments.hpp"
+#include "repro/explore/strategy.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/probe/probe.hpp"
+#include "repro/scenario/scenario.hpp"
+#include "repro/target/target.hpp"
+#include "traces/rules/rule.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using traces::look;
+using traces::tint;
+
+using rows = std::vector<std::pair<std::string, std::string>>;
+
+std::string table(rows const& all, look l) {
+    std::size_t wide = 0;
+    for (auto const& [name, text] : all) wide = std::max(wide, traces::columns(name));
+    std::string out;
+    for (auto const& [name, text] : all)
+        out += traces::paint(l, tint::strong, traces::pad(name, wide)) + "  " + traces::wrap(text, l.width, wide + 2) +
+            "\n";
+    return out;
+}
+
+std::string scenarios(look l) {
+    rows all;
+    for (repro::scenario const& s : repro::builtin_scenarios()) all.emplace_back(s.name, s.summary);
+    return table(all, l);
+}
+
+std::string rules(look l) {
+    rows all;
+    for (traces::rule_info const& r : traces::all_rules())
+        all.emplace_back(r.id, std::string(name_of(r.level)) + " · " + std::string(r.summary));
+    return table(all, l);
+}
+
+std::string policies(look l) {
+    using server::policy;
+    auto const heading = [l](char const* text) { return traces::paint(l, tint::faint, text) + "\n"; };
+    return heading("of the scoped server:") +
+        table({{std::string(name_of(policy::as_reported)), "as the report has it: stop drains nothing, free releases"},
+                  {std::string(name_of(policy::upstream_fix)),
+                      "as it was mended upstream: wait up to the grace, cancel, wait for the cancellation, with the "
+                      "holes that this has"},
+                  {std::string(name_of(policy::drained)), "ours: nothing is disposed before it is strictly empty"}},
+            l) +
+        "\n" + heading("of the reactor server:") +
+        table(
+            {{"as-reported", "as the report has it: callbacks hold the server weakly, and a drain's calls it unasked"},
+                {"guard-self", "the report's first remedy: a drain callback whose server is gone does nothing"},
+                {"strong-self", "a drain callback keeps the server alive until it has run"},
+                {"close-on-destroy", "the server's destructor finishes the open transactions"},
+                {"deferred-destroy", "the dropped server goes in the next tick"},
+                {"eager-drain", "a transaction finishes as soon as its last byte is written"},
+                {"no-destroy", "the server is never dropped"},
+                {"drained",
+                    "ours: whatever stops it, what is under way ends first; what is left after the grace is cancelled "
+                    "and said"}},
+            l);
+}
+
+// The reactor is stopped by its program, in one of these moments.
+std::string moments(look l) {
+    return table(
+        {{"cb1", "in the callback of the first request of a client to complete"},
+            {"cbN", "in the callback of the last one"}, {"timer", "in a timer of 20 ms that the first handler arms"},
+            {"handler", "in the first handler, before it answers"},
+            {"finish", "in the finish event of the first transaction to finish"}},
+        l);
+}
+
+std::string strategies(look l) {
+    rows all{{"auto", "sweep, then exhaustive where it fits in the budget, else phase, pct and random"}};
+    for (repro::strategy_info const& i : repro::all_strategies()) all.emplace_back(i.name, i.summary);
+    return table(all, l);
+}
+
+std::string targets(look l) {
+    rows all;
+    for (repro::target const& t : repro::preset_targets()) {
+        auto const version = repro::installed_version(t);
+        all.emplace_back(t.name,
+            (version ? "installed, " + *version : "not installed; apt-get install " + t.package) + " · " + t.summary);
+    }
+    return table(all, l);
+}
+
+std::string probes(look l) {
+    rows all;
+    for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name, p.summary);
+    return table(all, l);
+}
+
+std::string stop_points_of(std::string const& scenario, look l) {
+    repro::scenario const s = repro::load_scenario(scenario);
+    if (s.server == "reactor") return moments(l);
+    rows all;
+    for (auto const& p : repro::passed_stop_points(s)) all.emplace_back(p.point, traces::printable(p.what));
+    return table(all, l);
+}
+
+std::string stop_points_in_general(look l) {
+    return table({{"handler", "a handler calls it, as the scenario says"}, {"never", "nobody calls it"},
+                     {"KIND#N",
+                         "right after the N-th event of that kind, like coroutine.suspend#2; a scenario's own: list "
+                         "stop-points SCENARIO"}},
+        l);
+}
+
+int list(std::string const& what, std::string const& scenario, output& out) {
+    if (!scenario.empty() && what != "stop-points")
+        throw repro::input_error(
+            "list " + what + " takes no \"" + scenario + "\"; only list stop-points takes a scenario");
+    look const l = out.page();
+    out.print(what == "scenarios"  ? scenarios(l)
+            : what == "rules"      ? rules(l)
+            : what == "strategies" ? strategies(l)
+            : what == "policies"   ? policies(l)
+            : what == "targets"    ? targets(l)
+            : what == "probes"     ? probes(l)
+            : scenario.empty()     ? stop_points_in_general(l)
+                                   : stop_points_of(scenario, l));
+    return repro::clean;
+}
+
+} // namespace
+
+void add_list(CLI::App& app, job& chosen) {
+    struct options {
+        std::string what, scenario;
+    };
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub =
+        app.add_subcommand("list", "scenarios, rules, policies, stop points, strategies, targets or probes");
+    sub->add_option("WHAT", o->what, "what to list")
+        ->required()
+        ->check(one_of({"scenarios", "rules", "policies", "stop-points", "strategies", "targets", "probes"}));
+    sub->add_option("SCENARIO", o->scenario, "whose stop points");
+    sub->callback([o, &chosen] { chosen = [o](output& out) { return list(o->what, o->scenario, out); }; });
+}
+
+} // namespace shutdown_repro::cli

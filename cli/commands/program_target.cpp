@@ -1,0 +1,107 @@
+#include "cli/commands/program_target.hpp"
+#include <algorithm>
+#include <iostream>
+#include <set>
+#include "cli/options/arguments.hpp"
+#include "cli/report/kept_traces.hpp"
+#include "cli/report/report.hpp"
+#include "cli/report/target_report.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/process/child_story.hpp"
+#include "repro/target/program_run.hpp"
+#include "traces/format/jsonl.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+constexpr std::uint64_t most_orders = 10'000;
+
+repro::program_order asked_for(program_options const& o) {
+    repro::program_order asked{.order = o.order, .decisions = {}, .stop_at = o.stop_at, .free_at = o.free_at};
+    if (o.schedule.empty()) return asked;
+    if (!o.order.empty())
+        throw repro::input_error("--schedule: says every order, so --order can't; leave one of them out");
+    asked.decisions = repro::parse_schedule(o.schedule);
+    return asked;
+}
+
+// "" when it was kept; unasked it is no reason to fail.
+void keep(probe_result& p, std::string const& path, bool asked) {
+    try {
+        traces::write_file(path, p.told);
+        p.trace_path = path;
+    } catch (traces::trace_error const& e) {
+        if (asked) throw;
+        std::cerr << "shutdown-repro: " << e.what() << std::endl;
+    }
+}
+
+target_report report_of(repro::target const& t, std::uint32_t repeat) {
+    target_report r;
+    r.target = t;
+    r.version = repro::installed_version(t).value_or("");
+    r.repeat = repeat;
+    return r;
+}
+
+int tell(target_report const& r, bool as_document, output& out) {
+    out.progress("");
+    out.print(as_document ? as_json(r) : as_text(r, out.page()));
+    return status_of(r.verdict());
+}
+
+} // namespace
+
+int run_program_target(repro::target const& t, program_options const& o, output& out) {
+    repro::program_order asked = asked_for(o);
+    repro::program const program = repro::program_of(t);
+    target_report report = report_of(t, o.repeat);
+    probe_result& p = report.probes.emplace_back();
+    p.probe = !o.order.empty() ? o.order : !o.schedule.empty() ? o.schedule : "as it comes";
+    std::string const path = !o.trace.empty() ? o.trace : t.name + (o.order.empty() ? "" : "-" + o.order) + ".jsonl";
+    asked.partial_path = path;
+    for (std::uint32_t i = 0; i < o.repeat; ++i) {
+        if (o.repeat > 1)
+            out.progress(std::to_string(i) + " of " + std::to_string(o.repeat) + " executions, " +
+                std::to_string(p.violated) + " violated");
+        try {
+            p.add(repro::run_program(program, asked));
+        } catch (repro::interrupted& asked_to_end) {
+            if (p.violated) keep(p, path, false), asked_to_end.kept = p.trace_path;
+            throw;
+        }
+        if (p.violated) asked.partial_path.clear();
+    }
+    p.again = o.again;
+    if (p.violated || !o.trace.empty()) keep(p, path, !o.trace.empty());
+    return tell(report, o.json, out);
+}
+
+int explore_program_target(std::string const& name_or_file, each_order_options const& o, output& out) {
+    repro::target const t = repro::load_target(name_or_file);
+    if (!t.program)
+        throw repro::input_error("explore --target: " + t.name +
+            " is no program that stops itself; its orders are not ours to choose (run --target " + t.name + ")");
+    target_report report = report_of(t, 1);
+    kept_traces folder(o.keep.empty() ? "findings" : o.keep);
+    std::set<std::string> kept; // one trace for each set of rules that was broken
+    report.all_orders = repro::run_each_order(repro::program_of(t), std::min(o.executions, most_orders),
+        [&](repro::schedule const& taken, traces::trace const& trace) {
+            probe_result& p = report.probes.emplace_back();
+            p.probe = repro::to_string(taken);
+            traces::trace copy;
+            copy.head = trace.head, copy.foot = trace.foot, copy.problems = trace.problems;
+            for (traces::event const& e : trace.events) copy.append(e);
+            p.add(std::move(copy));
+            p.again = shell_line({"shutdown-repro", "run", "--target", name_or_file, "--schedule", p.probe});
+            std::string broken;
+            for (auto const& [rule, count] : p.by_rule) broken += std::string(rule) + " ";
+            if (p.violated && kept.insert(broken).second)
+                p.trace_path = folder.keep(t.name + "-" + std::to_string(kept.size()), p.told);
+            out.progress(std::to_string(report.probes.size()) + " orders");
+            return true;
+        });
+    return tell(report, o.json, out);
+}
+
+} // namespace shutdown_repro::cli

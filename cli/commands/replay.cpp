@@ -1,0 +1,72 @@
+// replay: an execution again, to the byte.
+#include "repro/sim/replay.hpp"
+#include "cli/commands/command.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+#include "repro/input/errors.hpp"
+#include "traces/format/jsonl.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+struct options {
+    std::string what, scenario, trace;
+    bool json = false;
+};
+
+// A trace, a schedule file, or the schedule itself with --scenario.
+repro::recording recording_of(options const& o) {
+    if (o.scenario.empty()) return repro::load_recording(o.what);
+    return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}};
+}
+
+std::string both_sides(repro::replayed const& r, traces::look l) {
+    std::string const recorded = r.recorded_line.empty() ? "(it had ended)" : traces::printable(r.recorded_line),
+                      again = r.again_line.empty() ? "(it has ended)" : traces::printable(r.again_line);
+    return "  recorded  " + traces::wrap(recorded, l.width, 12) + "\n  now       " + traces::wrap(again, l.width, 12) +
+        "\n";
+}
+
+int replay(options const& o, output& out) {
+    repro::recording const recorded = recording_of(o);
+    repro::replayed r = repro::replay(recorded);
+    run_report report;
+    report.scenario = recorded.of;
+    report.world = "sim";
+    report.again = shell_line(o.scenario.empty()
+            ? std::vector<std::string>{"shutdown-repro", "replay", o.what}
+            : std::vector<std::string>{"shutdown-repro", "replay", o.what, "--scenario", o.scenario});
+    judgement judged = judge(r.again.trace);
+    report.add(std::move(r.again.trace), std::move(judged), to_string(r.again.taken));
+    if (!o.trace.empty()) traces::write_file(report.trace_path = o.trace, report.told);
+    if (!r.same) {
+        if (!o.json) out.print(r.recorded_line.empty() && r.again_line.empty() ? "" : both_sides(r, out.page()));
+        throw repro::input_error("the replay diverged" +
+                (r.recorded_line.empty() && r.again_line.empty() ? ": " : " at #" + std::to_string(r.at) + ", after ") +
+                r.decision,
+            repro::diverged);
+    }
+    std::string const same = recorded.recorded.events.empty()
+        ? ""
+        : "the same " + traces::counted(recorded.recorded.events.size(), "event") + " to the byte\n";
+    out.print(o.json ? as_json(report) : same + as_text(report, out.page()));
+    return status_of(report.verdict());
+}
+
+} // namespace
+
+void add_replay(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub = app.add_subcommand("replay", "execute a simulated trace or a schedule again");
+    sub->add_option("TRACE|SCHEDULE", o->what, "a trace, a schedule FILE.json, or with --scenario the schedule itself")
+        ->required();
+    sub->add_option("--scenario", o->scenario, "whose schedule it is: a built-in scenario or a FILE.json")
+        ->type_name("SCENARIO");
+    sub->add_option("--trace", o->trace, "keep the new trace here")->type_name("FILE");
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->callback([o, &chosen] {
+        chosen = [o](output& out) { return reporting_errors(o->json, out, [&] { return replay(*o, out); }); };
+    });
+}
+
+} // namespace shutdown_repro::cli

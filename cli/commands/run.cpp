@@ -1,0 +1,253 @@
+// run: executes a scenario, judges it, keeps the trace of what was violated, and says how to go on.
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <unistd.h>
+#include "cli/commands/command.hpp"
+#include "cli/commands/run_target.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/options/scenario_options.hpp"
+#include "cli/report/report.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/live/live.hpp"
+#include "repro/schedule/all_orders.hpp"
+#include "repro/sim/execute.hpp"
+#include "repro/target/adapter.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+constexpr std::string_view first_world = "live";
+constexpr std::size_t most_orders = 2'000; // each is told on a line
+
+struct options {
+    scenario_options scenario;
+    std::string world{first_world}, schedule, trace, server, slow, stream, signal, probes, target, adapter;
+    std::uint32_t repeat = 1;
+    bool all_orders = false, json = false;
+};
+
+void refuse_what_does_not_fit(options const& o) {
+    if (o.world == "sim" && !o.server.empty())
+        throw repro::input_error("--server: the simulated world starts no server; leave it out, or use --world live");
+    if (o.world == "live" && !o.schedule.empty())
+        throw repro::input_error("--schedule: only the simulated world follows a schedule; add --world sim");
+    if (!o.all_orders) return;
+    if (o.world == "live")
+        throw repro::input_error("--all-orders: only the simulated world can choose every order; add --world sim");
+    if (!o.schedule.empty())
+        throw repro::input_error("--all-orders: takes every schedule, so it can't follow one; leave --schedule out");
+    if (o.repeat > 1)
+        throw repro::input_error("--all-orders: each order has one execution, the same each time; leave --repeat out");
+}
+
+// A real server has no scenario, and a scenario no probes.
+void refuse_what_is_of_scenarios(options const& o) {
+    scenario_options const& s = o.scenario;
+    if (!s.what.empty())
+        throw repro::input_error("run takes a SCENARIO or a --target, and not both: \"" + s.what + "\"");
+    std::pair<char const*, bool> const given[] = {{"--world", o.world != first_world}, {"--policy", !s.policy.empty()},
+        {"--requests", s.requests.has_value()}, {"--set", !s.sets.empty()}, {"--all-orders", o.all_orders},
+        {"--server", !o.server.empty()}};
+    for (auto const& [flag, is] : given)
+        if (is)
+            throw repro::input_error(std::string(flag) +
+                ": is for scenarios; a target takes --probe, --slow, --stream, --signal, --grace, --connections, "
+                "--adapter and --order");
+}
+
+void refuse_what_is_of_targets(options const& o) {
+    if (o.scenario.what.empty())
+        throw repro::input_error("SCENARIO is required, or --target (shutdown-repro run --help)");
+    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
+        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--adapter", !o.adapter.empty()}};
+    for (auto const& [flag, is] : given)
+        if (is)
+            throw repro::input_error(std::string(flag) + ": is for real servers; add --target NAME, or leave it out");
+}
+
+target_options target_options_of(options const& o) {
+    return {.what = o.target,
+        .command = command_behind_dashes(),
+        .probes = o.probes,
+        .slow = o.slow,
+        .stream = o.stream,
+        .signal = o.signal,
+        .trace = o.trace,
+        .adapter = o.adapter,
+        .order = o.scenario.order,
+        .schedule = o.schedule,
+        .stop_at = o.scenario.stop_at,
+        .free_at = o.scenario.free_at,
+        .grace_ms = o.scenario.grace_ms,
+        .connections = o.scenario.connections,
+        .repeat = o.repeat,
+        .json = o.json};
+}
+
+// Before anything is run, so that a long run is not lost to a typing error. Nothing is created yet.
+void require_writable(std::string const& path) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    fs::path const folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
+    bool const exists = fs::exists(path, ignored);
+    if (fs::is_directory(path, ignored))
+        throw repro::input_error("--trace: " + path + " is a directory; name a file in it");
+    if (access(exists ? path.c_str() : folder.c_str(), W_OK) != 0)
+        throw repro::input_error(
+            "--trace: can't write " + path + ": " + std::strerror(errno) + "; choose another file");
+}
+
+// The words of this run, without what only says where its results go.
+std::vector<std::string> command_line(options const& o) {
+    std::vector<std::string> words{"shutdown-repro", "run", o.scenario.what};
+    add_word(words, "--world", o.world == first_world ? "" : o.world);
+    add_words(words, o.scenario);
+    add_word(words, "--server", o.server);
+    add_word(words, "--schedule", o.schedule == "default" ? "" : o.schedule);
+    return words;
+}
+
+// How to see it again (exactly, when simulated), and whether the correct policy is free of it.
+void suggest(run_report& r, options o) {
+    if (!r.schedule.empty()) o.world = "sim"; // also what a live execution drew
+    if (r.executions == 1 || o.world == "sim") o.repeat = 1;
+    o.schedule = r.schedule;
+    auto const line = [](options const& from) {
+        auto words = command_line(from);
+        if (from.repeat > 1) words.insert(words.end(), {"--repeat", std::to_string(from.repeat)});
+        return shell_line(words);
+    };
+    r.again = line(o);
+    if (r.scenario.server == "scopes" || policy_of(r.scenario) == correct_policy) return;
+    o.scenario.policy = correct_policy;
+    o.schedule.clear(); // another policy decides other things
+    r.fixed = line(o);
+}
+
+class runner {
+public:
+    runner(options const& o, output& out) : options_(o), out_(out), path_(o.trace) {
+        report_.scenario = scenario_of(o.scenario);
+        report_.world = o.world;
+        std::string name = report_.scenario.name;
+        std::replace(name.begin(), name.end(), '/', '-');
+        if (path_.empty()) path_ = (name.empty() ? "trace" : name) + ".jsonl";
+    }
+
+    int run() {
+        if (!options_.trace.empty()) require_writable(options_.trace);
+        if (options_.all_orders) every_order();
+        else
+            for (std::uint32_t i = 0; i < options_.repeat; ++i) {
+                if (options_.repeat > 1)
+                    out_.progress(std::to_string(i) + " of " + std::to_string(options_.repeat) + " executions, " +
+                        std::to_string(report_.violated) + " violated");
+                once();
+            }
+        std::string const trouble = keep();
+        suggest(report_, options_);
+        out_.print(options_.json ? as_json(report_) : as_text(report_, out_.page()));
+        if (trouble.empty()) return status_of(report_.verdict());
+        std::cerr << "shutdown-repro: " << traces::printable(trouble)
+                  << (options_.trace.empty() ? "; name another file with --trace" : "") << std::endl;
+        return options_.trace.empty() ? status_of(report_.verdict())
+                                      : repro::bad_input; // unasked, it is no reason to fail
+    }
+
+private:
+    void once() {
+        traces::trace t;
+        std::string schedule;
+        if (options_.world == "sim") {
+            repro::follow source(repro::parse_schedule(options_.schedule.empty() ? "default" : options_.schedule));
+            simulator_.run(report_.scenario, source, t);
+            if (std::string const where = source.diverged(); !where.empty())
+                throw repro::input_error("--schedule: the execution diverged from it: " + where, repro::diverged);
+            schedule = to_string(source.taken());
+        } else {
+            t = repro::run_live(report_.scenario, {.server_path = options_.server, .partial_path = path_});
+            schedule = t.head.schedule;
+        }
+        judgement judged = judge(t);
+        report_.add(std::move(t), std::move(judged), std::move(schedule));
+    }
+
+    void every_order() {
+        repro::all_orders orders;
+        do {
+            if (report_.executions == most_orders)
+                throw repro::input_error("--all-orders: this scenario has more than " + std::to_string(most_orders) +
+                    " orders; make it smaller, as with --requests 1, or: explore --strategy exhaustive");
+            traces::trace t;
+            simulator_.run(report_.scenario, orders, t);
+            judgement judged = judge(t);
+            std::string schedule = t.head.schedule;
+            report_.orders.push_back({schedule, judged.verdict, broken_rules(judged)});
+            report_.add(std::move(t), std::move(judged), std::move(schedule));
+        } while (orders.next());
+    }
+
+    // Why it could not be kept, or "". A violation that was seen is reported even when the disk is full.
+    std::string keep() {
+        if (options_.trace.empty() && report_.violated == 0) return {};
+        try {
+            traces::write_file(path_, report_.told);
+        } catch (traces::trace_error const& e) { return e.what(); }
+        report_.trace_path = path_;
+        return {};
+    }
+
+    options const& options_;
+    output& out_;
+    std::string path_;
+    run_report report_;
+    repro::simulator simulator_;
+};
+
+} // namespace
+
+void add_run(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub = app.add_subcommand("run", "execute a scenario and judge it");
+    add_scenario_options(*sub, o->scenario);
+    sub->add_option("--world", o->world, "live: a real server; sim: simulated, in process")
+        ->check(one_of({"live", "sim"}));
+    sub->add_option("--schedule", o->schedule, "the decisions to take, as a report prints them (sim)")->type_name("S");
+    sub->add_flag("--all-orders", o->all_orders, "execute every order once, and tell each (sim)");
+    sub->add_option("--repeat", o->repeat, "executions")->check(whole_number(1, 1'000'000))->type_name("N");
+    sub->add_option("--trace", o->trace, "keep the trace here, whatever happens")->type_name("FILE");
+    sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->get_option("SCENARIO")->required(false);
+    CLI::Option const* const target =
+        sub->add_option("--target", o->target,
+               "a real server instead (list targets, or a file); with -- COMMAND... that command")
+            ->expected(0, 1)
+            ->type_name("TARGET");
+    sub->add_option("--probe", o->probes, "what its clients do around the stop: a list, or all (list probes)")
+        ->type_name("PROBE");
+    sub->add_option("--slow", o->slow, "a path that it answers slowly (target)")->type_name("/PATH");
+    sub->add_option("--stream", o->stream, "a path whose answer never ends (target)")->type_name("/PATH");
+    sub->add_option("--signal", o->signal, "the signal that stops it (target)")->type_name("SIGNAL");
+    std::vector<std::string_view> adapters;
+    for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);
+    sub->add_option("--adapter", o->adapter, "look into it (target)")->check(one_of(adapters));
+    sub->callback([o, &chosen, target] {
+        chosen = [o, target](output& out) {
+            return reporting_errors(o->json, out, [&] {
+                if (target->count()) {
+                    refuse_what_is_of_scenarios(*o);
+                    return run_target(target_options_of(*o), out);
+                }
+                refuse_what_is_of_targets(*o);
+                refuse_what_does_not_fit(*o);
+                return runner(*o, out).run();
+            });
+        };
+    });
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,213 @@
+#include "cli/commands/run_target.hpp"
+#include <algorithm>
+#include <iostream>
+#include <ranges>
+#include "cli/commands/program_target.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+#include "cli/report/target_report.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/probe/probe.hpp"
+#include "repro/process/child_story.hpp"
+#include "traces/format/jsonl.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+constexpr std::string_view first_probe = "in-flight", every_probe = "all";
+
+repro::target target_of(target_options const& o) {
+    if (o.what.empty() && o.command.empty())
+        throw repro::input_error("--target needs a NAME (list targets), a FILE.json, or a command behind --, as in: "
+                                 "run --target -- ./server --port {port}");
+    repro::target t = o.what.empty() ? repro::target_from_command(o.command) : repro::load_target(o.what);
+    if (!o.command.empty()) t.command = o.command;
+    auto const path = [](char const* flag, std::string const& given, std::string& to) {
+        if (given.empty()) return;
+        if (!repro::is_server_path(given))
+            throw repro::input_error(
+                std::string(flag) + " must be a path on the server, as in /slow, is \"" + given + "\"");
+        to = given;
+    };
+    path("--slow", o.slow, t.slow);
+    if (!o.slow.empty()) t.slow_stream.clear(); // the slow URL that is asked for, and no other
+    path("--stream", o.stream, t.stream);
+    if (!o.signal.empty()) {
+        t.stop.by = repro::target::way::signal;
+        t.stop.signal = repro::parse_signal(o.signal);
+        if (!t.stop.signal)
+            throw repro::input_error("--signal must be the name of a signal, as in SIGTERM, is \"" + o.signal + "\"");
+        if (!repro::can_be_handled(t.stop.signal))
+            throw repro::input_error("--signal can't be " + o.signal + ", which no server can handle");
+        if (t.wrong_signal == t.stop.signal) t.wrong_signal = 0;
+    }
+    if (o.grace_ms) t.grace_ms = *o.grace_ms;
+    if (!o.adapter.empty()) t.adapter = o.adapter;
+    return t;
+}
+
+// Unasked: requests in flight, or whatever can be tried on a server of which no slow URL is known.
+std::string asked_of(target_options const& o, repro::target const& t) {
+    if (!o.probes.empty()) return o.probes;
+    return std::string(repro::why_not(t, first_probe).empty() ? first_probe : every_probe);
+}
+
+std::vector<std::string> probes_of(std::string const& asked) {
+    std::vector<std::string> names;
+    if (asked == every_probe) {
+        for (repro::probe_info const& p : repro::all_probes()) names.emplace_back(p.name);
+        return names;
+    }
+    for (auto const& part : asked | std::views::split(',')) {
+        std::string const name(part.begin(), part.end());
+        if (std::ranges::count(names, name)) throw repro::input_error("--probe names " + name + " twice");
+        names.push_back(name);
+    }
+    return names;
+}
+
+class target_runner {
+public:
+    target_runner(target_options const& o, output& out) : options_(o), out_(out) {
+        report_.target = target_of(o);
+        report_.connections = options_.connections.value_or(repro::probe_options{}.connections);
+        report_.repeat = o.repeat;
+        std::string const asked = asked_of(o, report_.target);
+        for (std::string const& name : probes_of(asked)) {
+            probe_result& p = report_.probes.emplace_back();
+            p.probe = name;
+            p.skipped = repro::why_not(report_.target, name);
+            if (!p.skipped.empty() && asked != every_probe)
+                throw repro::input_error("--probe " + name + ": " + report_.target.name + ": " + p.skipped);
+        }
+        if (!o.trace.empty() && report_.probes.size() > 1)
+            throw repro::input_error("--trace takes one probe's trace; with several each violated one is kept as " +
+                report_.target.name + "-PROBE.jsonl");
+    }
+
+    int run() {
+        if (!options_.what.empty() && options_.command.empty())
+            report_.version = repro::installed_version(report_.target).value_or("");
+        for (probe_result& p : report_.probes)
+            if (p.skipped.empty()) probe(p);
+        out_.progress("");
+        out_.print(options_.json ? as_json(report_) : as_text(report_, out_.page()));
+        return status_of(report_.verdict());
+    }
+
+private:
+    void probe(probe_result& p) {
+        p.again = again_line(options_, p.probe);
+        for (std::uint32_t i = 0; i < options_.repeat; ++i) {
+            out_.progress(p.probe +
+                (options_.repeat > 1 ? ": " + std::to_string(i) + " of " + std::to_string(options_.repeat) + " runs"
+                                     : ""));
+            try {
+                once(p);
+            } catch (repro::interrupted& asked_to_end) {
+                if (p.violated) keep(p), asked_to_end.kept = p.trace_path;
+                throw;
+            }
+        }
+        if (p.violated || !options_.trace.empty()) keep(p);
+    }
+
+    // A server that started before, and now does not, makes this run worth nothing, and not those before it.
+    void once(probe_result& p) {
+        try {
+            p.add(repro::run_probe(report_.target, p.probe,
+                {.connections = report_.connections,
+                    .order = options_.order,
+                    .stop_at = options_.stop_at,
+                    .partial_path = p.violated ? "" : path_of(p)}));
+            started_ = true;
+        } catch (repro::input_error const& e) {
+            if (!started_ || e.exit_status != repro::inconclusive) throw;
+            p.add_failure(e.what());
+        }
+    }
+
+    std::string path_of(probe_result const& p) const {
+        return options_.trace.empty() ? report_.target.name + "-" + p.probe + ".jsonl" : options_.trace;
+    }
+
+    void keep(probe_result& p) {
+        std::string const path = path_of(p);
+        try {
+            traces::write_file(path, p.told);
+            p.trace_path = path;
+        } catch (traces::trace_error const& e) {
+            if (!options_.trace.empty()) throw;
+            std::cerr << "shutdown-repro: " << e.what() << std::endl; // unasked, it is no reason to fail
+        }
+    }
+
+    target_options const& options_;
+    output& out_;
+    target_report report_;
+    bool started_ = false;
+};
+
+} // namespace
+
+// What belongs to a server that is probed, or to a program that is run to its end, and not to the other.
+void refuse_what_does_not_fit(target_options const& o, bool program) {
+    std::pair<char const*, bool> const of_servers[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
+        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--connections", o.connections.has_value()}};
+    std::pair<char const*, bool> const of_programs[] = {
+        {"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}};
+    for (auto const& [flag, is] : of_servers)
+        if (program && is)
+            throw repro::input_error(
+                std::string(flag) + ": this target is a program that asks and stops by itself; leave it out");
+    for (auto const& [flag, is] : of_programs)
+        if (!program && is)
+            throw repro::input_error(std::string(flag) +
+                ": is for scenarios and for targets that are programs, such as mojolicious-timer; leave it out");
+}
+
+std::string again_line(target_options const& o, std::string const& probe) {
+    std::vector<std::string> words{"shutdown-repro", "run", "--target"};
+    if (!o.what.empty()) words.push_back(o.what);
+    auto const add = [&](char const* flag, std::string const& value) {
+        if (!value.empty()) words.insert(words.end(), {flag, value});
+    };
+    add("--probe", probe);
+    add("--slow", o.slow);
+    add("--stream", o.stream);
+    add("--signal", o.signal);
+    add("--adapter", o.adapter);
+    add("--order", o.order);
+    add("--schedule", o.schedule);
+    add("--stop-at", o.stop_at);
+    add("--free-at", o.free_at);
+    if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
+    if (o.connections) add("--connections", std::to_string(*o.connections));
+    if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));
+    if (!o.command.empty()) words.push_back("--");
+    words.insert(words.end(), o.command.begin(), o.command.end());
+    return shell_line(words);
+}
+
+int run_target(target_options const& o, output& out) {
+    repro::target const t = target_of(o);
+    refuse_what_does_not_fit(o, t.program);
+    if (!t.program && !o.order.empty() && t.adapter.empty())
+        throw repro::input_error("--order: only an adapter can choose who is served first; add --adapter");
+    if (!t.program && !o.stop_at.empty() && t.adapter.empty())
+        throw repro::input_error("--stop-at: only an adapter can hold a server at a point; add --adapter");
+    if (t.program)
+        return run_program_target(t,
+            {.order = o.order,
+                .schedule = o.schedule,
+                .stop_at = o.stop_at,
+                .free_at = o.free_at,
+                .trace = o.trace,
+                .again = again_line(o, {}),
+                .repeat = o.repeat,
+                .json = o.json},
+            out);
+    return target_runner(o, out).run();
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,76 @@
+// shrink: the smallest execution that still goes wrong as this one did.
+#include "repro/explore/shrink.hpp"
+#include <atomic>
+#include "cli/commands/command.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+#include "cli/terminal/interruptible.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/sim/replay.hpp"
+#include "traces/format/jsonl.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+struct options {
+    std::string what, rule, trace;
+    bool json = false;
+};
+
+std::string path_beside(std::string const& path) {
+    std::size_t const dot = path.rfind(".json");
+    return path.substr(0, dot) + ".shrunk.jsonl";
+}
+
+traces::violation const& chosen_violation(repro::judged_execution const& e, options const& o) {
+    for (traces::violation const& v : e.violations)
+        if (o.rule.empty() ? v.level != traces::severity::note : v.rule == o.rule) return v;
+    throw repro::input_error(o.rule.empty() ? o.what + " violates nothing: there is nothing to shrink"
+                                            : "--rule: " + o.what + " does not violate " + o.rule,
+        repro::nothing_selected);
+}
+
+int shrink(options const& o, output& out) {
+    repro::recording const r = repro::load_recording(o.what);
+    repro::judged_execution const failing = repro::judge_execution(r.of, r.when);
+    if (!failing.diverged.empty())
+        throw repro::input_error("the replay diverged: " + failing.diverged, repro::diverged);
+    std::string const wrong = repro::what_went_wrong(failing.trace, chosen_violation(failing, o));
+    stops_on_signals const while_shrinking;
+    repro::shrunk const small = repro::shrink(r.of, r.when, wrong, asked_to_stop());
+    repro::judged_execution e = repro::judge_execution(small.of, small.when);
+    std::string const path = o.trace.empty() ? path_beside(o.what) : o.trace;
+    traces::write_file(path, e.trace);
+
+    run_report report;
+    report.scenario = small.of;
+    report.world = "sim";
+    report.trace_path = path;
+    report.again = shell_line({"shutdown-repro", "replay", path});
+    judgement judged = judge(e.trace);
+    report.add(std::move(e.trace), std::move(judged), to_string(small.when));
+    std::string const done = "from " + traces::counted(requests_of(r.of), "request") + ", " +
+        traces::counted(repro::away_from_default(r.when), "decision") + " away from the default\nto " +
+        traces::counted(requests_of(small.of), "request") + ", " +
+        traces::counted(repro::away_from_default(small.when), "decision") + ", in " +
+        traces::counted(small.executions, "execution") + ": " + wrong + "\n\n";
+    out.print(o.json ? as_json(report) : done + as_text(report, out.page()));
+    return status_of(report.verdict());
+}
+
+} // namespace
+
+void add_shrink(CLI::App& app, job& chosen) {
+    auto const o = std::make_shared<options>();
+    CLI::App* const sub = app.add_subcommand("shrink", "the smallest execution that still goes wrong");
+    sub->add_option("TRACE|SCHEDULE", o->what, "a simulated trace or a schedule FILE.json")->required();
+    sub->add_option("--rule", o->rule, "of its violations, this one (the first)")->type_name("RULE");
+    sub->add_option("--trace", o->trace, "where the smaller trace goes (beside it: NAME.shrunk.jsonl)")
+        ->type_name("FILE");
+    sub->add_flag("--json", o->json, "print one report document");
+    sub->callback([o, &chosen] {
+        chosen = [o](output& out) { return reporting_errors(o->json, out, [&] { return shrink(*o, out); }); };
+    });
+}
+
+} // namespace shutdown_repro::cli

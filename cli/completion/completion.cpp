@@ -1,0 +1,187 @@
+// completion: a script for a shell that completes this program's command line.
+#include "cli/completion/completion.hpp"
+#include <algorithm>
+#include <stdexcept>
+#include "cli/commands/command.hpp"
+#include "cli/options/arguments.hpp"
+#include "repro/gate/file.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/probe/probe.hpp"
+#include "repro/scenario/scenario.hpp"
+#include "repro/target/target.hpp"
+#include "server_under_test/reactor/config.hpp"
+#include "server_under_test/scopes/config.hpp"
+#include "server_under_test/worlds/control.hpp"
+#include "traces/rules/rule.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using words = std::vector<std::string>;
+
+template <class enumeration> void add_words_of(words& to) {
+    for (std::string_view word : server::words<enumeration>())
+        if (std::ranges::find(to, word) == to.end()) to.emplace_back(word);
+}
+
+words scenario_names() {
+    words all;
+    for (repro::scenario const& s : repro::builtin_scenarios()) all.push_back(s.name);
+    return all;
+}
+
+words rule_ids() {
+    words all;
+    for (traces::rule_info const& r : traces::all_rules()) all.emplace_back(r.id);
+    return all;
+}
+
+words policies() {
+    words all;
+    add_words_of<server::policy>(all);
+    add_words_of<server::reactor_policy>(all);
+    return all;
+}
+
+words orders() {
+    words all;
+    add_words_of<server::serve_order>(all);
+    return all;
+}
+
+words checks() { // one's own file has others
+    words all;
+    for (repro::check_plan const& c : repro::bundled_gate().checks) all.push_back(c.name);
+    return all;
+}
+
+words targets() {
+    words all;
+    for (repro::target const& t : repro::preset_targets()) all.push_back(t.name);
+    return all;
+}
+
+words probes() {
+    words all{"all"};
+    for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name);
+    return all;
+}
+
+bool is_point(std::string const& word) {
+    try {
+        return !server::parse_stop_points(word).empty();
+    } catch (std::invalid_argument const&) { return false; }
+}
+
+words points() {
+    words all{"handler", "never", "any"};
+    add_words_of<server::stop_moment>(all);
+    for (std::size_t i = 0; i < traces::kind_count; ++i)
+        if (std::string const first = std::string(name_of(static_cast<traces::kind>(i))) + "#1"; is_point(first))
+            all.push_back(first);
+    return all;
+}
+
+// What the name of a value promises. A name of several, like TRACE|SCHEDULE, promises all of them.
+struct promise {
+    std::string_view name;
+    words (*known)();
+    bool files = false, folders = false, list = false;
+};
+constexpr promise promises[] = {
+    {"SCENARIO", scenario_names, true},
+    {"RULE", rule_ids},
+    {"POLICY", policies},
+    {"ORDER", orders},
+    {"FILE", nullptr, true},
+    {"PATH", nullptr, true},
+    {"TRACE", nullptr, true},
+    {"REPORT", nullptr, true},
+    {"DIR", nullptr, false, true},
+    {"CHECK", checks},
+    {"TARGET", targets, true},
+    {"PROBE", probes, false, false, true},
+    {"POINT", points, false, false, true},
+};
+
+std::string value_name(CLI::Option const& o) {
+    if (o.get_positional()) return o.get_name(true);
+    std::string const typed = o.get_type_name(); // with the validators' words after a colon
+    return typed.substr(0, typed.find(':'));
+}
+
+completion_value value_of(CLI::Option& o) {
+    completion_value v{value_name(o), {}};
+    if (CLI::Validator const* const choice = choice_of(o)) {
+        std::string const all = choice->get_description();
+        v.words = CLI::detail::split(all, '|');
+        return v;
+    }
+    bool promised = false;
+    for (std::string const& part : CLI::detail::split(v.name, '|'))
+        for (promise const& p : promises) {
+            if (p.name != part) continue;
+            promised = true;
+            if (p.known) std::ranges::move(p.known(), std::back_inserter(v.words));
+            v.files |= p.files;
+            v.folders |= p.folders;
+            v.list |= p.list;
+        }
+    if (!promised && o.get_positional()) v.files = true;
+    return v;
+}
+
+completed_option option_of(CLI::Option& o) {
+    completed_option out{.names = {},
+        .summary = o.get_description(),
+        .takes_value = o.get_items_expected_max() > 0,
+        .repeats = o.get_items_expected_max() > 1,
+        .value = {}};
+    for (std::string const& name : o.get_lnames()) out.names.push_back("--" + name);
+    for (std::string const& name : o.get_snames()) out.names.push_back("-" + name);
+    if (out.takes_value) out.value = value_of(o);
+    return out;
+}
+
+completed_command command_of(CLI::App& app) {
+    completed_command out{.name = app.get_name(), .summary = app.get_description(), .options = {}, .places = {}};
+    for (CLI::Option* o : app.get_options(
+             [](CLI::Option* any) { return !any->get_group().empty(); })) { // an option without a group is hidden
+        if (o->get_positional()) out.places.push_back({value_of(*o), o->get_items_expected_max() > 1});
+        else out.options.push_back(option_of(*o));
+    }
+    return out;
+}
+
+completed_commands commands_of(CLI::App& app) {
+    completed_commands all{command_of(app)};
+    all.front().name.clear();
+    auto const everywhere = all.front().options;
+    for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) {
+        all.push_back(command_of(*sub));
+        auto& own = all.back().options;
+        for (completed_option const& o : everywhere)
+            if (std::ranges::none_of(own, [&](completed_option const& other) { return other.names == o.names; }))
+                own.push_back(o);
+    }
+    return all;
+}
+
+} // namespace
+
+void add_completion(CLI::App& app, job& chosen) {
+    auto const shell = std::make_shared<std::string>();
+    CLI::App* const sub = app.add_subcommand("completion", "a script that completes command lines in a shell");
+    sub->add_option("SHELL", *shell, "the shell it is for")->required()->check(one_of({"bash", "zsh", "fish"}));
+    sub->callback([shell, &app, &chosen] {
+        chosen = [shell, &app](output& out) {
+            auto const all = commands_of(app);
+            out.print(*shell == "bash" ? bash_completion(all)
+                    : *shell == "zsh"  ? zsh_completion(all)
+                                       : fish_completion(all));
+            return repro::clean;
+        };
+    });
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,82 @@
+#include "cli/options/scenario_options.hpp"
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+#include "repro/input/errors.hpp"
+
+namespace shutdown_repro::cli {
+
+namespace {
+
+// Each is a field of the scenario; a complaint about it names the flag.
+void set(repro::scenario& s, char const* flag, std::string const& key, std::string const& value) {
+    if (value.empty()) return;
+    try {
+        repro::set_field(s, key, value);
+    } catch (repro::input_error const& e) {
+        std::string const asked = "--set " + key, what = e.what(); // it names what it was asked through
+        throw repro::input_error(what.starts_with(asked) ? flag + what.substr(asked.size()) : what, e.exit_status);
+    }
+}
+
+template <class number> std::string text(std::optional<number> const& n) { return n ? std::to_string(*n) : ""; }
+
+} // namespace
+
+void add_scenario_options(CLI::App& sub, scenario_options& o) {
+    sub.add_option("SCENARIO", o.what, "a built-in scenario (list scenarios) or a FILE.json")->required();
+    sub.add_option("--policy", o.policy, "how the server shuts down (list policies)")->type_name("POLICY");
+    sub.add_option("--order", o.order, "who is served first when several are ready (reactor)")->type_name("ORDER");
+    sub.add_option("--requests", o.requests, "requests that are sent")->check(whole_number(1, 100'000))->type_name("N");
+    sub.add_option("--connections", o.connections, "the same for the reactor: one request each")
+        ->check(whole_number(1, 1'000))
+        ->type_name("N");
+    sub.add_option("--stop-at", o.stop_at, "when stop is called (list stop-points)")->type_name("POINT");
+    sub.add_option("--free-at", o.free_at, "when free is called")->type_name("POINT");
+    sub.add_option("--grace", o.grace_ms, "the policy's patience with handlers, milliseconds")
+        ->check(whole_number(0, 86'400'000))
+        ->type_name("MS");
+    sub.add_option("--set", o.sets, "any other field of the scenario")->type_name("KEY=VALUE")->allow_extra_args(false);
+}
+
+repro::scenario scenario_of(scenario_options const& o) {
+    repro::scenario s = repro::load_scenario(o.what);
+    for (std::string const& word : o.sets) {
+        auto const equals = word.find('=');
+        if (equals == word.npos || equals == 0)
+            throw repro::input_error("--set: \"" + word + "\" is not KEY=VALUE, like grace=100");
+        repro::set_field(s, std::string_view(word).substr(0, equals), std::string_view(word).substr(equals + 1));
+    }
+    bool const reactor = s.server == "reactor"; // a connection for each request; its moments of stop are words
+    set(s, "--policy", "policy", o.policy);
+    set(s, "--order", "order", o.order);
+    set(s, "--stop-at", reactor ? "when" : "stop", o.stop_at);
+    set(s, "--free-at", "free", o.free_at);
+    set(s, "--requests", reactor ? "connections" : "requests", text(o.requests));
+    set(s, "--connections", "connections", text(o.connections));
+    set(s, "--grace", "grace", text(o.grace_ms));
+    return s;
+}
+
+void add_word(std::vector<std::string>& to, char const* flag, std::string const& value) {
+    if (!value.empty()) to.insert(to.end(), {flag, value});
+}
+
+void add_words(std::vector<std::string>& to, scenario_options const& o) {
+    add_word(to, "--policy", o.policy);
+    add_word(to, "--order", o.order);
+    add_word(to, "--requests", text(o.requests));
+    add_word(to, "--connections", text(o.connections));
+    add_word(to, "--stop-at", o.stop_at);
+    add_word(to, "--free-at", o.free_at);
+    add_word(to, "--grace", text(o.grace_ms));
+    for (std::string const& s : o.sets) add_word(to, "--set", s);
+}
+
+std::string fixed_line(std::vector<std::string> command, repro::scenario const& s, scenario_options o) {
+    if (s.server == "scopes" || policy_of(s) == correct_policy) return {};
+    o.policy = correct_policy;
+    add_words(command, o);
+    return shell_line(command);
+}
+
+} // namespace shutdown_repro::cli

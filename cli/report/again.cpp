@@ -1,0 +1,68 @@
+#include "cli/report/again.hpp"
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include "cli/options/arguments.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/scenario/scenario.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::optional<repro::scenario> scenario_in(traces::header const& h) {
+    try {
+        return repro::scenario_from_text(h.scenario, "the trace's header");
+    } catch (repro::input_error const&) {
+        return std::nullopt; // somebody else's
+    }
+}
+
+// The fields in which it differs from another scenario, as documents.
+json differences(repro::scenario const& s, repro::scenario const& from) {
+    json const ours = json::parse(to_json_text(s)), theirs = json::parse(to_json_text(from));
+    json out = json::object();
+    for (auto const& [key, value] : ours.items())
+        if (!theirs.contains(key) || theirs[key] != value) out[key] = value;
+    return out;
+}
+
+// A built-in scenario by its name, with the fields that were changed; nothing when it takes more than words to say them.
+std::optional<std::vector<std::string>> by_name(repro::scenario const& s) {
+    auto const all = repro::builtin_scenarios();
+    auto const named =
+        std::find_if(all.begin(), all.end(), [&s](repro::scenario const& b) { return b.name == s.name; });
+    if (named == all.end()) return std::nullopt;
+    std::vector<std::string> words{"shutdown-repro", "run", s.name};
+    json const changed = differences(s, *named);
+    for (auto const& [key, value] : changed.items()) {
+        if (value.is_structured() || value.is_null()) return std::nullopt;
+        words.insert(words.end(), {"--set", key + "=" + (value.is_string() ? value.get<std::string>() : value.dump())});
+    }
+    return words;
+}
+
+// The document, without what is the default anyway.
+std::string by_document(repro::scenario const& s) {
+    repro::scenario plain;
+    plain.server = s.server;
+    json document{{"scenario", s.name}};
+    if (s.server != repro::scenario().server) document["server"] = s.server;
+    document.update(differences(s, plain));
+    return document.dump();
+}
+
+} // namespace
+
+std::string again_line(traces::header const& h) {
+    auto const s = scenario_in(h);
+    if (!s) return {};
+    auto const named = by_name(*s);
+    std::vector<std::string> words = named ? *named : std::vector<std::string>{"shutdown-repro", "run", "/dev/stdin"};
+    if (h.world == "sim") words.insert(words.end(), {"--world", "sim"});
+    if (!h.schedule.empty() && h.schedule != "default") words.insert(words.end(), {"--schedule", h.schedule});
+    return (named ? "" : shell_line({"echo", by_document(*s)}) + " | ") + shell_line(words);
+}
+
+} // namespace shutdown_repro::cli

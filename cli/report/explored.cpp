@@ -1,0 +1,181 @@
+#include "cli/report/explored.hpp"
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include "cli/options/arguments.hpp"
+#include "cli/options/shard.hpp"
+#include "cli/report/kept_traces.hpp"
+#include "cli/report/report.hpp"
+#include "traces/fingerprint.hpp"
+
+namespace shutdown_repro::cli {
+
+using repro::with_commas;
+using traces::counted;
+using traces::look;
+using traces::paint;
+using traces::tint;
+
+namespace {
+
+constexpr std::size_t most_kept = 12, most_never = 3;
+
+void keep(kept_finding& k, std::string const& name, kept_traces& folder) {
+    repro::judged_execution e = repro::judge_execution(k.small.of, k.small.when);
+    if (k.twin) k.twin_trace = folder.keep(name + ".passing", repro::judge_execution(k.small.of, k.twin->when).trace);
+    if (!k.twin_trace.empty())
+        e.trace.head.twin = nlohmann::ordered_json{{"trace", std::filesystem::path(k.twin_trace).filename().string()},
+            {"schedule", to_string(k.twin->when)}, {"decision", k.twin->decision}, {"taken", k.twin->taken},
+            {"instead", k.twin->instead}}
+                                .dump();
+    k.trace = folder.keep(name, e.trace);
+}
+
+kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::atomic<bool> const& stop) {
+    kept_finding k{f, {of, f.shortest, 0}, {}, {}, {}, {}};
+    if (f.rule.empty() || stop) return k;
+    repro::judged_execution const e = repro::judge_execution(of, f.shortest);
+    for (traces::violation const& v : e.violations)
+        if (v.rule == f.rule && repro::fingerprint(e.trace, v) == f.fingerprint) {
+            k.small = repro::shrink(of, f.shortest, repro::what_went_wrong(e.trace, v), stop);
+            break;
+        }
+    k.twin = repro::find_passing_twin(k.small.of, k.small.when, stop);
+    return k;
+}
+
+std::string told(repro::finding const& f, look l) {
+    bool const bad = f.level == traces::severity::error;
+    return paint(l, bad ? tint::bad : tint::warn, bad ? "✗" : "!") + " " +
+        paint(l, tint::strong, traces::pad(rule_name(f), 26)) + "  first at execution " + with_commas(f.first) + ", " +
+        counted(f.count, "time") + "\n    " + traces::wrap(traces::printable(f.message), l.width, 4) + "\n";
+}
+
+std::string one(kept_finding const& k, look l) {
+    std::string out = told(k.found, l);
+    std::uint32_t const away = repro::away_from_default(k.small.when);
+    out += paint(l, tint::faint,
+               "    shrunk to " + counted(requests_of(k.small.of), "request") + ", " +
+                   (away ? counted(away, "decision") + " away from the default" : "the default order") + ": " +
+                   traces::fit(to_string(k.small.when), 30)) +
+        "\n";
+    if (k.twin)
+        out += "    " +
+            traces::wrap("passes when decision " + std::to_string(k.twin->decision) + " is not \"" +
+                    traces::printable(k.twin->taken) + "\" but \"" + traces::printable(k.twin->instead) + "\"",
+                l.width, 4) +
+            "\n";
+    if (!k.also.empty())
+        out += "    " +
+            traces::wrap(counted(k.also.size(), "further finding") + " of this rule " +
+                    (k.also.size() == 1 ? "shrinks" : "shrink") + " to the same",
+                l.width, 4) +
+            "\n";
+    if (!k.trace.empty()) out += "    " + traces::printable(shell_line({"shutdown-repro", "replay", k.trace})) + "\n";
+    if (!k.trace.empty() && !k.twin_trace.empty())
+        out += "    " + traces::printable(shell_line({"shutdown-repro", "diff", k.trace, k.twin_trace})) + "\n";
+    return out;
+}
+
+std::string stages(exploration_report const& r) {
+    std::string names;
+    for (repro::stage const& s : r.found.stages)
+        names += (names.empty() ? "" : ", then ") + s.strategy + " " + with_commas(s.done.executions);
+    return names;
+}
+
+std::string told_of_shards(exploration_report const& r) {
+    if (r.shards) return "; " + counted(r.shards, "shard");
+    return r.found.shard ? "; " + in_words(*r.found.shard) +
+            (r.shard_from == "--shard" ? "" : ", as " + traces::printable(r.shard_from) + " says")
+                         : "";
+}
+
+std::string covered(repro::coverage const& c, look l) {
+    auto const part = [](repro::coverage::moment m) { return with_commas(m.reached) + " of " + with_commas(m.of); };
+    std::string text; // of the acts whose moment was open
+    for (auto const& [act, steps] : {std::pair("stop", c.stop_steps()), std::pair("free", c.free_steps())})
+        if (steps.reached) text += (text.empty() ? "" : ", ") + std::string(act) + " at " + part(steps) + " steps";
+    text += text.empty() ? "stop and free as the scenario has them" : " of the default order";
+    if (c.phases().of) text += " · phases " + part(c.phases());
+    text += " · " + std::string(c.many_orders() ? "about " : "") + with_commas(c.orders()) +
+        (c.orders() == 1 ? " order" : " orders");
+    std::string out = paint(l, tint::faint, traces::pad("covered", 10)) + traces::wrap(text, l.width, 10) + "\n";
+    std::uint64_t const missing = c.phases().of - c.phases().reached;
+    if (missing == 0) return out;
+    std::string names;
+    for (std::string const& n : c.never(most_never)) names += (names.empty() ? "" : ", ") + n;
+    if (missing > most_never) names += " and " + std::to_string(missing - most_never) + " more";
+    return out + paint(l, tint::faint, traces::pad("never", 10)) + traces::wrap(names, l.width, 10) + "\n";
+}
+
+std::string headline(exploration_report const& r, look l) {
+    repro::scenario const& s = r.found.of;
+    std::string const policy =
+        s.server == "scopes" ? "scopes alone" : s.server + " server, " + std::string(policy_of(s));
+    return paint(l, tint::strong, traces::printable(s.name)) + " · " + policy + " · sim · " +
+        counted(requests_of(s), "request") + "\n";
+}
+
+} // namespace
+
+std::string rule_name(repro::finding const& f) { return f.rule.empty() ? std::string(unfinished) : f.rule; }
+
+bool told_before(std::vector<kept_finding>& kept, kept_finding const& k) {
+    auto const alike = std::ranges::find_if(kept, [&](kept_finding const& other) {
+        return other.found.rule == k.found.rule && other.small.when == k.small.when &&
+            requests_of(other.small.of) == requests_of(k.small.of);
+    });
+    if (alike == kept.end()) return false;
+    alike->also.push_back(k.found.key);
+    return true;
+}
+
+void keep_findings(exploration_report& r, std::string const& folder, std::atomic<bool> const& stop) {
+    if (r.found.findings.empty()) return;
+    kept_traces where(folder.empty() ? "findings" : folder);
+    for (repro::finding const& f : r.found.findings) {
+        if (r.kept.size() == most_kept) {
+            ++r.not_kept;
+            continue;
+        }
+        kept_finding k = smaller(r.found.of, f, stop);
+        if (told_before(r.kept, k)) continue;
+        std::string const part =
+            r.found.shard ? std::to_string(r.found.shard->index + 1) + "-" : ""; // shards may share the folder
+        keep(k, part + std::to_string(r.kept.size() + 1), where);
+        r.kept.push_back(std::move(k));
+    }
+}
+
+std::string as_text(exploration_report const& r, look l) {
+    std::string out = headline(r, l);
+    for (kept_finding const& k : r.kept) out += "\n" + one(k, l);
+    if (r.found.interrupted)
+        for (repro::finding const& f : r.found.findings) out += "\n" + told(f, l);
+    if (r.not_kept) out += "\n" + counted(r.not_kept, "further finding") + " told by --json\n";
+    out += "\n";
+    for (std::string const& g : r.found.guarantees())
+        out += paint(l, tint::good, "✓ clean") + "   " + traces::wrap(g, l.width, 10) + "\n";
+    if (r.found.is_part() && r.found.verdict() == traces::verdict::clean)
+        out += paint(l, tint::good, "✓ clean") + "   " +
+            traces::wrap("this shard; what that is worth of all of them is said by merge", l.width, 10) + "\n";
+    if (r.found.verdict() != traces::verdict::violated && r.found.unfinished)
+        out += paint(l, tint::warn, "?") + " " + with_commas(r.found.unfinished) +
+            " executions never ended, though no rule was broken\n";
+    out += counted(r.found.findings.size(), "finding") + " in " + with_commas(r.found.executions) + " executions, " +
+        with_commas(r.found.violating) + " of them violated";
+    out += " (" + stages(r) + "; seed " + std::to_string(r.how.seed) + told_of_shards(r) + ")";
+    out = out.substr(0, out.rfind('\n') + 1) + traces::wrap(out.substr(out.rfind('\n') + 1), l.width, 0) + "\n";
+    if (r.found.verified) out += with_commas(r.found.verified) + " executions were run twice: the same to the byte\n";
+    if (r.found.interrupted)
+        out += paint(l, tint::warn, "interrupted: this is what was done so far; findings are neither shrunk nor kept") +
+            "\n";
+    if (r.found.out_of_time) out += paint(l, tint::faint, "ended by --seconds") + "\n";
+    if (r.found.reached) out += covered(*r.found.reached, l);
+    if (!r.fixed.empty() && r.found.verdict() == traces::verdict::violated)
+        out += paint(l, tint::faint, traces::pad("fixed?", 10)) + r.fixed + "\n";
+    return out;
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,49 @@
+// What `explore` says: the findings, each shrunk, kept and beside its passing twin; what was covered; what it is worth.
+#pragma once
+#include <atomic>
+#include <string>
+#include <vector>
+#include "cli/terminal/output.hpp"
+#include "repro/explore/explore.hpp"
+#include "repro/explore/shrink.hpp"
+
+namespace shutdown_repro::repro {
+class located_value;
+}
+
+namespace shutdown_repro::cli {
+
+struct kept_finding {
+    repro::finding found;
+    repro::shrunk small;
+    std::optional<repro::passing_twin> twin;
+    std::string trace, twin_trace;   // their paths, "" when they were not kept
+    std::vector<std::uint64_t> also; // the keys of later findings that shrink to the same execution
+};
+
+struct exploration_report {
+    repro::exploration found;
+    repro::explore_options how;
+    std::vector<kept_finding> kept; // in the order of the findings, alike ones once
+    std::uint64_t not_kept = 0;     // findings beyond the most that are shrunk
+    double took_seconds = 0;
+    std::string again, fixed; // command lines; "" when there is none
+    std::string shard_from;   // who said that it is a shard: shard_choice::from
+    std::uint32_t shards = 0; // it was merged from so many
+};
+
+// Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl …; the folder is made when there is something to
+// write. What can't be written is told on standard error, and has no trace.
+void keep_findings(exploration_report&, std::string const& folder, std::atomic<bool> const& stop);
+
+// Notes it with the one of `kept` that shrank to the same, when there is one.
+bool told_before(std::vector<kept_finding>& kept, kept_finding const&);
+constexpr std::string_view unfinished = "unfinished"; // instead of a rule
+std::string rule_name(repro::finding const&);
+
+std::string as_text(exploration_report const&, traces::look);
+std::string as_json(exploration_report const&);
+// What as_json wrote, but for what was covered; `name` is the file's. Throws input_error that names file and line.
+exploration_report exploration_from(repro::located_value const& document, std::string const& name);
+
+} // namespace shutdown_repro::cli

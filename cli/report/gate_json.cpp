@@ -1,0 +1,74 @@
+#include <nlohmann/json.hpp>
+#include "cli/report/explored.hpp"
+#include "cli/report/gate_report.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+using repro::checked;
+using repro::seen_violation;
+
+json of(seen_violation const& s) {
+    json j{{"rule", s.rule}, {"severity", name_of(s.level)}, {"fingerprint", s.fingerprint},
+        {"stands", name_of(s.stands)}, {"count", s.count}, {"message", s.message}, {"inside", s.inside}};
+    j["witness"] = json::array();
+    for (seen_violation::step const& step : s.witness) j["witness"].push_back({{"at", step.at}, {"what", step.what}});
+    if (!s.reason.empty()) j["reason"] = s.reason;
+    if (!s.replay.empty()) j["replay"] = s.replay;
+    if (!s.trace.empty()) j["trace"] = s.trace;
+    return j;
+}
+
+// The document that explore prints, and what is shown of each violation.
+json of(repro::explored_part const& p) {
+    exploration_report report;
+    report.found = p.found;
+    report.how = p.how;
+    json j = json::parse(as_json(report));
+    j["shown"] = json::array();
+    for (seen_violation const& s : p.shown) j["shown"].push_back(of(s));
+    return j;
+}
+
+json of(checked const& c) {
+    json j{{"name", c.name}, {"outcome", name_of(c.came)}, {"why", c.why}, {"file", c.file}, {"line", c.line},
+        {"scenario", c.scenario}, {"policy", c.policy}, {"world", c.world}, {"strategy", c.strategy},
+        {"target", c.target}, {"probe", c.probe}};
+    j["expect"] = c.expected.clean ? json("clean") : json{{"violated", c.expected.rules}};
+    j["allow"] = c.allowed;
+    j["executions"] = c.trials;
+    j["violated"] = c.violated;
+    j["inconclusive"] = c.inconclusive;
+    j["exact"] = c.exact;
+    j["trouble"] = c.trouble;
+    j["guarantee"] = c.guarantee;
+    j["seconds"] = c.seconds;
+    j["violations"] = json::array();
+    for (seen_violation const& s : c.seen) j["violations"].push_back(of(s));
+    if (c.explored) j["explored"] = of(*c.explored);
+    return j;
+}
+
+json of(repro::gate_result::part const& p) {
+    return {{"number", p.mine.index + 1}, {"of", p.mine.count}, {"today", p.by.today},
+        {"allow_stale", p.by.allow_stale}, {"names", p.by.names},
+        {"baseline", json::parse(repro::to_text(p.by.known))}};
+}
+
+} // namespace
+
+std::string as_json(repro::gate_result const& r) {
+    json d{{"format", "shutdown-repro/report"}, {"version", "1.0"}, {"tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION},
+        {"verdict", name_of(worst_of(r))}};
+    d["gate"] = r.file;
+    d["baseline"] = r.baseline;
+    d["interrupted"] = r.interrupted;
+    d["stale"] = r.stale;
+    if (r.shard) d["shard"] = of(*r.shard);
+    d["checks"] = json::array();
+    for (checked const& c : r.checks) d["checks"].push_back(of(c));
+    return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+} // namespace shutdown_repro::cli

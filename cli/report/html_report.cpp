@@ -1,0 +1,123 @@
+#include "cli/report/html_report.hpp"
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include "cli/report/again.hpp"
+#include "cli/report/judgement.hpp"
+#include "cli/report/report.hpp"
+#include "repro/input/errors.hpp"
+#include "traces/page/page.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_events = 100'000;
+
+void refuse_to_overwrite(std::string const& to, std::string const& trace) {
+    std::error_code ignored;
+    if (!trace.empty() && fs::equivalent(to, trace, ignored))
+        throw repro::input_error("--html: " + to + " is the trace itself; name another file");
+}
+
+void write_text(std::string const& to, std::string const& text) {
+    errno = 0;
+    std::ofstream file(to, std::ios::binary | std::ios::trunc);
+    file << text;
+    file.close();
+    if (!file)
+        throw repro::input_error(
+            "--html: can't write " + to + ": " + std::strerror(errno ? errno : EIO) + "; choose another file");
+}
+
+// What a finding says of the nearest execution that passes, as `explore` writes it.
+struct named_twin {
+    std::string path;   // "" when it is not there
+    std::string passes; // "when decision 3 is not … but …"
+};
+
+// Only a file beside the trace is taken for it: a trace is somebody else's and names whatever it likes.
+named_twin twin_named_in(traces::header const& h, std::string const& trace) {
+    auto const document = nlohmann::json::parse(h.twin, nullptr, false);
+    auto const text = [&](char const* key) {
+        return document.contains(key) && document[key].is_string() ? document[key].get<std::string>() : std::string();
+    };
+    if (!document.is_object()) return {};
+    named_twin twin;
+    fs::path const name = text("trace"), beside = fs::path(trace).parent_path() / name;
+    std::error_code ignored;
+    if (trace != "-" && !name.empty() && name == name.filename() && fs::is_regular_file(beside, ignored))
+        twin.path = beside.string();
+    if (document.contains("decision") && document["decision"].is_number_unsigned())
+        twin.passes = "when decision " + document["decision"].dump() + " is not \"" + text("taken") + "\" but \"" +
+            text("instead") + "\"";
+    return twin;
+}
+
+struct judged_trace {
+    std::string path;
+    traces::trace told;
+    judgement judged;
+
+    explicit judged_trace(std::string const& from) : path(from), told(traces::read_file(from)), judged(judge(told)) {
+        if (told.events.size() > most_events)
+            throw repro::input_error("--html: " + path + " has " + std::to_string(told.events.size()) +
+                " events, and browsers take a page of at most " + std::to_string(most_events) +
+                " well; draw a part of it, or look at it with --timeline");
+    }
+    traces::html_side side() const {
+        return {.trace = told,
+            .violations = judged.violations,
+            .verdict = judged.verdict,
+            .problems = judged.problems,
+            .name = path == "-" ? "standard input" : path};
+    }
+};
+
+traces::html_fact judged_by(judgement const& j) {
+    std::size_t const idle = j.not_applicable.size();
+    traces::html_fact fact{
+        .word = "rules", .sentence = traces::counted(traces::all_rules().size() - idle, "rule") + " judged"};
+    if (idle) fact.sentence += ", " + std::to_string(idle) + " not applicable";
+    fact.lead = "The trace has none of what they need:";
+    for (auto const& skipped : j.not_applicable) fact.more.emplace_back(skipped.rule->id, skipped.lacks);
+    return fact;
+}
+
+// What is said of it in a line each, under its title.
+std::vector<traces::html_fact> facts_of(judged_trace const& t) {
+    judgement const& j = t.judged;
+    std::string about = j.world.empty() ? "" : j.world + " · ";
+    about +=
+        traces::counted(j.events, "event") + " · " + traces::duration(j.span) + (j.world == "sim" ? " virtual" : "");
+    if (!t.told.head.tool.empty()) about += " · by " + t.told.head.tool;
+    return {{"trace", about}, {"stop", j.stop}, {"free", j.free}, judged_by(j)};
+}
+
+} // namespace
+
+std::string write_html(std::string const& file, std::string const& path, std::string const& asked_twin) {
+    judged_trace const one(path);
+    named_twin const named = twin_named_in(one.told.head, path);
+    std::string const twin = asked_twin.empty() ? named.path : asked_twin;
+    refuse_to_overwrite(file, path);
+    refuse_to_overwrite(file, twin);
+    std::optional<judged_trace> other;
+    if (!twin.empty()) other.emplace(twin);
+    traces::html_page page{
+        .title = one.judged.scenario.empty() ? fs::path(path).filename().string() : one.judged.scenario,
+        .side = one.side()};
+    if (other) page.twin.emplace(other->side());
+    page.again = again_line(one.told.head);
+    page.facts = facts_of(one);
+    if (!named.passes.empty()) page.facts.push_back({"passes", named.passes});
+    write_text(file, as_html(page));
+    return traces::printable(page.title) + " · " + std::string(name_of(one.judged.verdict)) +
+        (other ? " · beside " + other->path : "") + " · page " + file + "\n";
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,91 @@
+#include "cli/report/judgement.hpp"
+#include <nlohmann/json.hpp>
+#include "traces/complete.hpp"
+#include "traces/views/state.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using namespace traces;
+
+std::string scenario_name(std::string const& document) {
+    auto const json = nlohmann::json::parse(document, nullptr, false);
+    if (json.is_string()) return json.get<std::string>();
+    if (!json.is_object()) return {};
+    for (char const* key : {"scenario", "name"}) // ours, and what others may call it
+        if (auto const name = json.find(key); name != json.end() && name->is_string()) return name->get<std::string>();
+    return {};
+}
+
+// Who is still in work at this point: "while request:2 (GET /2) is not answered".
+std::string unanswered(model const& m) {
+    std::vector<std::string> waiting;
+    m.requests.each([&](std::uint32_t number, request_state const& r) {
+        if (r.responded == no_seq) waiting.push_back(named({entity::request, number}, m));
+    });
+    if (waiting.empty()) return {};
+    if (waiting.size() == 1) return ", while " + waiting[0] + " is not answered";
+    return ", while " + waiting[0] +
+        (waiting.size() == 2 ? " and " + waiting[1] : " and " + std::to_string(waiting.size() - 1) + " more") +
+        " are not answered";
+}
+
+} // namespace
+
+std::string judging::told(event const& e) const {
+    model const& m = rules_.state();
+    return (e.by ? "by " + named(e.by, m) + " " : std::string()) + "at #" + std::to_string(e.seq) + ", " +
+        duration(so_far_.span) + unanswered(m);
+}
+
+void judging::on_header(header const& h) {
+    so_far_.world = h.world;
+    so_far_.schedule = h.schedule;
+    so_far_.scenario = scenario_name(h.scenario.empty() ? h.target : h.scenario);
+    so_far_.tool = h.tool;
+    rules_.on_header(h);
+}
+
+void judging::on_event(event const& e) {
+    if (so_far_.events++ == 0) start_ = e.t;
+    so_far_.span = elapsed(start_, e.t);
+    rules_.on_event(e);
+    if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = told(e);
+    if (e.what == kind::process_signal && e.seq == rules_.state().t0)
+        so_far_.stop = std::string(e.text("signal")) + " " + told(e);
+    if (e.what == kind::act_free && so_far_.free == "never") so_far_.free = told(e);
+}
+
+void judging::on_footer(footer const& f) {
+    foot_ = f;
+    rules_.on_footer(f);
+}
+
+judgement judging::result(std::vector<std::string> problems) {
+    so_far_.problems = std::move(problems);
+    std::string const why = why_incomplete(so_far_.problems, foot_);
+    bool const complete = why.empty();
+    if (!complete && so_far_.problems.empty()) so_far_.problems.push_back(why);
+    rules_.finish(complete);
+    so_far_.violations = rules_.violations();
+    so_far_.not_applicable = rules_.not_applicable();
+    so_far_.verdict = traces::judge(so_far_.violations, complete);
+    return std::move(so_far_);
+}
+
+judgement judge(trace const& t) {
+    judging judge;
+    judge.on_header(t.head);
+    for (event const& e : t.events) judge.on_event(e);
+    if (t.foot) judge.on_footer(*t.foot);
+    return judge.result(t.problems);
+}
+
+judgement judge_file(std::string const& path) {
+    judging judge;
+    read_result read = read_stream(path, judge);
+    return judge.result(std::move(read.problems));
+}
+
+} // namespace shutdown_repro::cli

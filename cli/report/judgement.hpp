@@ -1,0 +1,42 @@
+// The rules' judgement of one trace, and all that a report says about it.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+#include "traces/rules/rule.hpp"
+
+namespace shutdown_repro::cli {
+
+struct judgement {
+    traces::verdict verdict = traces::verdict::inconclusive;
+    std::vector<traces::violation> violations;
+    std::vector<traces::rule_run::skipped> not_applicable;
+    std::vector<std::string> problems; // why the trace is not complete
+    std::uint64_t events = 0;
+    traces::nanoseconds span = 0;          // from the first event to the last
+    std::string world, schedule, scenario; // the header's; the scenario's name
+    std::string tool;
+    std::string stop = "never", free = "never"; // when and by whom they were called first, for people
+};
+
+judgement judge(traces::trace const&);
+// The same as a trace is read. Memory does not grow with its length.
+class judging final : public traces::reader_events {
+public:
+    void on_header(traces::header const&) override;
+    void on_event(traces::event const&) override;
+    void on_footer(traces::footer const&) override;
+    judgement result(std::vector<std::string> problems); // once, after all of it; the reader's problems
+    std::vector<traces::violation> const& so_far() const { return rules_.violations(); }
+
+private:
+    std::string told(traces::event const&) const;
+    traces::rule_run rules_;
+    judgement so_far_;
+    std::optional<traces::footer> foot_;
+    traces::nanoseconds start_ = 0;
+};
+// Streams: memory does not grow with the trace's length. Throws trace_error for what is no trace.
+judgement judge_file(std::string const& path);
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,63 @@
+// What `run` and `check` say: as text for people, as one JSON document for programs.
+#pragma once
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+#include "cli/report/judgement.hpp"
+#include "cli/terminal/output.hpp"
+#include "repro/scenario/scenario.hpp"
+#include "traces/trace.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::cli {
+
+// Executions of one scenario. What is told in detail is the first violating one, else the first
+// inconclusive one, else the first.
+struct run_report {
+    repro::scenario scenario;
+    std::string world;
+    std::uint64_t executions = 0, violated = 0, inconclusive = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> by_rule; // in how many executions each was broken
+    traces::trace told;
+    judgement judged;       // of that one
+    std::string schedule;   // of that one; "" when the world has none
+    std::string trace_path; // where it was kept, or ""
+    struct order {
+        std::string schedule;
+        traces::verdict verdict;
+        std::string rules;
+    };
+    std::vector<order> orders; // each one, when all were executed
+    std::string again, fixed;  // command lines; "" when there is none
+
+    void add(traces::trace&&, judgement&&, std::string schedule);
+    traces::verdict verdict() const;
+};
+
+struct checked_trace {
+    std::string path;
+    judgement judged;
+};
+
+// Of the scenario's server, whichever it is.
+std::string broken_rules(judgement const&); // "finish-event-lost, timer-lost"; without notes
+std::uint32_t requests_of(repro::scenario const&);
+
+std::string as_text(run_report const&, traces::look);
+std::string as_json(run_report const&);
+std::string as_text(std::vector<checked_trace> const&, traces::look);
+std::string as_json(std::vector<checked_trace> const&);
+// Does it; what can't be done is, with --json, also a document of verdict "error" on standard output. Rethrows.
+int reporting_errors(bool json, output&, std::function<int()> const& it);
+
+traces::verdict verdict_of(std::vector<checked_trace> const&);
+int status_of(traces::verdict);
+
+// Each violation with who was still inside; for an inconclusive one, why it is that.
+std::string violations_as_text(judgement const&, traces::look);
+
+// When and by whom stop and free were called: one line each, for people.
+std::string acts_as_text(judgement const&, traces::look);
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,150 @@
+#include <nlohmann/json.hpp>
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+#include "cli/report/target_report.hpp"
+#include "repro/gate/wilson.hpp"
+#include "repro/input/errors.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json document(std::string_view verdict) {
+    return {{"format", "shutdown-repro/report"}, {"version", "1.0"}, {"tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION},
+        {"verdict", verdict}};
+}
+
+json of(traces::violation const& v) {
+    return {{"rule", v.rule}, {"severity", name_of(v.level)}, {"subject", v.subject ? to_string(v.subject) : ""},
+        {"at", v.at}, {"witness", v.witness}, {"message", v.message}, {"inside", v.inside}};
+}
+
+json of(std::vector<traces::rule_run::skipped> const& rules) {
+    json list = json::array();
+    for (auto const& s : rules) list.push_back({{"rule", s.rule->id}, {"why", s.why()}});
+    return list;
+}
+
+// A trace may hold bytes that are no UTF-8; the document never does.
+std::string text(json const& document) { return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+
+} // namespace
+
+std::string as_json(run_report const& r) {
+    json d = document(name_of(r.verdict()));
+    d["scenario"] = r.scenario.name;
+    d["world"] = r.world;
+    if (r.scenario.server != "scopes") { // those are alone: nobody requests anything, nobody has a policy
+        d["policy"] = policy_of(r.scenario);
+        d["requests"] = requests_of(r.scenario);
+    }
+    d["executions"] = r.executions;
+    d["violated"] = r.violated;
+    d["inconclusive"] = r.inconclusive;
+    d["rules"] = json::object();
+    for (auto const& [rule, count] : r.by_rule) d["rules"][rule] = count;
+    for (auto const& o : r.orders)
+        d["orders"].push_back({{"schedule", o.schedule}, {"verdict", name_of(o.verdict)}, {"rules", o.rules}});
+    d["violations"] = json::array();
+    for (traces::violation const& v : r.judged.violations) {
+        json one = of(v);
+        if (!r.schedule.empty()) one["schedule"] = r.schedule;
+        one["replay"] = r.again;
+        d["violations"].push_back(std::move(one));
+    }
+    d["events"] = r.judged.events;
+    d["duration_ns"] = r.judged.span;
+    d["problems"] = r.judged.problems;
+    d["not_applicable"] = of(r.judged.not_applicable);
+    if (!r.trace_path.empty()) d["trace"] = r.trace_path;
+    return text(d);
+}
+
+std::string as_json(std::vector<checked_trace> const& all) {
+    json d = document(name_of(verdict_of(all)));
+    d["executions"] = all.size();
+    d["violations"] = json::array();
+    d["traces"] = json::array();
+    for (auto const& [path, judged] : all) {
+        for (traces::violation const& v : judged.violations) {
+            json one = of(v);
+            one["trace"] = path;
+            if (!judged.schedule.empty()) one["schedule"] = judged.schedule;
+            d["violations"].push_back(std::move(one));
+        }
+        d["traces"].push_back({{"trace", path}, {"verdict", name_of(judged.verdict)}, {"scenario", judged.scenario},
+            {"world", judged.world}, {"events", judged.events}, {"duration_ns", judged.span},
+            {"problems", judged.problems}, {"not_applicable", of(judged.not_applicable)}});
+    }
+    return text(d);
+}
+
+std::string as_json(target_report const& r) {
+    json d = document(name_of(r.verdict()));
+    d["target"] = r.target.name;
+    d["target_version"] = r.version;
+    d["world"] = "live";
+    if (!r.target.adapter.empty()) d["adapter"] = r.target.adapter;
+    if (r.all_orders) d["all_orders"] = *r.all_orders;
+    if (!r.target.program) {
+        d["stop"] = r.target.stop_in_words();
+        d["grace_ms"] = r.target.grace_ms;
+        d["connections"] = r.connections;
+    }
+    d["executions"] = r.executions();
+    d["violations"] = json::array();
+    d["probes"] = json::array();
+    for (probe_result const& p : r.probes) {
+        json one{{"probe", p.probe}};
+        if (!p.skipped.empty()) {
+            one["skipped"] = p.skipped;
+            d["probes"].push_back(std::move(one));
+            continue;
+        }
+        one.update({{"verdict", name_of(p.verdict())}, {"runs", p.runs}, {"violated", p.violated},
+            {"inconclusive", p.inconclusive}, {"answered", p.answered}, {"lost", p.lost},
+            {"workers", p.outcome.workers}, {"killed", p.outcome.killed}});
+        if (p.outcome.ended_after) one["ended_after_ns"] = *p.outcome.ended_after, one["ended"] = p.outcome.how_ended;
+        one["rules"] = json::object();
+        for (auto const& [rule, count] : p.by_rule) {
+            auto const [low, high] = repro::wilson({count, p.runs});
+            one["rules"][rule] = {{"runs", count}, {"low", low}, {"high", high}};
+        }
+        one["problems"] = p.judged.problems;
+        if (!p.failure.empty()) one["problems"].push_back(p.failure);
+        one["not_applicable"] = of(p.judged.not_applicable);
+        if (!p.trace_path.empty()) one["trace"] = p.trace_path;
+        d["probes"].push_back(std::move(one));
+        for (traces::violation const& v : p.judged.violations) {
+            json violation = of(v);
+            violation["probe"] = p.probe;
+            violation["replay"] = p.again;
+            if (!p.trace_path.empty()) violation["trace"] = p.trace_path;
+            d["violations"].push_back(std::move(violation));
+        }
+    }
+    return text(d);
+}
+
+int reporting_errors(bool as_document, output& out, std::function<int()> const& it) {
+    auto const report = [&](char const* message) {
+        if (!as_document) return;
+        json d = document("error");
+        d["message"] = message;
+        d["violations"] = json::array();
+        out.print(text(d));
+        out.finish();
+    };
+    try {
+        return it();
+    } catch (repro::input_error const& e) {
+        report(e.what());
+        throw;
+    } catch (traces::trace_error const& e) {
+        report(e.what());
+        throw;
+    }
+}
+
+} // namespace shutdown_repro::cli

@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <map>
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+
+namespace shutdown_repro::cli {
+namespace {
+
+using namespace traces;
+
+constexpr std::size_t rule_width = 26;
+constexpr std::size_t most_inside = 6;      // lines of who was still inside, of one violation
+constexpr std::uint64_t most_of_a_rule = 4; // violations of one rule that are told one by one
+
+std::string mark(severity s, look l) {
+    return s == severity::error  ? paint(l, tint::bad, "✗")
+        : s == severity::warning ? paint(l, tint::warn, "!")
+                                 : paint(l, tint::faint, "·");
+}
+
+std::string one(violation const& v, look l) {
+    std::size_t const indent = 2 + rule_width + 2;
+    bool const fits = v.rule.size() <= rule_width; // a longer name has its line for itself
+    std::string const between = fits ? "  " : "\n" + std::string(indent, ' ');
+    std::string out = mark(v.level, l) + " " +
+        paint(l, tint::strong, fits ? pad(v.rule, rule_width) : std::string(v.rule)) + between +
+        wrap(printable(v.message), l.width, indent) + "\n";
+    for (std::size_t i = 0; i < v.inside.size(); ++i) {
+        if (i == most_inside) return out + "    … inspect --explain names more\n";
+        out += "    " + wrap(printable(v.inside[i]), l.width, 6) + "\n";
+    }
+    return out;
+}
+
+std::string violations(judgement const& j, look l) {
+    std::string out;
+    std::map<std::string_view, std::uint64_t> seen;
+    for (violation const& v : j.violations)
+        if (seen[v.rule]++ < most_of_a_rule) out += one(v, l);
+    for (auto const& [rule, count] : seen)
+        if (count > most_of_a_rule)
+            out += "  " + pad(rule, rule_width) + "  … " + std::to_string(count - most_of_a_rule) +
+                " more; --json has all\n";
+    return out;
+}
+
+std::string inconclusive(judgement const& j, look l) {
+    std::string out;
+    for (std::string const& problem : j.problems)
+        out += paint(l, tint::warn, "?") + " " + pad("inconclusive", rule_width) + "  " +
+            wrap(printable(problem), l.width, rule_width + 4) + "\n";
+    return out;
+}
+
+std::string counts(judgement const& j) {
+    std::string const span = duration(j.span) + (j.world == "sim" ? " virtual" : "");
+    return counted(j.events, "event") + " · " + span;
+}
+
+// A rule that could not judge never passes silently.
+std::string judged_by(judgement const& j, look l) {
+    std::size_t const all = all_rules().size(), without = j.not_applicable.size();
+    std::string line = counted(all - without, "rule") + " judged";
+    if (without)
+        line += ", " + std::to_string(without) + " not applicable: " + printable(j.not_applicable.front().why());
+    bool const same = std::all_of(j.not_applicable.begin(), j.not_applicable.end(),
+        [&](auto const& s) { return s.lacks == j.not_applicable.front().lacks; });
+    if (!same) line += " …";
+    return paint(l, tint::faint, fit(line, l.width)) + "\n";
+}
+
+std::string details(judgement const& j, look l) {
+    std::string const clean = j.verdict == verdict::clean ? paint(l, tint::good, "✓ clean") + "\n" : "";
+    return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : clean);
+}
+
+std::string next_command(std::string_view word, std::string_view line, look l) {
+    return line.empty() ? "" : paint(l, tint::faint, pad(word, 10)) + std::string(line) + "\n";
+}
+
+std::string headline(run_report const& r, look l) {
+    bool const alone = r.scenario.server == "scopes";
+    std::string const server =
+        alone ? "scopes alone" : r.scenario.server + " server, " + std::string(policy_of(r.scenario));
+    std::string const load =
+        alone ? counted(r.scenario.cell.acts.size(), "handler") : counted(requests_of(r.scenario), "request");
+    return paint(l, tint::strong, printable(r.scenario.name)) + " · " + server + " · " + r.world + " · " + load + "\n";
+}
+
+// One line an order: its schedule and what became of it.
+std::string every_order(run_report const& r, look l) {
+    if (r.orders.empty()) return {};
+    std::size_t wide = 0;
+    for (auto const& o : r.orders) wide = std::max(wide, o.schedule.size());
+    std::string out;
+    for (auto const& o : r.orders) {
+        bool const bad = o.verdict != verdict::clean;
+        std::string const told = o.rules.empty() ? std::string(name_of(o.verdict)) : o.rules;
+        out += (bad ? paint(l, tint::bad, "✗") : paint(l, tint::good, "✓")) + " " + pad(o.schedule, wide) + "  " +
+            wrap(told, l.width, wide + 4) + "\n";
+    }
+    return out + "\n";
+}
+
+std::string rate(run_report const& r, look l) {
+    if (r.executions == 1 || r.by_rule.empty()) return {};
+    std::string out = "broken in how many of " + std::to_string(r.executions) + " executions; above is the first\n";
+    for (auto const& [rule, count] : r.by_rule)
+        out += "  " + pad_left(std::to_string(count), std::to_string(r.executions).size()) + "  " + rule + "\n";
+    return paint(l, tint::faint, out);
+}
+
+} // namespace
+
+std::string violations_as_text(judgement const& j, look l) {
+    return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : "");
+}
+
+std::string acts_as_text(judgement const& j, look l) {
+    return paint(l, tint::faint, "stop  ") + wrap(j.stop, l.width, 6) + "\n" + paint(l, tint::faint, "free  ") +
+        wrap(j.free, l.width, 6) + "\n";
+}
+
+std::string as_text(run_report const& r, look l) {
+    std::string out = headline(r, l) + acts_as_text(r.judged, l) + "\n" + every_order(r, l) + details(r.judged, l) +
+        "\n" + rate(r, l);
+    out += std::to_string(r.violated) + " of " + std::to_string(r.executions) + " executions violated";
+    if (r.inconclusive) out += ", " + std::to_string(r.inconclusive) + " inconclusive";
+    out += " · " + counts(r.judged) + (r.trace_path.empty() ? "" : " · trace " + r.trace_path) + "\n";
+    if (r.verdict() != verdict::violated) return out + judged_by(r.judged, l);
+    if (!r.trace_path.empty())
+        out += next_command("why", shell_line({"shutdown-repro", "inspect", r.trace_path, "--explain"}), l);
+    return out + next_command("again", r.again, l) + next_command("fixed?", r.fixed, l);
+}
+
+std::string as_text(std::vector<checked_trace> const& all, look l) {
+    std::string out;
+    std::uint64_t violated = 0;
+    for (auto const& [path, judged] : all) {
+        violated += judged.verdict == verdict::violated;
+        std::string const about = (judged.scenario.empty() ? "" : printable(judged.scenario) + " · ") +
+            (judged.world.empty() ? "" : printable(judged.world) + " · ") + counts(judged);
+        bool const beside = columns(path) + 3 + columns(about) <= l.width;
+        out += paint(l, tint::strong, path) + (beside ? " · " + about : "\n  " + wrap(about, l.width, 2)) + "\n" +
+            details(judged, l) + judged_by(judged, l);
+        if (judged.verdict == verdict::violated && path != "-")
+            out += next_command("why", shell_line({"shutdown-repro", "inspect", path, "--explain"}), l);
+        out += "\n";
+    }
+    return out + std::to_string(violated) + " of " + std::to_string(all.size()) + " traces violated\n";
+}
+
+} // namespace shutdown_repro::cli

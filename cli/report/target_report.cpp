@@ -1,0 +1,225 @@
+#include "cli/report/target_report.hpp"
+#include <algorithm>
+#include "cli/options/arguments.hpp"
+#include "cli/report/report.hpp"
+#include "repro/gate/wilson.hpp"
+
+namespace shutdown_repro::cli {
+
+using namespace traces;
+
+namespace {
+
+constexpr std::size_t most_last_words = 6; // lines
+constexpr std::size_t name_width = 17;
+
+int severity_of(verdict v) { return v == verdict::violated ? 2 : v == verdict::inconclusive ? 1 : 0; }
+
+// "3 of 5 runs (23 to 88 %)": what so few runs say of the rate.
+std::string rate_of(std::uint64_t count, std::uint64_t runs) {
+    auto const [low, high] = repro::wilson({count, runs});
+    auto const percent = [](double share) { return std::to_string(static_cast<int>(share * 100 + 0.5)); };
+    return std::to_string(count) + " of " + std::to_string(runs) + " runs (" + percent(low) + " to " + percent(high) +
+        " %)";
+}
+
+std::string mark(probe_result const& p, look l) {
+    if (!p.skipped.empty()) return paint(l, tint::faint, "-");
+    switch (p.verdict()) {
+    case verdict::violated: {
+        bool const error =
+            std::ranges::any_of(p.judged.violations, [](violation const& v) { return v.level == severity::error; });
+        return error ? paint(l, tint::bad, "✗") : paint(l, tint::warn, "!");
+    }
+    case verdict::inconclusive: return paint(l, tint::warn, "?");
+    case verdict::clean: break;
+    }
+    return paint(l, tint::good, "✓");
+}
+
+std::string requests_in_words(probe_result const& p) {
+    std::uint64_t const all = p.answered + p.lost;
+    if (all == 0) return {};
+    return p.lost ? std::to_string(p.lost) + " of " + std::to_string(all) + " lost, "
+                  : std::to_string(all) + " of " + std::to_string(all) + " answered, ";
+}
+
+std::string end_in_words(probe_outcome const& o) {
+    if (!o.ended_after) return "not stopped";
+    return (o.killed ? "killed after " : "exit ") + duration(*o.ended_after) + (o.killed ? "" : ", " + o.how_ended);
+}
+
+std::string rules_in_words(probe_result const& p) {
+    std::string out;
+    for (auto const& [rule, count] : p.by_rule)
+        out += (out.empty() ? "" : " · ") + rule + (p.runs > 1 ? " " + rate_of(count, p.runs) : "");
+    return out;
+}
+
+std::string row(probe_result const& p, look l) {
+    std::string const begin = pad(p.probe, name_width) + mark(p, l) + " ";
+    constexpr std::size_t indent = name_width + 2;
+    std::string const blank = "\n" + std::string(indent, ' ');
+    if (!p.skipped.empty()) return begin + paint(l, tint::faint, wrap("not run: " + p.skipped, l.width, indent)) + "\n";
+    std::string out = begin + wrap(requests_in_words(p) + end_in_words(p.outcome), l.width, indent);
+    if (std::string const rules = rules_in_words(p); !rules.empty()) out += blank + wrap(rules, l.width, indent);
+    if (p.inconclusive) {
+        out += blank +
+            wrap(std::to_string(p.inconclusive) + " of " + std::to_string(p.runs) + " runs inconclusive", l.width,
+                indent);
+        if (std::string const why = p.trouble(); !why.empty()) out += blank + wrap(printable(why), l.width, indent);
+    }
+    return out + "\n";
+}
+
+std::string next_command(std::string_view word, std::string_view line, look l) {
+    return paint(l, tint::faint, pad(word, 10)) + std::string(line) + "\n";
+}
+
+// Of one probe that is told alone: every violation, and what the server said.
+std::string at_length(probe_result const& p, look l) {
+    if (p.verdict() == verdict::clean) return {};
+    std::string out = "\n" + violations_as_text(p.judged, l);
+    if (p.outcome.last_words.empty()) return out;
+    out += paint(l, tint::faint, "the server's last words:") + "\n";
+    for (std::string const& line : p.outcome.last_words) out += "    " + fit(printable(line), l.width - 4) + "\n";
+    return out;
+}
+
+} // namespace
+
+probe_outcome outcome_of(trace const& t) {
+    probe_outcome o;
+    seq_t stopped = no_seq;
+    nanoseconds stopped_at = 0;
+    std::vector<ref> apart; // clients that are no part of the probe, and requests that were answered before the stop
+    for (event const& e : t.events) {
+        bool const of_probe = std::ranges::find(apart, e.id) == apart.end();
+        switch (e.what) {
+        case kind::client_connect:
+            if (e.text("role") == "readiness" || e.text("role") == "late" || e.text("role") == "traffic")
+                apart.push_back(e.id);
+            break;
+        case kind::client_done: o.answered += stopped != no_seq && of_probe; break;
+        case kind::client_fail: o.lost += stopped != no_seq && of_probe && e.id_of("request"); break;
+        case kind::process_ready: o.workers = e.integer("workers", 1); break;
+        case kind::process_signal:
+            if (e.text("signal") == "SIGKILL") o.killed = true;
+            if (!e.integer("stop") || stopped != no_seq) break;
+            o.signal = e.text("signal");
+            [[fallthrough]];
+        case kind::act_stop:
+            if (stopped == no_seq) stopped = e.seq, stopped_at = e.t;
+            break;
+        case kind::process_exit:
+            if (e.id.number != 1 || stopped == no_seq) break;
+            o.ended_after = elapsed(stopped_at, e.t);
+            o.how_ended = e.text("signal").empty() ? "status " + std::to_string(e.integer("status"))
+                                                   : std::string(e.text("signal"));
+            break;
+        case kind::process_stderr:
+            if (o.last_words.size() == most_last_words) o.last_words.erase(o.last_words.begin());
+            o.last_words.emplace_back(e.text("text"));
+            break;
+        default: break;
+        }
+    }
+    return o;
+}
+
+void probe_result::add(trace&& t) {
+    ++runs;
+    judgement its = judge(t);
+    probe_outcome const its_outcome = outcome_of(t);
+    answered += its_outcome.answered;
+    lost += its_outcome.lost;
+    violated += its.verdict == verdict::violated;
+    inconclusive += its.verdict == verdict::inconclusive;
+    std::vector<std::string_view> broken;
+    for (violation const& v : its.violations)
+        if (std::ranges::find(broken, v.rule) == broken.end()) broken.push_back(v.rule);
+    for (std::string_view rule : broken) {
+        auto const known = std::ranges::find(by_rule, rule, [](auto const& r) { return r.first; });
+        known == by_rule.end() ? void(by_rule.emplace_back(rule, 1)) : void(++known->second);
+    }
+    if (!told.events.empty() && severity_of(its.verdict) <= severity_of(judged.verdict)) return;
+    told = std::move(t);
+    judged = std::move(its);
+    outcome = its_outcome;
+}
+
+void probe_result::add_failure(std::string why) {
+    ++runs;
+    ++inconclusive;
+    if (failure.empty()) failure = std::move(why);
+}
+
+std::string probe_result::trouble() const {
+    return !failure.empty() ? failure : judged.problems.empty() ? "" : judged.problems.front();
+}
+
+verdict probe_result::verdict() const {
+    return violated ? verdict::violated : inconclusive ? verdict::inconclusive : verdict::clean;
+}
+
+verdict target_report::verdict() const {
+    auto worst = verdict::clean;
+    bool any = false;
+    for (probe_result const& p : probes) {
+        if (!p.skipped.empty()) continue;
+        any = true;
+        if (severity_of(p.verdict()) > severity_of(worst)) worst = p.verdict();
+    }
+    return any ? worst : verdict::inconclusive;
+}
+
+std::uint64_t target_report::executions() const {
+    std::uint64_t all = 0;
+    for (probe_result const& p : probes) all += p.runs;
+    return all;
+}
+
+namespace {
+
+std::string headline(target_report const& r, look l) {
+    std::string const begin =
+        paint(l, tint::strong, r.target.name) + (r.version.empty() ? "" : " " + r.version) + " · ";
+    if (r.target.program)
+        return begin + "with its adapter, run to its end · " + counted(r.repeat, "run") + " an order\n";
+    return begin + r.target.stop_in_words() + (r.target.adapter.empty() ? "" : " · looked into") + " · grace " +
+        duration(r.target.grace_ms * 1'000'000) + " · " + counted(r.repeat, "run") + " a probe, " +
+        counted(r.connections, "connection") + " each\n";
+}
+
+// What was run of a program's orders, in a sentence.
+std::string guarantee(target_report const& r) {
+    if (!r.all_orders) return {};
+    std::string const count = counted(r.probes.size(), "order");
+    return *r.all_orders ? "all " + count + " of its ready handles were run\n"
+                         : "the first " + count + " of its ready handles were run; there are more\n";
+}
+
+} // namespace
+
+std::string as_text(target_report const& r, look l) {
+    std::string out = headline(r, l);
+    std::int64_t workers = 1;
+    for (probe_result const& p : r.probes) workers = std::max(workers, p.outcome.workers);
+    if (workers > 1) out += paint(l, tint::faint, counted(static_cast<std::uint64_t>(workers), "worker")) + "\n";
+    out += "\n";
+    for (probe_result const& p : r.probes) out += row(p, l);
+    if (r.probes.size() == 1) out += at_length(r.probes.front(), l);
+    out += "\n";
+    std::uint64_t violated = 0;
+    for (probe_result const& p : r.probes) violated += p.violated;
+    out += std::to_string(violated) + " of " + std::to_string(r.executions()) + " executions violated\n" + guarantee(r);
+    for (probe_result const& p : r.probes)
+        if (!p.trace_path.empty())
+            out += next_command("why", shell_line({"shutdown-repro", "inspect", p.trace_path, "--explain"}), l);
+    for (probe_result const& p : r.probes)
+        if (p.verdict() != verdict::clean && !p.again.empty() && (!r.all_orders || !p.trace_path.empty()))
+            out += next_command("again", p.again, l);
+    return out;
+}
+
+} // namespace shutdown_repro::cli

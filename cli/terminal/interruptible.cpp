@@ -1,0 +1,25 @@
+#include "cli/terminal/interruptible.hpp"
+#include <csignal>
+
+namespace shutdown_repro::cli {
+
+namespace {
+std::atomic<bool> asked = false;
+static_assert(std::atomic<bool>::is_always_lock_free); // it is set in a signal's handler
+} // namespace
+
+std::atomic<bool> const& asked_to_stop() { return asked; }
+
+stops_on_signals::stops_on_signals() {
+    for (int const s : {SIGINT, SIGTERM})
+        std::signal(s, [](int signal) {
+            asked = true;
+            std::signal(signal, SIG_DFL);
+        });
+}
+
+stops_on_signals::~stops_on_signals() {
+    for (int const s : {SIGINT, SIGTERM}) std::signal(s, SIG_DFL);
+}
+
+} // namespace shutdown_repro::cli

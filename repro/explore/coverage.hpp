@@ -1,0 +1,71 @@
+// What an exploration has reached, and what never: how far each request was when stop was called and when free was, at how many
+// steps stop and free came, and how many orders there were.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+#include "repro/explore/strategy.hpp"
+#include "traces/event.hpp"
+
+namespace shutdown_repro::repro {
+
+class coverage {
+public:
+    explicit coverage(terrain const&);
+    void begin();
+    void saw(traces::event const& e) {
+        if (moves_a_request(e.what)) note(e);
+    }
+    void decided(std::span<alternative const> offered, std::uint32_t choice);
+    void end();                // of an execution that counts
+    void add(coverage const&); // another worker's
+
+    struct moment {
+        std::uint64_t reached = 0, of = 0;
+    };
+    moment phases() const; // requests x phases x (at stop, at free)
+    // "request:3 waiting at free"; of them the first few.
+    std::vector<std::string> never(std::size_t most) const;
+    moment stop_steps() const { return steps(0); } // of the default order's
+    moment free_steps() const { return steps(1); }
+    std::uint64_t orders() const; // distinct ones; an estimate from about 100,000 on
+    bool many_orders() const { return orders() > 100'000; }
+
+private:
+    static constexpr std::uint32_t most_requests = 64; // beyond that the table says nothing to anybody
+    enum phase : std::uint32_t { not_connected, connected, sent, begun, answered, finished, over, waiting };
+    static bool moves_a_request(traces::kind what) {
+        using enum traces::kind;
+        switch (what) {
+        case client_connected:
+        case client_send:
+        case client_done:
+        case client_fail:
+        case request_begin:
+        case request_respond:
+        case request_finish:
+        case coroutine_spawn:
+        case coroutine_suspend:
+        case act_stop:
+        case act_free: return true;
+        default: return false;
+        }
+    }
+    void note(traces::event const&);
+    std::string name(std::uint32_t request, std::uint32_t phase) const;
+    void advance(std::uint32_t request, std::uint32_t to);
+    moment steps(std::size_t which) const;
+
+    std::uint32_t requests_, per_connection_;
+    std::vector<std::uint32_t> phases_;         // how many each request has
+    std::vector<std::uint32_t> now_;            // the phase of each request; waiting + k: in its k-th wait
+    std::vector<std::uint32_t> handlers_;       // the request of a coroutine, by number
+    std::vector<std::vector<bool>> reached_[2]; // at stop, at free
+    std::vector<bool> at_step_[2];
+    std::vector<std::uint64_t> orders_; // a bitmap: linear counting (Whang, Vander-Zanden, Taylor 1990)
+    std::vector<std::uint32_t> snapshot_[2];
+    std::uint32_t step_ = 0, acted_at_[2] = {};
+    std::uint64_t order_ = 0;
+};
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,160 @@
+#include "repro/explore/shrink.hpp"
+#include <algorithm>
+#include "repro/explore/explore.hpp"
+#include "traces/fingerprint.hpp"
+
+namespace shutdown_repro::repro {
+
+namespace {
+
+constexpr std::uint64_t most_tries = 20'000;      // of one search for something smaller
+constexpr std::uint64_t tries_with_fewer = 2'000; // schedules of a scenario with a request less
+constexpr std::uint64_t most_twins = 5'000;
+
+schedule trimmed(schedule s) {
+    while (!s.choices.empty() && s.choices.back() == 0) s.choices.pop_back();
+    return s;
+}
+
+std::uint32_t requests_of(scenario const& s) {
+    return s.server == "reactor" ? s.reactor.connections : s.server == "scoped" ? s.config.requests : 1;
+}
+
+// Without the i-th request (from 0): its handler goes too, where it has one of its own.
+scenario without_request(scenario s, std::uint32_t i) {
+    if (s.server == "reactor") {
+        --s.reactor.connections;
+        return s;
+    }
+    --s.config.requests;
+    auto& handlers = s.config.handlers;
+    if (handlers.size() > 1 && i < handlers.size()) handlers.erase(handlers.begin() + i);
+    return s;
+}
+
+class shrinker {
+public:
+    shrinker(scenario const& s, schedule const& w, std::string const& what, std::atomic<bool> const& stop)
+        : best_{s, trimmed(w), 0},
+          what_(what),
+          stop_(stop) {}
+
+    shrunk run() {
+        while (!over() && (fewer_requests() || smaller_schedule())) {}
+        return best_;
+    }
+
+private:
+    bool over() const { return stop_ || best_.executions >= most_tries; }
+
+    bool fewer_requests() {
+        for (std::uint32_t i = requests_of(best_.of); requests_of(best_.of) > 1 && i-- > 0 && !over();) {
+            scenario const fewer = without_request(best_.of, i);
+            explore_options how;
+            how.executions = tries_with_fewer;
+            exploration const found = explore(fewer, how, stop_);
+            best_.executions += found.executions;
+            for (finding const& f : found.findings) {
+                if (!what_.starts_with(f.rule + " ") || f.rule.empty()) continue;
+                if (!still_fails(fewer, f.shortest)) continue;
+                best_.of = fewer;
+                best_.when = trimmed(f.shortest);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    // One change that makes it smaller; the measure (decisions away, then their places and choices) falls with each.
+    bool smaller_schedule() {
+        std::vector<std::size_t> away;
+        for (std::size_t i = 0; i < best_.when.choices.size(); ++i)
+            if (best_.when.choices[i]) away.push_back(i);
+        for (std::size_t k = 0; k < away.size(); ++k) { // nothing behind this one
+            schedule s = best_.when;
+            s.choices.resize(away[k]);
+            if (take(s)) return true;
+        }
+        for (std::size_t const i : away)
+            if (take(with(i, 0))) return true;
+        for (std::size_t const i : away)
+            for (std::size_t to : {i / 2, i - std::min<std::size_t>(i, 1)}) {
+                if (to == i || best_.when.choices[to]) continue;
+                schedule s = with(i, 0);
+                s.choices[to] = best_.when.choices[i];
+                if (take(s)) return true;
+            }
+        for (std::size_t const i : away)
+            for (std::uint32_t c = 1; c < best_.when.choices[i]; ++c)
+                if (take(with(i, c))) return true;
+        return false;
+    }
+    schedule with(std::size_t i, std::uint32_t choice) const {
+        schedule s = best_.when;
+        s.choices[i] = choice;
+        return s;
+    }
+
+    bool take(schedule const& s) {
+        if (over() || !still_fails(best_.of, s)) return false;
+        best_.when = trimmed(s);
+        return true;
+    }
+
+    bool still_fails(scenario const& s, schedule const& when) {
+        ++best_.executions;
+        judged_execution const e = judge_execution(s, when);
+        return e.diverged.empty() && find_violation(e, what_) != nullptr;
+    }
+
+    shrunk best_;
+    std::string const& what_;
+    std::atomic<bool> const& stop_;
+};
+
+std::string in_words(alternative const& a) { return traces::to_string(a.who) + ": " + std::string(a.does); }
+
+} // namespace
+
+std::string what_went_wrong(traces::trace const& t, traces::violation const& v) {
+    std::string const all = fingerprint(t, v);
+    return all.substr(0, all.find("):") == all.npos ? all.find(':') : all.find("):") + 1);
+}
+
+traces::violation const* find_violation(judged_execution const& e, std::string const& what) {
+    auto const v = std::ranges::find_if(e.violations, [&](traces::violation const& x) {
+        return what.starts_with(std::string(x.rule) + " ") && what_went_wrong(e.trace, x) == what;
+    });
+    return v == e.violations.end() ? nullptr : &*v;
+}
+
+std::uint32_t away_from_default(schedule const& s) {
+    return static_cast<std::uint32_t>(std::ranges::count_if(s.choices, [](std::uint32_t c) { return c != 0; }));
+}
+
+shrunk shrink(scenario const& s, schedule const& when, std::string const& what, std::atomic<bool> const& stop) {
+    return shrinker(s, when, what, stop).run();
+}
+
+std::optional<passing_twin> find_passing_twin(
+    scenario const& s, schedule const& failing, std::atomic<bool> const& stop) {
+    judged_execution const bad = judge_execution(s, failing);
+    std::uint64_t tries = 0;
+    for (std::size_t d = bad.taken.choices.size(); d-- > 0;)
+        for (std::uint32_t other = 0; other < bad.offered[d].size(); ++other) {
+            if (other == bad.taken.choices[d]) continue;
+            schedule candidate = bad.taken;
+            candidate.choices[d] = other;
+            for (bool const keeps_the_rest : {true, false}) {
+                if (stop || ++tries > most_twins) return std::nullopt;
+                if (!keeps_the_rest) candidate.choices.resize(d + 1);
+                judged_execution const e = judge_execution(s, candidate);
+                if (e.verdict != traces::verdict::clean || (keeps_the_rest && !e.diverged.empty())) continue;
+                return passing_twin{
+                    e.taken, d, in_words(bad.offered[d][bad.taken.choices[d]]), in_words(bad.offered[d][other])};
+            }
+        }
+    return std::nullopt;
+}
+
+} // namespace shutdown_repro::repro

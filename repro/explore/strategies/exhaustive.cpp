@@ -1,0 +1,230 @@
+// exhaustive: every schedule up to equivalence, depth first, with sleep sets (Godefroid: Partial-order methods for the
+// verification of concurrent systems, LNCS 1032, 1996, chapter 5).
+//
+// A step is what happens from one look at the outside to the next: one thing outside, then all of the server's ready work, in
+// the loop's own order, with the places in it at which stop or free were called. Its footprint (footprint.hpp) is read off the
+// facts that it recorded.
+//
+// Why nothing is missed. Let s be a state and t a step from it that was explored, with everything behind it. When another step
+// u from s is explored next and t does not depend on u, every execution that begins u t … is one that begins t u … with two
+// neighbours exchanged: the same state, the same facts in the order of each thing that they are about, hence the same
+// violations, which are about things and causes, not about the order of strangers. So below u the step t sleeps until
+// something that depends on it has happened. A step that time alone brings is only ever offered when nothing else outside can
+// happen, so no step enables or prevents an independent one. Sleep sets prune transitions, never states, and they need no
+// knowledge of what a step will do before it was taken once.
+// tests/proofs/exhaustive_test.cpp compares with plain enumeration: the same violations and the same final states.
+//
+// Several workers walk the same tree; a subtree at a fixed depth belongs to one of them, and the others turn back there.
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+#include "repro/explore/footprint.hpp"
+#include "repro/explore/strategy.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+constexpr std::size_t shared_depth = 7; // looks at the outside that every worker walks
+
+// A step by name: what it began with, which of several of that name, and where stop and free were called within.
+struct step {
+    alternative first;
+    std::uint32_t nth = 0;
+    std::array<std::uint32_t, 2> calls{}; // place in the step * 4 + choice; 0: none
+    friend bool operator==(step const&, step const&) = default;
+};
+
+struct known_step {
+    step what;
+    footprint touched;
+};
+
+// A decision on the path that is being explored.
+struct node {
+    bool outside = true; // a look at the outside, from which a step begins; else a place within the step
+    std::uint32_t offers = 1, choice = 0;
+    std::vector<alternative> offered; // of a look
+    std::vector<known_step> sleeping; // of a look: those that slept on arrival and those explored since
+    footprint touched;                // by the step that begins here, as it was taken last
+
+    void reset(bool is_outside, std::uint32_t n) {
+        outside = is_outside;
+        offers = n;
+        choice = 0;
+        offered.clear();
+        sleeping.clear();
+        touched.clear();
+    }
+    step begins_with() const {
+        return {offered[choice],
+            static_cast<std::uint32_t>(std::count(offered.begin(), offered.begin() + choice, offered[choice])), {}};
+    }
+};
+
+class exhaustive final : public strategy {
+public:
+    exhaustive(terrain const& t, share s, bool reduce) : touch_(*t.of), mine_(s), reduce_(reduce) {}
+
+    bool begin(std::uint64_t) override {
+        if (std::exchange(begun_, true) && !advance()) return false;
+        at_ = looks_ = 0;
+        look_ = none;
+        ended_ = true;
+        touch_.begin();
+        return true;
+    }
+
+    std::uint32_t choose(std::span<alternative const> offered) override {
+        // The server is at work before anybody looks at the outside: its first step begins there.
+        return offered[0].does == "the server goes on" && look_ != none ? within(offered) : look(offered);
+    }
+    void only(alternative const& a) override { look({&a, 1}); }
+    void saw(traces::event const& e) override { touch_.saw(e, remembers() ? &nodes_[look_].touched : nullptr); }
+    bool mine() const override { return looks_ >= shared_depth || mine_.index == 0; }
+
+private:
+    static constexpr std::size_t none = ~std::size_t{0};
+
+    bool remembers() const { return reduce_ && look_ != none && look_ >= changed_look_; }
+
+    std::uint32_t look(std::span<alternative const> offered) {
+        if (++looks_ == shared_depth && mine_.count > 1) turn_back_unless_mine();
+        if (at_ == used_) arrive(offered);
+        look_ = at_++;
+        node& n = nodes_[look_];
+        if (remembers()) {
+            n.touched.clear();
+            touch_.step(n.offered[n.choice], n.touched);
+        }
+        return n.choice;
+    }
+
+    // Between two pieces of the server's ready work: go on, or stop, or free.
+    std::uint32_t within(std::span<alternative const> offered) {
+        if (at_ == used_) push(false, static_cast<std::uint32_t>(offered.size()));
+        return nodes_[at_++].choice;
+    }
+
+    node& push(bool outside, std::uint32_t offers) {
+        if (used_ == nodes_.size()) nodes_.emplace_back();
+        nodes_[used_].reset(outside, offers);
+        return nodes_[used_++];
+    }
+
+    void arrive(std::span<alternative const> offered) {
+        // A step that slept is an old acquaintance: with what is behind it, it was explored elsewhere.
+        if (reduce_ && look_ != none && sleeps(nodes_[look_], step_from(look_))) abandon();
+        node& n = push(true, static_cast<std::uint32_t>(offered.size()));
+        n.offered.assign(offered.begin(), offered.end());
+        if (reduce_ && look_ != none)
+            for (known_step const& k : nodes_[look_].sleeping)
+                if (k.touched.independent_of(nodes_[look_].touched)) n.sleeping.push_back(k);
+        if (!skip_sleeping(n)) abandon();
+    }
+    [[noreturn]] void abandon() {
+        ended_ = false;
+        throw abandoned{};
+    }
+
+    void turn_back_unless_mine() {
+        if (changed_ < at_ || at_ == 0) ++subtree_; // the path to here is another than in the execution before
+        if (subtree_ % mine_.count == mine_.index) return;
+        used_ = at_; // as if everything below had been explored
+        throw abandoned{};
+    }
+
+    static bool sleeps(node const& n, step const& s) {
+        return std::ranges::any_of(n.sleeping, [&](known_step const& k) { return k.what == s; });
+    }
+
+    // To the next choice that does not sleep; false when there is none. Where stop or free may still be called within a step,
+    // what it becomes is only known once it was taken.
+    bool skip_sleeping(node& n) const {
+        if (std::ranges::any_of(n.offered, [](alternative const& a) { return is_stop(a) || is_free(a); }))
+            return n.choice < n.offers;
+        while (n.choice < n.offers && sleeps(n, n.begins_with())) ++n.choice;
+        return n.choice < n.offers;
+    }
+
+    std::size_t look_above(std::size_t i) const {
+        while (!nodes_[i].outside) --i;
+        return i;
+    }
+    step step_from(std::size_t look) const {
+        step s = nodes_[look].begins_with();
+        std::size_t calls = 0;
+        for (std::size_t i = look + 1; i < used_ && !nodes_[i].outside; ++i)
+            if (nodes_[i].choice && calls < s.calls.size())
+                s.calls[calls++] = static_cast<std::uint32_t>(i - look) * 4 + nodes_[i].choice;
+        return s;
+    }
+    // The step from this look, with everything behind it.
+    void explored(std::size_t look) {
+        if (reduce_) nodes_[look].sleeping.push_back({step_from(look), nodes_[look].touched});
+    }
+
+    // To the next path: the deepest decision that has another choice takes it. False when none has.
+    bool advance() {
+        if (ended_ && used_ > 0) explored(look_above(used_ - 1));
+        for (; used_ > 0; --used_) {
+            node& n = nodes_[used_ - 1];
+            ++n.choice;
+            if (n.outside ? skip_sleeping(n) : n.choice < n.offers) {
+                changed_ = used_ - 1;
+                changed_look_ = look_above(changed_);
+                return true;
+            }
+            if (n.outside && used_ > 1) {
+                --used_; // the step that led here is without it
+                explored(look_above(used_ - 1));
+                ++used_;
+            }
+        }
+        return false;
+    }
+
+    toucher touch_;
+    share mine_;
+    bool reduce_, begun_ = false, ended_ = true;
+    std::vector<node> nodes_;                    // recycled; the path is the first used_
+    std::size_t used_ = 0, at_ = 0;              // length of the path; the place on it that the execution has come to
+    std::size_t look_ = none, looks_ = 0;        // where the present step began; how many looks so far
+    std::size_t changed_ = 0, changed_look_ = 0; // from here on the path is another than in the execution before
+    std::uint64_t subtree_ = 0;
+};
+
+std::string guarantee(terrain const&, effort const& e, std::string_view up_to) {
+    if (!e.complete || e.violating > 0) return {};
+    return "all " + with_commas(e.executions) + " schedules of this scenario" + std::string(up_to) + ": no violation";
+}
+
+} // namespace
+
+strategy_info exhaustive_strategy() {
+    return {
+        .name = "exhaustive",
+        .summary = "every schedule up to equivalence",
+        .make = [](terrain const& t, std::uint64_t, share s) -> std::unique_ptr<strategy> {
+            return std::make_unique<exhaustive>(t, s, true);
+        },
+        .guarantee = [](terrain const& t, effort const& e) { return guarantee(t, e, " up to equivalence"); },
+        .wants_events = true,
+        .draws = false,
+    };
+}
+
+strategy_info plain_strategy() {
+    return {
+        .name = "plain",
+        .summary = "every schedule, one by one: the yardstick of exhaustive",
+        .make = [](terrain const& t, std::uint64_t, share s) -> std::unique_ptr<strategy> {
+            return std::make_unique<exhaustive>(t, s, false);
+        },
+        .guarantee = [](terrain const& t, effort const& e) { return guarantee(t, e, ""); },
+        .wants_events = false,
+        .draws = false,
+    };
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,34 @@
+#include "repro/gate/counts.hpp"
+#include <algorithm>
+
+namespace shutdown_repro::repro {
+namespace {
+
+bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
+
+} // namespace
+
+std::size_t count_violation(std::vector<seen_violation>& all, seen_violation const& shown, std::uint64_t count) {
+    auto at = std::ranges::find_if(
+        all, [&](seen_violation const& s) { return s.rule == shown.rule && s.fingerprint == shown.fingerprint; });
+    if (at == all.end()) {
+        at = all.insert(at, shown);
+        at->count = 0;
+    }
+    at->count += count;
+    return static_cast<std::size_t>(at - all.begin());
+}
+
+void count_exploration(checked& c, explore_options const& how, exploration const& e) {
+    c.trials = e.executions;
+    c.violated = e.violating;
+    if (e.unfinished) c.doubt(e.unfinished, "the server never ended, and no rule says why");
+    for (std::string const& g : e.guarantees()) c.guarantee += (c.guarantee.empty() ? "" : "; ") + g;
+    c.exact = std::ranges::any_of(e.stages, [](stage const& s) { return s.done.complete && enumerates(s.strategy); });
+    if (!e.interrupted && !c.exact && enumerates(how.strategy))
+        c.doubt(0,
+            with_commas(how.executions) +
+                " executions were not enough to try everything; give it more, or another strategy");
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,90 @@
+#include "repro/gate/merge.hpp"
+#include <algorithm>
+#include <cstdlib>
+#include "repro/explore/merge.hpp"
+#include "repro/gate/counts.hpp"
+#include "repro/gate/judge.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+using parts_of_check = std::vector<checked const*>; // that of the first trial first
+
+parts_of_check parts_of(std::vector<gate_result> const& shards, std::size_t k) {
+    parts_of_check parts(shards.size());
+    for (gate_result const& r : shards) parts[share_of_check(r.shard->mine, k).index] = &r.checks[k];
+    return parts;
+}
+
+// What a check is, without what was seen of it.
+checked plain(checked const& c) {
+    checked p = c;
+    p.trials = p.violated = p.inconclusive = 0;
+    p.trouble.clear();
+    p.guarantee.clear();
+    p.seen.clear();
+    p.explored.reset();
+    p.seconds = 0;
+    return p;
+}
+
+void add_trials(checked& whole, checked const& part) {
+    whole.trials += part.trials;
+    whole.violated += part.violated;
+    whole.inconclusive += part.inconclusive;
+    if (whole.trouble.empty()) whole.trouble = part.trouble;
+    whole.exact = whole.exact && part.exact;
+    for (seen_violation const& s : part.seen) count_violation(whole.seen, s, s.count);
+    std::ranges::stable_sort(whole.seen, std::ranges::greater{}, &seen_violation::level);
+}
+
+// The words of the part that has the shortest execution of it.
+seen_violation const& shown(parts_of_check const& parts, finding const& f) {
+    for (checked const* c : parts) {
+        auto words = c->explored->shown.begin();
+        for (finding const& mine : c->explored->found.findings) {
+            if (mine.key == f.key && mine.shortest == f.shortest) return *words;
+            words += !mine.rule.empty();
+        }
+    }
+    std::abort(); // merging takes all from the parts
+}
+
+std::string kept_trace(parts_of_check const& parts, seen_violation const& s) {
+    for (checked const* c : parts)
+        for (seen_violation const& mine : c->seen)
+            if (mine.rule == s.rule && mine.fingerprint == s.fingerprint && !mine.trace.empty()) return mine.trace;
+    return {};
+}
+
+void add_explorations(checked& whole, parts_of_check const& parts) {
+    std::vector<exploration> found;
+    for (checked const* c : parts) found.push_back(c->explored->found);
+    exploration const e = merged(found);
+    count_exploration(whole, parts.front()->explored->how, e);
+    for (finding const& f : e.findings)
+        if (!f.rule.empty()) count_violation(whole.seen, shown(parts, f), f.count);
+    for (seen_violation& s : whole.seen) s.trace = kept_trace(parts, s);
+}
+
+checked merged(parts_of_check const& parts) {
+    checked whole = plain(*parts.front());
+    for (checked const* c : parts) whole.seconds += c->seconds;
+    if (parts.front()->explored) add_explorations(whole, parts);
+    else
+        for (checked const* c : parts) add_trials(whole, *c);
+    return whole;
+}
+
+} // namespace
+
+gate_result merged(std::vector<gate_result> const& parts) {
+    gate_result whole{parts.front().file, parts.front().baseline, {}, {}, false, {}};
+    for (std::size_t k = 0; k < parts.front().checks.size(); ++k) whole.checks.push_back(merged(parts_of(parts, k)));
+    gate_rules by = parts.front().shard->by;
+    for (gate_result const& p : parts) by.today = std::max(by.today, p.shard->by.today);
+    judge(whole, by);
+    return whole;
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,260 @@
+#include "repro/gate/trials.hpp"
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <utility>
+#include "repro/explore/explore.hpp"
+#include "repro/gate/counts.hpp"
+#include "repro/input/errors.hpp"
+#include "repro/live/live.hpp"
+#include "repro/probe/probe.hpp"
+#include "repro/sim/judged.hpp"
+#include "repro/target/program_run.hpp"
+#include "traces/complete.hpp"
+#include "traces/fingerprint.hpp"
+#include "traces/views/phrase.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+constexpr std::size_t most_steps = 50; // of a witness that are told
+
+std::vector<seen_violation::step> steps_of(traces::trace const& t, traces::violation const& v) {
+    std::vector<seen_violation::step> steps;
+    for (traces::seq_t const at : v.witness) {
+        auto const e = std::ranges::lower_bound(t.events, at, {}, &traces::event::seq);
+        if (e == t.events.end() || e->seq != at || steps.size() == most_steps) continue;
+        steps.push_back({at, std::string(traces::kind_text(*e)) + " " + traces::phrase(*e)});
+    }
+    return steps;
+}
+
+// Who has to be killed loses everything at once, and a rule reports that instead: then the trial was judged.
+bool is_told(traces::trace const& t, std::vector<traces::violation> const& violations) {
+    if (t.problems.size() > 1 || !t.foot || t.foot->dropped) return false;
+    auto const killed = std::ranges::find_if(t.events,
+        [](traces::event const& e) { return e.what == traces::kind::process_signal && e.text("signal") == "SIGKILL"; });
+    return killed != t.events.end() && std::ranges::any_of(violations, [&](traces::violation const& v) {
+        return v.level == traces::severity::error && v.at > killed->seq;
+    });
+}
+
+// What a server said stands below a complaint.
+std::string in_one_line(std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
+class observer {
+public:
+    observer(check_plan const& plan, trial_options const& options) : plan_(plan), options_(options) {
+        checked& c = seen_.what;
+        c.name = plan.name;
+        c.line = plan.line;
+        if (plan.target) c.target = plan.target->what.name, c.probe = plan.target->probe;
+        else c.scenario = plan.scenario.name, c.policy = policy_of(plan.scenario);
+        c.world = plan.world;
+        c.strategy = plan.strategy;
+        c.expected = plan.expected;
+        c.allowed = plan.allowed;
+        c.open_ended = plan.open_ended;
+    }
+
+    // One trial.
+    void add(traces::trace&& t) {
+        checked& c = seen_.what;
+        ++c.trials;
+        traces::rule_run rules;
+        rules.on_header(t.head);
+        for (traces::event const& e : t.events) rules.on_event(e);
+        if (t.foot) rules.on_footer(*t.foot);
+        std::string const trouble = traces::why_incomplete(t.problems, t.foot);
+        rules.finish(trouble.empty());
+        auto const example = std::make_shared<traces::trace const>(std::move(t));
+        std::vector<std::size_t> mine; // places in seen; an execution counts once for each
+        bool violated = false;
+        for (traces::violation const& v : rules.violations()) {
+            violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
+            std::size_t const place = place_of(example, in_words(*example, v), 0);
+            if (std::ranges::count(mine, place)) continue;
+            mine.push_back(place);
+            ++c.seen[place].count;
+        }
+        c.violated += violated;
+        if (!trouble.empty() && !is_told(*example, rules.violations())) c.doubt(1, trouble);
+    }
+
+    void add_failure(std::string const& why) {
+        ++seen_.what.trials;
+        seen_.what.doubt(1, in_one_line(why));
+    }
+
+    // Many, of which only these were worth remembering.
+    void add(explore_options const& how, exploration e) {
+        count_exploration(seen_.what, how, e);
+        explored_part part{how, {}, {}};
+        for (finding const& f : e.findings)
+            if (!f.rule.empty()) part.shown.push_back(add(e.of, f)); // else it is inconclusive, not violated
+        if (e.interrupted) was_interrupted();
+        if (!how.shard) return;
+        e.reached.reset();
+        part.found = std::move(e);
+        seen_.what.explored = std::move(part);
+    }
+
+    void was_interrupted() {
+        seen_.interrupted = true;
+        seen_.what.doubt(0, "it was interrupted");
+    }
+    void cant_be_run(std::string const& why) { seen_.what.doubt(0, why); }
+    void is_exact() { seen_.what.exact = true; }
+
+    bool has_seen(awaited const& a) const {
+        return std::ranges::all_of(a.all, [&](awaited::violation const& v) {
+            return std::ranges::any_of(seen_.what.seen, [&](seen_violation const& s) {
+                return s.rule == v.rule && (v.fingerprint.empty() || s.fingerprint == v.fingerprint);
+            });
+        });
+    }
+
+    observation result(double seconds) {
+        checked& c = seen_.what;
+        c.seconds = seconds;
+        std::vector<std::size_t> order(c.seen.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::stable_sort(
+            order, [&](std::size_t a, std::size_t b) { return c.seen[a].level > c.seen[b].level; });
+        observation sorted;
+        for (std::size_t const i : order) {
+            sorted.what.seen.push_back(std::move(c.seen[i]));
+            sorted.examples.push_back(std::move(seen_.examples[i]));
+        }
+        c.seen = std::move(sorted.what.seen);
+        seen_.examples = std::move(sorted.examples);
+        return std::move(seen_);
+    }
+
+private:
+    seen_violation add(scenario const& of, finding const& f) {
+        judged_execution e = judge_execution(of, f.shortest);
+        auto const example = std::make_shared<traces::trace const>(std::move(e.trace));
+        for (traces::violation const& v : e.violations)
+            if (v.rule == f.rule && fingerprint(*example, v) == f.fingerprint) {
+                seen_violation const shown = in_words(*example, v);
+                place_of(example, shown, f.count);
+                return shown;
+            }
+        throw nondeterminism("a violation of " + f.rule + " was not there again, schedule " + to_string(f.shortest));
+    }
+
+    seen_violation in_words(traces::trace const& t, traces::violation const& v) const {
+        seen_violation s;
+        s.rule = v.rule;
+        s.fingerprint = fingerprint(t, v);
+        s.level = v.level;
+        s.message = v.message;
+        s.inside = v.inside;
+        s.witness = steps_of(t, v);
+        if (options_.again) s.replay = options_.again(plan_, t.head);
+        return s;
+    }
+
+    // Whose first is shown.
+    std::size_t place_of(
+        std::shared_ptr<traces::trace const> const& t, seen_violation const& shown, std::uint64_t count) {
+        std::size_t const place = count_violation(seen_.what.seen, shown, count);
+        if (place == seen_.examples.size()) seen_.examples.push_back(t);
+        return place;
+    }
+
+    check_plan const& plan_;
+    trial_options const& options_;
+    observation seen_;
+};
+
+// ---- the kinds of trials
+
+void explore_schedules(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
+    scenario open = with_open_acts(c.scenario);
+    if (c.keeps_stop) open.config.stop_at = c.scenario.config.stop_at, open.reactor.when = c.scenario.reactor.when;
+    if (c.keeps_free) open.config.free_at = c.scenario.config.free_at;
+    explore_options how;
+    how.strategy = c.strategy;
+    how.executions = c.executions;
+    how.seed = c.seed;
+    how.jobs = o.jobs;
+    how.shard = o.shard;
+    std::function<void(explore_progress const&)> tell;
+    if (o.tell) tell = [&](explore_progress const& p) { o.tell(p.executions, p.of, p.strategy); };
+    to.add(how, explore(open, how, stop, tell));
+}
+
+std::uint64_t first_trial(trial_options const& o) { return o.shard ? o.shard->index : 0; }
+
+// The same each time, so once is all there is. What no longer follows its schedule is not what was to be seen.
+void simulate(check_plan const& c, trial_options const& o, observer& to) {
+    if (first_trial(o) > 0) return to.is_exact();
+    judged_execution e = judge_execution(c.scenario, c.when.value_or(schedule{}));
+    if (!e.diverged.empty())
+        return to.add_failure("the server no longer takes the decisions of the schedule: " + e.diverged);
+    to.is_exact();
+    to.add(std::move(e.trace));
+}
+
+std::uint64_t most_trials(check_plan const& c, trial_options const& o) {
+    return c.open_ended ? std::max<std::uint64_t>(c.repeat, o.waits_for.most_trials) : c.repeat;
+}
+
+// A trial that can't be made is inconclusive; one that could never be made is not tried again, for it would only take its time.
+void repeat(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to,
+    std::function<traces::trace()> const& once) {
+    bool started = false;
+    std::uint64_t const most = most_trials(c, o), step = o.shard ? o.shard->count : 1;
+    for (std::uint64_t n = first_trial(o); n < c.repeat || (n < most && !to.has_seen(o.waits_for)); n += step) {
+        if (o.tell) o.tell(n, most, "live");
+        if (stop) return to.was_interrupted();
+        try {
+            to.add(once());
+            started = true;
+        } catch (std::runtime_error const& e) { // also when no process or descriptor is left
+            to.add_failure(e.what());
+            if (!started) return;
+        }
+    }
+}
+
+// "" when it may be; a command that is missing without its saying so is told by who starts it.
+std::string why_missing(target const& t) {
+    if (t.version.empty() || installed_version(t)) return {};
+    return t.name + " is not installed" + (t.package.empty() ? "" : "; install the Debian package " + t.package);
+}
+
+traces::trace run_once(target_plan const& t, std::optional<schedule> const& when) {
+    if (t.what.program) return run_program(program_of(t.what), {.order = t.order, .decisions = when});
+    return run_probe(t.what, t.probe, {.order = t.order});
+}
+
+void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
+    if (first_trial(o) >= most_trials(c, o)) return;
+    if (std::string const why = why_missing(c.target->what); !why.empty()) return to.cant_be_run(why);
+    repeat(c, o, stop, to, [&] { return run_once(*c.target, c.when); });
+}
+
+} // namespace
+
+observation observe(check_plan const& c, trial_options const& options, std::atomic<bool> const& stop) {
+    observer to(c, options);
+    auto const begun = std::chrono::steady_clock::now();
+    try {
+        if (stop) to.was_interrupted();
+        else if (c.target) run_target(c, options, stop, to);
+        else if (!c.strategy.empty()) explore_schedules(c, options, stop, to);
+        else if (c.world == "sim") simulate(c, options, to);
+        else
+            repeat(c, options, stop, to,
+                [&] { return run_live(c.scenario, {.server_path = options.server_path, .partial_path = {}}); });
+    } catch (interrupted const&) { to.was_interrupted(); }
+    return to.result(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+}
+
+} // namespace shutdown_repro::repro

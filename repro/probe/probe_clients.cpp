@@ -1,0 +1,227 @@
+#include "repro/probe/probe_clients.hpp"
+#include <cerrno>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <system_error>
+#include "repro/input/errors.hpp"
+#include "traces/clock.hpp"
+
+namespace shutdown_repro::repro {
+
+using server::http::parse;
+using traces::entity;
+using traces::kind;
+
+namespace {
+
+constexpr std::size_t half_of_a_head = 20; // bytes: in the middle of the request line or of the first field
+
+std::string text_of(probe_request const& r) {
+    std::string const length = r.method == "GET" || r.method == "HEAD" ? "" : "Content-Length: 0\r\n";
+    return r.method + " " + r.path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: shutdown-repro\r\n" + length + "\r\n";
+}
+
+} // namespace
+
+probe_client::probe_client(client_stage const& on, std::uint32_t number, std::string_view role)
+    : on_(on),
+      me_{entity::client, number},
+      role_(role) {}
+
+probe_client::~probe_client() {
+    if (socket_) on_.events.forget(socket_.get());
+}
+
+void probe_client::tick() { on_.clock = traces::monotonic_now(); }
+
+void probe_client::record(kind what, std::initializer_list<traces::field> detail) {
+    traces::recorder::acting const as_client(on_.record, me_);
+    on_.record.emit(what, me_, {}, detail);
+}
+
+void probe_client::connect() {
+    socket_ = descriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket_)
+        throw input_error("cannot open a socket for a client: " + std::generic_category().message(errno) +
+            "; use fewer --connections");
+    tick();
+    record(kind::client_connect, {{"port", static_cast<std::uint32_t>(on_.port)}, {"role", role_}});
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(on_.port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS)
+        return fail(errno == ECONNREFUSED ? "refused" : "reset");
+    on_.events.watch(socket_.get(), EPOLLOUT, *this);
+}
+
+void probe_client::look() {
+    if (!over_ && socket_) on_ready(socket_.get(), 0);
+}
+
+void probe_client::on_ready(int, std::uint32_t) {
+    tick();
+    if (!connected_) finish_connecting();
+    if (!over_ && connected_) push();
+    if (!over_ && connected_) pull();
+}
+
+void probe_client::finish_connecting() {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error) return fail(error == ECONNREFUSED ? "refused" : "reset");
+    sockaddr_in me{}, other{};
+    socklen_t length = sizeof other;
+    if (getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&other), &length) != 0) return; // not yet
+    length = sizeof me;
+    getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&me), &length);
+    local_port_ = ntohs(me.sin_port);
+    connected_ = true;
+    record(kind::client_connected);
+    on_.events.watch(socket_.get(), EPOLLIN, *this);
+    if (auto const now = std::exchange(when_connected_, {})) queue(now->asked, now->part, now->text, now->frozen);
+}
+
+void probe_client::send(probe_request const& r, bool frozen) { queue(r, "", text_of(r), frozen); }
+
+void probe_client::send_half(probe_request const& r) {
+    std::string const all = text_of(r);
+    half_ = all.substr(half_of_a_head);
+    queue(r, "head-half", all.substr(0, half_of_a_head), false);
+}
+
+void probe_client::send_rest() {
+    if (over_ || !request_) return;
+    queue(request_->asked, "rest", std::exchange(half_, {}), false);
+}
+
+// Dated before the bytes leave, so never after the server's reading them.
+void probe_client::queue(probe_request const& r, std::string_view part, std::string text, bool frozen) {
+    if (over_) return;
+    if (!connected_) {
+        when_connected_ = {r, std::string(part), std::move(text), frozen};
+        return;
+    }
+    if (part != "rest") {
+        request_ = {r, on_.record.fresh(entity::request)};
+        reader_ = server::http::response_reader(r.method == "HEAD");
+        received_any_ = false;
+    }
+    tick();
+    traces::field detail[5] = {
+        {"request", request_->id}, {"bytes", static_cast<std::uint64_t>(text.size())}, {"method", r.method}, {}, {}};
+    std::size_t count = 3;
+    if (!part.empty()) detail[count++] = {"part", part};
+    if (frozen) detail[count++] = {"frozen", true};
+    traces::recorder::acting const as_client(on_.record, me_);
+    on_.record.emit(kind::client_send, me_, {}, std::span<traces::field const>(detail, count));
+    unsent_ += text;
+    push();
+}
+
+void probe_client::push() {
+    while (!unsent_.empty()) {
+        ssize_t const taken = ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
+        if (taken < 0) break; // full, or pull() finds out how it ended
+        unsent_.erase(0, static_cast<std::size_t>(taken));
+    }
+    on_.events.watch(socket_.get(), unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT, *this);
+}
+
+void probe_client::pull() {
+    char part[16 * 1024];
+    for (;;) {
+        ssize_t const got = recv(socket_.get(), part, sizeof part, 0);
+        bool const failed = got < 0;
+        if (failed && (errno == EAGAIN || errno == EINTR)) return;
+        tick();
+        if (got <= 0) return ended(failed);
+        take({part, static_cast<std::size_t>(got)});
+        if (over_) return;
+    }
+}
+
+void probe_client::take(std::string_view bytes) {
+    if (!request_) { // nobody asked: a server that greets, or one that says good-bye with a status
+        if (answered_ == 0 && nonsense_.empty()) nonsense_ = bytes.substr(0, 60);
+        return;
+    }
+    if (!std::exchange(received_any_, true))
+        record(kind::client_receive, {{"request", request_->id}, {"bytes", static_cast<std::uint64_t>(bytes.size())}});
+    reader_.feed(bytes);
+    if (reader_.state() == parse::bad && nonsense_.empty()) nonsense_ = bytes.substr(0, 60);
+    if (reader_.state() == parse::complete) done();
+}
+
+void probe_client::done() {
+    ++answered_;
+    last_status_ = reader_.status();
+    bool const says_close = reader_.close();
+    auto const expected = request_->asked.expected;
+    traces::field detail[5] = {
+        {"request", request_->id}, {"status", reader_.status()}, {"body", reader_.body()}, {"close", says_close}, {}};
+    if (expected) detail[4] = {"expected", *expected};
+    traces::recorder::acting const as_client(on_.record, me_);
+    on_.record.emit(kind::client_done, me_, {}, std::span<traces::field const>(detail, expected ? 5 : 4));
+    request_.reset();
+    received_any_ = false;
+    if (says_close) close();
+}
+
+// The server's FIN or RST.
+void probe_client::ended(bool reset) {
+    if (!request_) {
+        record(kind::client_closed, {{"how", reset ? "reset" : "fin"}});
+        return close();
+    }
+    auto const expected = request_->asked.expected;
+    bool const whole = !expected || reader_.body() >= *expected;
+    if (!reset && whole && !request_->asked.endless) {
+        reader_.end_of_stream();
+        if (reader_.state() == parse::complete) {
+            done();
+            return close();
+        }
+    }
+    fail(reset ? "reset" : received_any_ ? "truncated" : "eof");
+}
+
+void probe_client::fail(std::string_view how) {
+    lost_ = true;
+    if (!request_) { // it had not even begun
+        record(kind::client_fail, {{"how", how}, {"received", 0}});
+        return close();
+    }
+    traces::field detail[7] = {{"request", request_->id}, {"how", how}, {"received", reader_.bytes()},
+        {"status", reader_.status()}, {"body", reader_.body()}, {}, {}};
+    std::size_t count = 5;
+    if (reader_.status()) detail[count++] = {"framed", reader_.framed()};
+    if (request_->asked.expected) detail[count++] = {"expected", *request_->asked.expected};
+    traces::recorder::acting const as_client(on_.record, me_);
+    on_.record.emit(kind::client_fail, me_, {}, std::span<traces::field const>(detail, count));
+    close();
+}
+
+void probe_client::leave() {
+    if (over_ || !socket_) return;
+    tick();
+    record(kind::client_leave);
+    close();
+}
+
+void probe_client::give_up() {
+    if (over_ || !socket_) return;
+    tick();
+    if (request_ && !(request_->asked.endless && received_any_)) return fail("timeout");
+    record(kind::client_open);
+    close();
+}
+
+void probe_client::close() {
+    if (socket_) on_.events.forget(socket_.get());
+    socket_.close();
+    over_ = true;
+}
+
+} // namespace shutdown_repro::repro

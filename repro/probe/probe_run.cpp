@@ -1,0 +1,534 @@
+#include "repro/probe/probe_run.hpp"
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+#include "repro/input/errors.hpp"
+#include "repro/target/adapter.hpp"
+#include "repro/target/target_trace.hpp"
+#include "traces/clock.hpp"
+
+namespace shutdown_repro::repro {
+
+using traces::entity;
+using traces::kind;
+using traces::millisecond;
+using traces::nanoseconds;
+
+namespace {
+
+constexpr nanoseconds glance = 10 * millisecond;        // at /proc, while something there is waited for
+constexpr nanoseconds backend_every = 50 * millisecond; // an event of an endless stream
+constexpr nanoseconds longest_staging = 5'000 * millisecond;
+constexpr nanoseconds stalled = 500 * millisecond; // no more clients come into place
+constexpr nanoseconds last_words =
+    2'000 * millisecond;                           // for clients and pipes to see the end of a process that is gone
+constexpr nanoseconds settled = 250 * millisecond; // after which what is still open counts as left open
+constexpr nanoseconds longest_freeze = 1'000 * millisecond;
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+nanoseconds now() { return traces::monotonic_now(); }
+
+} // namespace
+
+probe_run::probe_run(target const& t, std::string_view probe, probe_options const& options)
+    : plan_(t),
+      options_(options),
+      probe_(probe),
+      script_(make_probe(probe)),
+      wrong_(probe == "wrong-signal") {}
+
+probe_run::~probe_run() = default;
+
+traces::trace probe_run::run() try {
+    prepare();
+    start();
+    wait_until_ready();
+    set_the_stage();
+    if (story_.noted().empty()) {
+        record_status();
+        script_->stop(*this);
+        wait_for_end();
+    }
+    bool const by_force = story_.runs();
+    if (by_force) end_by_force();
+    see_the_clients_off();
+    if (!by_force && plan_.stop.by == target::way::command) story_.note(why_not_told());
+    story_.look_for_orphans();
+    look_for_port();
+    return finished();
+} catch (interrupted& i) {
+    story_.cut_short(i);
+    keep_partial(i, finished(), options_.partial_path);
+    throw;
+}
+
+// --- the loop ---------------------------------------------------------------------------------------------------------------
+
+void probe_run::on_ready(int fd, std::uint32_t) {
+    auto const reap = [&](helper* h) {
+        if (h && h->process.pidfd() == fd && (h->end = h->process.reap())) story_.events().forget(fd);
+    };
+    reap(asking_.get());
+    for (auto const& h : stopping_) reap(h.get());
+}
+
+void probe_run::wait(nanoseconds until) {
+    story_.wait(control_ ? std::min(until, control_->next_due()) : until);
+    if (control_) control_->on_time();
+    sockets_are_new_ = false;
+}
+
+void probe_run::turn(nanoseconds until) {
+    wait(std::min(until, now() + glance));
+    if (backend_ && now() - ticked_ >= backend_every) {
+        backend_->tick();
+        ticked_ = now();
+    }
+}
+
+// --- the start --------------------------------------------------------------------------------------------------------------
+
+void probe_run::prepare() {
+    raise_descriptor_limit();
+    if (plan_.uses_backend()) backend_.emplace(story_.events());
+    port_ = plan_.port ? plan_.port : free_port();
+    places_.set("port", std::to_string(port_));
+    places_.set("folder", story_.folder());
+    if (backend_) places_.set("backend", std::to_string(backend_->port()));
+    if (!plan_.ready.log.empty()) log_.emplace(plan_.ready.log);
+    story_.on_line = [this](std::string_view line) {
+        if (log_ && !log_seen_) log_seen_ = std::regex_search(line.begin(), line.end(), *log_);
+    };
+    if (std::ranges::any_of(
+            sockets(), [&](socket_row const& s) { return s.state == socket_row::listen && s.local_port == port_; }))
+        throw input_error("port " + std::to_string(port_) +
+                " is in use already; stop what listens there, or leave \"port\" out of the target",
+            inconclusive);
+    places_.write(plan_.files, story_.folder());
+    if (!options_.stop_at.empty())
+        control_.emplace(story_.events(), story_.file("control"), std::vector{options_.stop_at},
+            [this](control_socket& c, std::string_view) {
+                if (!staged_ || stopped_at_) c.release(); // somebody asked whether it is ready, or it comes there again
+                else at_point_ = true;
+            });
+    stage_.emplace(client_stage{port_, story_.recorder(), story_.clock(), story_.events()});
+    off_stage_.emplace(client_stage{port_, unrecorded_, story_.clock(), story_.events()});
+}
+
+void probe_run::start() {
+    std::vector<std::string> const command = places_.filled(plan_.command);
+    std::string const program = need_program(command.front(), plan_.package);
+    std::vector<std::string> environment = places_.environment(plan_.environment);
+    white_box const inside{.adapter = plan_.adapter,
+        .trace = story_.file("target.jsonl"),
+        .control = control_ ? story_.file("control") : "",
+        .order = options_.order,
+        .decisions = {}};
+    for (auto const& [variable, value] : environment_of(inside)) environment.push_back(variable + "=" + value);
+    launch const server{.path = program,
+        .arguments = {command.begin() + 1, command.end()},
+        .environment = std::move(environment),
+        .speaks = true};
+    std::string const name = std::filesystem::path(program).filename().string();
+    if (plan_.drain_ms)
+        story_.start(
+            server, {{"name", name}, {"grace", plan_.grace_ms}, {"drain_timeout", plan_.drain_ms}}, plan_.exit);
+    else story_.start(server, {{"name", name}, {"grace", plan_.grace_ms}}, plan_.exit);
+    places_.set("pid", std::to_string(story_.child().pid()));
+}
+
+std::vector<socket_row> const& probe_run::sockets() const {
+    if (!std::exchange(sockets_are_new_, true)) sockets_ = tcp_sockets();
+    return sockets_;
+}
+
+void probe_run::wait_until_ready() {
+    nanoseconds const deadline = now() + plan_.ready.within_ms * millisecond;
+    while (!ready_now()) {
+        turn(deadline);
+        if (!story_.runs()) break;
+        if (now() >= deadline)
+            did_not_start("it was not ready within " + std::to_string(plan_.ready.within_ms) + " ms");
+    }
+    if (story_.end()) did_not_start(story_.how_it_ended());
+    if (readiness_) readiness_->leave();
+    auto const holders = listening();
+    auto const accepting =
+        static_cast<std::uint64_t>(std::ranges::count_if(holders, [](auto const* m) { return m->id.number != 1; }));
+    story_.record(kind::process_ready, {{"workers", std::max<std::uint64_t>(1, accepting)}});
+    look_at_files("ready");
+}
+
+// One condition after the other, in the order in which they come true.
+bool probe_run::ready_now() {
+    listeners_.clear();
+    for (socket_row const& s : sockets())
+        if (s.state == socket_row::listen && s.local_port == port_) listeners_.push_back(s.inode);
+    if (plan_.ready.tcp && listeners_.empty()) return false;
+    if (log_ && !log_seen_) return false;
+    if (plan_.ready.workers) {
+        story_.tree().look();
+        if (workers() < plan_.ready.workers) return false;
+    }
+    if (plan_.ready.http && !answers()) return false;
+    if (plan_.ready.command.empty()) return true;
+    if (!asking_ || (asking_->end && asking_->end->status != 0)) asking_ = run_command(plan_.ready.command);
+    return asking_->end && asking_->end->status == 0;
+}
+
+bool probe_run::answers() {
+    if (readiness_ && readiness_->answered() && readiness_->last_status() == plan_.ready.http->status) return true;
+    if (readiness_ && !readiness_->over() && !readiness_->answered()) return false;
+    if (readiness_) readiness_->leave();
+    readiness_ = std::make_unique<probe_client>(*stage_, ++next_client_, "readiness");
+    readiness_->connect();
+    readiness_->send({.method = plan_.ready.http->method, .path = plan_.ready.http->path});
+    return false;
+}
+
+std::vector<process_tree::member const*> probe_run::listening() const {
+    std::vector<process_tree::member const*> holders;
+    for (process_tree::member const* m : story_.tree().living()) {
+        open_files const files = files_of(m->pid);
+        auto const listens = [&](std::uint64_t inode) { return std::ranges::count(listeners_, inode) > 0; };
+        if (std::ranges::any_of(files.sockets, listens)) holders.push_back(m);
+    }
+    return holders;
+}
+
+// Those that hold the listening socket and wait for something to do, the first process aside.
+std::uint32_t probe_run::workers() const {
+    auto const all = listening();
+    return static_cast<std::uint32_t>(std::ranges::count_if(all, [](process_tree::member const* m) {
+        auto const row = find_process(m->pid);
+        return m->id.number != 1 && row && row->state == 'S';
+    }));
+}
+
+void probe_run::did_not_start(std::string const& why) {
+    story_.tree().look();
+    std::string message = plan_.name + " did not start: " + why;
+    auto const left = story_.tree().living();
+    auto const other = std::ranges::find_if(left, [](process_tree::member const* m) { return m->id.number != 1; });
+    if (story_.end() && story_.end()->status == 0 && other != left.end())
+        message += ", and left " + (*other)->name + " (" + std::to_string((*other)->pid) +
+            ") behind: it goes to the background; keep it in the foreground";
+    std::string said = story_.last_words();
+    while (!said.empty() && said.back() == '\n') said.pop_back();
+    if (!said.empty()) message += "; it said:\n" + said;
+    else if (readiness_ && !readiness_->nonsense().empty()) message += "; what listens speaks no HTTP";
+    throw input_error(message, inconclusive);
+}
+
+// --- the stage --------------------------------------------------------------------------------------------------------------
+
+probe_client& probe_run::client(std::string_view role) {
+    clients_.push_back(std::make_unique<probe_client>(*stage_, ++next_client_, role));
+    clients_.back()->connect();
+    return *clients_.back();
+}
+
+probe_request probe_run::request(std::string const& path) const {
+    probe_request r{.path = path};
+    if (backend_ && path.starts_with("/slow")) r.expected = slow_backend::body_size;
+    return r;
+}
+
+socket_row const* probe_run::server_side(probe_client const& c) const {
+    for (socket_row const& s : sockets())
+        if (s.local_port == port_ && s.remote_port == c.local_port()) return &s;
+    return nullptr;
+}
+
+bool probe_run::accepted(probe_client const& c) const {
+    socket_row const* const s = server_side(c);
+    return s && s->inode != 0;
+}
+
+bool probe_run::has_read(probe_client const& c) const {
+    socket_row const* const s = server_side(c);
+    return s && s->inode != 0 && s->unread == 0;
+}
+
+// Who is held at a point can't answer what the clients wait for.
+bool probe_run::in_place() { return control_ ? at_point_ : script_->in_place(*this); }
+
+void probe_run::set_the_stage() {
+    staged_ = true;
+    script_->open(*this);
+    nanoseconds const begun = now();
+    nanoseconds grew = begun;
+    std::size_t most = 0;
+    while (!in_place()) {
+        turn(begun + longest_staging);
+        if (!story_.runs()) return story_.note("the server ended before it was stopped");
+        if (std::ranges::any_of(clients_, [](auto const& c) { return !c->nonsense().empty(); })) break;
+        if (control_ && now() - begun < longest_staging) continue;
+        std::size_t const enough = script_->enough(*this);
+        if (enough > most) most = enough, grew = now();
+        bool const no_more =
+            now() - grew >= stalled && std::ranges::none_of(clients_, [](auto const& c) { return c->waits(); });
+        if (enough > 0 && now() - grew >= stalled) break;
+        if (no_more || now() - begun >= longest_staging) break;
+    }
+    for (auto const& c : clients_)
+        if (!c->nonsense().empty())
+            return story_.note("what the server answers is no HTTP: " +
+                nlohmann::json(c->nonsense()).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    if (control_ && !at_point_)
+        return story_.note("the target never came to " + options_.stop_at + " with the clients");
+    if (!control_ && !script_->in_place(*this) && script_->enough(*this) == 0)
+        story_.note("there was not " + std::string(script_->missing()));
+}
+
+bool probe_run::all_clients_over() const {
+    return std::ranges::all_of(clients_, [](auto const& c) { return c->over(); });
+}
+
+void probe_run::look_at_files(char const* when) {
+    std::vector<std::uint64_t> waiting;
+    for (socket_row const& s : sockets())
+        if (s.state == socket_row::close_wait) waiting.push_back(s.inode);
+    for (process_tree::member const* m : story_.tree().living()) {
+        open_files const files = files_of(m->pid);
+        auto const is_waiting = [&](std::uint64_t inode) { return std::ranges::count(waiting, inode) > 0; };
+        auto const close_wait = static_cast<std::uint64_t>(std::ranges::count_if(files.sockets, is_waiting));
+        story_.clock() = now();
+        story_.recorder().emit(kind::process_files, m->id, {},
+            {{"when", when}, {"open", static_cast<std::uint64_t>(files.count)}, {"close_wait", close_wait}});
+    }
+}
+
+// --- the stop ---------------------------------------------------------------------------------------------------------------
+
+std::int64_t probe_run::ms_since_stop() const { return stopped_at_ ? (now() - stopped_at_) / millisecond : 0; }
+
+void probe_run::record_status() {
+    if (plan_.stop.by != target::way::signal && !wrong_) return;
+    int const signal = wrong_ ? plan_.wrong() : plan_.stop.signal;
+    signal_disposition const d = disposition_of(story_.child().pid(), signal);
+    story_.record(kind::process_status,
+        {{"signal", signal_name(signal)}, {"caught", d.caught}, {"ignored", d.ignored}, {"blocked", d.blocked}});
+}
+
+void probe_run::stop() {
+    tell_to_stop(false);
+    stopped_at_ = story_.clock();
+    if (control_) control_->release();
+}
+
+// Dated before it is sent, so never after what it causes.
+void probe_run::tell_to_stop(bool second) {
+    if (wrong_) {
+        std::string const signal = signal_name(plan_.wrong()), right = plan_.stop_in_words();
+        traces::field const what[] = {{"signal", signal}, {"stop", true}, {"graceful", false}, {"instead", right},
+            {"kept", instead ? instead->kept : 0}, {"lost", instead ? instead->lost : 0}};
+        story_.clock() = now();
+        story_.recorder().emit(kind::process_signal, {entity::process, 1}, {}, std::span(what).first(instead ? 6 : 4));
+        return story_.child().kill(plan_.wrong());
+    }
+    if (plan_.stop.by == target::way::signal) {
+        int const signal = second && plan_.second_signal ? plan_.second_signal : plan_.stop.signal;
+        if (second)
+            story_.record(kind::process_signal,
+                {{"signal", signal_name(signal)}, {"stop", false}, {"second", true},
+                    {"means", plan_.second_forces ? "force" : "nothing"}});
+        else story_.record(kind::process_signal, {{"signal", signal_name(signal)}, {"stop", true}, {"graceful", true}});
+        return story_.child().kill(signal);
+    }
+    story_.clock() = now();
+    {
+        traces::recorder::acting const as_control(story_.recorder(), {entity::control, 1});
+        bool const by_command = plan_.stop.by == target::way::command;
+        traces::field const what[] = {{"how", by_command ? "command" : "http"}, {"second", true}};
+        story_.recorder().emit(kind::act_stop, {entity::process, 1}, {}, std::span(what).first(second ? 2 : 1));
+    }
+    plan_.stop.by == target::way::command ? stop_by_command() : stop_by_http();
+}
+
+// A command may wait for the server's end, so nobody waits for the command; but what is frozen is thawed only behind it.
+void probe_run::stop_by_command() {
+    helper const& command = *stopping_.emplace_back(run_command(plan_.stop.command));
+    nanoseconds const deadline = now() + longest_freeze;
+    while (frozen_ && !command.end && now() < deadline) wait(deadline);
+}
+
+void probe_run::stop_by_http() {
+    stopper_ = std::make_unique<probe_client>(*off_stage_, 1, "");
+    stopper_->connect();
+    stopper_->send({.method = plan_.stop.http.method, .path = plan_.stop.http.path});
+    stopper_->look();
+}
+
+std::unique_ptr<probe_run::helper> probe_run::run_command(std::vector<std::string> const& command) {
+    std::vector<std::string> const words = places_.filled(command);
+    std::string const program = find_program(words.front());
+    if (program.empty()) throw input_error("cannot find the program " + words.front() + ", which the target calls");
+    auto h = std::make_unique<helper>(
+        launch{.path = program, .arguments = {words.begin() + 1, words.end()}, .environment = {story_.mark()}});
+    story_.starts_helper(h->process);
+    story_.events().watch(h->process.pidfd(), EPOLLIN, *this);
+    return h;
+}
+
+void probe_run::signal_again() { tell_to_stop(true); }
+
+void probe_run::traffic(bool going) {
+    if (going) traffic_ = {entity::client, ++next_client_};
+    story_.clock() = now();
+    story_.recorder().emit(kind::client_traffic, traffic_, {}, {{"going", going}});
+}
+
+// Whoever was forked meanwhile is held, too.
+bool probe_run::freeze() {
+    process_tree& tree = story_.tree();
+    tree.look();
+    for (process_tree::member const* m : tree.living()) {
+        story_.clock() = now();
+        story_.recorder().emit(kind::process_signal, m->id, {}, {{"signal", "SIGSTOP"}, {"stop", false}});
+    }
+    frozen_ = true;
+    std::size_t going = 1;
+    for (nanoseconds const deadline = now() + longest_freeze; going && now() < deadline;) {
+        tree.kill(SIGSTOP);
+        wait(std::min(deadline, now() + millisecond));
+        tree.look();
+        going = tree.not_in('T');
+    }
+    if (going) story_.note("SIGSTOP did not hold every process of the server: " + std::to_string(going) + " went on");
+    return going == 0;
+}
+
+void probe_run::thaw() {
+    for (process_tree::member const* m : story_.tree().living()) {
+        story_.clock() = now();
+        story_.recorder().emit(kind::process_signal, m->id, {}, {{"signal", "SIGCONT"}, {"stop", false}});
+    }
+    story_.tree().kill(SIGCONT);
+    frozen_ = false;
+}
+
+// --- the end ----------------------------------------------------------------------------------------------------------------
+
+void probe_run::wait_for_end() {
+    nanoseconds const deadline = stopped_at_ + plan_.grace_ms * millisecond;
+    while (story_.runs() && now() < deadline) {
+        turn(deadline);
+        script_->after(*this);
+        look_for_drained();
+    }
+    // One that was not told: then nothing that it did since is about a stop.
+    if (std::string const why = why_not_told(); story_.runs() && !why.empty())
+        throw input_error(plan_.name + " was not told to stop: " + why, inconclusive);
+}
+
+// "" when the way in which it is stopped has worked, as far as that is known.
+std::string probe_run::why_not_told() const {
+    if (!stopping_.empty()) {
+        auto const& end = stopping_.front()->end;
+        if (end && end->status != 0)
+            return "the command that stops it failed: " +
+                (end->status ? "status " + std::to_string(*end->status) : signal_name(end->signal));
+    }
+    if (!stopper_) return {};
+    if (stopper_->over() && !stopper_->connected()) return "the request that stops it was refused";
+    if (stopper_->answered() && stopper_->last_status() / 100 != 2)
+        return "the request that stops it was answered with status " + std::to_string(stopper_->last_status());
+    return {};
+}
+
+// Once nobody has a connection any more, for long enough that what is closing is closed.
+void probe_run::look_for_drained() {
+    if (!story_.runs() || drained_told_) return;
+    if (!all_clients_over()) quiet_since_ = 0;
+    else if (!quiet_since_) quiet_since_ = now();
+    else if (now() - quiet_since_ >= settled) {
+        drained_told_ = true;
+        look_at_files("drained");
+    }
+}
+
+// What clients still wait for has not come in time; that we then kill the server is no fact about them.
+void probe_run::end_by_force() {
+    for (auto const& c : clients_) c->give_up();
+    story_.kill_all("");
+}
+
+// And the commands that stopped the server: what they leave behind is nobody's until they are over.
+void probe_run::see_the_clients_off() {
+    nanoseconds const deadline = now() + last_words;
+    auto const commands_run = [&] { return std::ranges::any_of(stopping_, [](auto const& h) { return !h->end; }); };
+    while ((!all_clients_over() || commands_run()) && now() < deadline) {
+        turn(deadline);
+        if (stopped_at_) script_->after(*this);
+    }
+    for (auto const& c : clients_) c->give_up();
+    story_.hear_last_words(now());
+}
+
+// By the very sockets that it had: another's on the same port is not its fault.
+void probe_run::look_for_port() {
+    sockets_are_new_ = false;
+    bool const listening = std::ranges::any_of(sockets(), [&](socket_row const& s) {
+        return s.state == socket_row::listen && s.local_port == port_ && std::ranges::count(listeners_, s.inode);
+    });
+    story_.record(kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", listening}});
+}
+
+traces::trace probe_run::finished() {
+    traces::trace t = plan_.adapter.empty() ? std::move(story_.seen())
+                                            : with_target_trace(story_.file("target.jsonl"), story_.seen());
+    auto described = nlohmann::ordered_json::parse(to_json_text(plan_));
+    described["probe"] = probe_;
+    described["connections"] = options_.connections;
+    t.head.world = "live";
+    t.head.tool = "shutdown-repro run --target";
+    t.head.observes += "clients process";
+    t.head.target = described.dump();
+    if (control_) t.problems.insert(t.problems.end(), control_->problems().begin(), control_->problems().end());
+    story_.conclude(t);
+    return t;
+}
+
+// --- all of it --------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// What became of the requests that were in flight when the stop came.
+probe_run::control kept_and_lost(traces::trace const& t) {
+    probe_run::control c;
+    std::vector<traces::ref> in_flight;
+    bool stopped = false;
+    for (traces::event const& e : t.events) {
+        stopped = stopped || e.what == kind::act_stop || (e.what == kind::process_signal && e.integer("stop"));
+        if (e.what == kind::client_connect && e.text("role").ends_with("in-flight")) in_flight.push_back(e.id);
+        if (!stopped || !std::ranges::count(in_flight, e.id)) continue;
+        c.kept += e.what == kind::client_done;
+        c.lost += e.what == kind::client_fail;
+    }
+    return c;
+}
+
+} // namespace
+
+traces::trace run_probe(target const& t, std::string_view probe, probe_options const& options) {
+    if (std::string const why = why_not(t, probe); !why.empty())
+        throw input_error("--probe " + std::string(probe) + ": " + t.name + ": " + why);
+    std::optional<probe_run::control> control;
+    if (probe == "wrong-signal") {
+        traces::trace const right = probe_run(t, "in-flight", options).run();
+        if (right.problems.empty()) control = kept_and_lost(right);
+    }
+    probe_run run(t, probe, options);
+    run.instead = control;
+    return run.run();
+}
+
+} // namespace shutdown_repro::repro

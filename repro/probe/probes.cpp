@@ -1,0 +1,306 @@
+// The probes: each opens clients, knows by observation when the stop may come, and acts after it.
+#include <algorithm>
+#include <array>
+#include <utility>
+#include "repro/input/errors.hpp"
+#include "repro/input/nearest.hpp"
+#include "repro/probe/probe_run.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+constexpr std::int64_t hold_ms = 400; // that slow requests outlast the stop: longer than a listener's closing is given
+constexpr std::int64_t half_ms = 300; // after which the rest of a half request comes
+constexpr std::int64_t second_ms = 200;    // between the first signal and the second
+constexpr std::int64_t late_ms = 300;      // after which a new connection should not be accepted any more
+constexpr std::int64_t traffic_ms = 1'200; // that requests go on after the stop
+constexpr std::uint32_t most_traffic = 4;  // of them at a time
+
+std::size_t count(probe_run& run, auto const& condition) {
+    return static_cast<std::size_t>(std::ranges::count_if(run.clients(), [&](auto const& c) { return condition(*c); }));
+}
+bool all(probe_run& run, auto const& condition) { return count(run, condition) == run.clients().size(); }
+
+// Slow requests, and slow responses whose begin has arrived. They are let go a little after the stop.
+class in_flight : public probe_script {
+public:
+    explicit in_flight(bool others_knock = true) : others_knock_(others_knock) {}
+    void open(probe_run& run) override {
+        target const& t = run.plan();
+        for (std::uint32_t i = 0; i < run.connections(); ++i) {
+            bool const stream = !t.slow_stream.empty() && (i % 2 || t.slow.empty());
+            run.client(stream ? "stream-in-flight" : "in-flight").send(run.request(stream ? t.slow_stream : t.slow));
+        }
+    }
+    bool in_place(probe_run& run) override { return held(run) == run.clients().size(); }
+    std::size_t enough(probe_run& run) override { return held(run); }
+    std::string_view missing() const override {
+        return "a request in flight: the slow URL was answered before the stop";
+    }
+    void after(probe_run& run) override {
+        for (auto const& c : run.clients()) // a kept connection is another probe's
+            if (c->answered()) c->leave();
+        if (others_knock_) knock(run);
+        if (released_ || run.ms_since_stop() < hold_ms) return;
+        released_ = true;
+        if (run.backend()) run.backend()->release();
+    }
+
+private:
+    // In the server's hands and without an end, also none that came since we saw it there. What the backend has went through
+    // the server.
+    static std::size_t held(probe_run& run) {
+        std::size_t const begun = count(
+            run, [](probe_client const& c) { return c.role() == "stream-in-flight" && c.waits() && c.got_bytes(); });
+        auto const in_hands = [&](probe_client& c) {
+            if (c.role() != "in-flight" || !c.waits() || !(run.backend() || run.has_read(c))) return false;
+            c.look();
+            return c.waits();
+        };
+        std::size_t const slow = count(run, in_hands);
+        if (!run.backend()) return begun + slow;
+        std::size_t const at_backend = run.backend()->held();
+        return begun + std::min(slow, at_backend - std::min(at_backend, begun));
+    }
+    // Who comes later than the stop should be turned away, and a balancer that asks should be told.
+    void knock(probe_run& run) {
+        if (!run.server_runs() || run.ms_since_stop() < late_ms * (knocked_ + 1)) return;
+        if (knocked_++ == 0) run.client("late").send(run.request(run.plan().path));
+        if (run.plan().ready.http)
+            run.client("readiness")
+                .send({.method = run.plan().ready.http->method, .path = run.plan().ready.http->path});
+    }
+
+    bool const others_knock_;
+    bool released_ = false;
+    std::int64_t knocked_ = 0;
+};
+
+class wrong_signal final : public in_flight {
+public:
+    wrong_signal() : in_flight(false) {}
+};
+
+class second_signal final : public in_flight {
+public:
+    second_signal() : in_flight(false) {}
+    void after(probe_run& run) override {
+        if (!sent_ && run.server_runs() && run.ms_since_stop() >= second_ms) sent_ = true, run.signal_again();
+        in_flight::after(run);
+    }
+
+private:
+    bool sent_ = false;
+};
+
+class half_request final : public probe_script {
+public:
+    void open(probe_run& run) override {
+        for (std::uint32_t i = 0; i < run.connections(); ++i)
+            run.client("half-request").send_half(run.request(run.plan().path));
+    }
+    bool in_place(probe_run& run) override { return enough(run) == run.clients().size(); }
+    std::size_t enough(probe_run& run) override {
+        return count(run, [&](probe_client const& c) { return c.sent() && run.has_read(c); });
+    }
+    std::string_view missing() const override { return "the server's reading half a request"; }
+    void after(probe_run& run) override {
+        if (completed_ || run.ms_since_stop() < half_ms) return;
+        completed_ = true;
+        for (auto const& c : run.clients()) c->send_rest();
+    }
+
+private:
+    bool completed_ = false;
+};
+
+// Connections and requests that are made in one go, as far as the kernel lets them.
+void burst(probe_run& run, bool frozen) {
+    for (std::uint32_t i = 0; i < run.connections(); ++i) {
+        probe_client& c = run.client("backlog");
+        c.send(run.request(run.plan().path), frozen);
+        c.look();
+    }
+}
+
+class backlog_burst final : public probe_script {
+public:
+    void open(probe_run&) override {}
+    bool in_place(probe_run&) override { return true; }
+    void stop(probe_run& run) override {
+        burst(run, false);
+        run.stop();
+    }
+};
+
+class backlog_frozen final : public probe_script {
+public:
+    void open(probe_run&) override {}
+    bool in_place(probe_run&) override { return true; }
+    void stop(probe_run& run) override {
+        burst(run, run.freeze());
+        run.stop();
+        run.thaw();
+    }
+};
+
+// Connections that have had a response and are kept.
+class idle : public probe_script {
+public:
+    explicit idle(std::string_view role = "idle") : role_(role) {}
+    void open(probe_run& run) override {
+        for (std::uint32_t i = 0; i < run.connections(); ++i) run.client(role_).send(run.request(run.plan().path));
+    }
+    bool in_place(probe_run& run) override { return enough(run) == run.clients().size(); }
+    std::size_t enough(probe_run& run) override {
+        return count(run, [](probe_client const& c) { return c.answered() == 1 && !c.over(); });
+    }
+    std::string_view missing() const override { return "an idle connection: each was closed with its response"; }
+
+private:
+    std::string_view const role_;
+};
+
+class keepalive_race final : public idle {
+public:
+    keepalive_race() : idle("keepalive") {}
+    void stop(probe_run& run) override {
+        bool const held = run.freeze();
+        for (auto const& c : run.clients()) c->send(run.request(run.plan().path), held);
+        run.stop();
+        run.thaw();
+    }
+};
+
+class silent final : public probe_script {
+public:
+    void open(probe_run& run) override {
+        for (std::uint32_t i = 0; i < run.connections(); ++i) run.client("silent");
+    }
+    bool in_place(probe_run& run) override {
+        return all(run, [&](probe_client const& c) { return c.connected() && run.accepted(c); });
+    }
+    // A server may leave a connection without data to the kernel (TCP_DEFER_ACCEPT): it stands all the same.
+    std::size_t enough(probe_run& run) override {
+        return count(run, [](probe_client const& c) { return c.connected() && !c.over(); });
+    }
+    std::string_view missing() const override { return "a silent connection: the server closed each at once"; }
+};
+
+class stream final : public probe_script {
+public:
+    void open(probe_run& run) override {
+        for (std::uint32_t i = 0; i < run.connections(); ++i) {
+            probe_request r = run.request(run.plan().stream);
+            r.endless = true;
+            run.client("stream").send(r);
+        }
+    }
+    bool in_place(probe_run& run) override { return enough(run) == run.clients().size(); }
+    std::size_t enough(probe_run& run) override {
+        return count(run, [](probe_client const& c) { return c.waits() && c.got_bytes(); });
+    }
+    std::string_view missing() const override { return "the begin of an endless response"; }
+};
+
+// Requests that follow each other without a gap, on kept connections where the server keeps them.
+class traffic final : public probe_script {
+public:
+    void open(probe_run& run) override {
+        run.traffic(true);
+        slots_.resize(std::min(run.connections(), most_traffic));
+        go_on(run);
+    }
+    bool in_place(probe_run& run) override {
+        go_on(run);
+        return served_ >= 2 * slots_.size();
+    }
+    std::string_view missing() const override { return "traffic: no request was answered"; }
+    void after(probe_run& run) override {
+        if (run.ms_since_stop() < traffic_ms) return go_on(run);
+        if (!std::exchange(over_, true)) run.traffic(false);
+        for (slot& s : slots_) s.client->leave();
+    }
+
+private:
+    struct slot {
+        probe_client* client = nullptr;
+        bool turned_away = false; // by a closed listener: it goes elsewhere
+    };
+    void go_on(probe_run& run) {
+        for (slot& s : slots_) {
+            if (s.turned_away || (s.client && !s.client->over() && (s.client->waits() || !s.client->connected())))
+                continue;
+            if (s.client) served_ += s.client->answered() > 0;
+            if (s.client && s.client->over()) s.turned_away = !s.client->connected();
+            if (s.turned_away) continue;
+            if (!s.client || s.client->over()) s.client = &run.client("traffic");
+            s.client->send(run.request(run.plan().path));
+        }
+    }
+    std::vector<slot> slots_;
+    std::size_t served_ = 0;
+    bool over_ = false;
+};
+
+template <class P> std::unique_ptr<probe_script> make() { return std::make_unique<P>(); }
+
+enum class need : std::uint8_t { nothing, slow, stream, signal };
+struct row {
+    probe_info info;
+    need needs;
+    std::unique_ptr<probe_script> (*make)();
+};
+constexpr row rows[] = {
+    {{"in-flight", "slow requests, and slow responses that have begun"}, need::slow, make<in_flight>},
+    {{"half-request", "half of a request's head is sent, the rest 0.3 s after the stop"}, need::nothing,
+        make<half_request>},
+    {{"backlog-burst", "clients connect and send in the moment of the stop"}, need::nothing, make<backlog_burst>},
+    {{"backlog-frozen", "the same, while the server is held by SIGSTOP until the stop was sent"}, need::nothing,
+        make<backlog_frozen>},
+    {{"keepalive-race", "requests on kept connections, while the server is held by SIGSTOP"}, need::nothing,
+        make<keepalive_race>},
+    {{"idle", "kept connections without a request"}, need::nothing, make<idle>},
+    {{"silent", "connections on which no byte was ever sent"}, need::nothing, make<silent>},
+    {{"stream", "responses that do not end"}, need::stream, make<stream>},
+    {{"traffic", "requests that follow each other, until 1.2 s after the stop"}, need::nothing, make<traffic>},
+    {{"second-signal", "in-flight, and a second signal 0.2 s after the stop"}, need::slow, make<second_signal>},
+    {{"wrong-signal", "in-flight, but stopped by another signal than the graceful one"}, need::signal,
+        make<wrong_signal>},
+};
+
+row const& row_of(std::string_view name) {
+    auto const found = std::ranges::find(rows, name, [](row const& r) { return r.info.name; });
+    if (found != std::end(rows)) return *found;
+    std::vector<std::string_view> names;
+    for (row const& r : rows) names.push_back(r.info.name);
+    throw input_error("unknown probe \"" + std::string(name) + "\"" + did_you_mean(name, names) + " (list probes)");
+}
+
+} // namespace
+
+void probe_script::stop(probe_run& run) { run.stop(); }
+
+std::span<probe_info const> all_probes() {
+    static auto const all = [] {
+        std::array<probe_info, std::size(rows)> infos;
+        std::ranges::transform(rows, infos.begin(), &row::info);
+        return infos;
+    }();
+    return all;
+}
+
+std::string why_not(target const& t, std::string_view probe) {
+    if (t.program) return "it is a program that stops itself, and is run to its end; leave --probe out";
+    need const needs = row_of(probe).needs;
+    bool const slow = needs == need::slow || needs == need::signal;
+    if (slow && t.slow.empty() && t.slow_stream.empty())
+        return "it has no slow URL: say one with --slow PATH, or \"slow\" in the target's file";
+    if (needs == need::stream && t.stream.empty())
+        return "it has no endless response: say one with --stream PATH, or \"stream\" in the target's file";
+    return "";
+}
+
+std::unique_ptr<probe_script> make_probe(std::string_view name) { return row_of(name).make(); }
+
+} // namespace shutdown_repro::repro

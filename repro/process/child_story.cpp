@@ -1,0 +1,177 @@
+#include "repro/process/child_story.hpp"
+#include <algorithm>
+#include <unistd.h>
+#include <utility>
+#include "repro/schedule/decision.hpp"
+#include "traces/clock.hpp"
+#include "traces/format/jsonl.hpp"
+
+namespace shutdown_repro::repro {
+
+using traces::entity;
+using traces::kind;
+using traces::millisecond;
+using traces::nanoseconds;
+
+namespace {
+
+constexpr nanoseconds tree_every = 20 * millisecond;      // who is new among the processes
+constexpr nanoseconds glance = 10 * millisecond;          // at /proc, while something there is waited for
+constexpr nanoseconds orphans_have = 1'000 * millisecond; // to follow the first process
+constexpr nanoseconds longest_kill = 5'000 * millisecond;
+constexpr std::size_t most_said = 256 * 1024; // bytes that are recorded
+constexpr std::size_t most_text = 4096;       // bytes of one line
+constexpr std::size_t most_last_words = 2000;
+
+nanoseconds now() { return traces::monotonic_now(); }
+
+} // namespace
+
+child_story::child_story() { events_.watch(signals_.get(), EPOLLIN, *this); }
+child_story::~child_story() = default;
+
+void child_story::record(kind what, std::initializer_list<traces::field> detail) {
+    clock_ = now();
+    record_.emit(what, {entity::process, 1}, {}, detail);
+}
+
+void child_story::start(launch l, std::initializer_list<traces::field> detail, std::span<int const> accepted) {
+    l.environment.push_back(mark());
+    accepted_ = accepted;
+    record(kind::process_start, detail);
+    child_.emplace(l);
+    tree_.root(child_->pid());
+    errors_.open = true;
+    output_.open = l.speaks;
+    for (int const fd : {child_->pidfd(), child_->errors()}) events_.watch(fd, EPOLLIN, *this);
+    if (l.speaks) events_.watch(child_->notes(), EPOLLIN, *this);
+}
+
+std::string child_story::how_it_ended() const {
+    return end_->status ? "it ended with status " + std::to_string(*end_->status)
+                        : "it died of " + signal_name(end_->signal);
+}
+
+void child_story::on_ready(int fd, std::uint32_t) {
+    if (fd == signals_.get()) {
+        if (int const signal = signals_.take()) interrupted_by_ = signal;
+    } else if (fd == child_->errors()) {
+        read_from(fd, errors_);
+    } else if (fd == child_->notes()) {
+        read_from(fd, output_);
+    } else if ((end_ = child_->reap())) {
+        events_.forget(fd);
+        tree_.root_is_gone();
+        if (!end_->status) return record(kind::process_exit, {{"signal", signal_name(end_->signal)}});
+        if (accepted_.empty()) return record(kind::process_exit, {{"status", *end_->status}});
+        record(kind::process_exit,
+            {{"status", *end_->status}, {"accepted", std::ranges::count(accepted_, *end_->status) > 0}});
+    }
+}
+
+void child_story::wait(nanoseconds until) {
+    events_.wait(child_ ? std::min(until, looked_ + tree_every) : until);
+    if (now() - looked_ >= tree_every) {
+        tree_.look();
+        looked_ = now();
+    }
+    if (interrupted_by_) throw interrupted{interrupted_by_, {}};
+}
+
+// --- what it says -----------------------------------------------------------------------------------------------------------
+
+void child_story::read_from(int fd, pipe& p) {
+    char part[16 * 1024];
+    ssize_t const got = read(fd, part, sizeof part);
+    if (got < 0) return;
+    if (got == 0) {
+        say(std::exchange(p.line, {}), p);
+        p.open = false;
+        return events_.forget(fd);
+    }
+    std::string_view const text(part, static_cast<std::size_t>(got));
+    last_words_ += text;
+    if (last_words_.size() > most_last_words) last_words_.erase(0, last_words_.size() - most_last_words);
+    p.line += text;
+    std::size_t begin = 0;
+    for (std::size_t end; (end = p.line.find('\n', begin)) != p.line.npos; begin = end + 1)
+        say(std::string_view(p.line).substr(begin, end - begin), p);
+    p.line.erase(0, begin);
+    if (p.line.size() > most_text) say(std::exchange(p.line, {}), p);
+}
+
+void child_story::say(std::string_view line, pipe const& from) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) return;
+    if (on_line) on_line(line);
+    if (recorded_ > most_said) return;
+    recorded_ += line.size();
+    line = line.substr(0, most_text);
+    if (&from == &errors_) record(kind::process_stderr, {{"text", line}});
+    else record(kind::process_stderr, {{"text", line}, {"output", from.stream}});
+}
+
+void child_story::hear_last_words(nanoseconds until) {
+    for (std::size_t before = recorded_ + 1; speaks() && (now() < until || recorded_ != before);) {
+        before = recorded_;
+        wait(until);
+    }
+    for (pipe* p : {&errors_, &output_}) say(std::exchange(p->line, {}), *p);
+}
+
+// --- its end ----------------------------------------------------------------------------------------------------------------
+
+void child_story::kill_all(std::string const& why) {
+    if (!why.empty()) note(why);
+    forced_ = true;
+    tree_.look();
+    record(kind::process_signal, {{"signal", "SIGKILL"}, {"stop", false}});
+    tree_.kill(SIGKILL);
+    nanoseconds const deadline = now() + longest_kill;
+    while (!end_ && now() < deadline) wait(deadline);
+    if (!end_) note("the server could not even be killed");
+}
+
+void child_story::look_for_orphans() {
+    nanoseconds const deadline = now() + orphans_have;
+    for (tree_.look(); !tree_.living().empty() && now() < deadline; tree_.look()) wait(now() + glance);
+    if (!forced_) record(kind::process_left, {{"count", static_cast<std::uint64_t>(tree_.report_orphans())}});
+}
+
+void child_story::cut_short(interrupted const& i) {
+    if (runs()) record(kind::process_signal, {{"signal", "SIGKILL"}, {"stop", false}});
+    child_.reset();
+    note("interrupted by " + signal_name(i.signal));
+}
+
+void child_story::note(std::string why) {
+    if (note_.empty()) note_ = std::move(why);
+}
+
+void child_story::conclude(traces::trace& t) const {
+    traces::footer& foot = t.foot.emplace();
+    foot.events = t.events.size();
+    if (end_) {
+        foot.exit_status = end_->status;
+        if (end_->signal) foot.signal = signal_name(end_->signal);
+    }
+    foot.note = note_;
+    if (!note_.empty()) t.problems.push_back(note_);
+}
+
+void keep_partial(interrupted& i, traces::trace const& t, std::string const& path) {
+    if (path.empty()) return;
+    try {
+        traces::write_file(path, t);
+        i.kept = path;
+    } catch (traces::trace_error const&) {} // then nothing is kept, and said so
+}
+
+std::string schedule_of(traces::trace const& t) {
+    schedule taken;
+    for (traces::event const& e : t.events)
+        if (e.what == kind::decision) taken.choices.push_back(static_cast<std::uint32_t>(e.integer("choice")));
+    return taken.choices.empty() ? "" : to_string(taken);
+}
+
+} // namespace shutdown_repro::repro

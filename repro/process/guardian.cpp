@@ -1,0 +1,97 @@
+#include "repro/process/guardian.hpp"
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <poll.h>
+#include <random>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+namespace shutdown_repro::repro {
+namespace {
+
+constexpr int most_rounds = 400, pause_ms = 5; // for the kernel to take the killed away
+
+std::string random_mark() {
+    std::random_device source;
+    constexpr char digits[] = "0123456789abcdef";
+    std::string mark = "SHUTDOWN_REPRO_MARK=";
+    for (int i = 0; i < 24; ++i) mark += digits[source() % 16];
+    return mark;
+}
+
+// A process by what can't be used again, as its number alone can.
+struct identity {
+    int pid = 0;
+    std::uint64_t started = 0;
+    friend bool operator==(identity const&, identity const&) = default;
+};
+
+// Kills whoever is left, and says whether there was anybody.
+bool kill_all(std::vector<identity> const& told, std::string const& mark) {
+    std::vector<process_row> others, theirs;
+    for (int const pid : all_processes()) {
+        auto const row = find_process(pid);
+        if (!row || pid == getpid()) continue;
+        bool const known = std::ranges::count(told, identity{pid, row->started}) || has_environment(pid, mark);
+        (known ? theirs : others).push_back(*row);
+    }
+    // A session's number is in use as long as somebody is in it, so who is in theirs is one of them.
+    for (std::size_t i = 0; i < theirs.size(); ++i) {
+        process_row const one = theirs[i];
+        auto const related = [&](process_row const& r) {
+            return r.parent == one.pid || (r.session > 0 && r.session == one.session);
+        };
+        std::ranges::copy_if(others, std::back_inserter(theirs), related);
+        std::erase_if(others, related);
+    }
+    std::erase_if(theirs, [](process_row const& r) { return r.state == 'Z' || r.state == 'X'; });
+    for (process_row const& r : theirs) kill(r.pid, SIGKILL);
+    return !theirs.empty();
+}
+
+[[noreturn]] void guard(int hear, std::string const& mark) {
+    setsid(); // a terminal's Ctrl-C is not for us
+    prctl(PR_SET_NAME, "guardian");
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, nullptr);
+    constexpr int kept = 3;
+    dup2(hear, kept);
+    for (int const standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) close(standard);
+    close_range(kept + 1, ~0u, 0);
+
+    std::vector<identity> told;
+    identity one;
+    while (read(kept, &one, sizeof one) == sizeof one) told.push_back(one);
+    for (int round = 0; round < most_rounds && kill_all(told, mark); ++round) poll(nullptr, 0, pause_ms);
+    _exit(0);
+}
+
+} // namespace
+
+guardian::guardian() : mark_(random_mark()) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
+    descriptor hear(ends[0]);
+    tell_ = descriptor(ends[1]);
+    pid_ = fork();
+    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    if (pid_ == 0) guard(hear.get(), mark_);
+}
+
+guardian::~guardian() {
+    tell_.close();
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+}
+
+void guardian::guards(process_row const& row) {
+    identity const one{row.pid, row.started};
+    [[maybe_unused]] auto const told = write(tell_.get(), &one, sizeof one);
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,110 @@
+#include "repro/process/process_table.hpp"
+#include <charconv>
+#include <cstdlib>
+#include <dirent.h>
+#include <fcntl.h>
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
+#include "repro/process/child_process.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+std::string path_of(int pid, std::string_view what) { return "/proc/" + std::to_string(pid) + "/" + std::string(what); }
+
+// As far as it can be read: the process may go while it is. (A stream's buffer would throw then.)
+std::string contents(std::string const& path) {
+    std::string text;
+    descriptor const file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    char part[4096];
+    for (ssize_t got; file && (got = read(file.get(), part, sizeof part)) > 0;)
+        text.append(part, static_cast<std::size_t>(got));
+    return text;
+}
+
+// The entries of a folder that are numbers.
+std::vector<int> numbers_in(std::string const& folder) {
+    std::vector<int> found;
+    DIR* const all = opendir(folder.c_str());
+    if (!all) return found;
+    while (dirent const* const entry = readdir(all)) {
+        std::string_view const name = entry->d_name;
+        int number = 0;
+        auto const [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+        if (error == std::errc{} && end == name.data() + name.size()) found.push_back(number);
+    }
+    closedir(all);
+    return found;
+}
+
+bool mask_has(std::string const& status, std::string_view mask, int signal) {
+    auto const at = status.find(mask);
+    return at != status.npos && std::strtoull(status.c_str() + at + mask.size(), nullptr, 16) >> (signal - 1) & 1;
+}
+
+} // namespace
+
+std::optional<process_row> find_process(int pid) {
+    // pid (name) state parent group session …; the name may hold anything, and the 22nd is the start.
+    std::string const text = contents(path_of(pid, "stat"));
+    auto const open = text.find('('), close = text.rfind(')');
+    if (open == text.npos || close == text.npos || close < open) return std::nullopt;
+    process_row row;
+    row.pid = pid;
+    row.name = text.substr(open + 1, close - open - 1);
+    std::istringstream rest(text.substr(close + 1));
+    int group = 0;
+    rest >> row.state >> row.parent >> group >> row.session;
+    std::string skipped;
+    for (int field = 7; field < 22; ++field) rest >> skipped;
+    rest >> row.started;
+    if (!rest) return std::nullopt;
+    return row;
+}
+
+std::vector<int> all_processes() { return numbers_in("/proc"); }
+
+std::vector<int> children_of(int pid) {
+    std::vector<int> all;
+    for (int const thread : numbers_in(path_of(pid, "task"))) {
+        std::ifstream list(path_of(pid, "task/" + std::to_string(thread) + "/children"));
+        for (int child; list >> child;) all.push_back(child);
+    }
+    return all;
+}
+
+std::vector<int> descendants_of(int pid) {
+    std::vector<int> all = children_of(pid);
+    for (std::size_t i = 0; i < all.size(); ++i)
+        for (int const child : children_of(all[i])) all.push_back(child);
+    return all;
+}
+
+signal_disposition disposition_of(int pid, int signal) {
+    std::string const status = contents(path_of(pid, "status"));
+    return {mask_has(status, "\nSigCgt:\t", signal), mask_has(status, "\nSigIgn:\t", signal),
+        mask_has(status, "\nSigBlk:\t", signal)};
+}
+
+open_files files_of(int pid) {
+    open_files found;
+    for (int const fd : numbers_in(path_of(pid, "fd"))) {
+        char target[64];
+        ssize_t const length = readlink(path_of(pid, "fd/" + std::to_string(fd)).c_str(), target, sizeof target - 1);
+        if (length < 0) continue;
+        target[length] = 0;
+        ++found.count;
+        constexpr std::string_view socket = "socket:[";
+        if (std::string_view(target).starts_with(socket))
+            found.sockets.push_back(std::strtoull(target + socket.size(), nullptr, 10));
+    }
+    return found;
+}
+
+bool has_environment(int pid, std::string_view entry) {
+    std::string const all = '\0' + contents(path_of(pid, "environ")) + '\0';
+    return all.find('\0' + std::string(entry) + '\0') != all.npos;
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,164 @@
+#include "repro/scenario/scenario.hpp"
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include "repro/input/errors.hpp"
+#include "repro/input/located_json.hpp"
+#include "repro/input/nearest.hpp"
+#include "repro/scenario/fields.hpp"
+#include "server_under_test/worlds/words.hpp"
+
+namespace shutdown_repro::repro {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json to_json(server::cell const& c) {
+    ordered_json acts = ordered_json::array();
+    for (server::act const a : c.acts) acts.push_back(name_of(a));
+    ordered_json j;
+    j["acts"] = std::move(acts);
+    j["place"] = name_of(c.place);
+    j["safe"] = c.safe;
+    j["owner"] = name_of(c.holds);
+    j["parent"] = c.root ? "none" : "main";
+    j["end"] = c.ends_in_shutdown ? "shutdown" : "run";
+    j["sequence"] = name_of(c.steps);
+    return j;
+}
+
+// Of a checked document.
+server::cell cell_from_json(json const& j) {
+    server::cell c;
+    auto const word = [&](char const* key, auto parse, auto& into) {
+        if (j.contains(key)) into = parse(j[key].get_ref<std::string const&>()).value();
+    };
+    if (j.contains("acts")) {
+        c.acts.clear();
+        for (json const& a : j["acts"]) c.acts.push_back(server::parse_act(a.get_ref<std::string const&>()).value());
+    }
+    word("place", server::parse_placement, c.place);
+    c.safe = j.value("safe", c.safe);
+    word("owner", server::parse_owner, c.holds);
+    c.root = j.value("parent", "main") == "none";
+    c.ends_in_shutdown = j.value("end", "run") == "shutdown";
+    word("sequence", server::parse_sequence, c.steps);
+    return c;
+}
+
+scenario from_document(located_document const& document) { return scenario_from(document.root()); }
+
+// The place in the document that a dotted path leads to; a field that is not there yet is added, for the check to judge.
+json& place_of(json& document, std::string_view path, std::string const& who) {
+    json* at = &document;
+    for (std::string_view rest = path;;) {
+        auto const dot = rest.find('.');
+        std::string_view const part = rest.substr(0, dot);
+        std::string_view const before = path.substr(0, static_cast<std::size_t>(part.data() - path.data()));
+        std::string const parent =
+            before.empty() ? "a scenario" : "\"" + std::string(before.substr(0, before.size() - 1)) + "\"";
+        if (at->is_array()) {
+            std::size_t number = 0;
+            auto const [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
+            if (error != std::errc{} || end != part.data() + part.size() || number == 0 || number > at->size())
+                throw input_error(who + ": " + parent + " has items 1 to " + std::to_string(at->size()) + ", not \"" +
+                    std::string(part) + "\"");
+            at = &(*at)[number - 1];
+        } else if (at->is_object() && !part.empty()) {
+            at = &(*at)[std::string(part)];
+        } else {
+            throw input_error(who + ": " + parent + " has no field \"" + std::string(part) + "\"");
+        }
+        if (dot == rest.npos) return *at;
+        rest.remove_prefix(dot + 1);
+    }
+}
+
+json value_of(std::string_view text, std::string const& who) {
+    if (json::accept(text)) return located_document::parse(text, who).root().json();
+    json value = std::string(text);
+    try {
+        (void)value.dump();
+    } catch (json::exception const&) { throw input_error(who + ": the value is not UTF-8"); }
+    return value;
+}
+
+} // namespace
+
+scenario load_scenario(std::string const& name_or_file) {
+    if (name_or_file.ends_with(".json") || name_or_file.find('/') != name_or_file.npos)
+        return from_document(located_document::read(name_or_file));
+    std::vector<std::string_view> names;
+    for (scenario const& s : builtin_scenarios()) {
+        if (s.name == name_or_file) return s;
+        names.push_back(s.name);
+    }
+    throw input_error(
+        "unknown scenario \"" + name_or_file + "\"" + did_you_mean(name_or_file, names) + " (list scenarios)");
+}
+
+scenario scenario_from(located_value const& document) {
+    check_scenario(document);
+    json const& j = document.json();
+    scenario s;
+    s.name = j["scenario"];
+    s.summary = j.value("summary", s.summary);
+    s.server = j.value("server", s.server);
+    if (s.server == "scopes") {
+        s.cell = cell_from_json(j);
+    } else if (s.server == "reactor") {
+        s.reactor = server::reactor_config_from_json(j);
+    } else {
+        s.config = server::config_from_json(j);
+        s.per_connection = j.value("per_connection", s.per_connection);
+        s.pipelined = j.value("pipelined", s.pipelined);
+    }
+    return s;
+}
+
+scenario scenario_from_text(std::string_view text, std::string_view file_name) {
+    return from_document(located_document::parse(text, std::string(file_name)));
+}
+
+std::string_view policy_of(scenario const& s) {
+    if (s.server == "scopes") return {};
+    return s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
+}
+
+std::string_view observed_in(scenario const& s) {
+    if (s.server == "scopes") return "scopes coroutines server";
+    if (s.server == "reactor")
+        return "requests connections server clients process loops timers callbacks hooks dependencies";
+    return "scopes coroutines requests connections server clients process";
+}
+
+std::string to_json_text(scenario const& s) {
+    ordered_json j;
+    j["scenario"] = s.name;
+    j["summary"] = s.summary;
+    j["server"] = s.server;
+    if (s.server == "scopes") {
+        j.update(to_json(s.cell));
+    } else if (s.server == "reactor") {
+        j.update(server::to_json(s.reactor));
+    } else {
+        j.update(server::to_json(s.config));
+        j["per_connection"] = s.per_connection;
+        j["pipelined"] = s.pipelined;
+    }
+    return j.dump();
+}
+
+void set_field(scenario& s, std::string_view key, std::string_view value) {
+    std::string const who = "--set " + std::string(key);
+    if (key == "server")
+        throw input_error(
+            who + ": can't be changed, a scenario of another server is another scenario (list scenarios)");
+    json document = json::parse(to_json_text(s));
+    place_of(document, key, who) = value_of(value, who);
+    s = from_document(located_document::of(std::move(document), who));
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,286 @@
+#include "repro/sim/execute.hpp"
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <optional>
+#include "repro/input/errors.hpp"
+#include "repro/sim/sim_clients.hpp"
+#include "server_under_test/reactor/program.hpp"
+#include "server_under_test/reactor/signal_sender.hpp"
+#include "server_under_test/scoped/scoped_server.hpp"
+#include "server_under_test/scopes/cell_program.hpp"
+#include "server_under_test/worlds/sim_kernel.hpp"
+
+namespace shutdown_repro::repro {
+
+namespace {
+
+// Where the recorder's events go between two executions.
+struct nowhere final : traces::sink {
+    void put(traces::event const&) override {}
+};
+
+struct both final : traces::sink {
+    traces::sink &first, &second;
+    both(traces::sink& a, traces::sink& b) : first(a), second(b) {}
+    void put(traces::event const& e) override {
+        first.put(e);
+        second.put(e);
+    }
+};
+
+// Notes what was decided.
+struct noting final : decision_source {
+    decision_source* decide = nullptr;
+    schedule taken;
+    std::uint32_t choose(std::span<alternative const> offered) override {
+        std::uint32_t const choice = decide->choose(offered);
+        taken.choices.push_back(choice);
+        return choice;
+    }
+    void only(alternative const& a) override { decide->only(a); }
+};
+
+// The programs of one execution: scopes alone, or the scoped server with its clients. Asked before every step, so the
+// simulator is compiled for each of them.
+class cell_run {
+public:
+    cell_run(server::runtime& rt, scenario const& s) : run_(rt, s.cell) {}
+    void start() { run_.start(); }
+    bool over() const { return run_.over(); }
+    bool stalled() { return run_.stalled(); }
+    server::stoppable* stoppable() { return nullptr; }
+
+private:
+    server::cell_program run_;
+};
+
+class http_run {
+public:
+    http_run(server::runtime& rt, scenario const& s) : run_(rt, s.config) {}
+    void start() {
+        std::string error;
+        if (!run_.start(error)) throw input_error(error); // a simulated port is never taken
+    }
+    bool over() const { return run_.over(); }
+    bool stalled() { return run_.stalled(); }
+    server::stoppable* stoppable() { return &run_; }
+
+private:
+    server::scoped_server run_;
+};
+
+constexpr std::uint64_t most_steps = 200'000'000; // an execution that takes more is our bug
+
+} // namespace
+
+struct simulator::impl {
+    traces::nanoseconds clock = 0;
+    nowhere between;
+    traces::recorder record{between, clock};
+    server::sim_world world{record, clock};
+    server::runtime runtime{world};
+    std::deque<http_client> clients;
+    noting decisions;
+    bool words = true;
+
+    traces::footer run(scenario const& s, decision_source& decide, traces::sink& to, bool& complete) {
+        decisions.decide = &decide;
+        decisions.taken.choices.clear();
+        record.reset();
+        if (s.server == "reactor") return run_reactor(s, to, complete);
+        return s.server == "scopes" ? run_scopes<cell_run>(s, to, complete) : run_scopes<http_run>(s, to, complete);
+    }
+
+    template <class program> traces::footer run_scopes(scenario const& s, traces::sink& to, bool& complete) {
+        server::control control(s.config.stop_at, s.config.free_at, to);
+        record.record_to(control);
+        as_new const whatever_happens{*this};
+        std::optional<program> p; // goes after what waits in it was forgotten
+        before_they_go const waits_end{world};
+        p.emplace(runtime, s).start();
+        if (p->stoppable()) begin_clients(s);
+        run_on(*p, control);
+        complete = world.ended();
+        traces::footer foot;
+        if (!complete && p->stoppable()) kill(foot);
+        else if (world.dead()) foot.signal = "SIGABRT";
+        else foot.exit_status = 0;
+        if (!complete) run_on(*p, control); // the clients see the end
+        foot.events = record.next();
+        return foot;
+    }
+
+    template <class program> void run_on(program& p, server::control& control) {
+        for (std::uint64_t steps = 0; proceed(p, control); ++steps)
+            if (steps > most_steps) std::abort();
+    }
+
+    // As the live runner does with a server that does not end by itself.
+    void kill(traces::footer& foot) {
+        record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+        end_process("SIGKILL");
+        foot.signal = "SIGKILL";
+        foot.note = "killed: nothing could happen any more";
+    }
+    // "": by itself. The kernel closes what it had.
+    void end_process(std::string_view signal) {
+        traces::recorder::because_of const killed(record, signal.empty() ? traces::no_seq : record.next() - 1);
+        world.end_process();
+        record_exit(signal);
+    }
+    void record_exit(std::string_view signal) {
+        if (signal.empty()) record.emit(traces::kind::process_exit, {traces::entity::process, 1}, {}, {{"status", 0}});
+        else record.emit(traces::kind::process_exit, {traces::entity::process, 1}, {}, {{"signal", signal}});
+    }
+
+    // The server and its timers go before the world that has them armed.
+    struct before_they_go {
+        server::sim_world& world;
+        ~before_they_go() { world.forget_waits(); }
+    };
+
+    // An execution that was abandoned leaves parked frames and waits behind, too.
+    struct as_new {
+        impl& of;
+        ~as_new() {
+            of.runtime.reset();
+            of.world.clear();
+            of.record.record_to(of.between);
+        }
+    };
+
+    // Its loop polls, so it runs by itself until it ends or is killed.
+    traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
+        server::signal_sender signals(s.reactor, to);
+        record.record_to(signals);
+        complete = true;
+        clock = 0;
+        server::sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * traces::millisecond);
+        signals.world = &kernel;
+        kernel.words = words;
+        server::reactor_program program(kernel, s.reactor);
+        std::string error;
+        bool const returned = program.run(error);
+        complete = returned;
+        if (!error.empty()) throw input_error(error); // a simulated port is never taken
+        traces::footer foot;
+        if (!returned) {
+            record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+            foot.note = "killed after " + std::to_string(s.reactor.cap_ms) + " ms";
+        }
+        traces::recorder::because_of const ended(record, record.next() - 1);
+        record_exit(returned ? "" : "SIGKILL");
+        if (returned) foot.exit_status = 0;
+        else foot.signal = "SIGKILL";
+        foot.events = record.next();
+        return foot;
+    }
+
+    void begin_clients(scenario const& s) {
+        std::uint32_t const each = std::max(1u, s.per_connection);
+        std::uint32_t number = 0;
+        for (std::uint32_t first = 1; first <= s.config.requests; first += each) {
+            if (number == clients.size()) clients.emplace_back(world, number + 1);
+            clients[number++].begin(first, std::min(s.config.requests, first + each - 1), s.pipelined);
+        }
+    }
+
+    // One step; false when nothing can happen any more.
+    template <class program> bool proceed(program& p, server::control& control) {
+        if (!world.ended()) {
+            if (world.dead()) {
+                end_process("SIGABRT");
+            } else if (control.pending() && p.stoppable()) {
+                control.act(*p.stoppable(), record);
+                return true;
+            } else if (p.over()) {
+                if (p.stoppable() && (control.last_call(*p.stoppable(), record) || late_call(*p.stoppable(), control)))
+                    return true;
+                end_process({});
+            }
+        }
+        bool const may_act = !world.ended() && p.stoppable() && control.open();
+        if (world.busy() && !may_act) { // the most frequent step by far
+            world.take(0);
+            return true;
+        }
+        std::vector<alternative>& offered = world.offer();
+        std::size_t const natural = offered.size();
+        if (may_act) control.offer(offered, natural == 0);
+        if (offered.empty()) return !world.ended() && !world.server_waits() && p.stalled();
+        std::uint32_t choice = 0;
+        if (offered.size() == 1) decisions.only(offered.front());
+        else choice = decide(offered, natural);
+        alternative const taken = offered[choice];
+        offered.resize(natural);
+        if (choice < natural) world.take(choice);
+        else control.take(taken, *p.stoppable(), record);
+        return true;
+    }
+
+    // Everything is over, and somebody may still call stop before the process ends.
+    bool late_call(server::stoppable& server, server::control& control) {
+        if (!control.open()) return false;
+        std::vector<alternative> offered{{"the process ends", {traces::entity::process, 1}}};
+        control.offer(offered, false);
+        std::uint32_t const choice = decide(offered, 1);
+        if (choice > 0) control.take(offered[choice], server, record);
+        return choice > 0;
+    }
+
+    // That the server goes on, or time, and nobody stops or frees it, is told by what follows.
+    std::uint32_t decide(std::vector<alternative> const& offered, std::size_t natural) {
+        std::uint32_t const choice = decisions.choose(offered);
+        if (natural == 1 && choice == 0) return choice;
+        if (!words) record.leave_out(); // no rule reads decisions
+        else
+            record.emit(traces::kind::decision, offered[choice].who, {},
+                {{"number", static_cast<std::uint64_t>(decisions.taken.choices.size() - 1)}, {"choice", choice},
+                    {"of", static_cast<std::uint64_t>(offered.size())}, {"label", offered[choice].does}});
+        return choice;
+    }
+};
+
+simulator::simulator() : impl_(std::make_unique<impl>()) {}
+simulator::~simulator() = default;
+
+void simulator::without_words() { impl_->words = false; }
+schedule const& simulator::taken() const { return impl_->decisions.taken; }
+
+simulator::ending simulator::run(scenario const& s, decision_source& decide, traces::sink& to) {
+    ending e;
+    e.foot = impl_->run(s, decide, to, e.complete);
+    return e;
+}
+
+void simulator::run(scenario const& s, decision_source& decide, traces::trace& into, traces::sink* also) {
+    into.clear();
+    std::optional<both> split;
+    traces::sink& to = also ? static_cast<traces::sink&>(split.emplace(into, *also)) : into;
+    bool complete = false;
+    traces::footer const foot = impl_->run(s, decide, to, complete);
+    into.head.world = "sim";
+    into.head.scenario = to_json_text(s);
+    into.head.schedule = to_string(impl_->decisions.taken);
+    into.head.observes = observed_in(s);
+    into.foot = foot;
+    if (!foot.note.empty()) into.problems.push_back("the server never ended by itself: " + foot.note);
+}
+
+std::vector<passed_point> passed_stop_points(scenario const& s) {
+    follow default_order{schedule{}};
+    traces::trace t;
+    simulator().run(s, default_order, t);
+    std::vector<passed_point> points;
+    std::map<traces::kind, std::uint32_t> counts;
+    for (traces::event const& e : t.events) {
+        std::string_view const name = traces::name_of(e.what);
+        if (e.what == traces::kind::decision || name.starts_with("client.") || name.starts_with("process.")) continue;
+        points.push_back({std::string(name) + "#" + std::to_string(++counts[e.what]), traces::to_string(e.id)});
+    }
+    return points;
+}
+
+} // namespace shutdown_repro::repro

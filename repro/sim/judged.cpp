@@ -1,0 +1,35 @@
+#include "repro/sim/judged.hpp"
+
+namespace shutdown_repro::repro {
+
+namespace {
+
+struct remembering final : decision_source {
+    follow by;
+    std::vector<std::vector<alternative>>& offered;
+    remembering(schedule const& s, std::vector<std::vector<alternative>>& to) : by(s), offered(to) {}
+    std::uint32_t choose(std::span<alternative const> o) override {
+        offered.emplace_back(o.begin(), o.end());
+        return by.choose(o);
+    }
+};
+
+} // namespace
+
+judged_execution judge_execution(scenario const& s, schedule const& wanted) {
+    judged_execution e;
+    remembering decide(wanted, e.offered);
+    traces::rule_run rules;
+    simulator().run(s, decide, e.trace, &rules);
+    rules.on_header(e.trace.head);
+    if (e.trace.foot) rules.on_footer(*e.trace.foot);
+    bool const complete = e.trace.foot && e.trace.problems.empty();
+    rules.finish(complete);
+    e.violations = rules.violations();
+    e.taken = decide.by.taken();
+    e.diverged = decide.by.diverged();
+    e.verdict = traces::judge(e.violations, complete);
+    return e;
+}
+
+} // namespace shutdown_repro::repro

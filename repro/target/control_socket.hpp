@@ -1,0 +1,63 @@
+// The controller's end of the target protocol (man/shutdown-repro-target.7): holds the processes of a target at the points that
+// were armed, tells them to stop or to free there, and lets them go. A target that dies, lies or is silent can't hold us up.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+#include "repro/process/child_process.hpp"
+#include "repro/process/poller.hpp"
+
+namespace shutdown_repro::repro {
+
+class control_socket final : private poller::watcher {
+public:
+    // Called while a process is held; it is let go by release(), and at the latest after `patience`, which makes the execution
+    // inconclusive.
+    using on_held = std::function<void(control_socket&, std::string_view point)>;
+    // Listens at `path`, a Unix socket that must not exist and that is removed in the end. Points are "NAME" or "NAME#N".
+    // Throws input_error when it can't listen or a point is none.
+    control_socket(poller&, std::string path, std::vector<std::string> armed, on_held,
+        traces::nanoseconds patience = 5'000'000'000);
+    ~control_socket();
+    control_socket(control_socket const&) = delete;
+
+    void tell(std::string_view command); // to who is held: "stop" or "free"
+    void release();                      // who is held
+    bool holds() const { return held_; }
+    traces::nanoseconds next_due() const; // when on_time() wants to be called, the largest number for never
+    void on_time();
+    // Why the execution does not count; once the target is over also that a point was never reached.
+    std::vector<std::string> const& problems() const { return problems_; }
+    void target_is_over();
+
+private:
+    struct peer {
+        descriptor socket;
+        int pid = 0; // 0: it has not said hello
+        std::string said;
+    };
+    void on_ready(int fd, std::uint32_t) override;
+    void welcome();
+    void hear(peer&);
+    bool understood(peer&, std::string_view line);
+    bool greeted(peer&, std::string_view line);
+    bool send(peer&, std::string_view line);
+    void drop(peer&, std::string const& why); // "" when that is no problem
+    std::string named(peer const&) const;
+
+    poller& events_;
+    std::string const path_;
+    std::vector<std::string> const armed_;
+    on_held const on_held_;
+    traces::nanoseconds const patience_;
+    descriptor listener_;
+    std::vector<std::unique_ptr<peer>> peers_;
+    peer* held_ = nullptr;
+    std::string held_at_;
+    traces::nanoseconds held_until_ = 0;
+    std::vector<std::string> reached_, problems_;
+};
+
+} // namespace shutdown_repro::repro

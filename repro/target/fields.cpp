@@ -1,0 +1,253 @@
+#include "repro/target/fields.hpp"
+#include <algorithm>
+#include <regex>
+#include "repro/target/adapter.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+constexpr std::int64_t most_ms = 3'600'000;
+constexpr std::int64_t most_workers = 256;
+constexpr std::size_t most_words = 256, most_files = 64, most_lines = 10'000;
+constexpr std::string_view format = "shutdown-repro/target";
+
+using value = located_value;
+
+struct field {
+    std::string_view name;
+    void (*take)(value const&, target&);
+};
+
+void take_fields(value const& object, std::span<field const> fields, target& t) {
+    std::vector<std::string_view> names;
+    for (field const& f : fields) names.push_back(f.name);
+    for (value const& member : object.members()) {
+        auto const f = std::ranges::find(fields, member.name(), &field::name);
+        if (f == fields.end()) member.unknown_field(names);
+        f->take(member, t);
+    }
+}
+
+// ---- one value
+
+std::string one_line(value const& v) {
+    std::string const& text = v.text("one line of text");
+    if (text.empty() || text.size() > 500 ||
+        std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }))
+        v.must_be("one line of text");
+    return text;
+}
+
+// It names files that are written beside the user's, so it must not lead anywhere else.
+std::string name(value const& v) {
+    std::string const& text = v.text("a name");
+    constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    if (text.empty() || text.size() > 64 || text.front() == '.' || text.front() == '-' ||
+        text.find_first_not_of(allowed) != text.npos)
+        v.must_be("a name of up to 64 letters, digits, - _ and .");
+    return text;
+}
+
+std::string path(value const& v) {
+    std::string const text = v.text("a path on the server");
+    if (!is_server_path(text)) v.must_be("a path on the server, as in \"/slow\"");
+    return text;
+}
+
+target::words words(value const& v) {
+    target::words all;
+    for (value const& word : v.items("a command, as in [\"program\", \"argument\"]", 1, most_words)) {
+        all.push_back(word.text("a text"));
+        if (all.back().find('\0') != std::string::npos) word.fail("holds a character of number 0");
+    }
+    if (all.front().empty()) v.fail("begins with an empty text, and not with a program");
+    return all;
+}
+
+int signal(value const& v) {
+    int const number = parse_signal(v.text("a signal, as in \"SIGTERM\""));
+    if (!number) v.must_be("a signal, as in \"SIGTERM\"");
+    if (!can_be_handled(number)) v.fail("can't be one that no server can handle");
+    return number;
+}
+
+std::int64_t milliseconds(value const& v, std::int64_t least = 1) {
+    return v.number("a number of milliseconds", least, most_ms);
+}
+
+// A text, or a list of its lines.
+std::string text_of(value const& v) {
+    if (!v.json().is_array()) return v.text("a text, or a list of lines");
+    std::string all;
+    for (value const& line : v.items("a list of lines", 0, most_lines)) all += line.text("a line of text") + "\n";
+    return all;
+}
+
+target::named_texts named_texts(value const& v, void (*check)(value const&)) {
+    v.check_object("an object of texts");
+    target::named_texts all;
+    for (value const& member : v.members()) {
+        if (all.size() == most_files) v.fail("has more than " + std::to_string(most_files) + " entries");
+        check(member);
+        all.emplace_back(member.name(), text_of(member));
+    }
+    return all;
+}
+
+void file_name(value const& v) {
+    if (v.name().empty() || v.name().find('/') != std::string::npos || v.name() == "." || v.name() == "..")
+        v.fail("names no file: it must be a plain name, the file is written into {folder}");
+}
+
+void variable_name(value const& v) {
+    if (v.name().empty() || v.name().find('=') != std::string::npos) v.fail("can't be the name of a variable");
+}
+
+target::http_request http_request(value const& v, bool has_status) {
+    v.check_object("a request, as in {\"path\": \"/\"}");
+    target::http_request r;
+    for (value const& part : v.members()) {
+        if (part.name() == "path") r.path = path(part);
+        else if (part.name() == "method") r.method = one_line(part);
+        else if (has_status && part.name() == "status")
+            r.status = static_cast<int>(part.number("an HTTP status", 100, 599));
+        else {
+            static constexpr std::string_view known[] = {"path", "method", "status"};
+            part.unknown_field(std::span(known).first(has_status ? 3 : 2));
+        }
+    }
+    return r;
+}
+
+void exit_statuses(value const& v, target& t) {
+    t.exit.clear();
+    for (value const& status : v.items("a list of exit statuses", 1, 256))
+        t.exit.push_back(static_cast<int>(status.number("an exit status", 0, 255)));
+}
+
+// ---- objects
+
+void log_pattern(value const& v, target& t) {
+    t.ready.log = one_line(v);
+    try {
+        std::regex const compiled(t.ready.log);
+    } catch (std::regex_error const& e) { v.fail("is no regular expression: " + std::string(e.what())); }
+}
+
+void flag_tcp(value const& v, target& t) {
+    v.check_flag();
+    t.ready.tcp = v.json().get<bool>();
+}
+
+void ready(value const& v, target& t) {
+    static constexpr field fields[] = {
+        {"tcp", flag_tcp},
+        {"http", [](value const& x, target& to) { to.ready.http = http_request(x, true); }},
+        {"log", log_pattern},
+        {"command", [](value const& x, target& to) { to.ready.command = words(x); }},
+        {"workers",
+            [](value const& x, target& to) {
+                to.ready.workers = static_cast<std::uint32_t>(x.number("a number of processes", 0, most_workers));
+            }},
+        {"within_ms", [](value const& x, target& to) { to.ready.within_ms = milliseconds(x); }},
+    };
+    v.check_object("how it is ready, as in {\"tcp\": true}");
+    take_fields(v, fields, t);
+}
+
+void stop(value const& v, target& t) {
+    static constexpr field fields[] = {
+        {"signal", [](value const& x, target& to) { to.stop.signal = signal(x); }},
+        {"command", [](value const& x, target& to) { to.stop.by = target::way::command, to.stop.command = words(x); }},
+        {"http",
+            [](value const& x, target& to) { to.stop.by = target::way::http, to.stop.http = http_request(x, false); }},
+    };
+    v.check_object("how it is stopped, as in {\"signal\": \"SIGTERM\"}");
+    if (v.members().size() != 1) v.fail("must say one way: \"signal\", \"command\" or \"http\"");
+    take_fields(v, fields, t);
+}
+
+void second_signal(value const& v, target& t) {
+    v.check_object("a second signal, as in {\"signal\": \"SIGTERM\", \"meaning\": \"nothing\"}");
+    static constexpr field fields[] = {
+        {"signal", [](value const& x, target& to) { to.second_signal = signal(x); }},
+        {"meaning",
+            [](value const& x, target& to) {
+                static constexpr std::string_view meanings[] = {"nothing", "force"};
+                to.second_forces = x.one_of(meanings) == "force";
+            }},
+    };
+    take_fields(v, fields, t);
+}
+
+void adapter(value const& v, target& t) {
+    std::vector<std::string_view> names;
+    for (adapter_info const& a : all_adapters()) names.push_back(a.name);
+    t.adapter = v.one_of(names);
+}
+
+void program(value const& v, target& t) {
+    v.check_flag();
+    t.program = v.json().get<bool>();
+}
+
+void format_of(value const& v, target&) {
+    if (v.text("\"" + std::string(format) + "\"") != format) v.must_be("\"" + std::string(format) + "\"");
+}
+
+void version_of_format(value const& v, target&) {
+    std::string const& text = v.text("a version, as in \"1.0\"");
+    if (text != "1" && !text.starts_with("1.")) v.fail("is newer than what this version reads: 1.0");
+}
+
+constexpr field fields[] = {
+    {"format", format_of},
+    {"version", version_of_format},
+    {"name", [](value const& v, target& t) { t.name = name(v); }},
+    {"summary", [](value const& v, target& t) { t.summary = one_line(v); }},
+    {"package", [](value const& v, target& t) { t.package = one_line(v); }},
+    {"says_version", [](value const& v, target& t) { t.version = words(v); }},
+    {"command", [](value const& v, target& t) { t.command = words(v); }},
+    {"files", [](value const& v, target& t) { t.files = named_texts(v, file_name); }},
+    {"environment", [](value const& v, target& t) { t.environment = named_texts(v, variable_name); }},
+    {"port",
+        [](value const& v, target& t) { t.port = static_cast<std::uint16_t>(v.number("a port number", 0, 65'535)); }},
+    {"adapter", adapter},
+    {"program", program},
+    {"ready", ready},
+    {"stop", stop},
+    {"wrong_signal", [](value const& v, target& t) { t.wrong_signal = signal(v); }},
+    {"second_signal", second_signal},
+    {"grace_ms", [](value const& v, target& t) { t.grace_ms = milliseconds(v); }},
+    {"drain_ms", [](value const& v, target& t) { t.drain_ms = milliseconds(v); }},
+    {"exit", exit_statuses},
+    {"path", [](value const& v, target& t) { t.path = path(v); }},
+    {"slow", [](value const& v, target& t) { t.slow = path(v); }},
+    {"slow_stream", [](value const& v, target& t) { t.slow_stream = path(v); }},
+    {"stream", [](value const& v, target& t) { t.stream = path(v); }},
+};
+
+} // namespace
+
+target target_from_document(located_value const& document) {
+    document.check_object(
+        "a target, as in {\"format\": \"shutdown-repro/target\", \"version\": \"1.0\", \"command\": [\"server\"]}");
+    for (char const* required : {"format", "version", "name", "command"})
+        if (!document.find(required)) document.fail("has no \"" + std::string(required) + "\"");
+    target t;
+    take_fields(document, fields, t);
+    if (t.uses_backend()) {
+        if (t.slow.empty()) t.slow = "/slow";
+        if (t.slow_stream.empty()) t.slow_stream = "/slow-stream";
+        if (t.stream.empty()) t.stream = "/stream";
+    }
+    if (t.program && t.adapter.empty())
+        document.fail("is a program without an \"adapter\", of which nothing would be seen");
+    if (t.program && t.uses_backend())
+        document.fail("is a program, which asks by itself: nothing stands behind it that {backend} could mean");
+    if (t.wrong_signal && t.stop.by == target::way::signal && t.wrong_signal == t.stop.signal)
+        document.find("wrong_signal")->fail("is the signal that stops it");
+    return t;
+}
+
+} // namespace shutdown_repro::repro

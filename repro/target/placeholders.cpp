@@ -1,0 +1,50 @@
+#include "repro/target/placeholders.hpp"
+#include <fstream>
+#include <netinet/in.h>
+#include <random>
+#include <sys/socket.h>
+#include "repro/input/errors.hpp"
+#include "repro/process/child_process.hpp"
+
+namespace shutdown_repro::repro {
+
+std::string placeholders::filled(std::string text) const {
+    for (auto const& [what, by] : known_)
+        for (std::size_t at = 0; (at = text.find(what, at)) != text.npos; at += by.size())
+            text.replace(at, what.size(), by);
+    return text;
+}
+
+target::words placeholders::filled(target::words const& all) const {
+    target::words out;
+    for (std::string const& w : all) out.push_back(filled(w));
+    return out;
+}
+
+target::words placeholders::environment(target::named_texts const& all) const {
+    target::words out;
+    for (auto const& [name, value] : all) out.push_back(name + "=" + filled(value));
+    return out;
+}
+
+void placeholders::write(target::named_texts const& files, std::string const& folder) const {
+    for (auto const& [name, text] : files) {
+        std::string const path = folder + "/" + name;
+        if (!(std::ofstream(path) << filled(text)).flush()) throw input_error("cannot write " + path);
+    }
+}
+
+std::uint16_t free_port() {
+    std::random_device source;
+    for (int attempt = 0; attempt < 200; ++attempt) {
+        auto const port = static_cast<std::uint16_t>(std::uniform_int_distribution<int>(16'000, 32'000)(source));
+        descriptor const s(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in any{};
+        any.sin_family = AF_INET;
+        any.sin_port = htons(port);
+        if (bind(s.get(), reinterpret_cast<sockaddr*>(&any), sizeof any) == 0) return port;
+    }
+    throw input_error("found no free port", inconclusive);
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,176 @@
+#include "repro/target/target.hpp"
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <ranges>
+#include <regex>
+#include <unistd.h>
+#include "repro/input/errors.hpp"
+#include "repro/input/nearest.hpp"
+#include "repro/process/child_process.hpp"
+#include "repro/target/fields.hpp"
+#include "repro/target/presets.hpp"
+
+namespace shutdown_repro::repro {
+namespace {
+
+constexpr int patience_ms = 5'000; // with a program that is to say its version
+constexpr std::string_view backend = "{backend}";
+
+bool says_backend(std::string const& text) { return text.find(backend) != text.npos; }
+bool says_backend(std::pair<std::string, std::string> const& p) { return says_backend(p.second); }
+
+// What it says on stdout and stderr until it ends; nullopt unless it ends well.
+std::optional<std::string> output_of(target::words const& command) {
+    std::string const program = find_program(command.front());
+    if (program.empty()) return std::nullopt;
+    child_process child(launch{.path = program, .arguments = {command.begin() + 1, command.end()}, .speaks = true});
+    std::string said;
+    pollfd ears[] = {{child.notes(), POLLIN, 0}, {child.errors(), POLLIN, 0}};
+    while (ears[0].fd >= 0 || ears[1].fd >= 0) {
+        if (poll(ears, 2, patience_ms) <= 0) return std::nullopt;
+        for (pollfd& ear : ears) {
+            if (!ear.revents) continue;
+            char part[1024];
+            ssize_t const got = read(ear.fd, part, sizeof part);
+            if (got > 0) said.append(part, static_cast<std::size_t>(got));
+            else if (got == 0) ear.fd = -1;
+        }
+    }
+    pollfd over{child.pidfd(), POLLIN, 0};
+    if (poll(&over, 1, patience_ms) != 1) return std::nullopt;
+    auto const end = child.reap();
+    return end && end->status == 0 ? std::optional(said) : std::nullopt;
+}
+
+std::string all_folders() {
+    char const* const path = std::getenv("PATH");
+    return (path ? std::string(path) + ":" : "") +
+        "/usr/local/sbin:/usr/sbin:/sbin"; // servers are there, users' PATH is not
+}
+
+} // namespace
+
+bool target::uses_backend() const {
+    auto const any = [](auto const& all) {
+        return std::ranges::any_of(all, [](auto const& x) { return says_backend(x); });
+    };
+    return any(command) || any(files) || any(environment);
+}
+
+int target::wrong() const {
+    if (wrong_signal) return wrong_signal;
+    return stop.by == way::signal && stop.signal == SIGTERM ? SIGINT : SIGTERM;
+}
+
+std::string target::stop_in_words() const {
+    switch (stop.by) {
+    case way::signal: return signal_name(stop.signal);
+    case way::command: return "a command";
+    case way::http: break;
+    }
+    return stop.http.method + " " + stop.http.path;
+}
+
+target load_target(std::string const& name_or_file) {
+    if (name_or_file.ends_with(".json") || name_or_file.find('/') != name_or_file.npos)
+        return target_from_document(located_document::read(name_or_file).root());
+    std::vector<std::string_view> names;
+    for (target const& t : preset_targets()) {
+        if (t.name == name_or_file) return t;
+        names.push_back(t.name);
+    }
+    throw input_error(
+        "unknown target \"" + name_or_file + "\"" + did_you_mean(name_or_file, names) + " (list targets)");
+}
+
+target target_from_text(std::string_view text, std::string_view file_name) {
+    return target_from_document(located_document::parse(text, std::string(file_name)).root());
+}
+
+target target_from_command(target::words command) {
+    target t;
+    t.name = std::filesystem::path(command.front()).filename().string();
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    if (t.name.empty() || t.name.size() > 64 || t.name.front() == '.' || t.name.front() == '-' ||
+        t.name.find_first_not_of(plain) != t.name.npos)
+        t.name = "target"; // it names files
+    t.command = std::move(command);
+    return t;
+}
+
+std::vector<target> const& preset_targets() {
+    static std::vector<target> const all = [] {
+        std::vector<target> read;
+        for (preset_text const& p : preset_texts()) read.push_back(target_from_text(p.text, p.name));
+        return read;
+    }();
+    return all;
+}
+
+int parse_signal(std::string_view name) {
+    int number = 0;
+    auto const [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error == std::errc{} && end == name.data() + name.size()) return number > 0 && number < NSIG ? number : 0;
+    if (name.starts_with("SIG")) name.remove_prefix(3);
+    for (int s = 1; s < NSIG; ++s)
+        if (char const* const known = sigabbrev_np(s); known && name == known) return s;
+    return 0;
+}
+
+bool can_be_handled(int signal) { return signal != SIGKILL && signal != SIGSTOP; }
+
+bool is_server_path(std::string_view text) {
+    return text.starts_with('/') && text.size() <= 500 &&
+        std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
+}
+
+std::string to_json_text(target const& t) {
+    nlohmann::ordered_json j;
+    j["name"] = t.name;
+    j["command"] = t.command;
+    if (!t.adapter.empty()) j["adapter"] = t.adapter;
+    if (t.program) return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    j["stop"] = t.stop_in_words();
+    j["grace_ms"] = t.grace_ms;
+    if (t.drain_ms) j["drain_ms"] = t.drain_ms;
+    j["exit"] = t.exit;
+    return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::optional<std::string> installed_version(target const& t) {
+    if (t.version.empty())
+        return find_program(t.command.front()).empty() ? std::nullopt : std::optional<std::string>("");
+    auto const said = output_of(t.version);
+    if (!said) return std::nullopt;
+    std::smatch found;
+    return std::regex_search(*said, found, std::regex("[0-9]+(\\.[0-9]+)+")) ? found[0].str() : "";
+}
+
+std::string find_program(std::string const& name) {
+    auto const runs = [](std::string const& path) {
+        return access(path.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(path);
+    };
+    if (name.find('/') != name.npos) return runs(name) ? name : "";
+    for (auto const& part : all_folders() | std::views::split(':')) {
+        std::string const path = std::string(part.begin(), part.end()) + "/" + name;
+        if (part.begin() != part.end() && runs(path)) return path;
+    }
+    return "";
+}
+
+std::string need_program(std::string const& name, std::string const& package) {
+    std::string const path = find_program(name);
+    if (path.empty())
+        throw input_error(
+            "cannot find the program " + name + (package.empty() ? "" : "; install the Debian package " + package),
+            inconclusive);
+    return path;
+}
+
+} // namespace shutdown_repro::repro

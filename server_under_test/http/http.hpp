@@ -1,0 +1,35 @@
+// HTTP/1.1 messages as bytes, parsed by Boost.Beast's parser, so that both worlds and both sides share it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace shutdown_repro::server::http {
+
+enum class parse : std::uint8_t { need_more, complete, bad };
+
+struct request {
+    parse state = parse::need_more;
+    std::size_t consumed = 0; // bytes of the message, when complete
+    std::uint32_t number = 0; // of GET /NUMBER; 0 for any other target
+    bool keep_alive = true;
+};
+// The first request in `bytes`.
+request parse_request(std::string_view bytes);
+void write_request(std::string& out, std::uint32_t number, bool close = false);
+
+struct response {
+    parse state = parse::need_more;
+    std::size_t consumed = 0;
+    int status = 0;       // 0: its head is not there yet
+    std::size_t body = 0; // bytes of its body so far
+    bool keep_alive = true;
+};
+response parse_response(std::string_view bytes);
+void write_response(std::string& out, int status, bool close);
+// A response in chunks: the head, each chunk, and the end, which is the empty chunk.
+void write_chunked_head(std::string& out, int status, bool close);
+void write_chunk(std::string& out, std::string_view bytes);
+std::string_view reason_of(int status); // "Internal Server Error"
+
+} // namespace shutdown_repro::server::http

@@ -1,0 +1,84 @@
+// The loop's connections: those it accepted ("in") and those it made ("out"), its acceptors, and the graceful stop, which
+// waits for the accepted ones alone. The loop owns the streams: whoever made them may be gone before they are closed.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include "server_under_test/reactor/stream.hpp"
+
+namespace shutdown_repro::server {
+
+// A listening socket; closed with its last owner. Accepts all that wait, in the order of arrival.
+class acceptor {
+public:
+    acceptor(reactor&, descriptor, std::function<void(descriptor)> on_accept);
+    ~acceptor();
+    void start();
+    void stop();
+    void accept_waiting();
+
+private:
+    reactor& on_;
+    descriptor socket_;
+    std::function<void(descriptor)> on_accept_;
+    bool accepting_ = false;
+};
+
+class io_loop {
+public:
+    // With a grace, each way to stop it is a drain: it ends when what is under way has ended (see reactor), and what is left
+    // after the grace is cancelled.
+    explicit io_loop(reactor& r, std::optional<nanoseconds> grace = {}) : reactor_(r), grace_(grace) {}
+    reactor& on() { return reactor_; }
+
+    // The stream is started when `accepted` is called.
+    using on_stream = std::function<void(std::shared_ptr<reactor_stream> const&, traces::ref id)>;
+    std::shared_ptr<acceptor> listen(std::uint16_t& port, std::string& error, on_stream accepted); // also adds it
+    void remove(std::shared_ptr<acceptor> const&);
+    // Connects in the next tick; a null stream when it was refused.
+    traces::ref connect(std::uint16_t port, on_stream connected);
+    std::shared_ptr<reactor_stream> stream(traces::ref id) const;
+    void remove(traces::ref id, std::string_view how); // closes gracefully; harmless when it is not there
+
+    void stop();
+    void stop_gracefully();
+    // Called once, when a graceful stop begins. No other end of the loop is announced.
+    void on_finish(std::string_view name, reactor::callback);
+    // What a server has to do in a drain: when it begins, at the end of the grace, and when all is over.
+    struct drain_steps {
+        reactor::callback begin, cancel, over;
+    };
+    void on_drain(drain_steps s) { steps_ = std::move(s); }
+    void drain();
+    std::size_t incoming() const { return in_.size(); }
+    std::size_t outgoing() const { return out_.size(); }
+    std::size_t writing() const; // streams with bytes to write or somebody who waits for that
+
+private:
+    void admit(descriptor, on_stream const&);
+    void make_connection(traces::ref id, std::uint16_t port, on_stream const&);
+    std::shared_ptr<reactor_stream> adopt(descriptor, traces::ref id);
+    void closed(traces::ref id, std::string_view how);
+    void accept_again();
+    void accept_no_more();
+    traces::seq_t say_that_it_stops();
+    void tell_who_wants_to_know();
+    void cancel_the_rest();
+    void close_the_rest();
+
+    reactor& reactor_;
+    std::optional<nanoseconds> grace_;
+    drain_steps steps_;
+    reactor::timer_id bound_ = 0; // of the drain: its grace, then the patience with what was cancelled
+    std::vector<std::shared_ptr<acceptor>> acceptors_;
+    std::map<traces::ref, std::shared_ptr<reactor_stream>> in_, out_;
+    struct hook {
+        traces::ref id;
+        reactor::callback call;
+    };
+    std::vector<hook> hooks_;
+    bool accepting_ = false, stopping_ = false;
+    traces::seq_t asked_ = traces::no_seq; // to stop gracefully
+};
+
+} // namespace shutdown_repro::server

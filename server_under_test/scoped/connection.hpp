@@ -1,0 +1,56 @@
+// One connection of the scoped server: reads requests, has them handled one after the other in the order of their arrival
+// (pipelined ones wait in its buffer), writes the responses. No coroutine of its own, as in the modelled server: its I/O runs
+// in the loop, outside every scope.
+#pragma once
+#include <memory>
+#include <string>
+#include "server_under_test/scopes/task.hpp"
+#include "server_under_test/worlds/world.hpp"
+
+namespace shutdown_repro::server {
+
+class connection;
+
+class connection_owner {
+public:
+    virtual ~connection_owner() = default;
+    virtual void on_request(
+        connection&, std::uint32_t number) = 0;     // answer it, now or later, by respond() or abandon()
+    virtual bool closes_after_response() const = 0; // announce and close once nothing more waits here
+    virtual void on_flushed(connection&) = 0;       // nothing is left to send, or it closed
+};
+
+class connection : public pooled {
+public:
+    connection(world&, connection_owner&, std::unique_ptr<stream>, traces::ref id);
+    connection(connection const&) = delete;
+
+    traces::ref const id;
+
+    void read();                      // what is there now, then asks to be told of more
+    void respond(int status);         // to the request being handled
+    void handled();                   // the handler is over: the next request, if any
+    void close(std::string_view how); // "fin", "reset" or "peer"
+
+    bool open() const { return static_cast<bool>(stream_); }
+    bool unsent() const { return open() && sent_ < out_.size(); }
+
+    class scope* home = nullptr; // its scope, when connections have one
+
+private:
+    struct wait final : work {
+        connection* owner = nullptr;
+    };
+    void next();
+    void flush();
+
+    world& on_;
+    connection_owner& owner_;
+    std::unique_ptr<stream> stream_;
+    std::string in_, out_;
+    std::size_t sent_ = 0;
+    bool handling_ = false, last_ = false, reading_ = false;
+    wait readable_, writable_, again_;
+};
+
+} // namespace shutdown_repro::server

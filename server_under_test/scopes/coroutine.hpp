@@ -1,0 +1,147 @@
+// A coroutine of a scope: created (belongs to its scope at once) -> queued -> started <-> waiting -> finished -> removed.
+//
+// Everything it can wait for leaves through wake(), which withdraws all its waits at that moment, so it is resumed once and
+// by one cause. Soft cancellation makes a started coroutine a zombie that goes on undisturbed; hard cancellation resumes it
+// with a cancellation; one that never ran is dropped by either.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+#include "server_under_test/scopes/task.hpp"
+#include "server_under_test/worlds/world.hpp"
+
+namespace shutdown_repro::server {
+
+class runtime;
+class scope;
+struct coroutine;
+
+// Why a wait ended.
+enum class wake : std::uint8_t { value, cancelled, error, timeout };
+
+// Something that coroutines wait for and that is signalled, to all who wait, in the order in which they came.
+struct signal {
+    std::vector<coroutine*> waiting;
+    void raise(runtime&);
+};
+
+// A coroutine's wait for a scope.
+struct completion_wait {
+    enum class until : std::uint8_t { any_notice, cancelled_scope_is_done };
+    coroutine* who = nullptr;
+    scope* on = nullptr;
+    until mode = until::any_notice;
+    bool holds_reference = false; // dropped when the wait ends, however it ends
+    traces::ref listener;         // of a listener that has an identity of its own
+};
+
+struct coroutine final : work {
+    runtime* rt = nullptr;
+    traces::ref id;
+    std::string name;
+    scope* home = nullptr;
+    bool started = false, finished = false, removed = false, zombie = false;
+    bool cancel_requested = false; // by either kind
+    bool hard_requested = false;
+    outcome result = outcome::completed;
+
+    task body;
+    // After the body, while it is finished but not removed: a synchronous step, then a hook that may suspend.
+    void (*on_finish)(coroutine&, outcome) = nullptr;
+    task (*make_hook)(coroutine&) = nullptr;
+    void* context = nullptr; // of on_finish and make_hook
+
+    // For awaiters.
+    void park(std::coroutine_handle<>, std::string_view on, nanoseconds for_how_long = -1);
+    void wake_up(wake); // withdraws the waits and queues it; a queued one only learns of a cancellation
+    wake take_wake() const { return woken; }
+
+    void cancel(bool softly);
+    void reset();
+
+    struct delay_timer final : timer {
+        coroutine* owner = nullptr;
+    } alarm;
+    struct outside_wait final : question {
+        coroutine* owner = nullptr;
+    } asking;
+    signal* waiting_on = nullptr;
+    completion_wait wait;
+
+private:
+    friend class runtime;
+    enum class stage : std::uint8_t { body, hook, over };
+    void step();
+    void go_on();
+    void finish(outcome);
+    void leave();
+    void withdraw_waits();
+
+    std::coroutine_handle<> at;
+    stage where = stage::body;
+    wake woken = wake::value;
+    wake alarm_means = wake::value; // a delay's end or a timeout
+    bool cancelled_while_running = false;
+    traces::seq_t woken_by = traces::no_seq, parked = traces::no_seq;
+
+    friend struct delayed;
+    friend struct answered;
+    friend struct signalled;
+    friend struct completion;
+    void set_alarm(nanoseconds after, wake means);
+};
+
+// co_await delay(self, 5 * millisecond), never(self), wait(self, signal), …: each gives the wake that ended it.
+struct [[nodiscard]] delayed {
+    coroutine& self;
+    nanoseconds how_long;
+    std::string_view on = "delay";
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>);
+    wake await_resume() { return self.take_wake(); }
+};
+inline delayed delay(coroutine& self, nanoseconds d) { return {self, d}; }
+
+// The answer of somebody outside, asked on behalf of a request.
+struct [[nodiscard]] answered {
+    coroutine& self;
+    traces::ref whose;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>);
+    wake await_resume() { return self.take_wake(); }
+};
+
+struct [[nodiscard]] signalled {
+    coroutine& self;
+    signal* on; // null: what never happens
+    std::string_view what;
+    nanoseconds timeout = -1; // negative: none
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>);
+    wake await_resume() { return self.take_wake(); }
+};
+inline signalled never(coroutine& self) { return {self, nullptr, "forever"}; }
+inline signalled wait(coroutine& self, signal& s, std::string_view what, nanoseconds timeout = -1) {
+    return {self, &s, what, timeout};
+}
+
+// A scope's completion. `at_once`: there is nothing to wait for.
+struct [[nodiscard]] completion {
+    coroutine& self;
+    scope& on;
+    completion_wait::until mode = completion_wait::until::any_notice;
+    nanoseconds timeout = -1;
+    bool holds_reference = false;
+    traces::ref listener = {};
+    std::optional<wake> at_once = {};
+    bool await_ready() const noexcept { return at_once.has_value(); }
+    void await_suspend(std::coroutine_handle<>);
+    wake await_resume() { return at_once ? *at_once : self.take_wake(); }
+};
+// Scope::awaitCompletion(timeout) and Scope::awaitAfterCancellation(), with upstream's early returns: value when the scope is
+// gone, closed or empty; cancelled when it is already cancelled (the former) and error when it is not (the latter). Waiting
+// for a scope from inside it is refused with an error.
+completion await_completion(coroutine& self, scope&, nanoseconds timeout);
+completion await_after_cancellation(coroutine& self, scope&);
+
+} // namespace shutdown_repro::server

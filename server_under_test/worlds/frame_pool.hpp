@@ -1,0 +1,47 @@
+// Memory for what is made and dropped at every step: coroutine frames, and objects of a connection or a request.
+#pragma once
+#include <cstddef>
+#include <new>
+
+namespace shutdown_repro::server {
+
+// Frames are recycled by size: exploration creates a handful of them 10^5 times a second. Sanitizer builds go without, since
+// a pool hides use after free.
+class frame_pool {
+public:
+    static void* take(std::size_t bytes) {
+#ifndef SHUTDOWN_REPRO_NO_POOL
+        std::size_t const c = (bytes + step - 1) / step;
+        if (c >= classes) return ::operator new(bytes);
+        if (node* n = free_[c]) {
+            free_[c] = n->next;
+            return n;
+        }
+        return ::operator new(c * step);
+#else
+        return ::operator new(bytes);
+#endif
+    }
+    static void give(void* frame, std::size_t bytes) {
+#ifndef SHUTDOWN_REPRO_NO_POOL
+        std::size_t const c = (bytes + step - 1) / step;
+        if (c >= classes) return ::operator delete(frame, bytes);
+        free_[c] = new (frame) node{free_[c]};
+#else
+        ::operator delete(frame, bytes);
+#endif
+    }
+
+private:
+    struct node { node* next; };
+    static constexpr std::size_t step = 64, classes = 32;
+    static inline thread_local constinit node* free_[classes] = {};
+};
+
+// For small objects that live as long as a connection or a request.
+struct pooled {
+    static void* operator new(std::size_t bytes) { return frame_pool::take(bytes); }
+    static void operator delete(void* object, std::size_t bytes) { frame_pool::give(object, bytes); }
+};
+
+} // namespace shutdown_repro::server

@@ -1,0 +1,53 @@
+// The kernel that the reactor polls, simulated: in-memory TCP on one machine, virtual time that passes only in poll(), and the
+// decisions of one source. Both ends of every connection are in the same process.
+//
+// Modelled where it shows: bytes written are in the peer's buffer at once; closing with unread bytes resets the peer, as
+// closing a listener does to those who wait to be accepted; the end and a reset are told unasked.
+#pragma once
+#include <string>
+#include <vector>
+#include "server_under_test/worlds/alternative.hpp"
+#include "server_under_test/worlds/polling.hpp"
+
+namespace shutdown_repro::server {
+
+class sim_kernel final : public polling_world {
+public:
+    // The process is killed when the clock reaches `cap`.
+    sim_kernel(traces::recorder&, nanoseconds& clock, decision_source&, nanoseconds cap);
+
+    nanoseconds now() const override { return clock_; }
+    descriptor listen(std::uint16_t& port, std::string& error) override;
+    descriptor accept(descriptor listening) override;
+    descriptor connect(std::uint16_t port) override;
+    io_result read(descriptor, std::span<char> into) override;
+    io_result write(descriptor, std::string_view) override;
+    void close(descriptor) override;
+    bool poll(std::span<interest>, std::int64_t milliseconds) override;
+    void send_signal(int number, traces::seq_t because) override;
+    arrived_signal take_signal() override;
+    void only(alternative const& a) override { decide_.only(a); }
+    decided choose(std::span<alternative const> offered) override { return {decide_.choose(offered), decisions_++}; }
+
+private:
+    struct socket {
+        bool open = true, ended = false, reset = false; // ended: the peer sends no more
+        std::uint16_t port = 0;                         // of a listener
+        descriptor peer = no_descriptor;
+        std::string unread, early;       // early: written before the server accepted
+        std::vector<descriptor> backlog; // of a listener: the servers' ends, the oldest first
+    };
+    descriptor add(socket s);
+    socket& at(descriptor h) { return sockets_[static_cast<std::size_t>(h - first_descriptor)]; }
+    bool look(interest&);
+
+    static constexpr descriptor first_descriptor = 3;
+    nanoseconds& clock_;
+    decision_source& decide_;
+    nanoseconds cap_;
+    std::uint64_t decisions_ = 0;
+    std::vector<socket> sockets_;
+    std::vector<arrived_signal> signals_;
+};
+
+} // namespace shutdown_repro::server

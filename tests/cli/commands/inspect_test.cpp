@@ -1,0 +1,311 @@
+// inspect's filters, moments, figures, exports and watching, and diff: as typed.
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <thread>
+#include "tests/catch.hpp"
+#include "tests/cli/program.hpp"
+
+using namespace shutdown_repro::cli_tests;
+using json = nlohmann::json;
+
+namespace {
+
+std::string const golden = TEST_DATA "/scope-disposal.jsonl";
+
+std::string page(std::vector<std::string> typed, how h = {}) {
+    result const r = run(std::move(typed), std::move(h));
+    INFO(r.err);
+    CHECK(r.status == 0);
+    CHECK(r.err.empty());
+    return r.out;
+}
+
+std::set<std::string> numbers(std::string const& text) {
+    std::set<std::string> all;
+    std::regex const row("^(?:✗|›| ) *-?[0-9]+\\.[0-9]{3} +(#[0-9]+)  ");
+    for (std::string const& line : lines(text))
+        if (std::smatch m; std::regex_search(line, m, row)) all.insert(m[1]);
+    return all;
+}
+
+void complains(std::vector<std::string> typed, int status, std::string const& says) {
+    result const r = run(std::move(typed));
+    INFO(r.out << r.err);
+    CHECK(r.status == status);
+    REQUIRE(lines(r.err).size() == 1);
+    CHECK_THAT(r.err, ContainsSubstring(says));
+}
+
+std::string const header = R"({"format":"shutdown-repro/trace","version":"1.0"})"
+                           "\n";
+std::string event(int seq, std::string const& rest) {
+    return R"({"seq":)" + std::to_string(seq) + R"(,"t":)" + std::to_string(seq * 1'000'000) + "," + rest + "}\n";
+}
+std::string footer(int events) { return R"({"footer":true,"events":)" + std::to_string(events) + "}\n"; }
+
+void append(std::string const& path, std::string const& text) { std::ofstream(path, std::ios::app) << text; }
+
+// Looks, instead of sleeping for long enough, whether the program has read the whole file.
+void until_read(program const& p, std::string const& path) {
+    namespace fs = std::filesystem;
+    auto const give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    std::string const of_process = "/proc/" + std::to_string(p.id());
+    while (std::chrono::steady_clock::now() < give_up && p.runs()) {
+        std::error_code gone;
+        for (fs::directory_entry const& fd : fs::directory_iterator(of_process + "/fd", gone)) {
+            if (fs::read_symlink(fd.path(), gone) != fs::canonical(path, gone)) continue;
+            std::string const info = slurp(of_process + "/fdinfo/" + fd.path().filename().string());
+            if (info.starts_with("pos:") && std::stoull(info.substr(4)) == fs::file_size(path, gone)) return;
+        }
+        std::this_thread::yield();
+    }
+    ::kill(p.id(), SIGKILL);
+    FAIL("it has not read " << path);
+}
+
+} // namespace
+
+TEST_CASE("a filter leaves the rows that fit, and the lanes of who stands in them") {
+    std::string const all = page({"inspect", golden}),
+                      some = page({"inspect", golden, "--filter", "scope.dispose or by control:1"});
+    INFO(some);
+    auto const rows = numbers(some);
+    REQUIRE(rows.size() > 2);
+    CHECK(rows.size() < numbers(all).size());
+    for (std::string const& line : lines(some)) {
+        if (numbers(line + "\n").empty()) continue;
+        CHECK((line.find("begins to be disposed") != line.npos || line.find("○") != line.npos ||
+            line.find("control:1") != line.npos));
+    }
+    CHECK(some.find("C client") == some.npos);
+    CHECK(page({"inspect", golden, "--filter", "scope.* or not scope.*"}) == all);
+}
+
+TEST_CASE("a filter applies to what is followed, counted and exported as well") {
+    CHECK(numbers(page({"inspect", golden, "--follow", "coroutine:4", "--filter", "coroutine.*"})).size() <
+        numbers(page({"inspect", golden, "--follow", "coroutine:4"})).size());
+    CHECK_THAT(page({"inspect", golden, "--stats", "--filter", "scope.dispose"}), ContainsSubstring(" of 1 kind in "));
+    std::size_t marks = 0;
+    json const exported = json::parse(page({"inspect", golden, "--export", "chrome", "--filter", "scope.dispose"}));
+    for (json const& e : exported.at("traceEvents"))
+        if (e.at("ph") == "i") {
+            CHECK(e.at("name") == "scope.dispose");
+            ++marks;
+        }
+    CHECK(marks == numbers(page({"inspect", golden, "--filter", "scope.dispose"})).size());
+}
+
+TEST_CASE("a filter that is wrong is told with its column, and one that nothing fits is no success") {
+    complains(
+        {"inspect", golden, "--filter", "scope.* and and"}, 2, "--filter: column 13: expected a kind such as scope.*");
+    complains({"inspect", golden, "--filter", "quantum.*"}, 4, "--filter: no event of the trace fits");
+    complains(
+        {"inspect", golden, "--filter", "quantum.*", "--export", "otlp"}, 4, "--filter: no event of the trace fits");
+}
+
+TEST_CASE("what does not go together is refused") {
+    complains({"inspect", golden, "--at", "5"}, 2, "add --tree");
+    complains({"inspect", golden, "--output", "x"}, 2, "add --export");
+    complains({"inspect", golden, "--export", "dot", "--tree"}, 2, "--export goes without views");
+    complains({"inspect", golden, "--watch", "--stats"}, 2, "--watch prints rows only");
+    complains({"inspect", golden, "--tree", "--at", "99999"}, 2, "--at: the trace has no event 99999");
+    complains({"inspect", golden, "--export", "svg"}, 2, "--export");
+    complains({"inspect", golden, "--export", "dot", "--output", "/no/such/folder/x"}, 2,
+        "--output: can't write /no/such/folder/x: No such file");
+    complains({"inspect", golden, "--export", "dot", "--output", "/dev/full"}, 2, "--output: can't write /dev/full");
+}
+
+TEST_CASE("the tree is drawn at any event") {
+    std::string const early = page({"inspect", golden, "--tree", "--at", "30"}),
+                      end = page({"inspect", golden, "--tree"});
+    CHECK_THAT(early, ContainsSubstring("at #30, "));
+    CHECK_THAT(early, ContainsSubstring("server:1 scoped · accepts\n"));
+    CHECK(early.find("disposed") == early.npos);
+    CHECK(end.find("disposed") != end.npos);
+    CHECK(lines(early).size() < lines(end).size());
+}
+
+TEST_CASE("the figures of a trace are those of its rows") {
+    std::string const text = page({"inspect", golden, "--stats"});
+    INFO(text);
+    for (std::string const kind : {"coroutine.spawn", "scope.open", "decision"}) {
+        std::size_t const rows = numbers(page({"inspect", golden, "--filter", kind})).size();
+        CHECK(std::regex_search(text, std::regex(" " + kind + " +" + std::to_string(rows) + " ")));
+    }
+    CHECK_THAT(
+        text, ContainsSubstring("coroutines") && ContainsSubstring("never ended: coroutine:2 (listener), coroutine:4"));
+    CHECK(std::regex_search(text, std::regex("waited +[0-9]+ ms  coroutine:[0-9]+ \\(main\\) on stop from #[0-9]+")));
+}
+
+TEST_CASE("a pipe is drawn as a file is") {
+    CHECK(page({"inspect", "-"}, {.input = slurp(golden)}) == page({"inspect", golden}));
+    CHECK(page({"inspect", "-", "--tree", "--follow", "coroutine:4"}, {.input = slurp(golden)}) ==
+        page({"inspect", golden, "--tree", "--follow", "coroutine:4"}));
+}
+
+TEST_CASE("an export goes to the file that is named") {
+    folder const here;
+    for (std::string const format : {"chrome", "otlp", "dot", "shiviz"}) {
+        result const r = run({"inspect", golden, "--export", format, "--output", format + ".out"}, {.in = here.path()});
+        CHECK(r.status == 0);
+        CHECK(r.out.empty());
+        CHECK(here.read(format + ".out") == page({"inspect", golden, "--export", format}));
+    }
+    here.write("none.jsonl", "nonsense\n");
+    CHECK(run({"inspect", "none.jsonl", "--export", "dot", "--output", "kept"}, {.in = here.path()}).status == 2);
+    CHECK_FALSE(here.has("kept"));
+}
+
+TEST_CASE("an export over its own trace is refused, whatever name it has, and the trace is kept") {
+    folder const here;
+    std::string const text = slurp(golden);
+    here.write("trace.jsonl", text);
+    std::filesystem::create_symlink("trace.jsonl", here.file("link"));
+    std::filesystem::create_hard_link(here.file("trace.jsonl"), here.file("twin"));
+    for (std::string const line :
+        {"trace.jsonl --export chrome --output trace.jsonl", "trace.jsonl --export otlp --output ./link",
+            "twin --export dot --output trace.jsonl", "- --export shiviz --output trace.jsonl < trace.jsonl"}) {
+        result const r = run_line("shutdown-repro inspect " + line, here.path());
+        INFO(line);
+        CHECK(r.status == 2);
+        CHECK_THAT(
+            r.err, ContainsSubstring("--output: ") && ContainsSubstring(" is the trace itself; name another file"));
+        CHECK(here.read("trace.jsonl") == text);
+    }
+}
+
+TEST_CASE("a trace is watched while it grows, a torn line waits for its rest, and the footer ends it") {
+    folder const here;
+    std::string const path = here.write("grows.jsonl", header + event(0, R"("kind":"scope.open","id":"scope:1")"));
+    program watching({"inspect", path, "--watch", "--filter", "not scope.cancelled"});
+    until_read(watching, path);
+    std::string const second = event(1, R"("kind":"scope.cancel","id":"scope:1")");
+    append(path, second.substr(0, 20));
+    until_read(watching, path);
+    append(path, second.substr(20) + event(2, R"("kind":"scope.cancelled","id":"scope:1")"));
+    until_read(watching, path);
+    CHECK(watching.runs());
+    append(path, event(3, R"("kind":"scope.disposed","id":"scope:1")") + footer(4));
+    result const r = watching.wait();
+    INFO(r.out << r.err);
+    CHECK(r.status == 0);
+    CHECK(r.err.empty());
+    CHECK(numbers(r.out) == std::set<std::string>{"#0", "#1", "#3"});
+    CHECK_THAT(r.out, ContainsSubstring("4 events · 3.0 ms · clean\n"));
+}
+
+TEST_CASE("what is watched is judged as it comes") {
+    folder const here;
+    std::string const path = here.write("breaks.jsonl", slurp(golden));
+    std::string const text = page({"inspect", path, "--watch"});
+    std::size_t const broken = text.find("✗ scope-disposed-nonempty");
+    REQUIRE(broken != text.npos);
+    CHECK(text.rfind("begins to be disposed", broken) != text.npos);
+    CHECK(text.find("✗ scope-disposed-nonempty", broken + 1) == text.npos);
+}
+
+TEST_CASE("Ctrl-C ends watching, and what was there is out") {
+    folder const here;
+    std::string const path = here.write("endless.jsonl", header + event(0, R"("kind":"scope.open","id":"scope:1")"));
+    program watching({"inspect", path, "--watch"});
+    append(path, event(1, R"("kind":"scope.cancel","id":"scope:1")"));
+    until_read(watching, path);
+    append(path, "{"); // who has read this has printed what came before
+    until_read(watching, path);
+    REQUIRE(::kill(watching.id(), SIGINT) == 0);
+    result const r = watching.wait();
+    CHECK(r.status == 128 + SIGINT);
+    CHECK(numbers(r.out) == std::set<std::string>{"#0", "#1"});
+}
+
+TEST_CASE("a file that is emptied, deleted, renamed or replaced while it is watched is no longer waited for") {
+    for (std::string const how : {"emptied", "deleted", "renamed", "replaced"}) {
+        INFO(how);
+        folder const here;
+        std::string const path = here.write("gone.jsonl", header + event(0, R"("kind":"scope.open","id":"scope:1")"));
+        program watching({"inspect", path, "--watch"});
+        until_read(watching, path);
+        if (how == "emptied") std::ofstream(path, std::ios::trunc).close();
+        else if (how == "deleted") std::filesystem::remove(path);
+        else std::filesystem::rename(path, here.file("gone.1"));
+        if (how == "replaced") here.write("gone.jsonl", slurp(golden));
+        result const r = watching.wait();
+        CHECK(r.status == 2);
+        CHECK_THAT(r.err, ContainsSubstring(how == "emptied" ? "was emptied" : "was renamed, deleted or replaced"));
+    }
+}
+
+TEST_CASE("two executions are compared, and the decision that separates them is named") {
+    folder const here;
+    how const there{.in = here.path()};
+    for (std::string const schedule : {"default", "1=1"})
+        run({"run", "scope-disposal", "--world", "sim", "--schedule", schedule, "--trace", schedule + ".jsonl"}, there);
+    CHECK(run({"diff", "default.jsonl", "default.jsonl"}, there).status == 0);
+    result const r = run({"diff", "default.jsonl", "1=1.jsonl"}, there);
+    INFO(r.out << r.err);
+    CHECK(r.status == 1);
+    CHECK_THAT(r.out,
+        ContainsSubstring("decided   otherwise first in decision 1") &&
+            ContainsSubstring("A  #14 choice 0 of 3: the client connects (client:2)"));
+    json const document = json::parse(run({"diff", "default.jsonl", "1=1.jsonl", "--json"}, there).out);
+    CHECK(document.at("format") == "shutdown-repro/diff");
+    CHECK(document.at("alike") == false);
+    CHECK(document.at("decision").at("index") == 1);
+    CHECK(document.at("b").at("schedule") == "1=1");
+    CHECK(json::parse(run({"diff", "default.jsonl", "default.jsonl", "--json"}, there).out).at("alike") == true);
+}
+
+TEST_CASE("a report and its mended twin are compared") {
+    folder const here;
+    how const there{.in = here.path()};
+    for (std::string const policy : {"as-reported", "drained"})
+        run({"run", "scope-disposal", "--world", "sim", "--policy", policy, "--trace", policy + ".jsonl"}, there);
+    result const r = run({"diff", "as-reported.jsonl", "drained.jsonl"}, there);
+    INFO(r.out);
+    CHECK(r.status == 1);
+    CHECK_THAT(r.out,
+        ContainsSubstring(R"(scenario  policy: "as-reported" in A, "drained" in B)") &&
+            ContainsSubstring("ends      A: SIGABRT; B: status 0"));
+    CHECK_THAT(r.out, ContainsSubstring("✗ scope-disposed-nonempty\n"));
+    for (std::string const& line : lines(r.out))
+        CHECK(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }) <= 80);
+}
+
+TEST_CASE("diff says what it can't read") {
+    complains({"diff", golden}, 2, "B is required");
+    complains({"diff", "-", "-"}, 2, "only one of the traces can be standard input");
+    complains({"diff", golden, "/no/such/trace"}, 2, "/no/such/trace: No such file");
+}
+
+TEST_CASE("what is piped is as wide as COLUMNS says, and no line of it is wider") {
+    folder const here;
+    std::string text = slurp(golden);
+    std::string long_name;
+    for (int i = 0; i < 60; ++i) long_name += "word ";
+    text.replace(text.find("\"scope-disposal\""), 16, "\"" + long_name + "\"");
+    std::string const named = here.write("named.jsonl", text);
+    auto const columns = [](std::string const& line) {
+        return std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    };
+    auto const widest = [&](std::string const& out) {
+        std::ptrdiff_t most = 0;
+        for (std::string const& line : lines(out)) most = std::max<std::ptrdiff_t>(most, columns(line));
+        return most;
+    };
+    auto const followed = [&](char const* width) {
+        return run({"inspect", named, "--follow", "coroutine:4"}, {.environment = {{"COLUMNS", width}}}).out;
+    };
+    CHECK(widest(followed("200")) > 80);
+    CHECK(widest(followed("200")) <= 200);
+    for (char const* odd : {"", "39", "1001", "80x", "-80", "99999999999999999999"})
+        CHECK(followed(odd) == followed("80"));
+    std::string const narrow = run({"inspect", named}, {.environment = {{"COLUMNS", "40"}}}).out;
+    CHECK(widest(narrow) <= 40);
+    CHECK_THAT(narrow, ContainsSubstring("disposal\""));
+    CHECK_THAT(narrow, !ContainsSubstring("✗ assertion-failed  \"Scop…"));
+}

@@ -1,0 +1,164 @@
+// run --target, as it is typed.
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include "cli/report/target_report.hpp"
+#include "tests/catch.hpp"
+#include "tests/cli/program.hpp"
+#include "tests/repro/live/live_tools.hpp"
+
+using namespace shutdown_repro::cli_tests;
+using shutdown_repro::handle_of_process;
+using shutdown_repro::readable_in_time;
+using shutdown_repro::wait_for_change;
+
+namespace {
+
+std::vector<std::string> target(std::vector<std::string> options, std::vector<std::string> const& command) {
+    options.insert(options.begin(), {"run", "--target"});
+    options.push_back("--");
+    options.insert(options.end(), command.begin(), command.end());
+    return options;
+}
+
+std::vector<std::string> hostile(std::string const& how) { return {HOSTILE_SERVER, how, "{port}"}; }
+
+// Runs a server that leaves its process id in the folder, and does something to us once it is there.
+struct cut_short {
+    result r;
+    bool server_ended;
+    std::string kept; // what was, of its trace
+};
+cut_short cut(int signal) {
+    folder const here;
+    program p(target({"--probe", "idle", "--grace", "60000"},
+                  {"/bin/sh", "-c", "echo $$ > pid; exec " HOSTILE_SERVER " ignores {port}"}),
+        {.in = here.path()});
+    REQUIRE(wait_for_change(here.path(), [&] { return here.has("pid") && here.read("pid").ends_with('\n'); }));
+    auto const server = handle_of_process(std::stoi(here.read("pid")));
+    REQUIRE(server);
+    kill(p.id(), signal);
+    result const r = p.wait();
+    return {r, readable_in_time(server.get()), here.has("sh-idle.jsonl") ? here.read("sh-idle.jsonl") : ""};
+}
+
+} // namespace
+
+TEST_CASE("a command is a target, and a server that stops when it is told to is clean") {
+    folder const here;
+    result const r = run(target({"--probe", "idle,silent"}, hostile("polite")), {.in = here.path()});
+    INFO(r.out << r.err);
+    CHECK(r.status == 0);
+    CHECK_THAT(r.out, ContainsSubstring("hostile-server · SIGTERM · grace 10 s · 1 run a probe, 20 connections each"));
+    CHECK_THAT(r.out, ContainsSubstring("idle             ✓"));
+    CHECK_THAT(r.out, ContainsSubstring("0 of 2 executions violated"));
+}
+
+TEST_CASE("a server that ignores its signal is violated, its trace is kept and judged alike, and the command to see it "
+          "again is told") {
+    folder const here;
+    result const r =
+        run(target({"--probe", "idle", "--grace", "200", "--connections", "2", "--repeat", "2"}, hostile("ignores")),
+            {.in = here.path()});
+    INFO(r.out << r.err);
+    CHECK(r.status == 1);
+    CHECK_THAT(r.out, ContainsSubstring("killed after 2"));
+    CHECK_THAT(r.out, ContainsSubstring("stop-signal-unhandled 2 of 2 runs (34 to 100 %)"));
+    CHECK_THAT(r.out,
+        ContainsSubstring(
+            "again     shutdown-repro run --target --probe idle --grace 200 --connections 2 --repeat 2 -- "));
+    CHECK_THAT(r.out, ContainsSubstring("inspect hostile-server-idle.jsonl --explain"));
+    CHECK(run({"check", "hostile-server-idle.jsonl"}, {.in = here.path()}).status == 1);
+}
+
+TEST_CASE("what a target can't be probed for is said in the table") {
+    folder const here;
+    result const r = run(target({"--connections", "2"}, hostile("polite")), {.in = here.path()});
+    INFO(r.out << r.err);
+    CHECK_THAT(r.out, ContainsSubstring("in-flight        - not run: it has no slow URL"));
+    CHECK_THAT(r.out, ContainsSubstring("stream           - not run: it has no endless response"));
+}
+
+TEST_CASE("probes that were not tried take nothing from those that were, and are no result when all are") {
+    using shutdown_repro::traces::verdict;
+    shutdown_repro::cli::target_report report;
+    report.probes.resize(2);
+    report.probes[0].skipped = "it has no slow URL";
+    report.probes[1].runs = 1;
+    CHECK(report.verdict() == verdict::clean);
+    report.probes[1].violated = 1;
+    CHECK(report.verdict() == verdict::violated);
+    report.probes[1].skipped = "it has no endless response";
+    CHECK(report.verdict() == verdict::inconclusive);
+}
+
+TEST_CASE("the report of a target names each probe, its runs and its rates") {
+    folder const here;
+    result const r =
+        run(target({"--probe", "idle,silent", "--grace", "200", "--connections", "2", "--json"}, hostile("ignores")),
+            {.in = here.path()});
+    CHECK(r.status == 1);
+    auto const d = nlohmann::json::parse(r.out);
+    CHECK(d["format"] == "shutdown-repro/report");
+    CHECK(d["verdict"] == "violated");
+    CHECK(d["target"] == "hostile-server");
+    CHECK(d["stop"] == "SIGTERM");
+    REQUIRE(d["probes"].size() == 2);
+    CHECK(d["probes"][0]["probe"] == "idle");
+    CHECK(d["probes"][0]["runs"] == 1);
+    CHECK(d["probes"][0]["killed"] == true);
+    CHECK(d["probes"][0]["rules"]["stop-signal-unhandled"]["runs"] == 1);
+    CHECK(d["violations"][0]["probe"] == "idle");
+}
+
+TEST_CASE("a target that does not start is inconclusive, and what it said is told") {
+    result const r = run(target({"--probe", "idle"}, hostile("exits")));
+    CHECK(r.status == 3);
+    CHECK(r.out.empty());
+    CHECK_THAT(r.err, ContainsSubstring("hostile-server did not start: it ended with status 7; it said:"));
+    CHECK_THAT(r.err, ContainsSubstring("no config"));
+}
+
+TEST_CASE("a run that does not start takes nothing from those of the same probe that do, whichever comes first") {
+    folder const here;
+    here.write("server.sh",
+        "echo start >> starts; [ $(wc -l < starts) = 2 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER
+        " polite $1");
+    result const r = run(
+        target({"--probe", "idle,silent", "--connections", "2", "--repeat", "1"}, {"/bin/sh", "server.sh", "{port}"}),
+        {.in = here.path()});
+    CHECK(r.status == 3);
+    std::filesystem::remove(here.file("starts"));
+    here.write("server.sh",
+        "echo start >> starts; [ $(wc -l < starts) = 3 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER
+        " polite $1");
+    result const twice = run(
+        target({"--probe", "idle,silent", "--connections", "2", "--repeat", "2"}, {"/bin/sh", "server.sh", "{port}"}),
+        {.in = here.path()});
+    INFO(twice.out << twice.err);
+    CHECK(twice.status == 3);
+    auto const row = twice.out.substr(std::min(twice.out.find("silent  "), twice.out.size()));
+    CHECK_THAT(row, ContainsSubstring("status 0"));
+    CHECK_THAT(row, ContainsSubstring("1 of 2 runs inconclusive"));
+    CHECK_THAT(row, ContainsSubstring("sh did not start: it ended with status 7"));
+}
+
+TEST_CASE("presets and probes are listed") {
+    result const targets = run({"list", "targets"});
+    for (char const* name :
+        {"nginx", "apache2", "haproxy", "node", "aiohttp", "uvicorn", "mojolicious", "mojolicious-prefork"})
+        CHECK_THAT(targets.out, ContainsSubstring(name));
+    CHECK_THAT(run({"list", "probes"}).out, ContainsSubstring("backlog-frozen"));
+}
+
+TEST_CASE(
+    "Ctrl-C in the middle of a probe ends the server and us, and what was seen by then is kept and inconclusive") {
+    cut_short const c = cut(SIGINT);
+    CHECK(c.r.status == 128 + SIGINT);
+    CHECK_THAT(c.r.err, ContainsSubstring("interrupted; what was recorded is in sh-idle.jsonl"));
+    CHECK_THAT(
+        c.kept, ContainsSubstring("\"process.start\"") && ContainsSubstring("\"note\":\"interrupted by SIGINT\""));
+    CHECK(c.server_ended);
+}
+
+TEST_CASE("a server does not survive our being killed") { CHECK(cut(SIGKILL).server_ended); }

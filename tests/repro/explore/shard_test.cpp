@@ -1,0 +1,89 @@
+// An exploration in shards: together they try what one tries, and only together they say what it is worth.
+#include "repro/explore/merge.hpp"
+#include "tests/catch.hpp"
+
+using namespace shutdown_repro;
+using namespace shutdown_repro::repro;
+
+namespace {
+
+std::atomic<bool> const go_on = false;
+
+scenario under(char const* policy) {
+    scenario s = with_open_acts(load_scenario("scope-disposal"));
+    set_field(s, "policy", policy);
+    return s;
+}
+
+std::vector<exploration> in_shards(scenario const& s, explore_options o, std::uint32_t n, std::uint32_t jobs = 1) {
+    std::vector<exploration> parts;
+    o.jobs = jobs;
+    for (std::uint32_t i = 0; i < n; ++i) {
+        o.shard = share{i, n};
+        parts.push_back(explore(s, o, go_on));
+    }
+    return parts;
+}
+
+void check_same(exploration const& a, exploration const& b) {
+    CHECK(a.executions == b.executions);
+    CHECK(a.violating == b.violating);
+    CHECK(a.unfinished == b.unfinished);
+    CHECK(a.guarantees() == b.guarantees());
+    REQUIRE(a.findings.size() == b.findings.size());
+    for (std::size_t i = 0; i < a.findings.size(); ++i) {
+        finding const &x = a.findings[i], &y = b.findings[i];
+        CHECK(x.fingerprint == y.fingerprint);
+        CHECK(x.message == y.message);
+        CHECK(x.first == y.first);
+        CHECK(x.count == y.count);
+        CHECK(x.shortest == y.shortest);
+    }
+    REQUIRE(a.stages.size() == b.stages.size());
+    for (std::size_t i = 0; i < a.stages.size(); ++i) {
+        CHECK(a.stages[i].done.executions == b.stages[i].done.executions);
+        CHECK(a.stages[i].done.complete == b.stages[i].done.complete);
+    }
+}
+
+} // namespace
+
+TEST_CASE("shards together find what one finds: the same violations, as often, with the same shortest schedules") {
+    for (char const* strategy : {"auto", "random", "sweep"}) {
+        explore_options const o{.strategy = strategy, .executions = 400, .seconds = {}, .shard = {}};
+        scenario const s = under("upstream-fix");
+        exploration const whole = merged(in_shards(s, o, 1));
+        INFO(strategy);
+        CHECK(whole.findings.size() > 3);
+        for (std::uint32_t n : {2u, 3u, 7u}) check_same(whole, merged(in_shards(s, o, n)));
+        check_same(whole, merged(in_shards(s, o, 2, 3))); // and with any number of threads
+        if (o.strategy != "auto") check_same(whole, explore(s, o, go_on));
+    }
+}
+
+TEST_CASE("a shard of a proof proves nothing, all of them together prove what one proves") {
+    scenario s = under("drained");
+    set_field(s, "requests", "1");
+    explore_options const o{.strategy = "exhaustive", .executions = 1'000'000, .seconds = {}, .shard = {}};
+    exploration const whole = explore(s, o, go_on);
+    REQUIRE(whole.guarantees().size() == 1);
+    for (std::uint32_t n : {2u, 3u, 7u}) {
+        auto const parts = in_shards(s, o, n);
+        for (exploration const& p : parts) CHECK(p.guarantees().empty());
+        check_same(whole, merged(parts));
+    }
+    auto parts = in_shards(s, {.strategy = "exhaustive", .executions = 30, .seconds = {}, .shard = {}}, 2);
+    CHECK(merged(parts).guarantees().empty()); // none of them came to its end
+}
+
+TEST_CASE("a shard of a sweep says nothing of all steps, and a shard of draws says what its own draws are worth") {
+    scenario const s = under("drained");
+    auto const swept = in_shards(s, {.strategy = "sweep", .executions = 1'000, .seconds = {}, .shard = {}}, 2);
+    CHECK(swept[0].guarantees().empty());
+    REQUIRE(merged(swept).guarantees().size() == 1);
+    CHECK_THAT(merged(swept).guarantees()[0], ContainsSubstring("stop and free, each at each of the"));
+    auto const drawn = in_shards(s, {.strategy = "random", .executions = 200, .seconds = {}, .shard = {}}, 2);
+    REQUIRE(drawn[0].guarantees().size() == 1);
+    CHECK_THAT(drawn[0].guarantees()[0], ContainsSubstring("100 independent random schedules"));
+    CHECK_THAT(merged(drawn).guarantees().at(0), ContainsSubstring("200 independent random schedules"));
+}

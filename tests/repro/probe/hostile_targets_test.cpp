@@ -1,0 +1,317 @@
+// Servers that do everything wrong: each gets a verdict, none hangs us, and nothing of them is left.
+#include <csignal>
+#include <sys/wait.h>
+#include "repro/input/errors.hpp"
+#include "repro/probe/slow_backend.hpp"
+#include "repro/process/child_story.hpp"
+#include "repro/process/guardian.hpp"
+#include "repro/target/program_run.hpp"
+#include "tests/catch.hpp"
+#include "tests/repro/live/live_tools.hpp"
+#include "tests/repro/probe/probe_tools.hpp"
+#include "traces/clock.hpp"
+
+using namespace shutdown_repro;
+using namespace shutdown_repro::repro;
+
+namespace {
+
+target hostile(std::string const& how) {
+    target t;
+    t.name = "hostile";
+    t.command = {HOSTILE_SERVER, how, "{port}"};
+    t.slow = "/slow";
+    t.grace_ms = 300;
+    t.ready.within_ms = 5'000;
+    return t;
+}
+
+// Why it did not start; the status that says that nothing can be said is checked.
+std::string refusal(target const& t, std::string_view probe = "idle") {
+    try {
+        run_probe(t, probe, {.connections = 2});
+    } catch (input_error const& e) {
+        CHECK(e.exit_status == inconclusive);
+        CHECK(nobody_left());
+        return e.what();
+    }
+    return "it started";
+}
+
+probe_facts probe(target const& t, std::string_view what) {
+    probe_facts const f = facts_of(run_probe(t, what, {.connections = 2}));
+    CHECK(nobody_left());
+    return f;
+}
+
+bool runs_still(int pid) {
+    auto const row = find_process(pid);
+    return row && row->state != 'Z';
+}
+
+} // namespace
+
+TEST_CASE("a target that exits at once did not start, and its last words are told") {
+    CHECK_THAT(refusal(hostile("exits")),
+        ContainsSubstring("hostile did not start: it ended with status 7; it said:\nno config"));
+}
+
+TEST_CASE("a target that dies at once did not start, and the signal is told") {
+    CHECK_THAT(refusal(hostile("aborts")), ContainsSubstring("it died of SIGABRT"));
+}
+
+TEST_CASE("a target that never listens is not ready in its time") {
+    target t = hostile("deaf");
+    t.ready.within_ms = 200;
+    CHECK_THAT(refusal(t), ContainsSubstring("it was not ready within 200 ms"));
+}
+
+TEST_CASE("a target that listens and never answers is not ready over HTTP") {
+    target t = hostile("mute");
+    t.ready.http.emplace();
+    t.ready.within_ms = 200;
+    CHECK_THAT(refusal(t), ContainsSubstring("it was not ready within 200 ms"));
+}
+
+TEST_CASE("whether a target is ready can be asked with HEAD, whose answer has the length of a body and no body") {
+    target t = hostile("polite");
+    t.ready.http = {.method = "HEAD"};
+    CHECK(probe(t, "idle").end == "status 0");
+}
+
+TEST_CASE("a target that goes to the background is told to stay, and is not left there") {
+    std::string const said = refusal(hostile("daemon"));
+    CHECK_THAT(said, ContainsSubstring("it ended with status 0"));
+    auto const at = said.find('(');
+    REQUIRE(at != said.npos);
+    CHECK_FALSE(runs_still(std::atoi(said.c_str() + at + 1)));
+}
+
+TEST_CASE("a target that ignores the signal is killed after the grace") {
+    probe_facts const f = probe(hostile("ignores"), "idle");
+    CHECK(f.killed);
+    CHECK(f.end == "SIGKILL");
+    CHECK(f.left_open == 2);
+}
+
+TEST_CASE("a target that writes megabytes to its standard error is not held up by that, and its trace stays small") {
+    traces::trace const t = run_probe(hostile("loud"), "idle", {.connections = 2});
+    probe_facts const f = facts_of(t);
+    CHECK(f.end == "status 0");
+    CHECK_FALSE(f.killed);
+    CHECK(f.said.size() > 100'000);
+    CHECK(f.said.size() < 1'000'000);
+}
+
+TEST_CASE("a target that speaks no HTTP is inconclusive, and what it said is told") {
+    CHECK_THAT(probe(hostile("no-http"), "idle").note, ContainsSubstring("no HTTP: \"SSH-2.0"));
+}
+
+TEST_CASE("a target that closes each connection at once is inconclusive") {
+    CHECK_THAT(probe(hostile("closes"), "silent").note, ContainsSubstring("there was not a silent connection"));
+    CHECK_THAT(probe(hostile("closes"), "idle").note, ContainsSubstring("there was not an idle connection"));
+}
+
+TEST_CASE("a slow URL that is not slow is inconclusive, for nothing was in flight") {
+    CHECK_THAT(
+        probe(hostile("polite"), "in-flight").note, ContainsSubstring("the slow URL was answered before the stop"));
+}
+
+TEST_CASE("a child that outlives the server is an orphan, and is not left") {
+    probe_facts const f = probe(hostile("orphans"), "idle");
+    CHECK(f.end == "status 0");
+    CHECK(f.orphan);
+}
+
+TEST_CASE(
+    "a process that left its parent, its session and its environment is an orphan all the same, and is not left") {
+    traces::trace const t = run_probe(hostile("hides"), "idle", {.connections = 2});
+    CHECK(facts_of(t).end == "status 0");
+    CHECK(breaks(t, "orphan-process"));
+    CHECK(nobody_left());
+}
+
+TEST_CASE("a target that goes to the background with nothing of ours on it is not left there") {
+    std::string const said = refusal(hostile("vanishes"));
+    auto const at = said.find("behind: it goes to the background");
+    REQUIRE(at != said.npos);
+    CHECK_FALSE(runs_still(std::atoi(said.c_str() + said.rfind('(', at) + 1)));
+}
+
+TEST_CASE("what a program, or a command that stops a server, leaves behind is told and is not left") {
+    std::string const leaves = "env -i setsid tail -f /dev/null & ";
+    program const p{
+        .name = "leaver", .command = {"sh", "-c", leaves + "exit 0"}, .files = {}, .environment = {}, .adapter = "own"};
+    CHECK(breaks(run_program(p, {}), "orphan-process"));
+    CHECK(nobody_left());
+    target t = hostile("polite");
+    t.stop.by = target::way::command;
+    t.stop.command = {"sh", "-c", leaves + "kill {pid}"};
+    CHECK(breaks(run_probe(t, "idle", {.connections = 2}), "orphan-process"));
+    CHECK(nobody_left());
+}
+
+TEST_CASE("a program that leaves nobody behind was looked after, and no orphan is found") {
+    program const p{
+        .name = "leaver", .command = {"sh", "-c", "sleep 0 & wait"}, .files = {}, .environment = {}, .adapter = "own"};
+    traces::trace const t = run_program(p, {});
+    CHECK_FALSE(breaks(t, "orphan-process"));
+    CHECK(std::ranges::count(t.events, traces::kind::process_left, &traces::event::what) == 1);
+}
+
+TEST_CASE("the texts of a program have their port and folder filled in, and what can't be written is an error") {
+    program p{.name = "shouts",
+        .command = {"sh", "{folder}/run.sh"},
+        .files = {{"run.sh", "echo file {port} $PORT >&2"}},
+        .environment = {{"PORT", "variable {port}"}},
+        .adapter = "own"};
+    std::string const said = facts_of(run_program(p, {})).said;
+    int in_file = 0, in_variable = 0;
+    REQUIRE(std::sscanf(said.c_str(), "file %d variable %d", &in_file, &in_variable) == 2);
+    CHECK(in_file > 0);
+    CHECK(in_file == in_variable);
+    p.files = {{"no/such/folder", "text"}};
+    CHECK_THROWS_WITH(run_program(p, {}), ContainsSubstring("cannot write "));
+}
+
+TEST_CASE("a stop that was refused, or answered with an error, is not blamed on the server") {
+    target t = hostile("forbids");
+    t.stop.by = target::way::http;
+    t.stop.http = {.method = "POST", .path = "/stop"};
+    CHECK_THAT(refusal(t),
+        ContainsSubstring("hostile was not told to stop: the request that stops it was answered with status 403"));
+}
+
+TEST_CASE("a server that can't be held by SIGSTOP is inconclusive, and says so") {
+    target t = hostile("vforks");
+    t.grace_ms = 10'000;
+    probe_facts const f = probe(t, "backlog-frozen");
+    CHECK_THAT(f.note, ContainsSubstring("SIGSTOP did not hold every process of the server: 1 went on"));
+}
+
+TEST_CASE("a server that is looked into is stopped while it is held at a point, and one that never comes there is "
+          "inconclusive") {
+    target t = hostile("polite");
+    t.adapter = "own";
+    auto const held = [&](std::string const& point) {
+        traces::trace const seen = run_probe(t, "idle", {.connections = 2, .stop_at = point});
+        CHECK(nobody_left());
+        return facts_of(seen);
+    };
+    probe_facts const f = held("request");
+    CHECK(f.note.empty());
+    CHECK(f.end == "status 0");
+    CHECK(f.answered >= 1); // what it held in its hands when the stop came; idle clients have been answered before
+    CHECK_THAT(held("dinner").note, ContainsSubstring("the target never came to dinner"));
+}
+
+TEST_CASE("a second stop command does not cut the first one short") {
+    test_folder folder;
+    std::string const pipe = (folder.path / "pipe").string();
+    target t = hostile("mute");
+    t.grace_ms = 10'000;
+    t.stop.by = target::way::command; // the first one stops it when the second one has come
+    t.stop.command = {"sh", "-c",
+        "if mkfifo " + pipe + " 2>/dev/null; then read it < " + pipe + "; kill {pid}; else echo >" + pipe + "; fi"};
+    probe_facts const f = probe(t, "second-signal");
+    CHECK(f.end == "status 0");
+    CHECK_FALSE(f.killed);
+}
+
+TEST_CASE("a target that a command stops is stopped by it, and a command that fails is told") {
+    target t = hostile("polite");
+    t.stop.by = target::way::command;
+    t.stop.command = {"kill", "{pid}"};
+    probe_facts const f = probe(t, "idle");
+    CHECK(f.stopped);
+    CHECK(f.end == "status 0");
+    t.stop.command = {"false"};
+    CHECK_THAT(
+        refusal(t), ContainsSubstring("hostile was not told to stop: the command that stops it failed: status 1"));
+    t.stop.command = {"sh", "-c", "kill {pid}; exit 3"};
+    CHECK_THAT(probe(t, "idle").note, ContainsSubstring("the command that stops it failed: status 3"));
+}
+
+TEST_CASE("a target that a request stops is stopped by it") {
+    target t = hostile("polite");
+    t.stop.by = target::way::http;
+    t.stop.http = {.method = "POST", .path = "/stop"};
+    probe_facts const f = probe(t, "idle");
+    CHECK(f.stopped);
+    CHECK(f.end == "status 0");
+    CHECK_FALSE(f.killed);
+}
+
+TEST_CASE("a program that is not there is named with its package") {
+    target t = hostile("polite");
+    t.command = {"no-such-server"};
+    t.package = "no-such-package";
+    CHECK_THAT(refusal(t),
+        ContainsSubstring("cannot find the program no-such-server; install the Debian package no-such-package"));
+}
+
+TEST_CASE("a port that is taken is told before anything is started") {
+    poller events;
+    slow_backend const other(events);
+    target t = hostile("polite");
+    t.port = other.port();
+    CHECK_THAT(refusal(t), ContainsSubstring("is in use already"));
+}
+
+namespace {
+
+// What a runner that is killed without a word has started: it says one number, of a process that must end.
+void ends_with_its_runner(void (*start)(int say)) {
+    int channel[2];
+    REQUIRE(pipe2(channel, O_CLOEXEC) == 0);
+    pid_t const starter = fork();
+    if (starter == 0) {
+        start(channel[1]);
+        pause();
+        _exit(1);
+    }
+    close(channel[1]);
+    int pid = 0;
+    REQUIRE(read(channel[0], &pid, sizeof pid) == sizeof pid);
+    close(channel[0]);
+    descriptor const process = handle_of_process(pid);
+    REQUIRE(process);
+    kill(starter, SIGKILL);
+    REQUIRE(waitpid(starter, nullptr, 0) == starter);
+    CHECK(readable_in_time(process.get()));
+}
+
+void tell(int say, int pid) { [[maybe_unused]] auto const told = write(say, &pid, sizeof pid); }
+
+} // namespace
+
+TEST_CASE("the guardian ends whoever has the mark, wherever he went, when we are gone without a word") {
+    ends_with_its_runner([](int say) {
+        static guardian g;
+        // A daemon, in a session of its own, of which nobody was told.
+        static child_process child(launch{.path = "/bin/sh",
+            .arguments = {"-c", "setsid tail -f /dev/null & echo $!"},
+            .environment = {g.mark()},
+            .speaks = true});
+        char text[32] = {};
+        if (readable_in_time(child.notes()) && read(child.notes(), text, sizeof text - 1) > 0)
+            tell(say, std::atoi(text));
+    });
+}
+
+TEST_CASE(
+    "the guardian ends whoever was seen once, even with nothing of ours on him, when we are gone without a word") {
+    ends_with_its_runner([](int say) {
+        static child_story story;
+        story.start({.path = HOSTILE_SERVER, .arguments = {"hides", "0"}});
+        auto const hidden = [](process_tree::member const* m) {
+            return m->id.number != 1 && !has_environment(m->pid, story.mark()) &&
+                find_process(m->pid)->parent == getpid();
+        };
+        for (;;) {
+            auto const all = story.tree().living();
+            if (auto const it = std::ranges::find_if(all, hidden); it != all.end()) return tell(say, (*it)->pid);
+            story.wait(traces::monotonic_now() + traces::millisecond);
+        }
+    });
+}

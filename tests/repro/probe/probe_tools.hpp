@@ -1,0 +1,59 @@
+// What the tests of probes share: what a trace says of the requests and of the end, and that nobody is left behind.
+#pragma once
+#include <algorithm>
+#include <string>
+#include <unistd.h>
+#include "repro/probe/probe.hpp"
+#include "repro/process/process_table.hpp"
+#include "traces/rules/rule.hpp"
+#include "traces/trace.hpp"
+
+namespace shutdown_repro {
+
+struct probe_facts {
+    int answered = 0, lost = 0, left_open = 0, closed = 0; // after the stop; clients of the probe only
+    bool stopped = false, killed = false, orphan = false, listening = false;
+    std::string end; // "status 0", "SIGSEGV"
+    std::string note;
+    std::string said; // by the server
+};
+
+inline probe_facts facts_of(traces::trace const& t) {
+    using traces::kind;
+    probe_facts f;
+    std::vector<traces::ref> others; // who are turned away, and should be
+    for (traces::event const& e : t.events) {
+        if (e.what == kind::client_connect && (e.text("role") == "readiness" || e.text("role") == "late"))
+            others.push_back(e.id);
+        if (std::ranges::count(others, e.id)) continue;
+        if (e.what == kind::act_stop || (e.what == kind::process_signal && e.integer("stop"))) f.stopped = true;
+        if (e.what == kind::process_signal && e.text("signal") == "SIGKILL") f.killed = true;
+        if (e.what == kind::process_orphan) f.orphan = true;
+        if (e.what == kind::process_port) f.listening = e.integer("listening");
+        if (e.what == kind::process_exit && e.id.number == 1)
+            f.end = e.text("signal").empty() ? "status " + std::to_string(e.integer("status"))
+                                             : std::string(e.text("signal"));
+        if (e.what == kind::process_stderr) f.said += std::string(e.text("text")) + "\n";
+        if (!f.stopped) continue;
+        f.answered += e.what == kind::client_done;
+        f.lost += e.what == kind::client_fail;
+        f.left_open += e.what == kind::client_open;
+        f.closed += e.what == kind::client_closed;
+    }
+    if (t.foot) f.note = t.foot->note;
+    return f;
+}
+
+inline bool breaks(traces::trace const& t, std::string_view rule) {
+    traces::rule_run rules;
+    rules.on_header(t.head);
+    for (traces::event const& e : t.events) rules.on_event(e);
+    if (t.foot) rules.on_footer(*t.foot);
+    rules.finish(t.foot && t.problems.empty());
+    return std::ranges::any_of(rules.violations(), [&](auto const& v) { return v.rule == rule; });
+}
+
+// No child of ours is left, alive or dead.
+inline bool nobody_left() { return repro::children_of(getpid()).empty(); }
+
+} // namespace shutdown_repro

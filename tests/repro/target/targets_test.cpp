@@ -1,0 +1,105 @@
+// The file of a target: what it says is taken over, and what it says wrongly is named with its line.
+#include <csignal>
+#include "repro/input/errors.hpp"
+#include "repro/probe/probe.hpp"
+#include "tests/catch.hpp"
+
+using namespace shutdown_repro::repro;
+
+namespace {
+
+std::string with(std::string const& fields) {
+    return "{\"format\": \"shutdown-repro/target\", \"version\": \"1.0\",\n\"name\": \"mine\", \"command\": "
+           "[\"server\"]" +
+        (fields.empty() ? "" : ",\n" + fields) + "}";
+}
+
+} // namespace
+
+TEST_CASE("a target's file says how it starts, when it is ready, how it stops and where it is slow") {
+    target const t = target_from_text(
+        with(
+            R"("files": {"a.conf": "one", "b.conf": ["first", "second"]}, "environment": {"A": "{backend}"}, "port": 8080,
+        "ready": {"http": {"path": "/up", "status": 204}, "log": "listening on [0-9]+", "command": ["true"], "workers": 3, "within_ms": 50},
+        "stop": {"signal": "SIGQUIT"}, "wrong_signal": "TERM", "second_signal": {"signal": "SIGINT", "meaning": "force"}, "grace_ms": 7, "drain_ms": 5,
+        "exit": [0, 143], "path": "/fast", "stream": "/events")"),
+        "mine.json");
+    CHECK(t.name == "mine");
+    CHECK(t.files == target::named_texts{{"a.conf", "one"}, {"b.conf", "first\nsecond\n"}});
+    CHECK(t.ready.http->path == "/up");
+    CHECK(t.ready.http->status == 204);
+    CHECK(t.ready.workers == 3);
+    CHECK(t.stop.signal == SIGQUIT);
+    CHECK(t.wrong() == SIGTERM);
+    CHECK(t.second_signal == SIGINT);
+    CHECK(t.second_forces);
+    CHECK(t.exit == std::vector{0, 143});
+    CHECK(t.uses_backend());
+    CHECK(t.slow == "/slow"); // the bundled backend's
+    CHECK(t.stream == "/events");
+}
+
+TEST_CASE("of a target that says nothing more, SIGTERM stops it and SIGINT is the wrong signal") {
+    target const t = target_from_text(with(""), "mine.json");
+    CHECK(t.stop_in_words() == "SIGTERM");
+    CHECK(t.wrong() == SIGINT);
+    CHECK_FALSE(t.uses_backend());
+    CHECK_THAT(why_not(t, "in-flight"), ContainsSubstring("--slow PATH"));
+    CHECK_THAT(why_not(t, "stream"), ContainsSubstring("--stream PATH"));
+    CHECK(why_not(t, "idle").empty());
+}
+
+TEST_CASE("what is wrong in a target's file is named with its line and the remedy") {
+    struct {
+        std::string fields, says;
+    } const cases[] = {
+        {R"("grce_ms": 5)", "mine.json:3: unknown field \"grce_ms\"; did you mean \"grace_ms\"?"},
+        {R"("grace_ms": "lots")", "mine.json:3: \"grace_ms\" must be a number of milliseconds, is \"lots\""},
+        {R"("stop": {"signal": "SIGTRM"})",
+            "mine.json:3: \"stop.signal\" must be a signal, as in \"SIGTERM\", is \"SIGTRM\""},
+        {R"("stop": {"signal": "SIGKILL"})", "can't be one that no server can handle"},
+        {R"("stop": {"signal": "SIGTERM", "command": ["x"]})", "must say one way"},
+        {R"("stop": {})", "must say one way"},
+        {R"("wrong_signal": "SIGTERM")", "is the signal that stops it"},
+        {R"("ready": {"log": "("})", "\"ready.log\" is no regular expression"},
+        {R"("ready": {"htp": {}})", "did you mean \"http\"?"},
+        {R"("slow": "slow")", "must be a path on the server"},
+        {R"("slow": "/a path")", "must be a path on the server"},
+        {R"("program": true, "adapter": "own", "environment": {"BACKEND": "{backend}"})",
+            "nothing stands behind it that {backend} could mean"},
+        {R"("files": {"../x": "y"})", "names no file"},
+        {R"("exit": [256])", "must be an exit status from 0 to 255"},
+        {R"("second_signal": {"meaning": "faster"})", "\"second_signal.meaning\" can't be \"faster\""},
+    };
+    for (auto const& c : cases) {
+        INFO(c.fields);
+        CHECK_THROWS_WITH(target_from_text(with(c.fields), "mine.json"), ContainsSubstring(c.says));
+    }
+    CHECK_THROWS_WITH(
+        target_from_text("{\"format\": \"shutdown-repro/target\", \"version\": \"1.0\", \"name\": \"x\"}", "x.json"),
+        ContainsSubstring("has no \"command\""));
+    CHECK_THROWS_WITH(
+        target_from_text(
+            R"({"format": "shutdown-repro/target", "version": "2.0", "name": "x", "command": ["x"]})", "x.json"),
+        ContainsSubstring("newer"));
+    CHECK_THROWS_WITH(load_target("ngnix"), ContainsSubstring("unknown target \"ngnix\"; did you mean \"nginx\"?"));
+    CHECK_THROWS_WITH(load_target("missing.json"), ContainsSubstring("cannot read missing.json"));
+}
+
+TEST_CASE("every preset can be read, has a package and can be probed in every way") {
+    std::size_t servers = 0;
+    for (target const& t : preset_targets()) {
+        INFO(t.name);
+        CHECK_FALSE(t.package.empty());
+        CHECK_FALSE(t.version.empty());
+        CHECK(load_target(t.name).command == t.command);
+        if (t.program) continue; // nobody probes those
+        ++servers;
+        for (probe_info const& p : all_probes()) CHECK(why_not(t, p.name).empty());
+    }
+    CHECK(servers == 8);
+}
+
+TEST_CASE("an unknown probe is named with the nearest") {
+    CHECK_THROWS_WITH(why_not(load_target("nginx"), "inflight"), ContainsSubstring("did you mean \"in-flight\"?"));
+}

@@ -1,0 +1,42 @@
+#include "tests/catch.hpp"
+#include "traces/rules/stderr_text.hpp"
+
+using namespace shutdown_repro::traces;
+
+TEST_CASE("failed assertions are recognised as the common runtimes print them") {
+    struct sample {
+        std::string_view line, message, where;
+    };
+    sample const one =
+        GENERATE(sample{"a.out: src/x.c:12: int f(int): Assertion `n > 0' failed.", "n > 0", "src/x.c:12"},
+            sample{"x.c:7: f: Assertion `ok && \"must hold\"' failed.", "must hold", "x.c:7"},
+            sample{"Assertion failed: (n > 0), function f, file x.c, line 12.", "n > 0", "x.c:12"},
+            sample{"Assertion failed: n > 0 (x.c: f: 12)", "n > 0 (x.c: f: 12)", ""},
+            sample{"AssertionError: not drained", "not drained", ""},
+            sample{"thread 'main' panicked at 'assertion failed: x.is_empty()', src/main.rs:2:5",
+                "x.is_empty()', src/main.rs:2:5", ""},
+            sample{"assertion `left == right` failed", "assertion `left == right` failed", ""});
+    INFO(one.line);
+    auto const found = assertions_in(one.line);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].message == one.message);
+    CHECK(found[0].where == one.where);
+    CHECK(found[0].line == one.line);
+}
+
+TEST_CASE("lines that merely speak of assertions are none") {
+    CHECK(assertions_in("").empty());
+    CHECK(assertions_in("\n\nassertions enabled\r\n3 assertions, 0 failed\nAssertion `").empty());
+}
+
+TEST_CASE("each sanitizer report counts once, its summary line not") {
+    std::string_view const text = "==1==ERROR: AddressSanitizer: stack-overflow on address 0x1\n"
+                                  "    #0 0x2 in f AddressSanitizer: x\n"
+                                  "SUMMARY: AddressSanitizer: stack-overflow\n"
+                                  "WARNING: ThreadSanitizer: data race (pid=3)\n"
+                                  "x.cpp:3:4: runtime error: signed integer overflow\n";
+    CHECK(sanitizer_reports_in(text) ==
+        std::vector<std::string>{"AddressSanitizer: stack-overflow on address 0x1",
+            "ThreadSanitizer: data race (pid=3)", "x.cpp:3:4: runtime error: signed integer overflow"});
+    CHECK(sanitizer_reports_in("all fine, AddressSanitizer: off").empty());
+}

@@ -1,0 +1,44 @@
+// What went wrong, without whom it went wrong for: the rule, and the kinds and names in the witness, with no number in them and
+// no id that an execution draws. Two executions that violate alike have one fingerprint, whatever their schedules. It is the
+// same on every machine: addresses and the folders of files are no part of it either.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+#include "traces/rules/rule.hpp"
+
+namespace shutdown_repro::repro {
+
+// "scope-disposed-nonempty scope(request:#): act.free coroutine.finish(handler of GET /#) …"
+std::string fingerprint(traces::trace const&, traces::violation const&);
+
+// The same in 64 bits, from events as they come: for explorations, which do not keep the events.
+class fingerprinter {
+public:
+    void begin();
+    void saw(traces::event const& e) {
+        if (e.seq >= events_.size()) events_.resize(e.seq + 64);
+        events_[e.seq] = {e.what, e.id};
+        count_ = e.seq + 1;
+        if (has_a_name(e.what)) learn_name(e);
+    }
+    std::uint64_t of(traces::violation const&) const;
+
+private:
+    struct seen {
+        traces::kind what = traces::kind::other;
+        traces::ref id = {};
+    };
+    static bool has_a_name(traces::kind what) {
+        using enum traces::kind;
+        return what == scope_open || what == coroutine_spawn || what == server_open || what == timer_arm ||
+            what == hook_add;
+    }
+    void learn_name(traces::event const&);
+    std::vector<seen> events_;                               // by sequence number; as large as the longest execution
+    traces::seq_t count_ = 0;                                // of them
+    std::vector<std::uint64_t> names_[traces::entity_count]; // by number
+    mutable std::vector<std::uint64_t> parts_;               // of()'s, kept for its capacity
+};
+
+} // namespace shutdown_repro::repro

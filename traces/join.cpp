@@ -1,0 +1,117 @@
+#include "traces/join.hpp"
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace shutdown_repro::repro {
+
+using traces::event;
+using traces::kind;
+using traces::seq_t;
+
+namespace {
+
+// What one process does and another notices, by the request that it is about.
+struct link {
+    kind what;
+    std::uint32_t request;
+    friend bool operator==(link const&, link const&) = default;
+};
+struct link_hash {
+    std::size_t operator()(link const& l) const noexcept { return static_cast<std::size_t>(l.what) << 32 ^ l.request; }
+};
+
+std::uint32_t request_of(event const& e) {
+    traces::ref const named = e.id.type == traces::entity::request ? e.id : e.id_of("request");
+    return named.type == traces::entity::request ? named.number : 0;
+}
+
+// The event in the other trace that must come first.
+std::optional<link> cause_of(event const& e) {
+    if (e.what == kind::request_begin) return link{kind::client_send, request_of(e)};
+    if (e.what == kind::client_receive) return link{kind::request_respond, request_of(e)};
+    return std::nullopt;
+}
+
+bool is_cause(event const& e) { return e.what == kind::client_send || e.what == kind::request_respond; }
+
+// One of the traces, read from its front.
+class source {
+public:
+    explicit source(traces::trace const& from) : from_(from) {
+        new_seq_.reserve(from.events.size());
+        for (event const& e : from.events)
+            if (is_cause(e)) ++ahead_[{e.what, request_of(e)}];
+    }
+    bool empty() const { return new_seq_.size() == from_.events.size(); }
+    event const& front() const { return from_.events[new_seq_.size()]; }
+    bool still_has(link const& l) const {
+        auto const found = ahead_.find(l);
+        return found != ahead_.end() && found->second > 0;
+    }
+    void pop(seq_t now_called) {
+        event const& e = front();
+        if (is_cause(e)) --ahead_[{e.what, request_of(e)}];
+        new_seq_.push_back(now_called);
+    }
+    // Where the event with the old number went. Numbers grow within a trace, but may have gaps.
+    std::optional<seq_t> renumbered(seq_t old) const {
+        auto const end = from_.events.begin() + static_cast<std::ptrdiff_t>(new_seq_.size());
+        auto const found =
+            std::lower_bound(from_.events.begin(), end, old, [](event const& e, seq_t s) { return e.seq < s; });
+        if (found == end || found->seq != old) return std::nullopt;
+        return new_seq_[static_cast<std::size_t>(found - from_.events.begin())];
+    }
+
+private:
+    traces::trace const& from_;
+    std::vector<seq_t> new_seq_;                               // of the events taken so far
+    std::unordered_map<link, std::uint32_t, link_hash> ahead_; // causes not yet taken
+};
+
+bool waits_for(source const& effect, source const& other) {
+    auto const cause = cause_of(effect.front());
+    return cause && other.still_has(*cause);
+}
+
+source& next_of(source& a, source& b) {
+    if (a.empty()) return b;
+    if (b.empty()) return a;
+    bool const a_waits = waits_for(a, b), b_waits = waits_for(b, a);
+    if (a_waits != b_waits) return a_waits ? b : a;
+    return b.front().t < a.front().t ? b : a; // both wait: no true trace does that, and it must end all the same
+}
+
+} // namespace
+
+traces::trace join(traces::trace const& server, traces::trace const& seen) {
+    traces::trace joined;
+    for (traces::trace const* from : {&server, &seen})
+        joined.problems.insert(joined.problems.end(), from->problems.begin(), from->problems.end());
+    source of_server(server), of_seen(seen);
+    std::unordered_map<link, seq_t, link_hash> causes; // the last of each, in the joined trace
+    std::vector<seq_t> because;
+    traces::nanoseconds t = std::numeric_limits<traces::nanoseconds>::min();
+    for (seq_t seq = 0; !of_server.empty() || !of_seen.empty(); ++seq) {
+        source& from = next_of(of_server, of_seen);
+        event e = from.front();
+        because.clear();
+        for (seq_t const old : e.because)
+            if (auto const renamed = from.renumbered(old)) because.push_back(*renamed);
+        if (auto const cause = cause_of(e))
+            if (auto const known = causes.find(*cause);
+                known != causes.end() && std::find(because.begin(), because.end(), known->second) == because.end())
+                because.push_back(known->second);
+        e.because = because;
+        e.seq = seq;
+        e.t = t = std::max(t, e.t);
+        if (is_cause(e)) causes[{e.what, request_of(e)}] = seq;
+        from.pop(seq);
+        joined.append(e);
+    }
+    return joined;
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,119 @@
+#include "traces/page/lane_view.hpp"
+#include <algorithm>
+#include "traces/views/phrase.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+constexpr std::size_t most_of_a_rule = 4; // violations of one rule that are told one by one; they mostly have one cause
+constexpr std::size_t most_lanes = 48;    // a picture of more shares lanes
+constexpr std::size_t most_wanted = 32;   // actors whom a violation concerns and who keep theirs then
+constexpr std::size_t most_arrows = 400;
+
+} // namespace
+
+html_view::html_view(html_side const& side, std::string letter)
+    : side_(side),
+      letter_(std::move(letter)),
+      causes_(side.trace),
+      numbers_(side.trace),
+      cast_(side.trace) {
+    tell_violations();
+    share_lanes();
+}
+
+std::size_t html_view::lane_of(ref id) const {
+    auto const at = lane_of_.find(id);
+    return at == lane_of_.end() ? none : at->second;
+}
+
+std::size_t html_view::index_of(seq_t seq) const {
+    event const* e = numbers_.find(seq);
+    return e ? static_cast<std::size_t>(e - events().data()) : none;
+}
+
+std::vector<violation const*> html_view::broken_at(std::size_t index) const {
+    std::vector<violation const*> all;
+    for (auto [at, end] = broken_.equal_range(index); at != end; ++at) all.push_back(at->second);
+    return all;
+}
+
+void html_view::tell_violations() {
+    std::vector<violation const*> all;
+    for (violation const& v : side_.violations) all.push_back(&v);
+    std::stable_sort(all.begin(), all.end(), [](auto const* a, auto const* b) { return a->level > b->level; });
+    for (violation const* v : all) {
+        if (std::size_t const at = index_of(v->at); at != none) broken_.emplace(at, v);
+        if (v->subject) blamed_.insert(v->subject);
+        if (of_rule_[v->rule]++ >= most_of_a_rule) continue;
+        told_.push_back({v, causes_.way_to(*v)});
+        draw_arrows(told_.back());
+    }
+}
+
+void html_view::draw_arrows(told const& one) {
+    std::set<std::size_t> steps;
+    for (event const* e : one.steps) steps.insert(static_cast<std::size_t>(e - events().data()));
+    way_.insert(steps.begin(), steps.end());
+    auto const draw = [&](std::size_t from, std::size_t to) {
+        if (arrows_.size() < most_arrows) arrows_.emplace(from, to);
+    };
+    for (std::size_t step : steps) {
+        bool caused = false;
+        for (seq_t why : events()[step].because)
+            if (std::size_t const from = index_of(why); from < step && steps.contains(from)) {
+                draw(from, step);
+                caused = true;
+            }
+        // A trace that names no cause of what is broken: the last that was seen of it leads there.
+        if (!caused && events()[step].seq == one.what->at && step != *steps.begin())
+            draw(*std::prev(steps.find(step)), step);
+    }
+}
+
+// Whom the violations are about, whoever had a part in them, and all whom those stand in.
+std::set<ref> html_view::wanted() const {
+    std::set<ref> all;
+    auto const want = [&](ref id) {
+        while (all.size() < most_wanted && id && all.insert(id).second)
+            if (member const* m = cast_.find(id)) id = m->parent;
+    };
+    for (told const& one : told_) want(one.what->subject);
+    for (std::size_t index : way_) {
+        want(events()[index].id);
+        want(events()[index].by);
+    }
+    for (member const& m : cast_.in_order())
+        if (m.id.type == entity::server || m.id.type == entity::control || m.id.type == entity::process ||
+            m.id.type == entity::loop)
+            want(m.id);
+    return all;
+}
+
+void html_view::share_lanes() {
+    std::vector<member> const& all = cast_.in_order();
+    std::set<ref> const own = all.size() > most_lanes ? wanted() : std::set<ref>();
+    bool const crowded = all.size() > most_lanes;
+    for (member const& m : all) {
+        bool const joins =
+            crowded && !own.contains(m.id) && !lanes_.empty() && !own.contains(lanes_.back().who.front().id);
+        if (!joins) lanes_.emplace_back();
+        lanes_.back().who.push_back(m);
+        lane_of_[m.id] = lanes_.size() - 1;
+    }
+}
+
+std::size_t parting(html_view const& a, html_view const& b) {
+    auto const same = [](event const& x, event const& y) {
+        bool const names_its_policy =
+            x.what == kind::server_open; // which may well be why one passes: no event of the execution
+        return x.what == y.what && x.id == y.id && x.parent == y.parent && x.by == y.by &&
+            kind_text(x) == kind_text(y) && (names_its_policy || phrase(x) == phrase(y));
+    };
+    auto const [at, other] =
+        std::mismatch(a.events().begin(), a.events().end(), b.events().begin(), b.events().end(), same);
+    bool const differ = at != a.events().end() || other != b.events().end();
+    return differ ? static_cast<std::size_t>(at - a.events().begin()) : html_view::none;
+}
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,85 @@
+// One side of the page, looked at once: who has which lane, where each event stands, and what led to what is broken. The
+// parts of the page (html_parts.hpp) only draw it.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+#include "traces/page/page.hpp"
+#include "traces/views/cast.hpp"
+#include "traces/views/causes.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::traces {
+
+// A row of the picture: one actor, or a run of neighbours who share it.
+struct html_lane {
+    std::vector<member> who; // never empty
+    bool shared() const { return who.size() > 1; }
+};
+
+class html_view {
+public:
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+    // Views the side. `letter` begins the anchors, so that two sides can stand on one page.
+    html_view(html_side const&, std::string letter);
+
+    html_side const& side() const { return side_; }
+    std::vector<event> const& events() const { return side_.trace.events; }
+    std::vector<html_lane> const& lanes() const { return lanes_; }
+    member const* who(ref id) const { return cast_.find(id); }
+    std::size_t lane_of(ref) const;    // none for nobody
+    std::size_t index_of(seq_t) const; // of the event; none when the trace lacks it
+    nanoseconds since_start(event const& e) const { return elapsed(events().front().t, e.t); }
+    // Each event has its own element in the picture, with a link and a tooltip.
+    bool detailed() const { return events().size() <= most_detailed; }
+
+    // Anchors within the page.
+    std::string row(std::size_t index) const { return letter_ + "e" + std::to_string(index); }
+    std::string mark(std::size_t index) const { return letter_ + (detailed() ? "m" : "e") + std::to_string(index); }
+    std::string const& letter() const { return letter_; }
+
+    // The violations that are told one by one, the gravest first; the others are counted.
+    struct told {
+        violation const* what;
+        way steps;
+    };
+    std::vector<told> const& violations() const { return told_; }
+    std::map<std::string_view, std::size_t> const& of_rule() const { return of_rule_; }
+    std::vector<violation const*> broken_at(std::size_t index) const;
+    bool is_broken(std::size_t index) const { return broken_.contains(index); }
+    bool on_way(std::size_t index) const { return way_.contains(index); }
+    bool is_blamed(ref id) const { return blamed_.contains(id); }
+    // From cause to effect, by index.
+    std::set<std::pair<std::size_t, std::size_t>> const& arrows() const { return arrows_; }
+
+private:
+    static constexpr std::size_t most_detailed = 2000;
+
+    void tell_violations();
+    void draw_arrows(told const&);
+    std::set<ref> wanted() const;
+    void share_lanes();
+
+    html_side side_;
+    std::string letter_;
+    causes causes_;
+    event_index numbers_;
+    cast cast_;
+    std::vector<html_lane> lanes_;
+    std::map<ref, std::size_t> lane_of_;
+    std::vector<told> told_;
+    std::map<std::string_view, std::size_t> of_rule_;
+    std::multimap<std::size_t, violation const*> broken_;
+    std::set<std::size_t> way_;
+    std::set<ref> blamed_;
+    std::set<std::pair<std::size_t, std::size_t>> arrows_;
+};
+
+// Where the second differs from the first for the first time, moments aside; none when it does not.
+std::size_t parting(html_view const&, html_view const&);
+
+} // namespace shutdown_repro::traces

@@ -1,0 +1,136 @@
+// Entities of one type, kept in the order of their numbers. Numbers mostly grow, so an append is the common case; the gone
+// are compacted when they are more than half. Nothing is allocated once the vectors have grown to what a trace needs.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+namespace shutdown_repro::traces {
+
+// Which numbers were ever put in: one bit each, in words of 64 that exist only where a number is, so that a trace with one
+// huge number costs one word.
+class number_set {
+public:
+    void insert(std::uint32_t number) {
+        word* w = find(number / 64);
+        if (!w) {
+            word const fresh{number / 64, 0};
+            auto at = words_.end();
+            if (!words_.empty() && words_.back().index > fresh.index) at = lower_bound(fresh.index);
+            w = &*words_.insert(at, fresh);
+        }
+        w->bits |= std::uint64_t{1} << number % 64;
+    }
+    bool contains(std::uint32_t number) const {
+        word const* w = const_cast<number_set*>(this)->find(number / 64);
+        return w && (w->bits >> number % 64 & 1);
+    }
+    void clear() { words_.clear(); }
+
+private:
+    struct word {
+        std::uint32_t index;
+        std::uint64_t bits;
+    };
+    std::vector<word>::iterator lower_bound(std::uint32_t index) {
+        return std::lower_bound(
+            words_.begin(), words_.end(), index, [](word const& w, std::uint32_t i) { return w.index < i; });
+    }
+    word* find(std::uint32_t index) {
+        if (words_.empty() || index > words_.back().index) return nullptr;
+        if (index == words_.back().index) return &words_.back(); // nearly always
+        if (index < words_.front().index) return nullptr;
+        std::size_t const from_back = words_.back().index - index; // right away when the youngest have no gaps
+        if (from_back < words_.size() && words_[words_.size() - 1 - from_back].index == index)
+            return &words_[words_.size() - 1 - from_back];
+        auto const at = lower_bound(index);
+        return at->index == index ? &*at : nullptr;
+    }
+    std::vector<word> words_;
+};
+
+template <class T> class live_set {
+    static_assert(std::is_trivially_copyable_v<T>, "moved about and forgotten without ceremony");
+
+public:
+    T* find(std::uint32_t number) {
+        slot* s = at(number);
+        return s && s->live ? &s->data : nullptr;
+    }
+    T const* find(std::uint32_t number) const { return const_cast<live_set*>(this)->find(number); }
+
+    T& open(std::uint32_t number) { // the existing one when it is already live
+        slot* s = at(number);
+        if (s && s->live) return s->data;
+        if (!s) {
+            auto where = slots_.end();
+            if (!slots_.empty() && slots_.back().number > number) where = lower_bound(number);
+            s = &*slots_.insert(where, slot{});
+            s->number = number;
+            resized();
+        } else {
+            s->data = T{};
+        }
+        s->live = true;
+        ++live_;
+        return s->data;
+    }
+
+    void close(std::uint32_t number) {
+        slot* s = at(number);
+        if (!s || !s->live) return;
+        s->live = false;
+        closed_.insert(number);
+        if (--live_ == 0) slots_.clear();
+        else if (count_ > 16 && live_ * 2 < count_) std::erase_if(slots_, [](slot const& x) { return !x.live; });
+        else return;
+        resized();
+    }
+
+    bool was_closed(std::uint32_t number) const { return closed_.contains(number); } // closed earlier in this trace
+    // Was closed and did not come back.
+    bool is_gone(std::uint32_t number) const { return was_closed(number) && !find(number); }
+
+    template <class F> void each(F&& f) const { // f(number, T const&), the live, by number
+        for (slot const& s : slots_)
+            if (s.live) f(s.number, s.data);
+    }
+    std::size_t size() const { return live_; }
+    void clear() {
+        slots_.clear();
+        closed_.clear();
+        live_ = 0;
+        resized();
+    }
+
+private:
+    struct slot {
+        std::uint32_t number = 0;
+        bool live = false;
+        T data{};
+    };
+    auto lower_bound(std::uint32_t number) {
+        return std::lower_bound(
+            slots_.begin(), slots_.end(), number, [](slot const& s, std::uint32_t n) { return s.number < n; });
+    }
+    slot* at(std::uint32_t number) { // asked several times an event: right away when the youngest have no gaps
+        std::uint32_t const from_back = last_ - number;
+        if (from_back < count_)
+            if (slot& s = slots_[count_ - 1 - from_back]; s.number == number) return &s;
+        if (number > last_) return nullptr;
+        auto const found = lower_bound(number);
+        return found != slots_.end() && found->number == number ? &*found : nullptr;
+    }
+    void resized() {
+        count_ = static_cast<std::uint32_t>(slots_.size());
+        last_ = count_ ? slots_.back().number : 0;
+    }
+
+    std::vector<slot> slots_;
+    std::uint32_t count_ = 0, last_ = 0; // of the slots; the number of the last
+    number_set closed_;
+    std::size_t live_ = 0;
+};
+
+} // namespace shutdown_repro::traces

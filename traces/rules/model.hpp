@@ -1,0 +1,271 @@
+// What a reader of a trace knows at a point of it: who is alive, in which state, inside whom. Rules and views share it, so
+// a rule is only its own predicate. Memory is in the number of live entities: what is gone is forgotten (its number stays
+// known as gone). A trace may begin late or leave facts out: nothing here needs the event before to have been seen.
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+#include "traces/event.hpp"
+#include "traces/rules/live_set.hpp"
+#include "traces/short_text.hpp"
+#include "traces/trace.hpp"
+
+namespace shutdown_repro::traces {
+
+// Of the main process, which is process:1.
+bool is_fault(std::string_view signal); // SIGSEGV and the like: nobody sends it to have a process stop
+inline bool is_descendant(ref process) { return process.type == entity::process && process.number > 1; }
+
+using name_text = short_text<47>;
+using word_text = short_text<15>;
+
+struct server_state {
+    name_text name;
+    seq_t opened = no_seq, stopped = no_seq;
+};
+
+struct scope_state {
+    name_text name;
+    ref parent;
+    seq_t opened = no_seq, cancelled = no_seq, closed = no_seq, disposing = no_seq; // cancelled: the first request
+    bool used = false;          // a coroutine was ever spawned in it or below
+    bool owned = false;         // an owner object (the server) holds it
+    bool above_owned = false;   // an owned scope was opened below it: it is the server's surroundings, not the server's
+    std::uint32_t members = 0;  // coroutines spawned and not removed, itself only
+    std::uint32_t children = 0; // child scopes whose disposal has not begun
+};
+
+struct coroutine_state {
+    name_text name;
+    word_text waits_on; // while suspended
+    word_text result;   // once finished
+    ref scope;
+    seq_t spawned = no_seq, started = no_seq, cancel_requested = no_seq, finished = no_seq;
+    seq_t suspended = no_seq; // no_seq again once resumed
+    bool zombie = false, hard = false;
+    bool after_close = false;   // spawned into a scope that was closed already
+    bool detached = false;      // background work
+    ref request;                // on whose behalf it works, when that is said
+    seq_t called_stop = no_seq; // the latest stop that it called
+};
+
+struct request_state {
+    name_text name; // "GET /2"
+    ref connection;
+    seq_t begun = no_seq, responded = no_seq;
+    // On its connection, the latest of each: a write was queued, a callback of the server's was called; and the connection's end.
+    seq_t queued = no_seq, entered = no_seq, closed = no_seq;
+};
+
+struct connection_state {
+    ref request; // the latest that began on it
+};
+
+struct timer_state {
+    name_text name;
+    ref loop, owner, by;
+    seq_t armed = no_seq;
+    nanoseconds due = 0;
+    bool recurring = false, user = false; // user: a program's, not the server's own bookkeeping
+};
+
+// Why a client connected.
+enum class role : std::uint8_t {
+    unknown,
+    in_flight,
+    stream_in_flight,
+    half_request,
+    backlog,
+    keepalive,
+    idle,
+    silent,
+    stream,
+    late,
+    readiness,
+    second,
+    traffic,
+};
+
+// How a request was sent.
+struct sending {
+    role why = role::unknown;
+    bool frozen = false;     // while no process of the server could run
+    bool kept = false;       // on a connection that had answered before
+    seq_t half = no_seq;     // when half of its head was sent before the rest
+    bool repeatable = true;  // by its method
+    std::int64_t stream = 0; // of HTTP/2, else 0
+};
+
+struct client_state {
+    seq_t connect = no_seq, connected = no_seq, sent = no_seq, first_byte = no_seq; // the latest of each
+    nanoseconds connect_at = 0, sent_at = 0;
+    std::int64_t received = 0; // since `sent`
+    sending how;
+};
+
+// A whole request that a client has sent and waits for.
+struct sent_request {
+    ref client = {};
+    seq_t sent = no_seq, first_byte = no_seq;
+    nanoseconds sent_at = 0, first_byte_at = 0;
+    std::int64_t received = 0;
+    sending how = {};
+};
+
+// A client's connection, over all of its requests: what a stop may wait for.
+struct peer_state {
+    role why = role::unknown;
+    bool spoke = false;     // a byte was sent on it
+    std::uint32_t open = 0; // requests, also those that are sent in half
+    std::uint32_t answered = 0;
+    seq_t connect = no_seq, connected = no_seq;
+    seq_t since = no_seq; // the end of its latest request, or when it was connected
+    ref half_of;          // the request of whose head half was sent, until the rest is
+    seq_t half = no_seq;
+    std::int64_t last_stream = -1; // of its GOAWAY
+
+    // Apart is what is no matter of a stop's, by its role, or because it came after the stop and asks for nothing.
+    enum class standing : std::uint8_t { silent, idle, stream, busy, apart };
+    standing stands(seq_t t0) const;
+};
+
+// The latest connection of its standing that ended.
+struct gone_peer {
+    ref who;
+    nanoseconds at = 0;
+    seq_t seq = no_seq;
+};
+
+struct model {
+    live_set<server_state> servers;         // until server.free
+    live_set<scope_state> scopes;           // until scope.disposed
+    live_set<coroutine_state> coroutines;   // until coroutine.remove
+    live_set<request_state> requests;       // until request.finish
+    live_set<connection_state> connections; // with requests, until they are closed
+    live_set<timer_state> timers;           // until timer.cancel, or timer.fire of a one-shot
+    live_set<client_state> clients;         // until client.done, client.fail or client.closed
+    live_set<sent_request> sent;            // by the request's number, until its client.done or client.fail
+    live_set<peer_state> peers;             // by the client's number, until its connection ends
+    std::array<gone_peer, 3> left;          // by standing: silent, idle, stream
+    nanoseconds worked = 0; // when a piece of work was over: a response, a request, a coroutine, a program's timer
+    seq_t traffic = no_seq; // the latest client.traffic
+    nanoseconds traffic_at = 0;
+    bool traffic_goes = false;
+    seq_t t0 = no_seq; // the first act.stop, act.free or stop signal
+    nanoseconds t0_time = 0;
+    bool told_by_others = false; // t0 is a command, or a request to the server
+    bool ungraceful = false;     // t0 is a signal that isn't the graceful one, which keeps what is in flight
+    seq_t second = no_seq;       // the first stop that came again on purpose
+    nanoseconds second_at = 0;
+    bool second_forces = false;             // as documented: it is to end the server at once
+    seq_t listens = no_seq, ready = no_seq; // the first of each
+    nanoseconds drain_timeout = 0;          // that the server is configured with; 0: none is known
+    seq_t last = no_seq;                    // the latest event that is no decision
+    bool asserted = false;                  // an assertion failed
+    bool process_exited = false;            // and the following: of the main process
+    std::optional<int> exit_status;
+    word_text signal;                    // that it died of: "SIGABRT"
+    std::vector<word_text> signals_sent; // by us
+
+    void apply(event const&);     // call it before rules see the event, but keep what the event ends until forget()
+    void forget(event const& e) { // call it after they saw it
+        if (ends_something(e.what)) end(e);
+    }
+    void apply(footer const&); // what it says of the process, unless an event has said it
+
+    // Of a failed assertion or a signal: what was alive is lost with it.
+    bool died() const { return asserted || !signal.empty(); }
+    // Of a signal that nobody is known to have sent. What stops a server by a command or a request may send any that is no fault.
+    bool died_unasked() const { return !signal.empty() && !was_sent(signal) && (!told_by_others || is_fault(signal)); }
+    bool crashed() const { return asserted || died_unasked(); }
+    bool was_sent(std::string_view signal_name) const;
+
+    bool stopped_before_ready() const;
+    bool is_background(coroutine_state const&) const; // detached, and nobody waits for a response from it
+    bool inside(ref scope, ref ancestor) const;       // the scope is the ancestor or below it
+    bool freed(ref) const;                            // an object that was there and is gone
+    seq_t cancel_of(coroutine_state const&) const;    // the request that meant it: its own, or its scope's or one above
+    // What a client event is about: calls f(subject, sent_request const&) for the request that it names, then for the others
+    // that the client waits for, when it names none or a failure ended their connection too. The subject is the client
+    // where the trace does not say which request was sent.
+    template <class F> void each_sent(event const&, F&& f) const;
+
+    // For people. Without words each is empty: an exploration judges 10^5 executions a second and tells of a few.
+    bool words = true;
+    std::string describe(ref) const; // "handler of GET /2" or the id
+    std::string label(ref) const;    // "scope:3 (request:2)" or the id
+    std::string who(ref) const; // "coroutine:5   handler of GET /2, spawned at #31, finished at #58, not yet removed"
+    void clear();
+
+private:
+    static bool ends_something(kind what) {
+        switch (what) {
+        case kind::server_free:
+        case kind::timer_cancel:
+        case kind::timer_fire:
+        case kind::connection_close:
+        case kind::request_free:
+        case kind::object_free:
+        case kind::stream_close:
+        case kind::scope_disposed:
+        case kind::request_finish:
+        case kind::coroutine_remove:
+        case kind::client_done:
+        case kind::client_fail:
+        case kind::client_closed:
+        case kind::client_leave: return true;
+        default: return false;
+        }
+    }
+    void end(event const&);
+    void on_server(event const&);
+    void on_scope(event const&);
+    void on_coroutine(event const&);
+    void on_request(event const&);
+    void on_connection(event const&);
+    void on_timer(event const&);
+    void on_client(event const&);
+    void on_peer(event const&);
+    void on_stop_call(event const&);
+    void on_signal(event const&);
+    void on_exit(event const&);
+    void stop_begins(event const&);
+    void stop_again(event const&);
+    void leave(ref client, event const&);
+    void work_ends(event const&);
+    void forget_client(event const&);
+    coroutine_state* coroutine_of(event const&);
+    std::string_view name(ref) const;
+
+    std::array<number_set, entity_count> gone_; // of the types that are not kept here
+    std::vector<ref> over_;                     // forget()'s, kept for its capacity
+};
+
+template <class F> void model::each_sent(event const& e, F&& f) const {
+    ref const named = e.id_of("request");
+    bool any = false;
+    if (sent_request const* s = named.type == entity::request ? sent.find(named.number) : nullptr) {
+        any = true;
+        f(named, *s);
+    }
+    bool const one_of_many = e.what != kind::client_fail || e.text("how") == "timeout" || e.find("stream");
+    if (named && one_of_many) return;
+    sent.each([&](std::uint32_t number, sent_request const& s) {
+        ref const request{entity::request, number};
+        if (s.client != e.id || request == named) return;
+        any = true;
+        f(request, s);
+    });
+    if (client_state const* c = any ? nullptr : clients.find(e.id.number); c && c->sent != no_seq)
+        f(e.id,
+            sent_request{.client = e.id,
+                .sent = c->sent,
+                .first_byte = c->first_byte,
+                .sent_at = c->sent_at,
+                .received = c->received,
+                .how = c->how});
+}
+
+} // namespace shutdown_repro::traces
