@@ -31,9 +31,19 @@ std::optional<std::uint32_t> cause_graph::find(seq_t seq) const {
     return *at;
 }
 
-std::span<seq_t const> cause_graph::causes_of(std::uint32_t i) const {
+std::span<seq_t const> cause_graph::links_of(std::uint32_t i) const {
     std::size_t const begin = nodes_[i].links, end = i + 1 < nodes_.size() ? nodes_[i + 1].links : links_.size();
     return {links_.data() + begin, end - begin};
+}
+
+std::optional<kind> cause_graph::kind_of(seq_t seq) const {
+    auto const i = find(seq);
+    return i ? std::optional(nodes_[*i].what) : std::nullopt;
+}
+
+std::span<seq_t const> cause_graph::causes_of(seq_t seq) const {
+    auto const i = find(seq);
+    return i ? links_of(*i) : std::span<seq_t const>{};
 }
 
 std::vector<seq_t> cause_graph::way_to(violation const& v) const {
@@ -48,10 +58,10 @@ std::vector<seq_t> cause_graph::way_to(violation const& v) const {
     while (!todo.empty()) {
         std::uint32_t const i = todo.back();
         todo.pop_back();
-        for (seq_t why : causes_of(i)) add(why, !first_act_ || why >= *first_act_ || nodes_[i].seq < *first_act_);
+        for (seq_t why : links_of(i)) add(why, !first_act_ || why >= *first_act_ || nodes_[i].seq < *first_act_);
     }
     for (std::uint32_t i : std::vector<std::uint32_t>(steps.begin(), steps.end()))
-        for (seq_t why : causes_of(i))
+        for (seq_t why : links_of(i))
             if (auto const choice = find(why); choice && nodes_[*choice].what == kind::decision) steps.insert(*choice);
     bool const has_act = std::ranges::any_of(steps, [this](std::uint32_t i) { return is_act(nodes_[i].what); });
     if (!has_act && first_act_ && *first_act_ < v.at) steps.insert(*find(*first_act_));

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 #include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
@@ -20,6 +21,10 @@ public:
     // from before the stop (who was spawned where, what was queued) is one step each, with the choice that it was: how it came
     // about otherwise is not what went wrong.
     std::vector<seq_t> way_to(violation const&) const;
+    // The kind of the event with this number; nullopt when no such event was noted.
+    std::optional<kind> kind_of(seq_t) const;
+    // The causes that the event names; none when no such event was noted. Valid until the next note().
+    std::span<seq_t const> causes_of(seq_t) const;
 
 private:
     struct node {
@@ -28,7 +33,7 @@ private:
         kind what;
     };
     std::optional<std::uint32_t> find(seq_t) const;
-    std::span<seq_t const> causes_of(std::uint32_t) const;
+    std::span<seq_t const> links_of(std::uint32_t) const;
 
     std::vector<node> nodes_;
     std::vector<seq_t> links_;

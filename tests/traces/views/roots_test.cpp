@@ -1,0 +1,246 @@
+// Which violations follow from which, against an oracle that multiplies out reachability.
+#include <algorithm>
+#include <random>
+#include "tests/catch.hpp"
+#include "tests/traces/story.hpp"
+#include "traces/views/roots.hpp"
+
+using namespace shutdown_repro::traces;
+
+namespace {
+
+violation broken(std::string_view rule, seq_t at, std::vector<seq_t> witness = {}) {
+    witness.push_back(at);
+    return {.rule = rule, .level = severity::error, .at = at, .witness = std::move(witness)};
+}
+
+// "0 root, 0 after": the root and the part of each.
+std::string text_of(std::vector<defect_place> const& all) {
+    std::string out;
+    for (defect_place const& d : all)
+        out += (out.empty() ? "" : ", ") + std::to_string(d.root) +
+            (d.is == defect_part::root            ? " root"
+                    : d.is == defect_part::before ? " before"
+                                                  : " after");
+    return out;
+}
+
+seq_t caused(story& s, std::vector<seq_t> causes, std::string_view what, std::string_view id,
+    std::initializer_list<field> detail = {}) {
+    s.because = std::move(causes);
+    seq_t const at = s.tell(what, id, detail);
+    s.because.clear();
+    return at;
+}
+
+// ---- the oracle: one cell for each pair of events, and Warshall's three loops
+
+using matrix = std::vector<std::vector<bool>>;
+
+matrix closure(trace const& t, bool through_free) {
+    std::size_t const n = t.events.size();
+    matrix reach(n, std::vector<bool>(n));
+    auto const passes = [&](std::size_t i) {
+        return !is_act(t.events[i].what) || (through_free && t.events[i].what == kind::act_free);
+    };
+    std::size_t first = 0;
+    while (first < n && !is_act(t.events[first].what)) ++first;
+    for (std::size_t i = first; i < n; ++i)
+        for (seq_t const why : t.events[i].because) reach[i][why] = why >= first;
+    for (std::size_t k = 0; k < n; ++k)
+        for (std::size_t i = 0; passes(k) && i < n; ++i)
+            for (std::size_t j = 0; j < n; ++j) reach[i][j] = reach[i][j] || (reach[i][k] && reach[k][j]);
+    return reach;
+}
+
+bool follows(trace const& t, matrix const& reach, violation const& b, violation const& a) {
+    if (is_act(t.events[a.at].what) || a.at >= b.at) return false;
+    bool acted = false;
+    for (seq_t i = 0; i <= a.at; ++i) acted = acted || is_act(t.events[i].what);
+    return acted && (reach[b.at][a.at] || std::ranges::count(b.witness, a.at));
+}
+
+// The earliest of all that it follows from, by however many steps.
+std::vector<std::size_t> slow_roots(trace const& t, std::vector<violation> const& all) {
+    matrix const strong = closure(t, false), weak = closure(t, true);
+    std::vector<std::size_t> root(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        root[i] = i;
+        for (std::size_t j = 0; j < i; ++j)
+            if (follows(t, strong, all[i], all[j])) root[i] = std::min(root[i], root[j]);
+    }
+    std::vector<std::size_t> const alone = root;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (alone[i] != i) root[i] = root[alone[i]];
+        for (std::size_t j = 0; alone[i] == i && j < i; ++j)
+            if (follows(t, weak, all[i], all[j])) root[i] = std::min(root[i], root[j]);
+    }
+    return root;
+}
+
+trace random_trace(std::mt19937& draw, std::vector<violation>& all) {
+    story s;
+    std::size_t const n = 2 + draw() % 30;
+    for (std::size_t i = 0; i < n; ++i) {
+        std::vector<seq_t> causes;
+        for (std::size_t c = draw() % 3; c > 0 && i > 0; --c) causes.push_back(draw() % i);
+        constexpr std::string_view kinds[] = {"act.stop", "act.free", "coroutine.resume", "scope.notify",
+            "coroutine.finish", "scope.cancel", "timer.fire"};
+        caused(s, causes, kinds[draw() % std::size(kinds)], "coroutine:1");
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        if (draw() % 3) continue;
+        std::vector<seq_t> witness;
+        if (draw() % 3 == 0) witness.push_back(draw() % (i + 1));
+        all.push_back(broken("timer-lost", i, witness));
+        std::ranges::sort(all.back().witness);
+    }
+    return std::move(s.told);
+}
+
+} // namespace
+
+TEST_CASE("roots are those of a slow search that multiplies out which event is reached from which") {
+    std::mt19937 draw(7);
+    for (int round = 0; round < 3000; ++round) {
+        std::vector<violation> all;
+        trace const t = random_trace(draw, all);
+        std::vector<std::size_t> fast;
+        for (defect_place const& d : roots_of(t, all)) fast.push_back(d.root);
+        CAPTURE(round);
+        REQUIRE(fast == slow_roots(t, all));
+    }
+}
+
+TEST_CASE("a violation whose event is caused by that of another follows from it") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const dispose = caused(s, {0}, "scope.dispose", "scope:1"),
+                assert = caused(s, {dispose}, "assert", "scope:1");
+    CHECK(text_of(roots_of(
+              s.told, std::vector{broken("scope-disposed-nonempty", dispose), broken("assertion-failed", assert)})) ==
+        "0 root, 0 after");
+}
+
+TEST_CASE("two defects of one execution stay two, though the same stop brought both about") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const a = caused(s, {0}, "scope.dispose", "scope:1"), b = caused(s, {0}, "timer.cancel", "timer:1");
+    CHECK(text_of(roots_of(s.told, std::vector{broken("scope-disposed-nonempty", a), broken("timer-lost", b)})) ==
+        "0 root, 1 root");
+}
+
+TEST_CASE("two violations about one victim stay two when no edge leads from one to the other") {
+    story s;
+    seq_t const spawn = caused(s, {}, "coroutine.spawn", "coroutine:1");
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const a = caused(s, {1}, "server.stopped", "server:1"), b = caused(s, {1}, "server.free", "server:1");
+    CHECK(text_of(roots_of(s.told,
+              std::vector{broken("stop-returned-early", a, {spawn}), broken("cancelled-not-awaited", b, {spawn})})) ==
+        "0 root, 1 root");
+}
+
+TEST_CASE("a violation at the stop itself does not swallow what the stop goes on to do") {
+    story s;
+    seq_t const stop = caused(s, {}, "act.stop", "server:1"), later = caused(s, {stop}, "scope.dispose", "scope:1");
+    CHECK(text_of(roots_of(s.told,
+              std::vector{broken("access-after-free", stop), broken("scope-disposed-nonempty", later, {stop})})) ==
+        "0 root, 1 root");
+}
+
+TEST_CASE("what went wrong before a handler called stop does not swallow what follows the stop") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const early = caused(s, {0}, "coroutine.resume", "coroutine:1");
+    seq_t const again = caused(s, {early}, "act.stop", "server:1"),
+                later = caused(s, {again}, "scope.dispose", "scope:1");
+    CHECK(text_of(roots_of(
+              s.told, std::vector{broken("resumed-after-stop", early), broken("scope-disposed-nonempty", later)})) ==
+        "0 root, 1 root");
+}
+
+TEST_CASE("a stop that returned early led to what the free that it caused broke") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const stopped = caused(s, {0}, "server.stopped", "server:1"),
+                free = caused(s, {stopped}, "act.free", "server:1");
+    seq_t const dispose = caused(s, {free}, "scope.dispose", "scope:1"),
+                assert = caused(s, {dispose}, "assert", "scope:1");
+    std::vector all{broken("stop-returned-early", stopped), broken("scope-disposed-nonempty", dispose),
+        broken("assertion-failed", assert)};
+    CHECK(text_of(roots_of(s.told, all)) == "0 root, 0 after, 0 after");
+    seq_t const exit = caused(s, {}, "process.exit", "process:1", {{"signal", "SIGABRT"}});
+    all.push_back(broken("crash-on-stop", exit));
+    SECTION("and the defect is called after what the process died of") {
+        CHECK(text_of(roots_of(s.told, all)) == "1 before, 1 root, 1 after, 1 after");
+        CHECK(rules_under(all, roots_of(s.told, all), 1, defect_part::after) == "assertion-failed, crash-on-stop");
+        CHECK(defects_in(all, roots_of(s.told, all)) == 1);
+    }
+}
+
+TEST_CASE("a death of another signal than that of the assertion is not put down to it") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const assert = caused(s, {0}, "assert", "scope:1");
+    seq_t const exit = caused(s, {}, "process.exit", "process:1", {{"signal", "SIGKILL"}});
+    CHECK(text_of(roots_of(s.told, std::vector{broken("assertion-failed", assert), broken("crash-on-stop", exit)})) ==
+        "0 root, 1 root");
+}
+
+TEST_CASE("a client loses its connection by the death of the server unless the server had closed it") {
+    bool const closed = GENERATE(false, true);
+    story s;
+    s.tell("request.begin", "request:1", {}, "connection:1");
+    caused(s, {}, "act.stop", "server:1");
+    if (closed) caused(s, {1}, "connection.close", "connection:1", {{"how", "fin"}});
+    seq_t const assert = caused(s, {1}, "assert", "scope:1");
+    seq_t const exit = caused(s, {assert}, "process.exit", "process:1", {{"signal", "SIGABRT"}});
+    seq_t const lost =
+        caused(s, {}, "client.fail", "client:1", {{"request", ref{entity::request, 1}}, {"how", "reset"}});
+    std::vector const all{
+        broken("assertion-failed", assert), broken("crash-on-stop", exit), broken("connection-reset-inflight", lost)};
+    CHECK(text_of(roots_of(s.told, all)) == (closed ? "0 root, 0 after, 2 root" : "0 root, 0 after, 0 after"));
+}
+
+TEST_CASE("a client that gave up by itself is not put down to the death of the server") {
+    story s;
+    s.tell("request.begin", "request:1", {}, "connection:1");
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const assert = caused(s, {1}, "assert", "scope:1");
+    caused(s, {assert}, "process.exit", "process:1", {{"signal", "SIGABRT"}});
+    seq_t const lost =
+        caused(s, {}, "client.fail", "client:1", {{"request", ref{entity::request, 1}}, {"how", "timeout"}});
+    CHECK(text_of(roots_of(
+              s.told, std::vector{broken("assertion-failed", assert), broken("connection-reset-inflight", lost)})) ==
+        "0 root, 1 root");
+}
+
+TEST_CASE("a note explains nothing and is no defect") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const a = caused(s, {0}, "scope.dispose", "scope:1"), b = caused(s, {a}, "assert", "scope:1");
+    std::vector all{broken("slow-stop", a), broken("assertion-failed", b)};
+    all[0].level = severity::note;
+    CHECK(text_of(roots_of(s.told, all)) == "0 root, 1 root");
+    CHECK(defects_in(all, roots_of(s.told, all)) == 1);
+}
+
+TEST_CASE("edges that lead forward or round in a circle end the search and place every violation") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    caused(s, {2}, "scope.notify", "scope:1");
+    caused(s, {1, 2, 99}, "scope.notify", "scope:2");
+    CHECK(
+        text_of(roots_of(s.told, std::vector{broken("timer-lost", 1), broken("timer-lost", 2)})) == "0 root, 0 after");
+}
+
+TEST_CASE(
+    "the trace of the first report has one defect, called after the scope that was disposed of with work inside") {
+    trace const t = read_file(TEST_DATA "/scope-disposal.jsonl");
+    rule_run run;
+    play(t, run);
+    auto const roles = roots_of(t, run.violations());
+    CHECK(defects_in(run.violations(), roles) == 1);
+    for (std::size_t i = 0; i < roles.size(); ++i)
+        if (roles[i].is == defect_part::root) CHECK(run.violations()[i].rule == "scope-disposed-nonempty");
+}
