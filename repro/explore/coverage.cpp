@@ -96,7 +96,7 @@ void coverage::decided(std::span<alternative const> offered, std::uint32_t choic
     else if (offered.size() > 1)
         order_ =
             (order_ ^ (static_cast<std::uint64_t>(taken.who.type) << 32 | taken.who.number)) * 0x9E3779B97F4A7C15u +
-            taken.does.size();
+            static_cast<std::uint64_t>(taken.what);
     ++step_;
 }
 

@@ -46,7 +46,7 @@ void toucher::begin() {
 }
 
 void toucher::step(server::alternative const& a, footprint& f) {
-    reads_of_ = a.does == "the server reads" ? a.who.number : 0;
+    reads_of_ = a.what == server::move::server_reads ? a.who.number : 0;
     if (std::uint32_t const c = connection_of(of_, a.who)) f.write(pair_of_sockets | c);
     if (a.who.type == entity::server) f.write(listening);
     if (a.who.type == entity::world || a.who.type == entity::loop || a.who.type == entity::process)

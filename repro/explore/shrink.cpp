@@ -112,7 +112,9 @@ private:
     std::atomic<bool> const& stop_;
 };
 
-std::string in_words(alternative const& a) { return traces::to_string(a.who) + ": " + std::string(a.does); }
+std::string in_words(alternative const& a) {
+    return traces::to_string(a.who) + ": " + std::string(server::label_of(a.what));
+}
 
 } // namespace
 

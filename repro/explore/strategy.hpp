@@ -22,16 +22,12 @@ struct terrain {
 };
 // Whose connection a step is about: its number, 0 for the server's, the world's and the control's own.
 std::uint32_t connection_of(scenario const&, traces::ref who);
-inline bool is_stop(alternative const& a) {
-    return a.who.type == traces::entity::control && a.does.starts_with("stop");
-}
-inline bool is_free(alternative const& a) {
-    return a.who.type == traces::entity::control && a.does.starts_with("free");
-}
-// How many are no stop and no free: those come last.
+inline bool is_stop(alternative const& a) { return a.what == move::stop_is_called; }
+inline bool is_free(alternative const& a) { return a.what == move::free_is_called; }
+// Returns the number of alternatives that are neither stop nor free. Those two come last in an offer.
 inline std::size_t natural_ones(std::span<alternative const> offered) {
     std::size_t n = offered.size();
-    while (n > 0 && offered[n - 1].who.type == traces::entity::control) --n;
+    while (n > 0 && (is_stop(offered[n - 1]) || is_free(offered[n - 1]))) --n;
     return n;
 }
 

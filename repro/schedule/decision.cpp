@@ -37,7 +37,7 @@ decided parse_part(std::string_view part) {
 std::string in_words(std::span<alternative const> offered) {
     std::string text;
     for (alternative const& a : offered)
-        text += (text.empty() ? "" : " or ") + traces::to_string(a.who) + " " + std::string(a.does);
+        text += (text.empty() ? "" : " or ") + traces::to_string(a.who) + " " + std::string(server::label_of(a.what));
     return text;
 }
 

@@ -12,6 +12,7 @@ namespace shutdown_repro::repro {
 
 using server::alternative;
 using server::decision_source;
+using server::move;
 
 // Thrown out of choose() by a source that has seen enough of the execution; the simulator puts everything away and lets it
 // pass.

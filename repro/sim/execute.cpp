@@ -223,7 +223,7 @@ struct simulator::impl {
     // Everything is over, and somebody may still call stop before the process ends.
     bool late_call(server::stoppable& server, server::control& control) {
         if (!control.open()) return false;
-        std::vector<alternative> offered{{"the process ends", {traces::entity::process, 1}}};
+        std::vector<alternative> offered{{move::process_ends, {traces::entity::process, 1}}};
         control.offer(offered, false);
         std::uint32_t const choice = decide(offered, 1);
         if (choice > 0) control.take(offered[choice], server, record);
@@ -238,7 +238,8 @@ struct simulator::impl {
         else
             record.emit(traces::kind::decision, offered[choice].who, {},
                 {{"number", static_cast<std::uint64_t>(decisions.taken.choices.size() - 1)}, {"choice", choice},
-                    {"of", static_cast<std::uint64_t>(offered.size())}, {"label", offered[choice].does}});
+                    {"of", static_cast<std::uint64_t>(offered.size())},
+                    {"label", server::label_of(offered[choice].what)}});
         return choice;
     }
 };

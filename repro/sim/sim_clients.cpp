@@ -19,11 +19,11 @@ void http_client::begin(std::uint32_t first, std::uint32_t last, bool pipelined)
     on_->will_act(*this);
 }
 
-std::string_view http_client::next_act() const {
+server::move http_client::next_move() const {
     switch (state_) {
-    case state::connects: return "the client connects";
-    case state::sends: return "the client sends";
-    default: return "the client reads";
+    case state::connects: return server::move::client_connects;
+    case state::sends: return server::move::client_sends;
+    default: return server::move::client_reads;
     }
 }
 

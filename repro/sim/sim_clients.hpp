@@ -14,7 +14,7 @@ public:
     bool over() const { return state_ == state::over; }
 
     traces::ref id() const override { return {traces::entity::client, number_}; }
-    std::string_view next_act() const override;
+    server::move next_move() const override;
     void act() override;
 
 private:

@@ -145,8 +145,6 @@ void reactor_program::finished(transaction&) {
 // Once every request has had its answer (or will never have one), every transaction is over and no timer of the user is armed,
 // nothing more is worth waiting for, and the stop is called at last.
 void reactor_program::open_acts() {
-    static constexpr alternative stop_is_called{"stop is called", {traces::entity::control, 1}},
-        free_is_called{"free is called", {traces::entity::control, 1}};
     reactor_.acts.emplace(reactor::open_acts{
         .offer =
             [this](std::vector<alternative>& to) {

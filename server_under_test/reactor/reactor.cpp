@@ -277,7 +277,7 @@ void reactor::act(decided taken) {
     alternative const chosen = offered_[taken.choice];
     trace().emit(kind::decision, chosen.who, {},
         {{"number", taken.number}, {"choice", taken.choice}, {"of", static_cast<std::uint64_t>(offered_.size())},
-            {"label", chosen.does}});
+            {"label", label_of(chosen.what)}});
     acts->take(chosen);
 }
 
@@ -285,7 +285,7 @@ void reactor::before_poll() {
     while (acts && running_) {
         bool const idle = acts->idle();
         offered_.clear();
-        if (!idle) offered_.push_back({"the loop polls", id});
+        if (!idle) offered_.push_back({move::loop_polls, id});
         acts->offer(offered_);
         if (offered_.empty() || (!idle && offered_.size() == 1)) return;
         if (offered_.size() == 1) {
@@ -299,13 +299,13 @@ void reactor::before_poll() {
 }
 
 alternative reactor::offered(interest const& i) const {
-    return {i.readable && i.writable ? "is read and written"
-            : i.readable             ? "is read"
-                                     : "is written",
-        watched_.at(i.on).whose};
+    move const what = i.readable && i.writable ? move::handle_is_read_and_written
+        : i.readable                           ? move::handle_is_read
+                                               : move::handle_is_written;
+    return {what, watched_.at(i.on).whose};
 }
 
-alternative reactor::offered(timer_id t) const { return {"fires", ref_of(t)}; }
+alternative reactor::offered(timer_id t) const { return {move::timer_fires, ref_of(t)}; }
 
 std::string reactor::described(interest const& i) const {
     return watched_.at(i.on).name + (i.readable && i.writable ? " read and write" : i.readable ? " read" : " write");

@@ -9,9 +9,6 @@
 namespace shutdown_repro::server {
 namespace {
 
-constexpr alternative stop_is_called{"stop is called", {traces::entity::control, 1}};
-constexpr alternative free_is_called{"free is called", {traces::entity::control, 1}};
-
 constexpr std::string_view expected = "a stop point is KIND#N (coroutine.suspend#2), handler, any or never";
 
 [[noreturn]] void refuse(std::string_view part, std::string_view why) {

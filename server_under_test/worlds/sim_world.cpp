@@ -38,7 +38,7 @@ public:
     void when_writable(work& w) override { // the buffer is without bound: at once
         s_->writable = &w;
         if (!std::exchange(s_->writable_queued, true))
-            on_.becomes_possible({sim_world::outside::what::writes, nullptr, s_}, s_->client->id());
+            on_.becomes_possible(move::server_writes, s_->client->id(), {.socket = s_});
     }
     void shutdown_send() override {
         if (s_->from_server != sim_socket::end::open) return;
@@ -88,7 +88,7 @@ void sim_world::start(timer& t, nanoseconds after) { timers_.arm(t, clock_ + std
 
 void sim_world::ask(question& q) {
     q.asked = true;
-    becomes_possible({outside::what::answers, nullptr, nullptr, &q}, q.whose);
+    becomes_possible(move::question_is_answered, q.whose, {.asked = &q});
 }
 
 void sim_world::withdraw(question& q) {
@@ -123,20 +123,9 @@ void sim_world::end_process() {
 
 // --- what happens --------------------------------------------------------------------------------------------------------
 
-std::string_view sim_world::words(outside const& o) {
-    switch (o.does) {
-    case outside::what::client_acts: return o.client->next_act();
-    case outside::what::accepts: return "the server accepts";
-    case outside::what::reads: return "the server reads";
-    case outside::what::writes: return "the server writes";
-    case outside::what::answers: return "a handler's question is answered";
-    }
-    return {};
-}
-
-void sim_world::becomes_possible(outside const& o, traces::ref who) {
-    possible_.push_back(o);
-    offered_.push_back({words(o), who});
+void sim_world::becomes_possible(move what, traces::ref who, outside const& about) {
+    possible_.push_back(about);
+    offered_.push_back({what, who});
 }
 
 template <class F> void sim_world::impossible_if(F&& such) {
@@ -153,48 +142,48 @@ template <class F> void sim_world::impossible_if(F&& such) {
 std::vector<alternative>& sim_world::offer() {
     if (ready.empty() && !possible_.empty()) return offered_;
     other_.clear();
-    if (!ready.empty()) other_.push_back({"the server goes on", {entity::server, 1}});
-    else if (!timers_.empty()) other_.push_back({"time passes", {entity::world, 1}});
+    if (!ready.empty()) other_.push_back({move::server_runs, {entity::server, 1}});
+    else if (!timers_.empty()) other_.push_back({move::time_passes, {entity::world, 1}});
     return other_;
 }
 
 void sim_world::take(std::size_t choice) {
     if (work* w = ready.pop()) return w->run(*w);
     if (!possible_.empty()) {
-        outside const chosen = possible_[choice];
+        outside const about = possible_[choice];
+        move const what = offered_[choice].what;
         possible_.erase(possible_.begin() + static_cast<std::ptrdiff_t>(choice));
         offered_.erase(offered_.begin() + static_cast<std::ptrdiff_t>(choice));
-        return happens(chosen);
+        return happens(what, about);
     }
     clock_ = std::max(clock_, timers_.next_due());
     timer& t = timers_.take_next();
     t.run(t);
 }
 
-void sim_world::happens(outside const& o) {
-    if (o.does == outside::what::client_acts) return o.client->act();
+void sim_world::happens(move what, outside const& about) {
+    if (about.client) return about.client->act();
     traces::recorder::acting const as_world(trace, {entity::world, 1});
-    if (o.does == outside::what::answers) {
-        o.asked->asked = false;
-        return o.asked->run(*o.asked);
+    if (about.asked) {
+        about.asked->asked = false;
+        return about.asked->run(*about.asked);
     }
-    work** const slot = o.does == outside::what::accepts ? &acceptable_
-        : o.does == outside::what::reads                 ? &o.socket->readable
-                                                         : &o.socket->writable;
-    if (o.does == outside::what::accepts) accept_offered_ = false;
-    else (o.does == outside::what::reads ? o.socket->readable_queued : o.socket->writable_queued) = false;
+    bool const reads = what == move::server_reads;
+    work** const slot = !about.socket ? &acceptable_ : reads ? &about.socket->readable : &about.socket->writable;
+    if (!about.socket) accept_offered_ = false;
+    else (reads ? about.socket->readable_queued : about.socket->writable_queued) = false;
     if (work* w = std::exchange(*slot, nullptr)) w->run(*w);
 }
 
 void sim_world::offer_accept() {
     if (acceptable_ && !backlog_.empty() && !std::exchange(accept_offered_, true))
-        becomes_possible({outside::what::accepts}, {entity::server, 1});
+        becomes_possible(move::server_accepts, {entity::server, 1}, {});
 }
 
 void sim_world::offer_read(sim_socket& s) {
     bool const something = s.taken_by_server < s.to_server.size() || s.from_client != sim_socket::end::open;
     if (s.readable && something && !std::exchange(s.readable_queued, true))
-        becomes_possible({outside::what::reads, nullptr, &s}, s.client->id());
+        becomes_possible(move::server_reads, s.client->id(), {.socket = &s});
 }
 
 void sim_world::tell_client(sim_socket& s) {
@@ -233,11 +222,11 @@ bool sim_world::server_waits() const {
 
 // --- clients -------------------------------------------------------------------------------------------------------------
 
-void sim_world::will_act(sim_client& c) { becomes_possible({outside::what::client_acts, &c}, c.id()); }
+void sim_world::will_act(sim_client& c) { becomes_possible(c.next_move(), c.id(), {.client = &c}); }
 
 void sim_world::acts_otherwise(sim_client& c) {
     for (std::size_t i = 0; i < possible_.size(); ++i)
-        if (possible_[i].client == &c) offered_[i].does = c.next_act();
+        if (possible_[i].client == &c) offered_[i].what = c.next_move();
 }
 
 sim_socket* sim_world::connect(sim_client& c) {

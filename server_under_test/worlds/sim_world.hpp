@@ -34,7 +34,7 @@ class sim_client {
 public:
     virtual ~sim_client() = default;
     virtual traces::ref id() const = 0;
-    virtual std::string_view next_act() const = 0; // for the decision's label
+    virtual move next_move() const = 0; // the one that act() makes
     virtual void act() = 0;
 };
 
@@ -66,7 +66,7 @@ public:
 
     // For clients.
     void will_act(sim_client&);
-    void acts_otherwise(sim_client&); // next_act() has changed
+    void acts_otherwise(sim_client&); // next_move() has changed
     sim_socket* connect(sim_client&); // null: refused
     void send(sim_socket&, std::string_view);
     void close_from_client(sim_socket&);
@@ -78,16 +78,15 @@ public:
 private:
     friend class sim_stream;
     friend class sim_listener;
+    // What a possible move is about; nothing for the server's accept().
     struct outside {
-        enum class what : std::uint8_t { client_acts, accepts, reads, writes, answers } does;
-        sim_client* client = nullptr;
+        sim_client* client = nullptr; // that moves itself
         sim_socket* socket = nullptr;
         question* asked = nullptr;
     };
-    void becomes_possible(outside const&, traces::ref who);
+    void becomes_possible(move, traces::ref who, outside const&);
     template <class F> void impossible_if(F&&);
-    static std::string_view words(outside const&);
-    void happens(outside const&);
+    void happens(move, outside const&);
     void offer_read(sim_socket&);
     void offer_accept();
     void tell_client(sim_socket&);

@@ -100,9 +100,7 @@ private:
             if (behind(i)) return false;
         return true;
     }
-    static bool runs_on(alternative const& a) {
-        return a.who.type == traces::entity::server && a.does == "the server goes on";
-    }
+    static bool runs_on(alternative const& a) { return a.what == move::server_runs; }
 
     terrain const& of_;
     std::uint64_t seed_;

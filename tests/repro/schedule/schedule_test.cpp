@@ -1,3 +1,4 @@
+#include <set>
 #include "repro/input/errors.hpp"
 #include "repro/schedule/decision.hpp"
 #include "tests/catch.hpp"
@@ -6,10 +7,10 @@ using namespace shutdown_repro::repro;
 
 namespace {
 
-// Offered: clients 1 to n, each of whom `does` something.
-std::uint32_t choose(follow& f, std::uint32_t n, std::string_view does) {
+// Offers the same move of clients 1 to n.
+std::uint32_t choose(follow& f, std::uint32_t n, move what = move::client_sends) {
     std::vector<alternative> offered;
-    for (std::uint32_t c = 1; c <= n; ++c) offered.push_back({does, {shutdown_repro::traces::entity::client, c}});
+    for (std::uint32_t c = 1; c <= n; ++c) offered.push_back({what, {shutdown_repro::traces::entity::client, c}});
     return f.choose(offered);
 }
 
@@ -44,33 +45,33 @@ TEST_CASE("a wrong schedule is refused with the part that is wrong") {
 
 TEST_CASE("an execution follows its schedule, takes the default beyond it, and tells what it took") {
     follow f(parse_schedule("1=2"));
-    CHECK(choose(f, 2, "a") == 0);
-    CHECK(choose(f, 3, "b") == 2);
-    CHECK(choose(f, 2, "c") == 0);
+    CHECK(choose(f, 2) == 0);
+    CHECK(choose(f, 3) == 2);
+    CHECK(choose(f, 2) == 0);
     CHECK(f.taken() == schedule{{0, 2, 0}});
     CHECK(f.diverged().empty());
 }
 
 TEST_CASE("a choice that is not offered is a divergence, and the default is taken") {
     follow f(parse_schedule("0=1,1=5,2=7"));
-    CHECK(choose(f, 2, "whose data arrives") == 1);
-    CHECK(choose(f, 3, "is served") == 0);
-    CHECK(choose(f, 2, "who is served next") == 0);
+    CHECK(choose(f, 2) == 1);
+    CHECK(choose(f, 3, move::handle_is_read) == 0);
+    CHECK(choose(f, 2) == 0);
     CHECK(f.diverged() ==
-        "decision 1 (client:1 is served or client:2 is served or client:3 is served) has choices 0 to 2, the schedule "
+        "decision 1 (client:1 is read or client:2 is read or client:3 is read) has choices 0 to 2, the schedule "
         "wants 5");
     CHECK(f.taken() == schedule{{1, 0, 0}});
 }
 
 TEST_CASE("an execution that ends before its schedule does has diverged") {
     follow f(parse_schedule("0=1,4=1"));
-    choose(f, 2, "only one");
+    choose(f, 2);
     CHECK(f.diverged() == "the execution ended after 1 decisions, the schedule goes on to decision 4");
 }
 
 TEST_CASE("what was taken, followed again, is taken again") {
     auto const decide = [](follow& f) {
-        for (std::uint32_t n = 2; n < 40; ++n) choose(f, n, "n");
+        for (std::uint32_t n = 2; n < 40; ++n) choose(f, n);
     };
     follow first(parse_schedule("0=1,7=8,30=31"));
     decide(first);
@@ -78,4 +79,12 @@ TEST_CASE("what was taken, followed again, is taken again") {
     decide(again);
     CHECK(again.taken() == first.taken());
     CHECK(again.diverged().empty());
+}
+
+TEST_CASE("each move has a label of its own") {
+    std::set<std::string_view> labels;
+    for (auto m = move::client_connects; m <= move::timer_fires; m = static_cast<move>(static_cast<int>(m) + 1))
+        labels.insert(shutdown_repro::server::label_of(m));
+    CHECK(labels.size() == static_cast<std::size_t>(move::timer_fires) + 1);
+    CHECK(!labels.contains(""));
 }
