@@ -1,14 +1,17 @@
-// The manual and the README as their readers take them: what they show to type is typed, page by page and in order, each page in
-// a folder of its own, and what they show as output has to come out.
+// Types the commands that the manual and the README show, page by page and in order, each page in a folder of its own, and
+// compares the output that they show.
 //
-// An example is a line that begins with "shutdown-repro " in a literal display of a page, or with "$ shutdown-repro " in a code
-// block of the README. A display that is a scenario is the file of its name. An example is expected to exit with 0 unless it
-// stands below. Shown output may leave out lines, and is compared by words, so that lines may break elsewhere; of a live run
-// numbers are not compared. What stands in a line and begins with a brace is JSON.
+// A command is a line that begins with "shutdown-repro " or "$ shutdown-repro " in a literal display of a page, or with
+// "$ shutdown-repro " in a code block of the README; the lines after a "$" are its output. A display that is a scenario is
+// written to the file of its name, and one that follows the name of a file and a colon is written to that file. A command is
+// expected to exit with 0, unless "$ echo $?" follows and shows another status, or exits_with has one. Shown output may leave
+// out lines, and is compared by words, so that lines may break elsewhere; numbers of live runs are not compared. What stands
+// in a line and begins with a brace is JSON.
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
@@ -42,6 +45,8 @@ std::map<std::string, int> const exits_with{
     {"shutdown-repro run --target nginx --probe in-flight,silent,wrong-signal --grace 2000", 1},
 };
 
+constexpr char const* tutorial = SOURCE_DIR "/man/shutdown-repro-tutorial.7";
+
 // Files that a reader has already.
 constexpr std::pair<char const*, char const*> given[] = {
     {"trace.jsonl", "run scope-disposal --world sim"},
@@ -50,7 +55,8 @@ constexpr std::pair<char const*, char const*> given[] = {
 };
 
 struct example {
-    std::string command, shown; // shown: its output, or ""
+    std::string command, shown;     // shown: its output, or ""
+    std::optional<int> status = {}; // that it shows to exit with
 };
 
 std::string replaced(std::string text, std::string const& what, std::string const& with) {
@@ -70,7 +76,9 @@ public:
         fs::permissions(here_.file("bin/dot"), fs::perms::owner_all);
     }
 
-    // A display that is a scenario.
+    void write(std::string const& file, std::string const& text) { here_.write(file, text); }
+
+    // Writes a display that is a scenario to its file.
     void keep(std::string const& display) {
         auto const document = nlohmann::json::parse(display, nullptr, false);
         if (document.is_object() && document.contains("scenario"))
@@ -79,31 +87,66 @@ public:
 
     void type(example const& e) {
         std::string const command = std::regex_replace(e.command, std::regex("\\s+(#\\s.*)?$"), "");
-        if (command.find("--target nginx") != command.npos && !fs::exists("/usr/sbin/nginx")) {
-            shutdown_repro::tests::skip("nginx is not installed (apt-get install nginx)");
-            return;
-        }
+        for (std::string const program : {"nginx", "python3"})
+            if (command.find(program) != command.npos && skipped_without(program)) return;
         result const r = run_line("PATH=$PATH:$PWD/bin; " + command, here_.path());
         INFO(command << "\n" << r.out << r.err);
         auto const expected = exits_with.find(command);
-        CHECK(r.status == (expected == exits_with.end() ? 0 : expected->second));
+        CHECK(r.status == e.status.value_or(expected == exits_with.end() ? 0 : expected->second));
         CHECK(r.err == "");
-        bool const live = command.starts_with("shutdown-repro run ") && command.find("--world sim") == command.npos;
-        std::string const told = words(r.out, live);
+        expect_shown(e.shown, r.out, is_live(command));
+        ++typed;
+    }
+
+    // Types each command of these lines: those after a "$ ", and with `bare` those without; the lines after a "$" are what it
+    // shows.
+    void type_lines(std::vector<std::string> const& all, bool bare) {
+        for (std::size_t i = 0; i < all.size();) {
+            example e{all[i++], ""};
+            bool const shows = e.command.starts_with("$ ");
+            for (; shows && i < all.size() && !all[i].starts_with("$ "); ++i) e.shown += all[i] + "\n";
+            if (shows) e.command.erase(0, 2);
+            if (i + 1 < all.size() && all[i] == "$ echo $?") {
+                e.status = std::stoi(all[i + 1]);
+                i += 2;
+            }
+            if (e.command.starts_with("shutdown-repro ") && (shows || bare)) type(e);
+        }
+    }
+
+    // Whether the program is not installed, which is reported as a skipped test.
+    bool skipped_without(std::string const& program) const {
+        if (run_line("PATH=$PATH:/usr/sbin; command -v " + program, here_.path()).status == 0) return false;
+        shutdown_repro::tests::skip(program + " is not installed (apt-get install " + program + ")");
+        return true;
+    }
+
+    int typed = 0;
+
+private:
+    // Whether numbers of its output differ from run to run: it runs something live, or reads the trace of a live run.
+    bool is_live(std::string const& command) const {
+        if (command.starts_with("shutdown-repro run ")) return command.find("--world sim") == command.npos;
+        if (command.starts_with("shutdown-repro gate ")) return true;
+        std::regex const trace("[^ ]+\\.jsonl");
+        std::sregex_iterator const end;
+        return std::any_of(std::sregex_iterator(command.begin(), command.end(), trace), end, [this](auto const& name) {
+            return here_.has(name.str()) && here_.read(name.str()).find(R"("world":"live")") != std::string::npos;
+        });
+    }
+
+    static void expect_shown(std::string const& shown, std::string const& output, bool live) {
+        std::string const told = words(output, live);
         std::size_t from = 0;
-        for (std::string const& line : lines(e.shown)) {
+        for (std::string const& line : lines(shown)) {
             std::string const part = words(line, live);
             INFO("shown is: " << line);
             std::size_t const at = told.find(part, from);
             CHECK(at != told.npos);
             if (at != told.npos) from = at + part.size();
         }
-        ++typed;
     }
 
-    int typed = 0;
-
-private:
     static std::string words(std::string text, bool live) {
         text = std::regex_replace(text, std::regex("\\s+"), " ");
         text = std::regex_replace(text, std::regex("^ | $"), "");
@@ -118,8 +161,8 @@ private:
 
 // The text of a line of mdoc, as it is read.
 std::string plain(std::string text) {
-    for (auto const& [escape, read] :
-        {std::pair{"\\e", "\\"}, {"\\(dq", "\""}, {"\\(aq", "'"}, {"\\&", ""}, {"\\-", "-"}})
+    for (auto const& [escape, read] : {std::pair{"\\e", "\\"}, {"\\(dq", "\""}, {"\\(aq", "'"}, {"\\&", ""},
+             {"\\-", "-"}, {"\\(pc", "·"}, {"\\[u2717]", "✗"}, {"\\[u2713]", "✓"}})
         text = replaced(text, escape, read);
     return text;
 }
@@ -146,12 +189,14 @@ void read_page(std::string const& path, reader& to) {
     for (std::size_t i = 0; i < all.size(); ++i) {
         if (all[i].starts_with(".Dl shutdown-repro ")) to.type({plain(all[i].substr(4)), ""});
         if (!all[i].starts_with(".Bd -literal")) continue;
-        std::string display;
+        std::string display, file;
+        std::smatch name;
+        if (std::regex_match(all[i - 1], name, std::regex(R"(\.Pa ([^ ]+) :)"))) file = name[1];
         for (++i; i < all.size() && all[i] != ".Ed"; ++i)
             if (!all[i].starts_with(".")) display += plain(all[i]) + "\n";
-        to.keep(display);
-        for (std::string const& line : lines(replaced(display, "\\\n", "")))
-            if (line.starts_with("shutdown-repro ")) to.type({line, ""});
+        if (!file.empty()) to.write(file, display);
+        else to.keep(display);
+        to.type_lines(lines(replaced(display, "\\\n", "")), true);
     }
 }
 
@@ -159,20 +204,16 @@ void read_page(std::string const& path, reader& to) {
 // the command last.
 void read_readme(std::string const& path, reader& to) {
     std::string block, text;
-    std::regex const named("`((?:run|inspect|check|explore|diff) [^`]+)`");
+    std::regex const named("`((?:run|inspect|check|explore|diff) [^`]+)`"), file("`([^`/ ]+)`: *$");
     auto const end = [&] {
-        to.keep(block.substr(0, block.find("\n$ ")));
         std::smatch last;
-        if (!block.empty() && block[0] != '{' && block[0] != '$' && std::regex_search(text, last, named))
+        if (block.empty()) return;
+        if (std::regex_search(text, last, file)) to.write(last[1].str(), block);
+        else if (block[0] != '{' && block[0] != '$' && std::regex_search(text, last, named))
             to.type({"shutdown-repro " + last[1].str(), block});
-        auto const all = lines(block);
-        for (std::size_t i = 0; i < all.size();) {
-            std::string const line = all[i++];
-            std::string shown;
-            for (; i < all.size() && !all[i].starts_with("$ "); ++i) shown += all[i] + "\n";
-            if (line.starts_with("$ shutdown-repro ")) to.type({line.substr(2), shown});
-        }
-        if (!block.empty()) text.clear();
+        to.keep(block.substr(0, block.find("\n$ ")));
+        to.type_lines(lines(block), false);
+        text.clear();
         block.clear();
     };
     for (std::string const& line : lines(slurp(path) + "\nend\n")) {
@@ -190,13 +231,20 @@ void read_readme(std::string const& path, reader& to) {
 TEST_CASE("every example of the manual can be typed as it stands, and exits as it should") {
     int typed = 0;
     for (fs::directory_entry const& page : fs::directory_iterator(SOURCE_DIR "/man")) {
-        if (page.path().extension() == ".txt") continue;
+        if (page.path().extension() == ".txt" || page.path() == tutorial) continue;
         INFO(page.path());
         reader r;
         read_page(page.path(), r);
         typed += r.typed;
     }
     CHECK(typed > 30);
+}
+
+TEST_CASE("the tutorial can be typed from its first command to its last, and shows what comes out") {
+    reader r;
+    if (r.skipped_without("python3")) return;
+    read_page(tutorial, r);
+    CHECK(r.typed > 10);
 }
 
 TEST_CASE("every example of the README can be typed as it stands, and what it shows comes out") {
