@@ -6,12 +6,12 @@
 namespace shutdown_repro::cli {
 namespace {
 
-struct options {
+struct check_options {
     std::vector<std::string> traces;
     bool json = false;
 };
 
-int check(options const& o, output& out) {
+int check(check_options const& o, output& out) {
     return reporting_errors(o.json, out, [&] {
         std::vector<checked_trace> all;
         for (std::string const& path : o.traces) all.push_back({path, judge_file(path)});
@@ -23,7 +23,7 @@ int check(options const& o, output& out) {
 } // namespace
 
 void add_check(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<check_options>();
     CLI::App* const sub = app.add_subcommand("check", "judge recorded traces");
     sub->add_option("TRACE", o->traces, "trace files; - is standard input")->required();
     sub->add_flag("--json", o->json, "print one report document");

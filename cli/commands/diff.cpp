@@ -15,19 +15,19 @@ namespace {
 using namespace traces;
 using json = nlohmann::ordered_json;
 
-struct options {
+struct diff_options {
     std::string a, b;
     bool json = false;
 };
 
 json id_or_null(ref r) { return r ? json(to_string(r)) : json(); }
 
-json as_json(event const* e) {
+json diff_json(event const* e) {
     if (!e) return nullptr;
     return {{"seq", e->seq}, {"kind", kind_text(*e)}, {"id", id_or_null(e->id)}, {"text", phrase(*e)}};
 }
 
-json as_json(diff_side const& s, judgement const& j, std::string const& end) {
+json diff_json(diff_side const& s, judgement const& j, std::string const& end) {
     json rules = json::array();
     for (violation const& v : j.violations)
         rules.push_back({{"rule", v.rule}, {"severity", name_of(v.level)}, {"at", v.at}});
@@ -35,7 +35,7 @@ json as_json(diff_side const& s, judgement const& j, std::string const& end) {
         {"schedule", j.schedule}, {"events", j.events}, {"end", end}, {"violations", rules}, {"problems", j.problems}};
 }
 
-json as_json(compared_actor const& a) {
+json diff_json(compared_actor const& a) {
     json only_a = json::array(), only_b = json::array();
     std::uint64_t alike = 0;
     for (event_pair const& p : a.events) {
@@ -50,20 +50,20 @@ json as_json(compared_actor const& a) {
 std::string document(
     comparison const& c, diff_side const& a, judgement const& of_a, diff_side const& b, judgement const& of_b) {
     json d{{"format", "shutdown-repro/diff"}, {"version", "1.0"}, {"tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION},
-        {"alike", c.alike()}, {"a", as_json(a, of_a, c.end_a)}, {"b", as_json(b, of_b, c.end_b)},
+        {"alike", c.alike()}, {"a", diff_json(a, of_a, c.end_a)}, {"b", diff_json(b, of_b, c.end_b)},
         {"scenario", json::array()}};
     for (changed_field const& f : c.scenario) d["scenario"].push_back({{"field", f.name}, {"a", f.a}, {"b", f.b}});
     if (c.decision)
-        d["decision"] = {{"index", c.decision->index}, {"later", c.decision->later}, {"a", as_json(c.decision->at.a)},
-            {"b", as_json(c.decision->at.b)}};
-    if (c.first.a || c.first.b) d["first"] = {{"a", as_json(c.first.a)}, {"b", as_json(c.first.b)}};
-    if (c.reordered) d["reordered"] = {{"a", as_json(c.reordered->a)}, {"b", as_json(c.reordered->b)}};
+        d["decision"] = {{"index", c.decision->index}, {"later", c.decision->later}, {"a", diff_json(c.decision->at.a)},
+            {"b", diff_json(c.decision->at.b)}};
+    if (c.first.a || c.first.b) d["first"] = {{"a", diff_json(c.first.a)}, {"b", diff_json(c.first.b)}};
+    if (c.reordered) d["reordered"] = {{"a", diff_json(c.reordered->a)}, {"b", diff_json(c.reordered->b)}};
     d["actors"] = json::array();
-    for (compared_actor const& actor : c.actors) d["actors"].push_back(as_json(actor));
+    for (compared_actor const& actor : c.actors) d["actors"].push_back(diff_json(actor));
     return d.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-int diff(options const& o, output& out) {
+int diff(diff_options const& o, output& out) {
     return reporting_errors(o.json, out, [&] {
         if (o.a == "-" && o.b == "-") throw repro::input_error("diff: only one of the traces can be standard input");
         trace const ta = read_file(o.a), tb = read_file(o.b);
@@ -81,7 +81,7 @@ int diff(options const& o, output& out) {
 } // namespace
 
 void add_diff(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<diff_options>();
     CLI::App* const sub = app.add_subcommand("diff", "compare two recorded traces, actor by actor");
     sub->add_option("A", o->a, "trace file; - is standard input")->required();
     sub->add_option("B", o->b, "trace file; - is standard input")->required();

@@ -14,7 +14,7 @@
 namespace shutdown_repro::cli {
 namespace {
 
-struct options {
+struct explore_options {
     scenario_options scenario;
     repro::explore_options how;
     std::string keep, shard, target;
@@ -27,7 +27,7 @@ std::string bar(double part) {
     return out;
 }
 
-int explore(options const& o, output& out) {
+int explore(explore_options const& o, output& out) {
     repro::explore_options how = o.how;
     auto const shard = choose_shard(o.shard);
     if (shard) how.shard = shard->part;
@@ -64,7 +64,7 @@ int explore(options const& o, output& out) {
 } // namespace
 
 void add_explore(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<explore_options>();
     o->how.jobs = 1;
     CLI::App* const sub =
         app.add_subcommand("explore", "find violations among the schedules of a scenario (simulated)");

@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct options {
+struct gate_options {
     std::string file, baseline, server, keep = "findings";
     std::vector<std::string> only;
     std::uint32_t jobs = 1;
@@ -66,13 +66,13 @@ std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vecto
 }
 
 // gate.baseline.json beside gate.json, when nothing else is said.
-std::string baseline_path(options const& o) {
+std::string baseline_path(gate_options const& o) {
     if (!o.baseline.empty() || o.file.empty()) return o.baseline;
     return fs::path(o.file).replace_extension(".baseline.json").string();
 }
 
 // When it is there or about to be written.
-repro::baseline baseline_for(options const& o) {
+repro::baseline baseline_for(gate_options const& o) {
     repro::baseline none;
     none.path = baseline_path(o);
     std::error_code ignored;
@@ -97,7 +97,7 @@ std::string shown_again(repro::check_plan const& c, traces::header const& h) {
 
 class gate_run {
 public:
-    gate_run(options const& o, output& out) : options_(o), out_(out) {}
+    gate_run(gate_options const& o, output& out) : options_(o), out_(out) {}
 
     int run() {
         expect_possible(options_.reports, options_.json);
@@ -242,7 +242,7 @@ private:
     }
 
     static constexpr std::size_t most_kept = 4; // traces of one check
-    options const& options_;
+    gate_options const& options_;
     output& out_;
     repro::gate_rules rules_;
     repro::gate_result result_;
@@ -252,7 +252,7 @@ private:
 } // namespace
 
 void add_gate(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<gate_options>();
     CLI::App* const sub =
         app.add_subcommand("gate", "run the checks of a file, or the bundled ones, and say whether they hold");
     sub->add_option("FILE", o->file, "the gate file (shutdown-repro-gate(5)); without it the bundled suite");

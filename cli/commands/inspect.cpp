@@ -20,7 +20,7 @@ namespace {
 
 using namespace traces;
 
-struct options {
+struct inspect_options {
     std::string path, follow, filter, export_format, output, html, twin;
     std::string at;
     bool timeline = false, tree = false, explain = false, stats = false, watch = false;
@@ -44,7 +44,7 @@ filter filter_of(std::string const& expression) {
 }
 
 // What belongs to another way of looking is refused, not ignored.
-void check_combination(options const& o) {
+void check_combination(inspect_options const& o) {
     if (!o.at.empty() && !o.tree) throw repro::input_error("--at says when the tree is drawn: add --tree");
     if (!o.output.empty() && o.export_format.empty())
         throw repro::input_error("--output is where an export goes: add --export FORMAT");
@@ -58,7 +58,12 @@ void check_combination(options const& o) {
 
 // Everything that one reading can tell of each event, for the views that are wanted.
 struct first_look final : reader_events {
-    first_look(options const& o, look l) : wanted(o), which(filter_of(o.filter)), rows(l), tree(l), explained(l) {
+    first_look(inspect_options const& o, look l)
+        : wanted(o),
+          which(filter_of(o.filter)),
+          rows(l),
+          tree(l),
+          explained(l) {
         if (!o.follow.empty()) followed.emplace(id_to_follow(o.follow), l);
     }
     void on_header(header const& h) override {
@@ -78,7 +83,7 @@ struct first_look final : reader_events {
         if (wanted.stats && fits) figures.on_event(e);
     }
 
-    options const& wanted;
+    inspect_options const& wanted;
     filter which;
     judging judge;
     timeline_page rows;
@@ -142,7 +147,7 @@ std::string explanation(source& from, first_look& seen, judgement const& judged)
 }
 
 // Of a finding: where the nearest execution that passes parts from it.
-std::string twin_page(std::string const& header, options const& o, look l) {
+std::string twin_page(std::string const& header, inspect_options const& o, look l) {
     auto const twin = nlohmann::json::parse(header, nullptr, false);
     if (!twin.is_object()) return {};
     auto const text = [&](char const* key) {
@@ -161,7 +166,7 @@ std::string twin_page(std::string const& header, options const& o, look l) {
     return page + "  " + shell_line({"shutdown-repro", "diff", o.path, beside.string()}) + "\n";
 }
 
-int inspect(options o, output& out) {
+int inspect(inspect_options o, output& out) {
     check_combination(o);
     if (!o.html.empty()) {
         out.print(write_html(o.html, o.path, o.twin));
@@ -196,7 +201,7 @@ int inspect(options o, output& out) {
 } // namespace
 
 void add_inspect(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<inspect_options>();
     CLI::App* const sub = app.add_subcommand("inspect", "draw a recorded trace");
     sub->add_option("TRACE", o->path, "trace file; - is standard input")->required();
     sub->add_flag("--timeline", o->timeline, "a row an event, a lane an actor (when no other view is asked for)");

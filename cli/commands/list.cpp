@@ -15,9 +15,9 @@ namespace {
 using traces::look;
 using traces::tint;
 
-using rows = std::vector<std::pair<std::string, std::string>>;
+using table_rows = std::vector<std::pair<std::string, std::string>>;
 
-std::string table(rows const& all, look l) {
+std::string table(table_rows const& all, look l) {
     std::size_t wide = 0;
     for (auto const& [name, text] : all) wide = std::max(wide, traces::columns(name));
     std::string out;
@@ -28,13 +28,13 @@ std::string table(rows const& all, look l) {
 }
 
 std::string scenarios(look l) {
-    rows all;
+    table_rows all;
     for (repro::scenario const& s : repro::builtin_scenarios()) all.emplace_back(s.name, s.summary);
     return table(all, l);
 }
 
 std::string rules(look l) {
-    rows all;
+    table_rows all;
     for (traces::rule_info const& r : traces::all_rules())
         all.emplace_back(r.id, std::string(name_of(r.level)) + " · " + std::string(r.summary));
     return table(all, l);
@@ -76,13 +76,13 @@ std::string moments(look l) {
 }
 
 std::string strategies(look l) {
-    rows all{{"auto", "sweep, then exhaustive where it fits in the budget, else phase, pct and random"}};
+    table_rows all{{"auto", "sweep, then exhaustive where it fits in the budget, else phase, pct and random"}};
     for (repro::strategy_info const& i : repro::all_strategies()) all.emplace_back(i.name, i.summary);
     return table(all, l);
 }
 
 std::string targets(look l) {
-    rows all;
+    table_rows all;
     for (repro::target const& t : repro::preset_targets()) {
         auto const version = repro::installed_version(t);
         all.emplace_back(t.name,
@@ -92,7 +92,7 @@ std::string targets(look l) {
 }
 
 std::string probes(look l) {
-    rows all;
+    table_rows all;
     for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name, p.summary);
     return table(all, l);
 }
@@ -100,7 +100,7 @@ std::string probes(look l) {
 std::string stop_points_of(std::string const& scenario, look l) {
     repro::scenario const s = repro::load_scenario(scenario);
     if (s.server == "reactor") return moments(l);
-    rows all;
+    table_rows all;
     for (auto const& p : repro::passed_stop_points(s)) all.emplace_back(p.point, traces::printable(p.what));
     return table(all, l);
 }

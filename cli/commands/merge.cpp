@@ -15,7 +15,7 @@
 namespace shutdown_repro::cli {
 namespace {
 
-struct options {
+struct merge_options {
     std::vector<std::string> paths;
     report_options reports;
     bool json = false;
@@ -154,7 +154,7 @@ exploration_report merged(std::vector<exploration_part> const& parts) {
     return whole;
 }
 
-int merge_explorations(std::vector<exploration_part> const& parts, options const& o, output& out) {
+int merge_explorations(std::vector<exploration_part> const& parts, merge_options const& o, output& out) {
     for (auto const& [flag, asked] :
         {std::pair("--junit", !o.reports.junit.empty()), std::pair("--sarif", !o.reports.sarif.empty()),
             std::pair("--github", o.reports.github), std::pair("--tap", o.reports.tap)})
@@ -171,7 +171,7 @@ int merge_explorations(std::vector<exploration_part> const& parts, options const
     return status_of(whole.found.verdict());
 }
 
-int merge_gates(std::vector<gate_part> parts, options const& o, output& out) {
+int merge_gates(std::vector<gate_part> parts, merge_options const& o, output& out) {
     gate_part const& first = parts.front();
     for (gate_part const& p : parts) expect_alike(first, p);
     expect_complete(parts);
@@ -190,7 +190,7 @@ int merge_gates(std::vector<gate_part> parts, options const& o, output& out) {
         o.reports, whole, o.json ? as_json(whole) : as_text(whole, out.page()), status_of(worst_of(whole)), out);
 }
 
-int merge(options const& o, output& out) {
+int merge(merge_options const& o, output& out) {
     expect_possible(o.reports, o.json);
     expect_spared(o.reports, o.paths);
     std::vector<exploration_part> explorations;
@@ -207,7 +207,7 @@ int merge(options const& o, output& out) {
 } // namespace
 
 void add_merge(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<merge_options>();
     CLI::App* const sub = app.add_subcommand("merge", "put the reports of all shards together and judge them as one");
     sub->add_option("REPORT", o->paths, "the --json reports of all shards")->required();
     add_report_options(*sub, o->reports);

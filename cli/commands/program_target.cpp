@@ -14,7 +14,7 @@
 namespace shutdown_repro::cli {
 namespace {
 
-constexpr std::uint64_t most_orders = 10'000;
+constexpr std::uint64_t most_program_orders = 10'000;
 
 repro::program_order asked_for(program_options const& o) {
     repro::program_order asked{.order = o.order, .decisions = {}, .stop_at = o.stop_at, .free_at = o.free_at};
@@ -85,7 +85,7 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
     target_report report = report_of(t, 1);
     kept_traces folder(o.keep.empty() ? "findings" : o.keep);
     std::set<std::string> kept; // one trace for each set of rules that was broken
-    report.all_orders = repro::run_each_order(repro::program_of(t), std::min(o.executions, most_orders),
+    report.all_orders = repro::run_each_order(repro::program_of(t), std::min(o.executions, most_program_orders),
         [&](repro::schedule const& taken, traces::trace const& trace) {
             probe_result& p = report.probes.emplace_back();
             p.probe = repro::to_string(taken);

@@ -9,13 +9,13 @@
 namespace shutdown_repro::cli {
 namespace {
 
-struct options {
+struct replay_options {
     std::string what, scenario, trace;
     bool json = false;
 };
 
 // A trace, a schedule file, or the schedule itself with --scenario.
-repro::recording recording_of(options const& o) {
+repro::recording recording_of(replay_options const& o) {
     if (o.scenario.empty()) return repro::load_recording(o.what);
     return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}};
 }
@@ -27,7 +27,7 @@ std::string both_sides(repro::replayed const& r, traces::look l) {
         "\n";
 }
 
-int replay(options const& o, output& out) {
+int replay(replay_options const& o, output& out) {
     repro::recording const recorded = recording_of(o);
     repro::replayed r = repro::replay(recorded);
     run_report report;
@@ -56,7 +56,7 @@ int replay(options const& o, output& out) {
 } // namespace
 
 void add_replay(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<replay_options>();
     CLI::App* const sub = app.add_subcommand("replay", "execute a simulated trace or a schedule again");
     sub->add_option("TRACE|SCHEDULE", o->what, "a trace, a schedule FILE.json, or with --scenario the schedule itself")
         ->required();

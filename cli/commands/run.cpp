@@ -22,14 +22,14 @@ namespace {
 constexpr std::string_view first_world = "live";
 constexpr std::size_t most_orders = 2'000; // each is told on a line
 
-struct options {
+struct run_options {
     scenario_options scenario;
     std::string world{first_world}, schedule, trace, server, slow, stream, signal, probes, target, adapter;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false;
 };
 
-void refuse_what_does_not_fit(options const& o) {
+void refuse_what_does_not_fit(run_options const& o) {
     if (o.world == "sim" && !o.server.empty())
         throw repro::input_error("--server: the simulated world starts no server; leave it out, or use --world live");
     if (o.world == "live" && !o.schedule.empty())
@@ -44,7 +44,7 @@ void refuse_what_does_not_fit(options const& o) {
 }
 
 // A real server has no scenario, and a scenario no probes.
-void refuse_what_is_of_scenarios(options const& o) {
+void refuse_what_is_of_scenarios(run_options const& o) {
     scenario_options const& s = o.scenario;
     if (!s.what.empty())
         throw repro::input_error("run takes a SCENARIO or a --target, and not both: \"" + s.what + "\"");
@@ -58,7 +58,7 @@ void refuse_what_is_of_scenarios(options const& o) {
                 "--adapter and --order");
 }
 
-void refuse_what_is_of_targets(options const& o) {
+void refuse_what_is_of_targets(run_options const& o) {
     if (o.scenario.what.empty())
         throw repro::input_error("SCENARIO is required, or --target (shutdown-repro run --help)");
     std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
@@ -68,7 +68,7 @@ void refuse_what_is_of_targets(options const& o) {
             throw repro::input_error(std::string(flag) + ": is for real servers; add --target NAME, or leave it out");
 }
 
-target_options target_options_of(options const& o) {
+target_options target_options_of(run_options const& o) {
     return {.what = o.target,
         .command = command_behind_dashes(),
         .probes = o.probes,
@@ -101,7 +101,7 @@ void require_writable(std::string const& path) {
 }
 
 // The words of this run, without what only says where its results go.
-std::vector<std::string> command_line(options const& o) {
+std::vector<std::string> command_line(run_options const& o) {
     std::vector<std::string> words{"shutdown-repro", "run", o.scenario.what};
     add_word(words, "--world", o.world == first_world ? "" : o.world);
     add_words(words, o.scenario);
@@ -111,11 +111,11 @@ std::vector<std::string> command_line(options const& o) {
 }
 
 // How to see it again (exactly, when simulated), and whether the correct policy is free of it.
-void suggest(run_report& r, options o) {
+void suggest(run_report& r, run_options o) {
     if (!r.schedule.empty()) o.world = "sim"; // also what a live execution drew
     if (r.executions == 1 || o.world == "sim") o.repeat = 1;
     o.schedule = r.schedule;
-    auto const line = [](options const& from) {
+    auto const line = [](run_options const& from) {
         auto words = command_line(from);
         if (from.repeat > 1) words.insert(words.end(), {"--repeat", std::to_string(from.repeat)});
         return shell_line(words);
@@ -129,7 +129,7 @@ void suggest(run_report& r, options o) {
 
 class runner {
 public:
-    runner(options const& o, output& out) : options_(o), out_(out), path_(o.trace) {
+    runner(run_options const& o, output& out) : options_(o), out_(out), path_(o.trace) {
         report_.scenario = scenario_of(o.scenario);
         report_.world = o.world;
         std::string name = report_.scenario.name;
@@ -200,7 +200,7 @@ private:
         return {};
     }
 
-    options const& options_;
+    run_options const& options_;
     output& out_;
     std::string path_;
     run_report report_;
@@ -210,7 +210,7 @@ private:
 } // namespace
 
 void add_run(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<run_options>();
     CLI::App* const sub = app.add_subcommand("run", "execute a scenario and judge it");
     add_scenario_options(*sub, o->scenario);
     sub->add_option("--world", o->world, "live: a real server; sim: simulated, in process")

@@ -12,7 +12,7 @@
 namespace shutdown_repro::cli {
 namespace {
 
-struct options {
+struct shrink_options {
     std::string what, rule, trace;
     bool json = false;
 };
@@ -22,7 +22,7 @@ std::string path_beside(std::string const& path) {
     return path.substr(0, dot) + ".shrunk.jsonl";
 }
 
-traces::violation const& chosen_violation(repro::judged_execution const& e, options const& o) {
+traces::violation const& chosen_violation(repro::judged_execution const& e, shrink_options const& o) {
     for (traces::violation const& v : e.violations)
         if (o.rule.empty() ? v.level != traces::severity::note : v.rule == o.rule) return v;
     throw repro::input_error(o.rule.empty() ? o.what + " violates nothing: there is nothing to shrink"
@@ -30,7 +30,7 @@ traces::violation const& chosen_violation(repro::judged_execution const& e, opti
         repro::nothing_selected);
 }
 
-int shrink(options const& o, output& out) {
+int shrink(shrink_options const& o, output& out) {
     repro::recording const r = repro::load_recording(o.what);
     repro::judged_execution const failing = repro::judge_execution(r.of, r.when);
     if (!failing.diverged.empty())
@@ -61,7 +61,7 @@ int shrink(options const& o, output& out) {
 } // namespace
 
 void add_shrink(CLI::App& app, job& chosen) {
-    auto const o = std::make_shared<options>();
+    auto const o = std::make_shared<shrink_options>();
     CLI::App* const sub = app.add_subcommand("shrink", "the smallest execution that still goes wrong");
     sub->add_option("TRACE|SCHEDULE", o->what, "a simulated trace or a schedule FILE.json")->required();
     sub->add_option("--rule", o->rule, "of its violations, this one (the first)")->type_name("RULE");

@@ -6,7 +6,7 @@ namespace {
 
 // readline takes words apart at : and =, so the function puts them together as they were typed, and answers with the part that
 // readline replaces. Files are left to readline itself, which quotes them.
-constexpr char const* before = R"(# bash completion for shutdown-repro, written by: shutdown-repro completion bash
+constexpr char const* bash_start = R"(# bash completion for shutdown-repro, written by: shutdown-repro completion bash
 _shutdown_repro() {
     COMPREPLY=()
     local words=() rest=${COMP_LINE:0:COMP_POINT} gap i
@@ -54,7 +54,7 @@ constexpr char const* after_places = R"(        esac
 complete -F _shutdown_repro shutdown-repro
 )";
 
-std::string quoted(std::string const& text) { return "'" + text + "'"; } // our own names, which hold no quote
+std::string bash_quoted(std::string const& text) { return "'" + text + "'"; } // our own names, which hold no quote
 
 // As it is typed without quotes: readline takes what it is given as it is.
 std::string typed(std::string const& word) {
@@ -80,13 +80,13 @@ std::string arm(std::string const& pattern, std::string const& answers) {
 template <class taker> void each_name_with_value(completed_command const& c, taker take) {
     for (completed_option const& o : c.options)
         if (o.takes_value)
-            for (std::string const& name : o.names) take(quoted(c.name + " " + name), o);
+            for (std::string const& name : o.names) take(bash_quoted(c.name + " " + name), o);
 }
 
 } // namespace
 
 std::string bash_completion(completed_commands const& all) {
-    std::string out = before;
+    std::string out = bash_start;
     for (completed_command const& c : all)
         each_name_with_value(
             c, [&](std::string const& name, completed_option const&) { out += arm(name, " option=$word"); });
@@ -98,7 +98,7 @@ std::string bash_completion(completed_commands const& all) {
     for (completed_command const& c : all) {
         std::vector<std::string> names;
         for (completed_option const& o : c.options) names.insert(names.end(), o.names.begin(), o.names.end());
-        out += arm(quoted(c.name), " candidates=(" + shell_line(names) + ")");
+        out += arm(bash_quoted(c.name), " candidates=(" + shell_line(names) + ")");
     }
     out += after_names;
     completion_value commands;
@@ -107,7 +107,8 @@ std::string bash_completion(completed_commands const& all) {
     out += arm("' 0'", answer(commands));
     for (completed_command const& c : all)
         for (std::size_t i = 0; i < c.places.size(); ++i)
-            out += arm(c.places[i].repeats ? quoted(c.name + " ") + "*" : quoted(c.name + " " + std::to_string(i)),
+            out += arm(
+                c.places[i].repeats ? bash_quoted(c.name + " ") + "*" : bash_quoted(c.name + " " + std::to_string(i)),
                 answer(c.places[i].value));
     return out + after_places;
 }

@@ -17,52 +17,52 @@
 namespace shutdown_repro::cli {
 namespace {
 
-using words = std::vector<std::string>;
+using word_list = std::vector<std::string>;
 
-template <class enumeration> void add_words_of(words& to) {
+template <class enumeration> void add_words_of(word_list& to) {
     for (std::string_view word : server::words<enumeration>())
         if (std::ranges::find(to, word) == to.end()) to.emplace_back(word);
 }
 
-words scenario_names() {
-    words all;
+word_list scenario_names() {
+    word_list all;
     for (repro::scenario const& s : repro::builtin_scenarios()) all.push_back(s.name);
     return all;
 }
 
-words rule_ids() {
-    words all;
+word_list rule_ids() {
+    word_list all;
     for (traces::rule_info const& r : traces::all_rules()) all.emplace_back(r.id);
     return all;
 }
 
-words policies() {
-    words all;
+word_list policies() {
+    word_list all;
     add_words_of<server::policy>(all);
     add_words_of<server::reactor_policy>(all);
     return all;
 }
 
-words orders() {
-    words all;
+word_list orders() {
+    word_list all;
     add_words_of<server::serve_order>(all);
     return all;
 }
 
-words checks() { // one's own file has others
-    words all;
+word_list checks() { // one's own file has others
+    word_list all;
     for (repro::check_plan const& c : repro::bundled_gate().checks) all.push_back(c.name);
     return all;
 }
 
-words targets() {
-    words all;
+word_list targets() {
+    word_list all;
     for (repro::target const& t : repro::preset_targets()) all.push_back(t.name);
     return all;
 }
 
-words probes() {
-    words all{"all"};
+word_list probes() {
+    word_list all{"all"};
     for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name);
     return all;
 }
@@ -73,8 +73,8 @@ bool is_point(std::string const& word) {
     } catch (std::invalid_argument const&) { return false; }
 }
 
-words points() {
-    words all{"handler", "never", "any"};
+word_list points() {
+    word_list all{"handler", "never", "any"};
     add_words_of<server::stop_moment>(all);
     for (std::size_t i = 0; i < traces::kind_count; ++i)
         if (std::string const first = std::string(name_of(static_cast<traces::kind>(i))) + "#1"; is_point(first))
@@ -85,7 +85,7 @@ words points() {
 // What the name of a value promises. A name of several, like TRACE|SCHEDULE, promises all of them.
 struct promise {
     std::string_view name;
-    words (*known)();
+    word_list (*known)();
     bool files = false, folders = false, list = false;
 };
 constexpr promise promises[] = {

@@ -5,7 +5,7 @@ namespace shutdown_repro::cli {
 namespace {
 
 // The words before the cursor are walked once: which subcommand, and how many of its places are taken.
-constexpr char const* before = R"(# fish completion for shutdown-repro, written by: shutdown-repro completion fish
+constexpr char const* fish_start = R"(# fish completion for shutdown-repro, written by: shutdown-repro completion fish
 function __shutdown_repro_at --argument-names command place
     set -l tokens (commandline -opc)
     set -l in ''
@@ -36,7 +36,7 @@ end
 complete -c shutdown-repro --no-files
 )";
 
-std::string quoted(std::string const& text) { // fish knows \\ and \' in single quotes
+std::string fish_quoted(std::string const& text) { // fish knows \\ and \' in single quotes
     std::string out = "'";
     for (char c : text) {
         if (c == '\\' || c == '\'') out += '\\';
@@ -48,13 +48,13 @@ std::string quoted(std::string const& text) { // fish knows \\ and \' in single 
 std::string candidates(completion_value const& v) {
     if (v.folders) return " -a '(__fish_complete_directories (commandline -ct))'";
     if (v.list) return " -a '(__fish_append , " + shell_line(v.words) + ")'"; // no word of ours needs a quote
-    return v.words.empty() ? "" : " -a " + quoted(shell_line(v.words));
+    return v.words.empty() ? "" : " -a " + fish_quoted(shell_line(v.words));
 }
 
 // Where a line applies; place "": anywhere in the command.
 std::string line(completed_command const& c, std::string const& place) {
     return "complete -c shutdown-repro -n " +
-        quoted("__shutdown_repro_at " + (c.name.empty() ? "''" : c.name) + (place.empty() ? "" : " " + place));
+        fish_quoted("__shutdown_repro_at " + (c.name.empty() ? "''" : c.name) + (place.empty() ? "" : " " + place));
 }
 
 std::string option_line(completed_command const& c, completed_option const& o) {
@@ -62,7 +62,7 @@ std::string option_line(completed_command const& c, completed_option const& o) {
     for (std::string const& name : o.names)
         out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
     if (o.takes_value) out += (o.value.files ? " -r -F" : " -x") + candidates(o.value);
-    return out + " -d " + quoted(o.summary) + "\n";
+    return out + " -d " + fish_quoted(o.summary) + "\n";
 }
 
 } // namespace
@@ -73,16 +73,16 @@ std::string fish_completion(completed_commands const& all) {
         for (completed_option const& o : c.options) {
             lines += option_line(c, o);
             if (o.takes_value)
-                for (std::string const& name : o.names) with_value += " " + quoted(c.name + " " + name);
+                for (std::string const& name : o.names) with_value += " " + fish_quoted(c.name + " " + name);
         }
-        if (!c.name.empty()) lines += line(all.front(), "") + " -a " + c.name + " -d " + quoted(c.summary) + "\n";
+        if (!c.name.empty()) lines += line(all.front(), "") + " -a " + c.name + " -d " + fish_quoted(c.summary) + "\n";
         for (std::size_t i = 0; i < c.places.size(); ++i) {
             completion_value const& v = c.places[i].value;
             lines += line(c, std::to_string(i) + (c.places[i].repeats ? "+" : "")) + (v.files ? " -F" : "") +
                 candidates(v) + "\n";
         }
     }
-    return before + with_value + "\n" + lines;
+    return fish_start + with_value + "\n" + lines;
 }
 
 } // namespace shutdown_repro::cli

@@ -10,11 +10,11 @@ namespace {
 using namespace traces;
 
 std::string scenario_name(std::string const& document) {
-    auto const json = nlohmann::json::parse(document, nullptr, false);
-    if (json.is_string()) return json.get<std::string>();
-    if (!json.is_object()) return {};
+    auto const scenario = nlohmann::json::parse(document, nullptr, false);
+    if (scenario.is_string()) return scenario.get<std::string>();
+    if (!scenario.is_object()) return {};
     for (char const* key : {"scenario", "name"}) // ours, and what others may call it
-        if (auto const name = json.find(key); name != json.end() && name->is_string()) return name->get<std::string>();
+        if (auto const name = scenario.find(key); name != scenario.end() && name->is_string()) return name->get<std::string>();
     return {};
 }
 

@@ -6,12 +6,7 @@ namespace shutdown_repro::cli {
 
 using traces::verdict;
 
-namespace {
-
-// What is told of several executions is the first of the worst.
 int severity_of(verdict v) { return v == verdict::violated ? 2 : v == verdict::inconclusive ? 1 : 0; }
-
-} // namespace
 
 std::string broken_rules(judgement const& j) {
     std::string out;

@@ -52,10 +52,14 @@ std::string as_json(std::vector<checked_trace> const&);
 int reporting_errors(bool json, output&, std::function<int()> const& it);
 
 traces::verdict verdict_of(std::vector<checked_trace> const&);
+int severity_of(traces::verdict); // 0 clean, 1 inconclusive, 2 violated
 int status_of(traces::verdict);
 
 // Each violation with who was still inside; for an inconclusive one, why it is that.
 std::string violations_as_text(judgement const&, traces::look);
+
+// One line: a command to type next, after the word that says what it is for; "" when there is none.
+std::string next_command(std::string_view word, std::string_view command, traces::look);
 
 // When and by whom stop and free were called: one line each, for people.
 std::string acts_as_text(judgement const&, traces::look);

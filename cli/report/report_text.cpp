@@ -74,10 +74,6 @@ std::string details(judgement const& j, look l) {
     return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : clean);
 }
 
-std::string next_command(std::string_view word, std::string_view line, look l) {
-    return line.empty() ? "" : paint(l, tint::faint, pad(word, 10)) + std::string(line) + "\n";
-}
-
 std::string headline(run_report const& r, look l) {
     bool const alone = r.scenario.server == "scopes";
     std::string const server =
@@ -111,6 +107,10 @@ std::string rate(run_report const& r, look l) {
 }
 
 } // namespace
+
+std::string next_command(std::string_view word, std::string_view command, look l) {
+    return command.empty() ? "" : paint(l, tint::faint, pad(word, 10)) + std::string(command) + "\n";
+}
 
 std::string violations_as_text(judgement const& j, look l) {
     return violations(j, l) + (j.verdict == verdict::inconclusive ? inconclusive(j, l) : "");

@@ -13,8 +13,6 @@ namespace {
 constexpr std::size_t most_last_words = 6; // lines
 constexpr std::size_t name_width = 17;
 
-int severity_of(verdict v) { return v == verdict::violated ? 2 : v == verdict::inconclusive ? 1 : 0; }
-
 // "3 of 5 runs (23 to 88 %)": what so few runs say of the rate.
 std::string rate_of(std::uint64_t count, std::uint64_t runs) {
     auto const [low, high] = repro::wilson({count, runs});
@@ -70,10 +68,6 @@ std::string row(probe_result const& p, look l) {
         if (std::string const why = p.trouble(); !why.empty()) out += blank + wrap(printable(why), l.width, indent);
     }
     return out + "\n";
-}
-
-std::string next_command(std::string_view word, std::string_view line, look l) {
-    return paint(l, tint::faint, pad(word, 10)) + std::string(line) + "\n";
 }
 
 // Of one probe that is told alone: every violation, and what the server said.

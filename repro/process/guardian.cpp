@@ -14,7 +14,7 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr int most_rounds = 400, pause_ms = 5; // for the kernel to take the killed away
+constexpr int guardian_rounds = 400, guardian_pause_ms = 5; // for the kernel to take the killed away
 
 std::string random_mark() {
     std::random_device source;
@@ -68,7 +68,7 @@ bool kill_all(std::vector<identity> const& told, std::string const& mark) {
     std::vector<identity> told;
     identity one;
     while (read(kept, &one, sizeof one) == sizeof one) told.push_back(one);
-    for (int round = 0; round < most_rounds && kill_all(told, mark); ++round) poll(nullptr, 0, pause_ms);
+    for (int round = 0; round < guardian_rounds && kill_all(told, mark); ++round) poll(nullptr, 0, guardian_pause_ms);
     _exit(0);
 }
 

@@ -186,7 +186,7 @@ void adapter(value const& v, target& t) {
     t.adapter = v.one_of(names);
 }
 
-void program(value const& v, target& t) {
+void program_flag(value const& v, target& t) {
     v.check_flag();
     t.program = v.json().get<bool>();
 }
@@ -213,7 +213,7 @@ constexpr field fields[] = {
     {"port",
         [](value const& v, target& t) { t.port = static_cast<std::uint16_t>(v.number("a port number", 0, 65'535)); }},
     {"adapter", adapter},
-    {"program", program},
+    {"program", program_flag},
     {"ready", ready},
     {"stop", stop},
     {"wrong_signal", [](value const& v, target& t) { t.wrong_signal = signal(v); }},

@@ -63,7 +63,7 @@ void execution::start() {
         .control = control_ ? story_.file("control") : "",
         .order = order_.order,
         .decisions = order_.decisions};
-    for (auto const& [name, value] : environment_of(inside)) environment.push_back(name + "=" + value);
+    for (auto const& [name, text] : environment_of(inside)) environment.push_back(name + "=" + text);
     target::words const command = places.filled(plan_.command);
     story_.start({.path = need_program(command.front(), plan_.package),
         .arguments = {command.begin() + 1, command.end()},

@@ -12,7 +12,8 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t most_events = 1000; // of one span, as collectors bound them too; how many more there were is said
+constexpr std::size_t most_span_events =
+    1000; // of one span, as collectors bound them too; how many more there were is said
 constexpr std::size_t most_links = 128;
 constexpr int status_error = 2;
 
@@ -139,7 +140,7 @@ private:
     }
 
     void note(span& s, event const& e, nanoseconds now) {
-        if (s.noted++ >= most_events) return;
+        if (s.noted++ >= most_span_events) return;
         json_line& l = s.events;
         l.open("{").string("timeUnixNano", time(now)).string("name", kind_text(e)).raw(R"(,"attributes":[)");
         attribute(l, "shutdown_repro.seq", static_cast<std::int64_t>(std::min(e.seq, seq_t{INT64_MAX})));
@@ -169,7 +170,8 @@ private:
         l.raw(R"(,"attributes":[)");
         attribute(l, "shutdown_repro.id", to_string(who));
         l.raw("]").raw(R"(,"events":[)").raw(s.events.text()).raw("]");
-        if (s.noted > most_events) l.number("droppedEventsCount", static_cast<std::int64_t>(s.noted - most_events));
+        if (s.noted > most_span_events)
+            l.number("droppedEventsCount", static_cast<std::int64_t>(s.noted - most_span_events));
         l.raw(R"(,"links":[)").raw(s.links.text()).raw("]");
         if (s.linked > most_links) l.number("droppedLinksCount", static_cast<std::int64_t>(s.linked - most_links));
         l.raw(R"(,"status":{)");

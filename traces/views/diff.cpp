@@ -11,7 +11,7 @@ namespace shutdown_repro::traces {
 namespace {
 
 using json = nlohmann::ordered_json;
-using sequence = std::vector<event const*>;
+using event_list = std::vector<event const*>;
 
 // The same in every execution's sense, but never in its number.
 bool is_volatile(std::string_view detail) { return detail == "port"; }
@@ -30,15 +30,15 @@ public:
         for (event const* e : decisions)
             numbers[e] = known.try_emplace(meaning(*e, who), static_cast<std::uint32_t>(known.size())).first->second;
     }
-    std::vector<std::uint32_t> of(sequence const& s) const {
+    std::vector<std::uint32_t> of(event_list const& s) const {
         std::vector<std::uint32_t> out;
         for (event const* e : s) out.push_back(numbers.at(e));
         return out;
     }
 
     cast members;
-    sequence steps, decisions;
-    std::unordered_map<ref, sequence> lanes;
+    event_list steps, decisions;
+    std::unordered_map<ref, event_list> lanes;
     std::unordered_map<event const*, std::uint32_t> numbers;
 
 private:
@@ -88,11 +88,11 @@ std::vector<std::pair<ref, ref>> pairs(side const& a, side const& b, who_is_who 
 compared_actor aligned(ref in_a, ref in_b, side const& a, side const& b) {
     auto const lane = [](side const& s, ref r) {
         auto const at = s.lanes.find(r);
-        return at == s.lanes.end() ? sequence{} : at->second;
+        return at == s.lanes.end() ? event_list{} : at->second;
     };
     bool const nobody = !in_a && !in_b;
-    sequence const of_a = in_a || nobody ? lane(a, in_a) : sequence{},
-                   of_b = in_b || nobody ? lane(b, in_b) : sequence{};
+    event_list const of_a = in_a || nobody ? lane(a, in_a) : event_list{},
+                     of_b = in_b || nobody ? lane(b, in_b) : event_list{};
     compared_actor out{in_a, in_b, "", {}, true};
     if (member const* m = in_a ? a.members.find(in_a) : b.members.find(in_b)) out.name = m->name;
     auto x = of_a.begin();
@@ -143,7 +143,7 @@ std::size_t steps_before(event const* decision, side const& s) {
 
 // By their number in the schedule: where only the default was taken a trace may leave a decision out. Without numbers they are
 // counted.
-std::map<std::size_t, event const*> numbered(sequence const& decisions) {
+std::map<std::size_t, event const*> numbered(event_list const& decisions) {
     std::map<std::size_t, event const*> out;
     for (std::size_t i = 0; i < decisions.size(); ++i) {
         std::int64_t const number = decisions[i]->integer("number", -1);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t context = 1;       // events that are alike beside those that are not
 constexpr std::size_t most_in_a_row = 8; // events in a row that one trace has and the other has not
-constexpr std::size_t title = 10;
+constexpr std::size_t diff_title = 10;
 
 std::string shown(event const& e, std::string_view key) {
     value const* v = e.find(key);
@@ -69,12 +69,12 @@ private:
         std::string out;
         for (std::string_view word; !text.empty(); text.remove_prefix(std::min(text.size(), word.size() + 1))) {
             word = text.substr(0, text.find(' '));
-            out += (out.empty() ? "" : " ") + fit(word, look_.width > title ? look_.width - title : 0);
+            out += (out.empty() ? "" : " ") + fit(word, look_.width > diff_title ? look_.width - diff_title : 0);
         }
-        return wrap(out, look_.width, title);
+        return wrap(out, look_.width, diff_title);
     }
     std::string row(std::string_view name, std::string_view text) const {
-        return paint(look_, tint::faint, pad(name, title)) + wrapped(text) + "\n";
+        return paint(look_, tint::faint, pad(name, diff_title)) + wrapped(text) + "\n";
     }
     static std::string ending(std::string const& e) { return e.empty() ? "not said" : printable(e); }
 
@@ -83,15 +83,15 @@ private:
         if (!s.of.head.world.empty()) text += " · " + printable(s.of.head.world);
         if (!s.of.head.schedule.empty()) text += " · schedule " + printable(s.of.head.schedule);
         text += " · " + counted(s.of.events.size(), "event");
-        std::string out = paint(look_, tint::strong, pad(letter, title)) + wrapped(text) + "\n";
+        std::string out = paint(look_, tint::strong, pad(letter, diff_title)) + wrapped(text) + "\n";
         std::set<std::string_view> rules;
         for (violation const& v : s.violations)
             if (v.level != severity::note) rules.insert(v.rule);
         std::string list;
         for (std::string_view rule : rules) list += (list.empty() ? "✗ " : ", ") + std::string(rule);
-        return out + std::string(title, ' ') +
+        return out + std::string(diff_title, ' ') +
             (list.empty() ? paint(look_, tint::faint, "no rule is broken")
-                          : paint(look_, tint::bad, wrap(list, look_.width, title))) +
+                          : paint(look_, tint::bad, wrap(list, look_.width, diff_title))) +
             "\n";
     }
 
@@ -101,8 +101,8 @@ private:
         for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
             std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : std::string(without);
             if (e && e->what == kind::decision && e->id) text += " (" + to_string(e->id) + ")";
-            out += paint(look_, tint::faint, pad(out.empty() ? name : "", title)) + letter + "  " +
-                fit(text, look_.width > title + 3 ? look_.width - title - 3 : 0) + "\n";
+            out += paint(look_, tint::faint, pad(out.empty() ? name : "", diff_title)) + letter + "  " +
+                fit(text, look_.width > diff_title + 3 ? look_.width - diff_title - 3 : 0) + "\n";
         }
         return out;
     }
@@ -138,7 +138,7 @@ private:
         std::string out;
         if (c_.reordered)
             out += row("order", "everybody does the same, in another order, first at") + both("", *c_.reordered);
-        std::size_t const room = look_.width > title ? 3 * (look_.width - title) : 0;
+        std::size_t const room = look_.width > diff_title ? 3 * (look_.width - diff_title) : 0;
         out += row("alike", counted(events, "event") + (who.empty() ? "" : "; all of " + fit(who, room)));
         return out;
     }

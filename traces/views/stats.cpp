@@ -7,7 +7,7 @@ namespace shutdown_repro::traces {
 namespace {
 
 constexpr std::size_t most_waits = 5, most_actors = 8;
-constexpr std::size_t title = 12;
+constexpr std::size_t stats_title = 12;
 
 std::string share(std::uint64_t n, std::uint64_t of) {
     std::uint64_t const tenths = of ? n * 1000 / of : 0;
@@ -73,10 +73,10 @@ std::string stats::counts(look l) const {
     std::stable_sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.second > b.second; });
     std::size_t wide = 0, digits = std::to_string(all.empty() ? 0 : all.front().second).size();
     for (auto const& [name, n] : all) wide = std::max(wide, std::min(std::size_t{30}, columns(printable(name))));
-    std::string out = paint(l, tint::faint, pad("events", title)) + counted(events_, "event") + " of " +
+    std::string out = paint(l, tint::faint, pad("events", stats_title)) + counted(events_, "event") + " of " +
         counted(all.size(), "kind") + " in " + duration(elapsed(first_, last_)) + "\n";
     for (auto const& [name, n] : all)
-        out += std::string(title, ' ') + pad(fit(printable(name), wide), wide) + "  " +
+        out += std::string(stats_title, ' ') + pad(fit(printable(name), wide), wide) + "  " +
             pad_left(std::to_string(n), digits) + "  " + paint(l, tint::faint, pad_left(share(n, events_), 7)) + "\n";
     return out;
 }
@@ -91,7 +91,7 @@ std::string stats::lifetimes(std::string_view of, lives const& all, look l) cons
         text += ": shortest " + duration(sorted.front()) + ", median " + duration(sorted[sorted.size() / 2]) +
             ", longest " + duration(sorted.back());
     }
-    std::string out = paint(l, tint::faint, pad(of, title)) + wrap(text, l.width, title) + "\n";
+    std::string out = paint(l, tint::faint, pad(of, stats_title)) + wrap(text, l.width, stats_title) + "\n";
     if (all.open.empty()) return out;
     std::vector<std::pair<ref, life>> open(all.open.begin(), all.open.end());
     std::sort(open.begin(), open.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
@@ -100,7 +100,7 @@ std::string stats::lifetimes(std::string_view of, lives const& all, look l) cons
         list += (i ? ", " : "") + to_string(open[i].first) +
             (open[i].second.name.empty() ? "" : " (" + open[i].second.name + ")");
     if (open.size() > most_actors) list += " and " + std::to_string(open.size() - most_actors) + " more";
-    return out + std::string(title, ' ') + wrap("never ended: " + list, l.width, title) + "\n";
+    return out + std::string(stats_title, ' ') + wrap("never ended: " + list, l.width, stats_title) + "\n";
 }
 
 std::string stats::waits(look l) const {
@@ -113,8 +113,8 @@ std::string stats::waits(look l) const {
     for (wait const& w : longest) {
         std::string const text = pad_left(duration(w.lasted), 8) + "  " + w.who + (w.on.empty() ? "" : " on " + w.on) +
             " from #" + std::to_string(w.from) + (w.over ? "" : ", never resumed");
-        out += paint(l, tint::faint, pad(out.empty() ? "waited" : "", title)) +
-            fit(text, l.width > title ? l.width - title : 0) + "\n";
+        out += paint(l, tint::faint, pad(out.empty() ? "waited" : "", stats_title)) +
+            fit(text, l.width > stats_title ? l.width - stats_title : 0) + "\n";
     }
     return out;
 }
@@ -127,11 +127,13 @@ std::string stats::actors(look l) const {
     for (std::size_t i = 0; i < std::min(all.size(), most_actors); ++i) {
         auto const name = names_.find(all[i].first);
         std::string const who = to_string(all[i].first) + (name == names_.end() ? "" : " (" + name->second + ")");
-        out += paint(l, tint::faint, pad(i ? "" : "acted", title)) +
-            fit(pad_left(std::to_string(all[i].second), 8) + "  " + who, l.width > title ? l.width - title : 0) + "\n";
+        out += paint(l, tint::faint, pad(i ? "" : "acted", stats_title)) +
+            fit(pad_left(std::to_string(all[i].second), 8) + "  " + who,
+                l.width > stats_title ? l.width - stats_title : 0) +
+            "\n";
     }
     if (all.size() > most_actors)
-        out += std::string(title, ' ') + "and " + std::to_string(all.size() - most_actors) + " more\n";
+        out += std::string(stats_title, ' ') + "and " + std::to_string(all.size() - most_actors) + " more\n";
     return out;
 }
 

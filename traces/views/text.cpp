@@ -8,7 +8,7 @@ namespace {
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
 // Length of the well-formed UTF-8 sequence at the beginning, 0 when there is none.
-std::size_t sequence(std::string_view s) {
+std::size_t utf8_length(std::string_view s) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
     std::size_t const n = byte(0) < 0x80    ? 1
         : byte(0) >= 0xc2 && byte(0) < 0xe0 ? 2
@@ -64,7 +64,7 @@ std::string paint(look l, tint t, std::string_view text) {
 std::string printable(std::string_view text) {
     std::string out;
     while (!text.empty()) {
-        std::size_t const n = sequence(text);
+        std::size_t const n = utf8_length(text);
         if (n == 0 || steers(text.substr(0, n))) {
             for (char c : text.substr(0, n ? n : 1)) out += escaped(static_cast<unsigned char>(c));
         } else {

@@ -31,9 +31,9 @@ struct player {
 };
 
 // One trace's players, in the order in which they appear, with their roles.
-class side {
+class lineup {
 public:
-    side(trace const& t, cast const& who, roles& all) : who_(who) {
+    lineup(trace const& t, cast const& who, roles& all) : who_(who) {
         for (event const& e : t.events) note(e);
         std::vector<member const*> order;
         for (member const& m : who.in_order()) order.push_back(&m);
@@ -86,7 +86,7 @@ private:
 
 using key_of = std::function<std::string(player const&)>; // "" for who is left out
 
-void pair_by(key_of const& key, side& a, side& b, std::function<void(player&, player&)> const& pair) {
+void pair_by(key_of const& key, lineup& a, lineup& b, std::function<void(player&, player&)> const& pair) {
     std::unordered_map<std::string, std::vector<player*>> waiting;
     for (player& p : b.players)
         if (std::string k = p.paired ? "" : key(p); !k.empty()) waiting[k].push_back(&p);
@@ -110,7 +110,7 @@ ref find(std::unordered_map<ref, ref> const& in, ref who) {
 
 who_is_who::who_is_who(trace const& ta, cast const& in_a, trace const& tb, cast const& in_b) {
     roles all;
-    side a(ta, in_a, all), b(tb, in_b, all);
+    lineup a(ta, in_a, all), b(tb, in_b, all);
     auto const together = [this](player& x, player& y) {
         x.paired = y.paired = true;
         pair(x.id, y.id);

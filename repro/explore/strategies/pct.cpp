@@ -65,7 +65,7 @@ private:
     random_numbers random_;
 };
 
-std::string guarantee(terrain const& t, effort const& e) {
+std::string pct_guarantee(terrain const& t, effort const& e) {
     double const k = static_cast<double>(assumed_steps(t));
     if (e.executions == 0 || e.violating > 0 || static_cast<double>(e.longest) > k) return {};
     double const one = 1 / (actors(t) * std::pow(k, depth - 1));
@@ -87,7 +87,7 @@ strategy_info pct_strategy() {
         .make = [](terrain const& t, std::uint64_t seed, share) -> std::unique_ptr<strategy> {
             return std::make_unique<pct>(t, seed);
         },
-        .guarantee = guarantee,
+        .guarantee = pct_guarantee,
         .wants_events = false,
         .draws = true,
     };

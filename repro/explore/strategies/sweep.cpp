@@ -81,7 +81,7 @@ private:
     bool free_first_ = false;
 };
 
-std::string guarantee(terrain const& t, effort const& e) {
+std::string sweep_guarantee(terrain const& t, effort const& e) {
     std::uint64_t const n = std::max(1u, t.decisions);
     if (e.violating > 0) return {};
     if (e.complete)
@@ -102,7 +102,7 @@ strategy_info sweep_strategy() {
         .make = [](terrain const& t, std::uint64_t, share) -> std::unique_ptr<strategy> {
             return std::make_unique<sweep>(t);
         },
-        .guarantee = guarantee,
+        .guarantee = sweep_guarantee,
         .wants_events = false,
         .draws = false,
     };
