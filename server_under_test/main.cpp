@@ -16,7 +16,8 @@
 #include <stdexcept>
 #include <sys/resource.h>
 #include <unistd.h>
-#include "server_under_test/serve.hpp"
+#include "server_under_test/reactor/serve_reactor.hpp"
+#include "server_under_test/scoped/serve_scoped.hpp"
 #include "traces/format/jsonl.hpp"
 
 namespace {

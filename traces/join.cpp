@@ -5,11 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace shutdown_repro::repro {
-
-using traces::event;
-using traces::kind;
-using traces::seq_t;
+namespace shutdown_repro::traces {
 
 namespace {
 
@@ -24,8 +20,8 @@ struct link_hash {
 };
 
 std::uint32_t request_of(event const& e) {
-    traces::ref const named = e.id.type == traces::entity::request ? e.id : e.id_of("request");
-    return named.type == traces::entity::request ? named.number : 0;
+    ref const named = e.id.type == entity::request ? e.id : e.id_of("request");
+    return named.type == entity::request ? named.number : 0;
 }
 
 // The event in the other trace that must come first.
@@ -40,7 +36,7 @@ bool is_cause(event const& e) { return e.what == kind::client_send || e.what == 
 // One of the traces, read from its front.
 class source {
 public:
-    explicit source(traces::trace const& from) : from_(from) {
+    explicit source(trace const& from) : from_(from) {
         new_seq_.reserve(from.events.size());
         for (event const& e : from.events)
             if (is_cause(e)) ++ahead_[{e.what, request_of(e)}];
@@ -66,7 +62,7 @@ public:
     }
 
 private:
-    traces::trace const& from_;
+    trace const& from_;
     std::vector<seq_t> new_seq_;                               // of the events taken so far
     std::unordered_map<link, std::uint32_t, link_hash> ahead_; // causes not yet taken
 };
@@ -86,14 +82,14 @@ source& next_of(source& a, source& b) {
 
 } // namespace
 
-traces::trace join(traces::trace const& server, traces::trace const& seen) {
-    traces::trace joined;
-    for (traces::trace const* from : {&server, &seen})
+trace join(trace const& server, trace const& seen) {
+    trace joined;
+    for (trace const* from : {&server, &seen})
         joined.problems.insert(joined.problems.end(), from->problems.begin(), from->problems.end());
     source of_server(server), of_seen(seen);
     std::unordered_map<link, seq_t, link_hash> causes; // the last of each, in the joined trace
     std::vector<seq_t> because;
-    traces::nanoseconds t = std::numeric_limits<traces::nanoseconds>::min();
+    nanoseconds t = std::numeric_limits<nanoseconds>::min();
     for (seq_t seq = 0; !of_server.empty() || !of_seen.empty(); ++seq) {
         source& from = next_of(of_server, of_seen);
         event e = from.front();
@@ -114,4 +110,4 @@ traces::trace join(traces::trace const& server, traces::trace const& seen) {
     return joined;
 }
 
-} // namespace shutdown_repro::repro
+} // namespace shutdown_repro::traces

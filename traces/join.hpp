@@ -4,10 +4,10 @@
 #pragma once
 #include "traces/trace.hpp"
 
-namespace shutdown_repro::repro {
+namespace shutdown_repro::traces {
 
 // Events, renumbered from 0, with the causes across processes added to `because`, and problems. Times never go back: an
 // event that had to wait for its cause takes the cause's. Header and footer are the caller's to fill.
-traces::trace join(traces::trace const& server, traces::trace const& seen);
+trace join(trace const& server, trace const& seen);
 
-} // namespace shutdown_repro::repro
+} // namespace shutdown_repro::traces

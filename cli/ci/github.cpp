@@ -1,6 +1,6 @@
 #include <algorithm>
 #include "cli/ci/reports.hpp"
-#include "cli/ci/told.hpp"
+#include "cli/report/told.hpp"
 #include "traces/views/text.hpp"
 
 namespace shutdown_repro::cli {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <tuple>
 #include "cli/ci/reports.hpp"
-#include "cli/ci/told.hpp"
+#include "cli/report/told.hpp"
 #include "traces/page/html_text.hpp"
 
 namespace shutdown_repro::cli {

@@ -3,7 +3,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include "cli/ci/reports.hpp"
-#include "cli/ci/told.hpp"
+#include "cli/report/told.hpp"
 #include "repro/input/errors.hpp"
 
 namespace shutdown_repro::cli {

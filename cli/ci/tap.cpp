@@ -1,5 +1,5 @@
 #include "cli/ci/reports.hpp"
-#include "cli/ci/told.hpp"
+#include "cli/report/told.hpp"
 #include "traces/page/html_text.hpp"
 
 namespace shutdown_repro::cli {

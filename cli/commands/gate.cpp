@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 #include "cli/ci/publish.hpp"
-#include "cli/ci/told.hpp"
 #include "cli/commands/command.hpp"
 #include "cli/commands/run_target.hpp"
 #include "cli/options/arguments.hpp"
@@ -14,6 +13,7 @@
 #include "cli/report/gate_report.hpp"
 #include "cli/report/kept_traces.hpp"
 #include "cli/report/report.hpp"
+#include "cli/report/told.hpp"
 #include "cli/terminal/interruptible.hpp"
 #include "repro/explore/strategy.hpp"
 #include "repro/gate/judge.hpp"

@@ -1,6 +1,5 @@
 #include "cli/options/scenario_options.hpp"
 #include "cli/options/arguments.hpp"
-#include "cli/report/report.hpp"
 #include "repro/input/errors.hpp"
 
 namespace shutdown_repro::cli {

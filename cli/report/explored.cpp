@@ -6,7 +6,7 @@
 #include "cli/options/shard.hpp"
 #include "cli/report/kept_traces.hpp"
 #include "cli/report/report.hpp"
-#include "traces/fingerprint.hpp"
+#include "traces/rules/fingerprint.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -36,7 +36,7 @@ kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::at
     if (f.rule.empty() || stop) return k;
     repro::judged_execution const e = repro::judge_execution(of, f.shortest);
     for (traces::violation const& v : e.violations)
-        if (v.rule == f.rule && repro::fingerprint(e.trace, v) == f.fingerprint) {
+        if (v.rule == f.rule && traces::fingerprint(e.trace, v) == f.fingerprint) {
             k.small = repro::shrink(of, f.shortest, repro::what_went_wrong(e.trace, v), stop);
             break;
         }

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include "cli/ci/told.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/shard.hpp"
 #include "cli/report/gate_report.hpp"
+#include "cli/report/told.hpp"
 #include "repro/input/errors.hpp"
 
 namespace shutdown_repro::cli {

@@ -1,6 +1,6 @@
 #include "cli/report/judgement.hpp"
 #include <nlohmann/json.hpp>
-#include "traces/complete.hpp"
+#include "traces/rules/complete.hpp"
 #include "traces/views/state.hpp"
 #include "traces/views/text.hpp"
 

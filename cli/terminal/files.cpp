@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "repro/input/errors.hpp"
 #include "traces/format/jsonl.hpp"
-#include "traces/replace_file.hpp"
+#include "traces/format/replace_file.hpp"
 
 namespace shutdown_repro::cli {
 namespace {

@@ -5,7 +5,7 @@
 
 namespace shutdown_repro::cli {
 
-// `flag` is who asked for it ("--junit"). See traces/replace_file.hpp. Throws input_error that names the flag.
+// `flag` is who asked for it ("--junit"). See traces/format/replace_file.hpp. Throws input_error that names the flag.
 void write_report(std::string_view flag, std::string const& path, std::string_view text);
 // Behind what is there. Throws input_error that says `name`.
 void append_report(std::string_view name, std::string const& path, std::string_view text);

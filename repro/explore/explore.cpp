@@ -8,8 +8,8 @@
 #include "repro/input/nearest.hpp"
 #include "repro/sim/execute.hpp"
 #include "server_under_test/worlds/control.hpp"
-#include "traces/fingerprint.hpp"
 #include "traces/format/jsonl.hpp"
+#include "traces/rules/fingerprint.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -168,7 +168,7 @@ private:
     std::unique_ptr<strategy> strategy_;
     simulator simulator_, second_;
     traces::rule_run rules_;
-    fingerprinter prints_;
+    traces::fingerprinter prints_;
     coverage reached_;
     effort done_;
     std::unordered_map<std::uint64_t, finding> findings_;
@@ -313,11 +313,11 @@ private:
         follow again(f.shortest);
         traces::trace t;
         traces::rule_run rules;
-        fingerprinter prints;
+        traces::fingerprinter prints;
         prints.begin();
         struct : traces::sink {
             traces::rule_run* judge;
-            fingerprinter* print;
+            traces::fingerprinter* print;
             void put(traces::event const& e) override {
                 judge->put(e);
                 print->saw(e);

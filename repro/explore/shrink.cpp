@@ -1,7 +1,7 @@
 #include "repro/explore/shrink.hpp"
 #include <algorithm>
 #include "repro/explore/explore.hpp"
-#include "traces/fingerprint.hpp"
+#include "traces/rules/fingerprint.hpp"
 
 namespace shutdown_repro::repro {
 

@@ -7,7 +7,7 @@
 #include <tuple>
 #include "repro/input/committed_json.hpp"
 #include "repro/input/errors.hpp"
-#include "traces/replace_file.hpp"
+#include "traces/format/replace_file.hpp"
 
 namespace shutdown_repro::repro {
 namespace {

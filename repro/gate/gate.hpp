@@ -101,7 +101,7 @@ struct gate_result {
     std::vector<checked> checks;    // in the order of the file
     std::vector<std::string> stale; // sentences about entries of the baseline that belong to no check
     bool interrupted = false;
-    // It has a part of the trials of each check, and says by what the whole is to be judged (gate_merge.hpp).
+    // It has a part of the trials of each check, and says by what the whole is to be judged (merge.hpp).
     struct part {
         share mine;
         gate_rules by;

@@ -10,8 +10,8 @@
 #include "repro/probe/probe.hpp"
 #include "repro/sim/judged.hpp"
 #include "repro/target/program_run.hpp"
-#include "traces/complete.hpp"
-#include "traces/fingerprint.hpp"
+#include "traces/rules/complete.hpp"
+#include "traces/rules/fingerprint.hpp"
 #include "traces/views/phrase.hpp"
 
 namespace shutdown_repro::repro {

@@ -1,5 +1,5 @@
 // A check's trials: each is an execution that leaves a trace, and the rules say what it violates. What is seen is counted here
-// and judged elsewhere (gate_judge.hpp).
+// and judged elsewhere (judge.hpp).
 #pragma once
 #include <atomic>
 #include <cstdint>

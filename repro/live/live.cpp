@@ -12,6 +12,7 @@
 #include "repro/live/curl_clients.hpp"
 #include "repro/live/pipelining_clients.hpp"
 #include "repro/process/listening.hpp"
+#include "repro/schedule/decision.hpp"
 #include "server_under_test/worlds/control.hpp"
 #include "traces/clock.hpp"
 #include "traces/format/jsonl.hpp"

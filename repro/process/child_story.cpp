@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <unistd.h>
 #include <utility>
-#include "repro/schedule/decision.hpp"
 #include "traces/clock.hpp"
 #include "traces/format/jsonl.hpp"
 
@@ -165,13 +164,6 @@ void keep_partial(interrupted& i, traces::trace const& t, std::string const& pat
         traces::write_file(path, t);
         i.kept = path;
     } catch (traces::trace_error const&) {} // then nothing is kept, and said so
-}
-
-std::string schedule_of(traces::trace const& t) {
-    schedule taken;
-    for (traces::event const& e : t.events)
-        if (e.what == kind::decision) taken.choices.push_back(static_cast<std::uint32_t>(e.integer("choice")));
-    return taken.choices.empty() ? "" : to_string(taken);
 }
 
 } // namespace shutdown_repro::repro

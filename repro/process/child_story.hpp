@@ -105,7 +105,4 @@ private:
 // Writes what was seen until then to the path, where there is one, and says so in `i`.
 void keep_partial(interrupted& i, traces::trace const&, std::string const& path);
 
-// What an execution decided, as far as it was left free, as a schedule that can be followed; "" when nothing was.
-std::string schedule_of(traces::trace const&);
-
 } // namespace shutdown_repro::repro

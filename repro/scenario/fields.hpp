@@ -1,4 +1,4 @@
-// What a scenario document may say: its fields, and the check of each. Adding a field is one row in scenario_fields.cpp and
+// What a scenario document may say: its fields, and the check of each. Adding a field is one row in fields.cpp and
 // its reading and writing where the value lives (server_under_test/scopes/config.cpp or scenario.cpp).
 #pragma once
 #include "repro/input/located_json.hpp"

@@ -94,4 +94,11 @@ std::string follow::diverged() const {
     return {};
 }
 
+std::string schedule_of(traces::trace const& t) {
+    schedule taken;
+    for (traces::event const& e : t.events)
+        if (e.what == traces::kind::decision) taken.choices.push_back(static_cast<std::uint32_t>(e.integer("choice")));
+    return taken.choices.empty() ? "" : to_string(taken);
+}
+
 } // namespace shutdown_repro::repro

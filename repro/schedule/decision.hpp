@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 #include "server_under_test/worlds/alternative.hpp"
+#include "traces/trace.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -27,6 +28,8 @@ struct schedule {
 std::string to_string(schedule const&);
 // Throws input_error naming the part that is wrong.
 schedule parse_schedule(std::string_view);
+// The schedule of the decisions that a trace records, as text; "" when it records none.
+std::string schedule_of(traces::trace const&);
 
 // Follows a schedule and notes what was decided. A choice that the execution does not offer is a divergence, and choice 0
 // is taken instead; so is a choice that the execution ends before.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include "repro/input/errors.hpp"
 #include "repro/process/child_story.hpp"
+#include "repro/schedule/decision.hpp"
 #include "repro/target/control_socket.hpp"
 #include "repro/target/placeholders.hpp"
 #include "repro/target/target_trace.hpp"

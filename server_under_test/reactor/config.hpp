@@ -3,7 +3,8 @@
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include "server_under_test/scopes/config.hpp"
+#include <string>
+#include "server_under_test/worlds/words.hpp"
 
 namespace shutdown_repro::server {
 

@@ -10,7 +10,7 @@
 // In a drain (see io_loop) it closes its idle connections at once, serves what had arrived, and says that each response is the
 // last. The drain is a reference: the server outlives all that may call it.
 //
-// What differs between the shutdown policies is a table of facts (reactor_policies.hpp).
+// What differs between the shutdown policies is a table of facts (policies.hpp).
 #pragma once
 #include <map>
 #include <memory>

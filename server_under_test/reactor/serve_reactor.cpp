@@ -1,8 +1,8 @@
+#include "server_under_test/reactor/serve_reactor.hpp"
 #include <random>
 #include <stdexcept>
 #include "server_under_test/reactor/program.hpp"
 #include "server_under_test/reactor/signal_sender.hpp"
-#include "server_under_test/serve.hpp"
 #include "server_under_test/worlds/poll_world.hpp"
 
 namespace shutdown_repro::server {

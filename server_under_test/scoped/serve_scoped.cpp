@@ -1,6 +1,6 @@
+#include "server_under_test/scoped/serve_scoped.hpp"
 #include <stdexcept>
 #include "server_under_test/scoped/scoped_server.hpp"
-#include "server_under_test/serve.hpp"
 #include "server_under_test/worlds/tcp_world.hpp"
 
 namespace shutdown_repro::server {

@@ -5,7 +5,7 @@
 #include "repro/explore/strategy.hpp"
 #include "repro/sim/execute.hpp"
 #include "tests/catch.hpp"
-#include "traces/fingerprint.hpp"
+#include "traces/rules/fingerprint.hpp"
 
 using namespace shutdown_repro;
 using traces::event;
@@ -69,7 +69,7 @@ struct walked {
 
 struct all_sinks final : traces::sink {
     traces::rule_run rules;
-    repro::fingerprinter prints;
+    traces::fingerprinter prints;
     final_state state;
     repro::strategy* strategy = nullptr;
     void put(event const& e) override {

@@ -47,7 +47,7 @@ TEST_CASE("two traces are merged by time, the server's first where times are equ
     seen.at(5, kind::process_start, {entity::process, 1})
         .at(30, kind::client_connect, client(1))
         .at(60, kind::process_exit, {entity::process, 1});
-    traces::trace const all = repro::join(server.written, seen.written);
+    traces::trace const all = traces::join(server.written, seen.written);
     CHECK(kinds(all) == "process.start server.open server.ready client.connect server.stopped process.exit");
     for (std::size_t i = 0; i < all.events.size(); ++i) CHECK(all.events[i].seq == i);
     CHECK_FALSE(all.foot);
@@ -61,7 +61,7 @@ TEST_CASE("causes keep pointing at the events that they pointed at") {
     seen.at(5, kind::client_connect, client(1))
         .at(15, kind::client_connected, client(1))
         .at(25, kind::client_closed, client(1), {}, {1});
-    traces::trace const all = repro::join(server.written, seen.written);
+    traces::trace const all = traces::join(server.written, seen.written);
     REQUIRE(all.events.size() == 6);
     auto const because = [&](std::size_t i) {
         return std::vector<traces::seq_t>(all.events[i].because.begin(), all.events[i].because.end());
@@ -75,7 +75,7 @@ TEST_CASE("a cause that the server's trace lost is left out") {
     writer server(entity::server);
     server.next = 7;
     server.at(10, kind::server_close, server_1, {}, {3}).at(20, kind::server_stopped, server_1, {}, {7});
-    traces::trace const all = repro::join(server.written, {});
+    traces::trace const all = traces::join(server.written, {});
     CHECK(all.events[0].because.empty());
     REQUIRE(all.events[1].because.size() == 1);
     CHECK(all.events[1].because[0] == 0);
@@ -86,7 +86,7 @@ TEST_CASE("a request begins because it was sent, and its response is received be
     server.at(20, kind::request_begin, request(1)).at(30, kind::request_respond, request(1), {}, {0});
     seen.at(10, kind::client_send, client(1), {{"request", request(1)}})
         .at(40, kind::client_receive, client(1), {{"request", request(1)}});
-    traces::trace const all = repro::join(server.written, seen.written);
+    traces::trace const all = traces::join(server.written, seen.written);
     REQUIRE(kinds(all) == "client.send request.begin request.respond client.receive");
     CHECK(all.events[1].because[0] == 0);
     CHECK(all.events[3].because[0] == 2);
@@ -100,7 +100,7 @@ TEST_CASE("no effect comes before its cause, even where the times say so, and ti
     seen.at(30, kind::client_send, client(1), {{"request", request(1)}})
         .at(40, kind::client_send, client(2), {{"request", request(2)}})
         .at(50, kind::client_receive, client(2), {{"request", request(2)}});
-    traces::trace const all = repro::join(server.written, seen.written);
+    traces::trace const all = traces::join(server.written, seen.written);
     CHECK(kinds(all) == "client.send request.begin client.send request.begin request.respond client.receive");
     for (std::size_t i = 1; i < all.events.size(); ++i) CHECK(all.events[i].t >= all.events[i - 1].t);
 }
@@ -110,7 +110,7 @@ TEST_CASE("traces that contradict each other are still joined to the end") {
     server.at(10, kind::request_begin, request(1)).at(20, kind::request_respond, request(1));
     seen.at(10, kind::client_receive, client(1), {{"request", request(1)}})
         .at(20, kind::client_send, client(1), {{"request", request(1)}});
-    CHECK(repro::join(server.written, seen.written).events.size() == 4);
+    CHECK(traces::join(server.written, seen.written).events.size() == 4);
 }
 
 TEST_CASE("problems of both traces are the joined trace's") {
@@ -118,6 +118,6 @@ TEST_CASE("problems of both traces are the joined trace's") {
     server.written.problems = {"line 7 is torn"};
     seen.written.problems = {"lost sight"};
     CHECK(
-        repro::join(server.written, seen.written).problems == std::vector<std::string>{"line 7 is torn", "lost sight"});
-    CHECK(repro::join({}, {}).events.empty());
+        traces::join(server.written, seen.written).problems == std::vector<std::string>{"line 7 is torn", "lost sight"});
+    CHECK(traces::join({}, {}).events.empty());
 }

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "traces/format/jsonl.hpp"
-#include "traces/replace_file.hpp"
+#include "traces/format/replace_file.hpp"
 
 namespace shutdown_repro::traces {
 

@@ -1,4 +1,4 @@
-// What the page carries beside the trace: html.css and html.js, as the build embedded them.
+// What the page carries beside the trace: page.css and page.js, as the build embedded them.
 #pragma once
 #include <string_view>
 

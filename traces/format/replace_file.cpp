@@ -1,4 +1,4 @@
-#include "traces/replace_file.hpp"
+#include "traces/format/replace_file.hpp"
 #include <atomic>
 #include <cerrno>
 #include <cstdio>

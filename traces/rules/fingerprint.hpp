@@ -7,38 +7,38 @@
 #include <vector>
 #include "traces/rules/rule.hpp"
 
-namespace shutdown_repro::repro {
+namespace shutdown_repro::traces {
 
 // "scope-disposed-nonempty scope(request:#): act.free coroutine.finish(handler of GET /#) …"
-std::string fingerprint(traces::trace const&, traces::violation const&);
+std::string fingerprint(trace const&, violation const&);
 
 // The same in 64 bits, from events as they come: for explorations, which do not keep the events.
 class fingerprinter {
 public:
     void begin();
-    void saw(traces::event const& e) {
+    void saw(event const& e) {
         if (e.seq >= events_.size()) events_.resize(e.seq + 64);
         events_[e.seq] = {e.what, e.id};
         count_ = e.seq + 1;
         if (has_a_name(e.what)) learn_name(e);
     }
-    std::uint64_t of(traces::violation const&) const;
+    std::uint64_t of(violation const&) const;
 
 private:
     struct seen {
-        traces::kind what = traces::kind::other;
-        traces::ref id = {};
+        kind what = kind::other;
+        ref id = {};
     };
-    static bool has_a_name(traces::kind what) {
-        using enum traces::kind;
+    static bool has_a_name(kind what) {
+        using enum kind;
         return what == scope_open || what == coroutine_spawn || what == server_open || what == timer_arm ||
             what == hook_add;
     }
-    void learn_name(traces::event const&);
-    std::vector<seen> events_;                               // by sequence number; as large as the longest execution
-    traces::seq_t count_ = 0;                                // of them
-    std::vector<std::uint64_t> names_[traces::entity_count]; // by number
-    mutable std::vector<std::uint64_t> parts_;               // of()'s, kept for its capacity
+    void learn_name(event const&);
+    std::vector<seen> events_;                       // by sequence number; as large as the longest execution
+    seq_t count_ = 0;                                // of them
+    std::vector<std::uint64_t> names_[entity_count]; // by number
+    mutable std::vector<std::uint64_t> parts_;       // of()'s, kept for its capacity
 };
 
-} // namespace shutdown_repro::repro
+} // namespace shutdown_repro::traces

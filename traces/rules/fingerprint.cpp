@@ -1,14 +1,10 @@
-#include "traces/fingerprint.hpp"
+#include "traces/rules/fingerprint.hpp"
 #include <algorithm>
 #include <map>
 #include <ranges>
 #include <set>
 
-namespace shutdown_repro::repro {
-
-using traces::event;
-using traces::ref;
-using traces::violation;
+namespace shutdown_repro::traces {
 
 namespace {
 
@@ -97,7 +93,7 @@ std::uint64_t hash_without_numbers(std::string_view name) {
 
 } // namespace
 
-std::string fingerprint(traces::trace const& t, violation const& v) {
+std::string fingerprint(trace const& t, violation const& v) {
     std::map<ref, std::string> names;
     for (event const& e : t.events)
         if (std::string_view const name = e.text("name"); !name.empty()) names.emplace(e.id, everywhere(name));
@@ -106,7 +102,7 @@ std::string fingerprint(traces::trace const& t, violation const& v) {
         return n == names.end() ? std::string(name_of(r.type)) : std::string(name_of(r.type)) + "(" + n->second + ")";
     };
     std::set<std::string> parts;
-    for (traces::seq_t const s : v.witness) {
+    for (seq_t const s : v.witness) {
         auto const e = std::ranges::lower_bound(t.events, s, {}, &event::seq);
         if (e != t.events.end() && e->seq == s) parts.insert(std::string(name_of(e->what)) + " " + named(e->id));
     }
@@ -136,7 +132,7 @@ std::uint64_t fingerprinter::of(violation const& v) const {
             (r.number < of_type.size() ? of_type[r.number] : 0);
     };
     parts_.clear();
-    for (traces::seq_t const s : v.witness)
+    for (seq_t const s : v.witness)
         if (s < count_)
             parts_.push_back(
                 (static_cast<std::uint64_t>(events_[s].what) + 1) * 0xBF58476D1CE4E5B9u ^ named(events_[s].id));
@@ -148,4 +144,4 @@ std::uint64_t fingerprinter::of(violation const& v) const {
     return h;
 }
 
-} // namespace shutdown_repro::repro
+} // namespace shutdown_repro::traces

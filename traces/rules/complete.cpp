@@ -1,4 +1,4 @@
-#include "traces/complete.hpp"
+#include "traces/rules/complete.hpp"
 #include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::traces {

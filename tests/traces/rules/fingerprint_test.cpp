@@ -1,5 +1,5 @@
 #include "tests/catch.hpp"
-#include "traces/fingerprint.hpp"
+#include "traces/rules/fingerprint.hpp"
 
 using namespace shutdown_repro;
 
@@ -23,10 +23,10 @@ prints both_of(std::string const& name, std::uint32_t number) {
     v.rule = "coroutine-lost";
     v.subject = e.id;
     v.witness = {1};
-    repro::fingerprinter saw;
+    traces::fingerprinter saw;
     saw.begin();
     saw.saw(e);
-    return {repro::fingerprint(t, v), saw.of(v)};
+    return {traces::fingerprint(t, v), saw.of(v)};
 }
 
 std::string print_of(std::string const& name, std::uint32_t number) { return both_of(name, number).text; }

@@ -1,4 +1,4 @@
-#include "cli/ci/told.hpp"
+#include "cli/report/told.hpp"
 #include <algorithm>
 #include "traces/views/text.hpp"
 

@@ -1,0 +1,126 @@
+#include "tests/house/rooms.hpp"
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace shutdown_repro::tests {
+namespace {
+
+struct row {
+    std::string room;
+    std::vector<std::string> may_include; // beside itself; "traces/*" is that folder with all of its rooms
+};
+
+// A room is added by adding its row. No row may be reached again from a room that it includes.
+std::vector<row> const& table() {
+    static std::vector<row> const rows{
+        {"traces", {}},
+        {"traces/format", {"traces"}},
+        {"traces/rules", {"traces", "traces/format"}},
+        {"traces/views", {"traces", "traces/format", "traces/rules"}},
+        {"traces/page", {"traces", "traces/format", "traces/rules", "traces/views"}},
+        {"traces/exports", {"traces", "traces/format", "traces/rules", "traces/views"}},
+
+        {"server_under_test/worlds", {"traces"}},
+        {"server_under_test/http", {"traces"}},
+        {"server_under_test/scopes", {"traces", "server_under_test/worlds"}},
+        {"server_under_test/scoped",
+            {"traces", "server_under_test/scopes", "server_under_test/worlds", "server_under_test/http"}},
+        {"server_under_test/reactor", {"traces", "server_under_test/worlds", "server_under_test/http"}},
+        {"server_under_test", {"traces/*", "server_under_test/*"}},
+
+        {"repro/input", {"traces/*"}},
+        {"repro/schedule", {"traces/*", "server_under_test/worlds", "repro/input"}},
+        {"repro/scenario",
+            {"traces/*", "server_under_test/worlds", "server_under_test/scopes", "server_under_test/reactor",
+                "repro/input"}},
+        {"repro/sim", {"traces/*", "server_under_test/*", "repro/schedule", "repro/scenario", "repro/input"}},
+        {"repro/explore",
+            {"traces/*", "server_under_test/*", "repro/sim", "repro/schedule", "repro/scenario", "repro/input"}},
+        {"repro/process", {"traces/*", "repro/input"}},
+        {"repro/live",
+            {"traces/*", "server_under_test/worlds", "server_under_test/http", "repro/scenario", "repro/process",
+                "repro/schedule", "repro/input"}},
+        {"repro/target", {"traces/*", "repro/process", "repro/schedule", "repro/input"}},
+        {"repro/probe",
+            {"traces/*", "server_under_test/http", "repro/target", "repro/process", "repro/schedule", "repro/input"}},
+        {"repro/gate", {"traces/*", "server_under_test/*", "repro/*"}},
+        {"repro/adapters", {}}, // other people's servers include it
+
+        {"cli/terminal", {"traces/*", "repro/input"}},
+        {"cli/options", {"traces/*", "server_under_test/*", "repro/*", "cli/terminal"}},
+        {"cli/report", {"traces/*", "server_under_test/*", "repro/*", "cli/options", "cli/terminal"}},
+        {"cli/ci", {"traces/*", "server_under_test/*", "repro/*", "cli/report", "cli/options", "cli/terminal"}},
+        {"cli/commands",
+            {"traces/*", "server_under_test/*", "repro/*", "cli/ci", "cli/report", "cli/options", "cli/terminal"}},
+        {"cli/completion",
+            {"traces/*", "server_under_test/*", "repro/*", "cli/commands", "cli/options", "cli/terminal"}},
+        {"cli", {"traces/*", "server_under_test/*", "repro/*", "cli/*"}},
+    };
+    return rows;
+}
+
+row const* row_of(std::string const& room) {
+    auto const it = std::ranges::find(table(), room, &row::room);
+    return it == table().end() ? nullptr : &*it;
+}
+
+bool fits(std::string const& room, std::string const& allowed) {
+    if (!allowed.ends_with("/*")) return room == allowed;
+    return room == allowed.substr(0, allowed.size() - 2) || room.starts_with(allowed.substr(0, allowed.size() - 1));
+}
+
+bool may_include(row const& from, std::string const& room) {
+    return room == from.room ||
+        std::ranges::any_of(from.may_include, [&](std::string const& allowed) { return fits(room, allowed); });
+}
+
+} // namespace
+
+std::vector<std::string> rooms_without_a_row(std::vector<source> const& all) {
+    std::vector<std::string> found;
+    for (source const& s : all)
+        if (!row_of(room_of(s.path))) found.push_back(s.path + " stands in no room of the table");
+    return found;
+}
+
+std::vector<std::string> wrong_directions(std::vector<source> const& all) {
+    std::vector<std::string> found;
+    for (source const& s : all) {
+        row const* const from = row_of(room_of(s.path));
+        for (std::string const& included : includes(s, '"', '"')) {
+            std::string const line = s.path + " includes " + included;
+            if (!from || !may_include(*from, room_of(included))) found.push_back(line);
+            else if (!std::filesystem::exists(std::filesystem::path(SOURCE_DIR) / included))
+                found.push_back(line + ", which is not there: paths begin at the root");
+        }
+    }
+    return found;
+}
+
+std::vector<std::string> strangers(std::vector<source> const& all) {
+    // How an include begins, and how the paths begin that may say it; the first row that fits counts.
+    std::vector<std::pair<std::string, std::vector<std::string>>> const welcome{
+        {"boost/asio/buffer",
+            {"server_under_test/http/", "server_under_test/worlds/tcp_world"}}, // Beast's parser reads it
+        {"boost/asio", {"server_under_test/worlds/tcp_world"}},
+        {"boost/beast", {"server_under_test/http/"}},
+        {"boost/", {}},
+        {"curl/", {"repro/live/curl_clients"}},
+        {"CLI/", {"cli/"}},
+        {"catch2/", {}},
+        {"benchmark/", {}},
+    };
+    std::vector<std::string> found;
+    for (source const& s : all)
+        for (std::string const& included : includes(s, '<', '>')) {
+            auto const party =
+                std::ranges::find_if(welcome, [&](auto const& w) { return included.starts_with(w.first); });
+            if (party == welcome.end()) continue;
+            if (std::ranges::none_of(party->second, [&](std::string const& path) { return s.path.starts_with(path); }))
+                found.push_back(s.path + " includes " + included);
+        }
+    return found;
+}
+
+} // namespace shutdown_repro::tests
