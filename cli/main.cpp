@@ -24,10 +24,10 @@ int run(int argc, char** argv) {
     cli::job chosen;
     app.set_version_flag("--version", "shutdown-repro " SHUTDOWN_REPRO_VERSION);
     std::string color = "auto";
-    app.add_option("--color", color, "colour: auto (on a terminal), always or never")
+    app.add_option("--color", color, "Color the output: auto (on a terminal, the default), always or never")
         ->check(cli::one_of({"auto", "always", "never"}));
     app.footer("Exit status: 0 clean, 1 violated or different, 2 usage or bad input, 3 inconclusive, 4 nothing "
-               "selected, 5 stale baseline, 6 replay diverged, 70 our own bug.");
+               "selected, 5 stale baseline, 6 replay diverged, 70 internal error.");
     for (auto add : commands) add(app, chosen);
     int status = repro::clean;
     try {
@@ -43,21 +43,22 @@ int run(int argc, char** argv) {
     return status;
 }
 
-int run_and_complain(int argc, char** argv) {
+// Runs the program and turns each exception into a message on standard error and an exit status.
+int run_and_report(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (repro::input_error const& e) {
         return cli::complain(e.what(), e.exit_status);
     } catch (traces::trace_error const& e) {
         return cli::complain(e.what(), repro::bad_input);
-    } catch (std::system_error const& e) { // no memory for a process, no folder for its files …
+    } catch (std::system_error const& e) { // for example, no memory to fork a process
         return cli::complain(e.what(), repro::bad_input);
     } catch (repro::interrupted const& i) {
-        cli::complain("interrupted" + (i.kept.empty() ? "" : "; what was recorded is in " + i.kept), 0);
+        cli::complain("interrupted" + (i.kept.empty() ? "" : "; the trace so far is in " + i.kept), 0);
         std::signal(i.signal, SIG_DFL);
         return std::raise(i.signal);
     } catch (std::exception const& e) {
-        return cli::complain(std::string("our own bug: ") + e.what(), repro::internal_error);
+        return cli::complain(std::string("internal error (please report it): ") + e.what(), repro::internal_error);
     }
 }
 
@@ -65,5 +66,5 @@ int run_and_complain(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     cli::reserve_standard_streams();
-    return cli::exit_status(run_and_complain(argc, argv), argc, argv);
+    return cli::exit_status(run_and_report(argc, argv), argc, argv);
 }

@@ -1,10 +1,10 @@
-// server-under-test: a bundled server on real TCP, in a process of its own because it may have to die.
+// server-under-test: runs a bundled server on real TCP, in a process of its own because the server may crash.
 //
 //     server-under-test --config JSON|@FILE --trace FILE [--ready-fd N]
 //
-// The field "server" of the config names it: "scoped", the default, or "reactor".
-// Once it listens it writes its port and a newline to descriptor N. Exit status: 0 when the server is over, 2 when it could
-// not be started; what was wrong is on stderr. Each fact is in the trace file before the next one happens.
+// The field "server" of the config selects the server: "scoped", the default, or "reactor". Once the server listens, it
+// writes its port and a newline to descriptor N. The exit status is 0 when the server has ended, and 2 when it could
+// not be started, with the reason on stderr. Each event is written to the trace file before the next one happens.
 #include <algorithm>
 #include <charconv>
 #include <csignal>
@@ -43,7 +43,7 @@ arguments parse(int argc, char** argv) {
             int fd = -1;
             auto const [end, failed] = std::from_chars(value.data(), value.data() + value.size(), fd);
             if (failed != std::errc{} || end != value.data() + value.size() || fd < 0)
-                throw std::runtime_error("--ready-fd must be a descriptor, is \"" + value + "\"");
+                throw std::runtime_error("--ready-fd must be a descriptor, not \"" + value + "\"");
             given.ready_fd = fd;
         } else throw std::runtime_error("unknown option \"" + std::string(name) + "\"; " + std::string(usage));
     }
@@ -58,7 +58,7 @@ nlohmann::json read_config(std::string const& given) {
     return nlohmann::json::parse(file);
 }
 
-// Passes facts to the file, and tells the port to whoever waits for it once the server listens.
+// Passes events to the file, and writes the port to the ready descriptor once the server listens.
 class announcer final : public traces::sink {
 public:
     announcer(traces::file_sink& to, std::optional<int> fd) : to_(to), fd_(fd) {}
@@ -69,7 +69,8 @@ public:
     }
 
 private:
-    // A server that goes on unrecorded would look like one that did nothing. No exception: a handler could catch it.
+    // A server that continues without being recorded would look idle. This is not an exception, because a handler could
+    // catch it.
     [[noreturn]] void give_up() {
         std::cerr << to_.error() << std::endl;
         std::_Exit(2);
@@ -77,7 +78,7 @@ private:
     void announce(std::int64_t port) {
         std::string const line = std::to_string(port) + "\n";
         [[maybe_unused]] auto const written =
-            ::write(*fd_, line.data(), line.size()); // nobody reads it: nobody waits for it
+            ::write(*fd_, line.data(), line.size()); // an error means that the reader has gone
         ::close(*fd_);
         fd_.reset();
     }
@@ -92,10 +93,10 @@ void use_all_descriptors() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// One of the servers that can be started.
+// A bundled server.
 struct bundled_server {
     std::string_view name, observes;
-    std::uint64_t (*serve)(nlohmann::json const& config, traces::sink&); // to its end; how many facts there were
+    std::uint64_t (*serve)(nlohmann::json const& config, traces::sink&); // runs it; returns the number of events
 };
 
 constexpr bundled_server servers[] = {
@@ -112,7 +113,8 @@ constexpr bundled_server servers[] = {
 bundled_server const& server_of(nlohmann::json const& config) {
     std::string const wanted = config.value("server", "scoped");
     auto const found = std::ranges::find(servers, wanted, &bundled_server::name);
-    if (found == std::end(servers)) throw std::runtime_error("\"server\" can't be \"" + wanted + "\"");
+    if (found == std::end(servers))
+        throw std::runtime_error("\"server\" must be \"scoped\" or \"reactor\", not \"" + wanted + "\"");
     return *found;
 }
 

@@ -10,7 +10,8 @@ using repro::outcome;
 
 namespace {
 
-// What GitHub's runner undoes in the text of a command, and beside that in its properties.
+// Escapes the characters that GitHub's runner unescapes in the text of a command, and the further ones in its
+// properties.
 std::string escaped(std::string_view text, bool property) {
     std::string out;
     for (char const c : text) {
@@ -35,13 +36,13 @@ std::string annotation(checked const& c) {
     return "::error " + properties + "::" + escaped(text, false) + "\n";
 }
 
-// ASCII's, whatever the locale thinks.
+// ASCII only, independent of the locale.
 bool punctuation(char c) {
     return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-// Every punctuation mark may be escaped in Markdown, so that none of them means anything: no link, image, HTML or cell border.
+// Escapes every punctuation mark, so that the text can't contain a link, an image, HTML or a cell border.
 std::string markdown(std::string_view text) {
     std::string out;
     for (char const c : line_of(text)) {
@@ -58,7 +59,7 @@ std::string row(checked const& c) {
         " | " + markdown(place_of(c)) + " | ";
     for (std::string const& why : c.why) out += markdown(why) + "<br>";
     for (repro::seen_violation const& v : c.seen) {
-        if (out.size() > 20'000) break; // the rest is in the other reports
+        if (out.size() > 20'000) break; // the other reports have the rest
         out += (fails(v) ? "**" + markdown(v.rule) + "**" : markdown(v.rule)) + " " + std::to_string(v.count) + " of " +
             std::to_string(c.trials) + ": " + markdown(v.message) + "<br>";
         if (!v.replay.empty()) out += markdown(v.replay) + "<br>";
@@ -73,12 +74,13 @@ std::string as_github(repro::gate_result const& r) {
     std::string out;
     for (checked const& c : all_of(r))
         if (c.came != outcome::passed) out += annotation(c);
-    if (r.interrupted) out += "::error title=shutdown-repro::interrupted%3A further checks were not made\n";
+    if (r.interrupted) out += "::error title=shutdown-repro::interrupted%3A further checks were not run\n";
     return out;
 }
 
-// Commands stop until a word comes that the text does not hold, in capitals or not. Which word that is depends on the text and
-// on nothing else; a text can't hold a word that it does not hold.
+// Commands stay disabled until a token appears. The token is the first of a fixed series that the text does not
+// contain, in upper or lower case, so the text can't enable commands again, and the same text always gets the same
+// token.
 std::string without_github_commands(std::string_view text) {
     std::string folded(text), token;
     std::ranges::transform(folded, folded.begin(), lower);
@@ -95,7 +97,7 @@ std::string as_step_summary(repro::gate_result const& r, std::size_t most) {
         order.begin());
     std::string out = "### shutdown-repro gate: " + traces::counted(order.size() - bad, "check") + " passed, " +
         std::to_string(bad) + " not" + (r.interrupted ? ", interrupted" : "") + "\n\n";
-    out += "| | check | where | what was seen |\n|---|---|---|---|\n";
+    out += "| | check | where | result |\n|---|---|---|---|\n";
     constexpr std::size_t room_for_the_rest = 100;
     for (std::size_t i = 0; i < order.size(); ++i) {
         std::string const next = row(order[i]);

@@ -13,12 +13,12 @@ using repro::outcome;
 
 namespace {
 
-// What is printable is in XML 1.0, and references are as in HTML.
+// line_of() leaves only characters that XML 1.0 allows, and HTML and XML share the character references used here.
 std::string attribute(std::string_view name, std::string_view value) {
     return " " + std::string(name) + "=\"" + traces::html_text(line_of(value)) + "\"";
 }
 
-// Seconds with a dot and three decimals. A time that makes no sense is none.
+// Formats seconds with a dot and three decimals. An invalid time becomes 0.
 std::string seconds(double s) {
     if (!std::isfinite(s) || s < 0) s = 0;
     char text[64];
@@ -32,7 +32,7 @@ std::string lines_of(checked const& c) {
     return text;
 }
 
-// Jenkins takes what stands before the last dot for a package, and GitLab tells cases apart by class and name.
+// Jenkins reads the part before the last dot as a package; GitLab identifies a test case by class and name.
 std::string class_of(checked const& c) {
     auto const& [what, how] = c.target.empty() ? std::tie(c.scenario, c.policy) : std::tie(c.target, c.probe);
     return what + (how.empty() ? "" : "." + how);
@@ -80,7 +80,7 @@ std::string as_junit(repro::gate_result const& r) {
         out +=
             "    <properties><property" + attribute("name", "gate") + attribute("value", r.file) + "/></properties>\n";
     for (checked const& c : all) out += test_case(c);
-    if (r.interrupted) out += "    <system-err>interrupted: further checks were not made</system-err>\n";
+    if (r.interrupted) out += "    <system-err>interrupted: further checks were not run</system-err>\n";
     return out + "  </testsuite>\n</testsuites>\n";
 }
 

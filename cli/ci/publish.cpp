@@ -19,7 +19,7 @@ std::filesystem::path resolved(std::string const& path) {
     return std::filesystem::weakly_canonical(std::filesystem::absolute(path, none), none);
 }
 
-// Of "gate.json:14: …".
+// Returns the line number in an error such as "gate.json:14: …", or 0.
 std::uint32_t line_named(std::string const& why, std::string const& file) {
     std::uint32_t line = 0;
     if (!file.empty() && why.starts_with(file + ":"))
@@ -27,7 +27,7 @@ std::uint32_t line_named(std::string const& why, std::string const& file) {
     return line;
 }
 
-// Of a gate that could not be read nobody knows which files it reads; so nothing but an earlier report is replaced.
+// When a gate can't be read, it is not known which files it would read. So only an earlier report is replaced.
 bool can_be_replaced(std::string const& path) {
     std::ifstream file(path);
     std::string begin(60, '\0');
@@ -35,7 +35,8 @@ bool can_be_replaced(std::string const& path) {
     return !file.is_open() || begin.empty() || begin.starts_with("<?xml") || begin.find("sarif") != begin.npos;
 }
 
-// Who reads annotations and SARIF looks for files from the top of the repository, which need not be the current folder.
+// Makes a path relative to the top of the repository, where readers of annotations and SARIF look for files. The
+// current folder may be another one.
 std::string from_the_top(std::string const& path) {
     if (path.empty()) return path;
     namespace fs = std::filesystem;
@@ -68,18 +69,18 @@ void append_summary(repro::gate_result const& r) {
 } // namespace
 
 void add_report_options(CLI::App& sub, report_options& o) {
-    sub.add_option("--junit", o.junit, "write the result as JUnit's XML, for Jenkins and GitLab")->type_name("FILE");
-    sub.add_option("--sarif", o.sarif, "write it as SARIF 2.1.0")->type_name("FILE");
-    sub.add_flag("--github", o.github, "print annotations for GitHub, and append to its step summary");
-    sub.add_flag("--tap", o.tap, "print TAP 14 instead of text");
+    sub.add_option("--junit", o.junit, "Write a report as JUnit XML, for Jenkins and GitLab")->type_name("FILE");
+    sub.add_option("--sarif", o.sarif, "Write a report as SARIF 2.1.0")->type_name("FILE");
+    sub.add_flag("--github", o.github, "Print annotations for GitHub and append to its step summary");
+    sub.add_flag("--tap", o.tap, "Print TAP 14 instead of text");
 }
 
 void expect_possible(report_options const& o, bool json) {
     if (json + o.github + o.tap > 1)
-        throw repro::input_error("--json, --github and --tap all print on standard output; give one of them");
+        throw repro::input_error("--json, --github and --tap all print on standard output; give only one of them");
     if (!o.junit.empty() && !o.sarif.empty() && resolved(o.junit) == resolved(o.sarif))
         throw repro::input_error(
-            "--junit and --sarif name one file, " + o.sarif + ", which would hold one report; choose another");
+            "--junit and --sarif name the same file, " + o.sarif + "; choose another for one of them");
     if (!o.junit.empty()) expect_writable("--junit", o.junit);
     if (!o.sarif.empty()) expect_writable("--sarif", o.sarif);
 }
@@ -88,8 +89,8 @@ void expect_spared(report_options const& o, std::vector<std::string> const& path
     for (auto const& [flag, report] : {std::pair("--junit", o.junit), std::pair("--sarif", o.sarif)})
         for (std::string const& path : paths)
             if (!report.empty() && !path.empty() && resolved(report) == resolved(path))
-                throw repro::input_error(std::string(flag) + ": " + report +
-                    " is read here, and the report would replace it; choose another");
+                throw repro::input_error(std::string(flag) + ": the report would replace " + report +
+                    ", which is an input; choose another file");
 }
 
 void publish_failure(report_options const& o, std::string const& file, std::string const& why, output& out) {

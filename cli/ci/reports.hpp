@@ -1,8 +1,8 @@
-// What a gate saw, for those who read it instead of a person: CI systems. Each format is a file here and a pure function of
-// the result: no clock, no locale, no environment.
+// Reports of a gate for CI systems. Each format is one file and a pure function of the result: it reads no clock, no
+// locale and no environment.
 //
-// What a gate tells is somebody else's text: names of scenarios, messages of a server, file names. No writer lets any of it
-// become markup, a command, a line of its own or an invalid document.
+// The texts in a result come from others: names of scenarios, messages of a server, file names. A writer escapes them
+// all, so that none can become markup, a command or a line of its own, or make the document invalid.
 #pragma once
 #include <string>
 #include <string_view>
@@ -10,23 +10,24 @@
 
 namespace shutdown_repro::cli {
 
-// JUnit's XML, as Jenkins (junit and xunit plugins) and GitLab read it: a suite for the gate, a case for a check. What failed
-// or is stale is a failure, what is inconclusive an error; nothing counts as skipped, which they take for passed.
+// JUnit XML as read by Jenkins (junit and xunit plugins) and GitLab: one suite for the gate, one test case per check.
+// Failed and stale checks are failures, inconclusive checks are errors. None is skipped, because readers count that as
+// passed.
 std::string as_junit(repro::gate_result const&);
 
-// SARIF 2.1.0, one run: a result for each violation that nobody expected and for each check that failed without one, at the
-// check's line; its witness as a code flow, through the lines of the trace when it was kept. What the baseline knows is there,
-// suppressed. `exit_status` is the gate's.
+// SARIF 2.1.0 with one run. It has a result for each unexpected violation, and for each check that failed without one,
+// at the line of the check. The witness is a code flow through the lines of the trace, if it was kept. Violations in
+// the baseline are suppressed results. `exit_status` is the exit status of the gate.
 std::string as_sarif(repro::gate_result const&, int exit_status);
 
-// TAP 14, a test point with a YAML block for a check.
+// TAP 14 with one test point and its YAML block per check.
 std::string as_tap(repro::gate_result const&);
 
-// GitHub's workflow commands: an annotation for each check that did not pass, a line each.
+// GitHub workflow commands: one annotation, on one line, for each check that did not pass.
 std::string as_github(repro::gate_result const&);
-// `text` between two commands that make GitHub take nothing in it for a command, whatever it holds.
+// Returns `text` between two commands that stop GitHub from reading workflow commands in it.
 std::string without_github_commands(std::string_view text);
-// Markdown for the page of a workflow run, of at most `most` bytes: what did not pass first.
+// Returns Markdown of at most `most` bytes for the page of a workflow run. Checks that did not pass come first.
 std::string as_step_summary(repro::gate_result const&, std::size_t most);
 
 } // namespace shutdown_repro::cli

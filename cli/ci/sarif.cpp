@@ -15,26 +15,26 @@ using repro::seen_violation;
 
 namespace {
 
-// Beside the rules of traces, what can be wrong with a check that none of them broke.
+// Rules for checks that fail without the violation of a trace rule.
 struct gate_rule {
     std::string_view id, level, summary, why, fix;
 };
 constexpr gate_rule gate_rules[] = {
-    {"gate-expectation-missed", "error", "a check did not see what it expects",
-        "A check that expects violations of named rules is a reproducer. When one of them does not come, either the "
-        "fault is mended or the check no longer reaches it.",
-        "When it was mended on purpose, let the check expect that all is clean."},
-    {"gate-stale-baseline", "error", "the baseline holds what is gone or has expired",
-        "What a baseline knows is accepted. An entry that nothing shows any more, or that was accepted only until a "
-        "day that is over, would let the same violation back in unseen.",
-        "Mend what has expired; update the baseline for what is gone."},
-    {"gate-inconclusive", "warning", "too little was seen to say",
-        "A server that did not start, a trace that was cut off or too few executions say nothing, and nothing is not "
-        "clean.",
-        "Look at why it did not run, or allow it more executions."},
+    {"gate-expectation-missed", "error", "a check did not see the violations that it expects",
+        "A check that expects violations of named rules is a reproducer. When one of them is missing, either the "
+        "defect is fixed or the check no longer reaches it.",
+        "If the defect was fixed on purpose, change the check to expect a clean result."},
+    {"gate-stale-baseline", "error", "the baseline has an entry that is fixed or expired",
+        "The gate accepts the violations in the baseline. An entry that no longer occurs, or whose expiry date has "
+        "passed, would let the same violation return unnoticed.",
+        "Fix the violation of an expired entry; update the baseline to remove an entry that no longer occurs."},
+    {"gate-inconclusive", "warning", "a check has too little evidence for a verdict",
+        "A server that did not start, a truncated trace or too few executions prove nothing, and the gate does not "
+        "report that as clean.",
+        "Find out why the check did not run, or allow it more executions."},
 };
 
-// In a message braces are placeholders and brackets are links, unless doubled and escaped.
+// In a SARIF message, braces are placeholders unless doubled, and brackets are links unless escaped.
 std::string plain(std::string_view text) {
     std::string out;
     for (char const c : text) {
@@ -58,7 +58,7 @@ std::string uri_of(std::string const& path) {
     return out;
 }
 
-// Readers keep numbers in 32 bits.
+// Readers of SARIF keep numbers in 32 bits.
 constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
 
 json physical(std::string const& path, std::uint64_t line) {
@@ -76,7 +76,7 @@ json location_of(checked const& c) {
     return l;
 }
 
-// A trace that was written whole has its header in line 1 and event 0 in line 2.
+// A complete trace has its header in line 1 and event 0 in line 2.
 json code_flow(checked const& c, seen_violation const& v) {
     json steps = json::array();
     for (auto const& s : v.witness) {
@@ -132,7 +132,7 @@ private:
         if (v.count) r["occurrenceCount"] = std::min(v.count, most);
         if (in_baseline(v)) {
             std::string const known =
-                "the baseline knows it" + (of_.baseline.empty() ? "" : " (" + line_of(of_.baseline) + ")");
+                "in the baseline" + (of_.baseline.empty() ? "" : " (" + line_of(of_.baseline) + ")");
             r["suppressions"] = {{{"kind", "external"}, {"status", "accepted"},
                 {"justification", v.reason.empty() ? known : line_of(v.reason)}}};
         }
@@ -159,7 +159,7 @@ std::string as_sarif(repro::gate_result const& r, int exit_status) {
     run["invocations"] = {
         {{"executionSuccessful", !r.interrupted && exit_status != repro::bad_input}, {"exitCode", exit_status}}};
     run["originalUriBaseIds"]["%SRCROOT%"]["description"] =
-        message("the top of the repository, or the folder in which the gate was run");
+        message("the top of the repository, or the folder where the gate was run");
     run["columnKind"] = "unicodeCodePoints";
     run["results"] = std::move(told.all);
     json const document{

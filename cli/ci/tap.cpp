@@ -9,7 +9,7 @@ using repro::outcome;
 
 namespace {
 
-// In a description a backslash and a # are what they are only when escaped: the latter begins a directive.
+// Escapes backslash and "#" in a description; an unescaped "#" begins a directive.
 std::string description(std::string_view name) {
     std::string out;
     for (char const c : line_of(name)) {
@@ -22,7 +22,7 @@ std::string description(std::string_view name) {
 // A JSON string is a YAML scalar in double quotes.
 std::string scalar(std::string_view text) { return traces::script_text(text); }
 
-// Lines as they are. The first one decides how far all are indented, so it has to begin with something.
+// A YAML block scalar. The first line defines the indentation, so leading spaces and empty lines are removed.
 std::string literal(std::string_view key, std::vector<std::string> const& lines) {
     std::string text = joined(lines);
     text.erase(0, text.find_first_not_of(" \n"));
@@ -59,7 +59,7 @@ std::string as_tap(repro::gate_result const& r) {
             "\n";
         out += block(c);
     }
-    if (r.interrupted) out += "Bail out! interrupted: further checks were not made\n";
+    if (r.interrupted) out += "Bail out! interrupted: further checks were not run\n";
     return out;
 }
 

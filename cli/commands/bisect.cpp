@@ -8,7 +8,7 @@ namespace shutdown_repro::cli {
 
 namespace {
 
-// Also when the command line makes no sense. Behind "--" stands somebody else's.
+// Works without the parser, because the command line may be invalid. Words after "--" are the command of a target.
 bool is_bisecting(int argc, char const* const* argv) {
     std::vector<std::string_view> words(argv + (argc > 0), argv + argc);
     words.erase(std::ranges::find(words, "--"), words.end());

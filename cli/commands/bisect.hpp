@@ -1,10 +1,10 @@
-// What `git bisect run` reads from an exit status: 0 good, 125 this commit says nothing, 128 and above stop, anything else bad.
+// Exit statuses for `git bisect run`: 0 good, 125 skip this commit, 128 and above abort, any other value bad.
 #pragma once
 
 namespace shutdown_repro::cli {
 
-// The status as it is, or as git bisect run is to read it when --bisect was typed to gate, also when the rest of the command
-// line makes no sense.
+// Returns `status` unchanged, or mapped for git bisect run when the command line is `gate … --bisect`, even when the
+// rest of the command line is invalid.
 int exit_status(int status, int argc, char const* const* argv);
 
 } // namespace shutdown_repro::cli

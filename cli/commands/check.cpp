@@ -1,4 +1,4 @@
-// check: the rules over recorded traces.
+// check: judges recorded traces by the rules.
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
@@ -24,9 +24,9 @@ int check(check_options const& o, output& out) {
 
 void add_check(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<check_options>();
-    CLI::App* const sub = app.add_subcommand("check", "judge recorded traces");
-    sub->add_option("TRACE", o->traces, "trace files; - is standard input")->required();
-    sub->add_flag("--json", o->json, "print one report document");
+    CLI::App* const sub = app.add_subcommand("check", "Judge recorded traces by the rules");
+    sub->add_option("TRACE", o->traces, "Trace files; - is standard input")->required();
+    sub->add_flag("--json", o->json, "Print the report as one JSON document");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return check(*o, out); }; });
 }
 

@@ -1,5 +1,5 @@
-// The subcommands. Each is one file: it declares its options on the parser and, when it was chosen, leaves what is to be done
-// in `chosen`. A new one is its file, a line here and a row in main.cpp.
+// The subcommands, one file each. A subcommand declares its options on the parser and, when the user selects it, stores
+// its work in `chosen`. To add one, write its file, declare it here and add it to the list in main.cpp.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <functional>

@@ -1,4 +1,4 @@
-// diff: two recorded traces, aligned by actor.
+// diff: compares two recorded traces, aligned by actor.
 #include "traces/views/diff.hpp"
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -82,10 +82,10 @@ int diff(diff_options const& o, output& out) {
 
 void add_diff(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<diff_options>();
-    CLI::App* const sub = app.add_subcommand("diff", "compare two recorded traces, actor by actor");
-    sub->add_option("A", o->a, "trace file; - is standard input")->required();
-    sub->add_option("B", o->b, "trace file; - is standard input")->required();
-    sub->add_flag("--json", o->json, "print one document");
+    CLI::App* const sub = app.add_subcommand("diff", "Compare two recorded traces, actor by actor");
+    sub->add_option("A", o->a, "First trace file; - is standard input")->required();
+    sub->add_option("B", o->b, "Second trace file; - is standard input")->required();
+    sub->add_flag("--json", o->json, "Print the comparison as one JSON document");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return diff(*o, out); }; });
 }
 

@@ -1,4 +1,4 @@
-// explain: what a rule means, where it comes from and how to fix what breaks it.
+// explain: prints what a rule means, where it was seen and how to fix a violation.
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
 #include "repro/input/errors.hpp"
@@ -37,8 +37,8 @@ int explain_rule(std::string const& id, output& out) {
 
 void add_explain(CLI::App& app, job& chosen) {
     auto const id = std::make_shared<std::string>();
-    CLI::App* const sub = app.add_subcommand("explain", "say what a rule means and how to fix what breaks it");
-    sub->add_option("RULE", *id, "the rule's id (list rules)")->required();
+    CLI::App* const sub = app.add_subcommand("explain", "Explain a rule and how to fix a violation of it");
+    sub->add_option("RULE", *id, "Id of the rule (see: list rules)")->required();
     sub->callback([id, &chosen] { chosen = [id](output& out) { return explain_rule(*id, out); }; });
 }
 

@@ -1,5 +1,4 @@
-// explore: finds the violations of a scenario instead of being told where they are, and says what was proven where it finds
-// none.
+// explore: searches the schedules of a scenario for violations. When it finds none, it prints what that guarantees.
 #include <chrono>
 #include "cli/commands/command.hpp"
 #include "cli/commands/program_target.hpp"
@@ -67,26 +66,31 @@ void add_explore(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<explore_options>();
     o->how.jobs = 1;
     CLI::App* const sub =
-        app.add_subcommand("explore", "find violations among the schedules of a scenario (simulated)");
+        app.add_subcommand("explore", "Search the schedules of a scenario for violations (simulated)");
     add_scenario_options(*sub, o->scenario);
     std::vector<std::string_view> names{"auto"};
     for (repro::strategy_info const& s : repro::all_strategies()) names.push_back(s.name);
-    sub->add_option("--strategy", o->how.strategy, "how schedules are chosen (list strategies)")->check(one_of(names));
-    sub->add_option("--executions", o->how.executions, "at most so many")
+    sub->add_option("--strategy", o->how.strategy, "Search strategy (default auto; see: list strategies)")
+        ->check(one_of(names));
+    sub->add_option("--executions", o->how.executions, "Maximum number of executions (default 20000)")
         ->check(whole_number(1, 1'000'000'000'000))
         ->type_name("N");
-    sub->add_option("--seconds", o->how.seconds, "at most so long")->check(CLI::PositiveNumber)->type_name("S");
-    sub->add_option("--seed", o->how.seed, "of everything that is drawn")->type_name("S");
-    sub->add_option("--jobs", o->how.jobs, "threads")->check(whole_number(1, 256))->type_name("J");
+    sub->add_option("--seconds", o->how.seconds, "Maximum duration in seconds")
+        ->check(CLI::PositiveNumber)
+        ->type_name("S");
+    sub->add_option("--seed", o->how.seed, "Random seed (default 1)")->type_name("S");
+    sub->add_option("--jobs", o->how.jobs, "Number of threads (default 1)")
+        ->check(whole_number(1, 256))
+        ->type_name("J");
     add_shard_option(*sub, o->shard);
-    sub->add_option("--verify", o->how.verify_every, "run every N-th execution twice and compare")
+    sub->add_option("--verify", o->how.verify_every, "Run every N-th execution again and compare the traces")
         ->check(whole_number(1, 1'000'000'000))
         ->type_name("N");
-    sub->add_option("--keep", o->keep, "where the traces of the findings go (findings)")->type_name("DIR");
-    sub->add_flag("--json", o->json, "print one report document");
+    sub->add_option("--keep", o->keep, "Folder for the traces of the findings (default findings)")->type_name("DIR");
+    sub->add_flag("--json", o->json, "Print the report as one JSON document");
     sub->get_option("SCENARIO")->required(false);
-    sub->add_option(
-           "--target", o->target, "each order of a real program instead, such as mojolicious-timer (list targets)")
+    sub->add_option("--target", o->target,
+           "Run a real program in every order instead of a scenario, such as mojolicious-timer (see: list targets)")
         ->type_name("TARGET");
     sub->callback([o, &chosen] {
         chosen = [o](output& out) {
@@ -95,8 +99,8 @@ void add_explore(CLI::App& app, job& chosen) {
                     throw repro::input_error("SCENARIO is required, or --target (shutdown-repro explore --help)");
                 if (o->target.empty()) return explore(*o, out);
                 if (!o->scenario.what.empty())
-                    throw repro::input_error(
-                        "explore takes a SCENARIO or a --target, and not both: \"" + o->scenario.what + "\"");
+                    throw repro::input_error("explore takes a SCENARIO or a --target, not both; remove \"" +
+                        o->scenario.what + "\" or --target");
                 return explore_program_target(
                     o->target, {.executions = o->how.executions, .keep = o->keep, .json = o->json}, out);
             });

@@ -39,7 +39,7 @@ private:
     std::FILE* to_;
 };
 
-// It would be written while it is read.
+// The export would be written to the trace while the trace is read.
 void refuse_to_overwrite(std::string const& to, std::string const& trace) {
     std::error_code ignored;
     if (std::filesystem::equivalent(to, trace == "-" ? "/dev/stdin" : trace, ignored))
@@ -78,7 +78,7 @@ int export_trace(std::string const& path, std::string const& format, std::string
     std::optional<file> kept;
     auto const print = [&](std::string_view text) { kept ? kept->print(text) : out.print(text); };
     exporting it(*find_export_format(format), std::move(which), [&](std::string_view text) {
-        if (!to.empty() && !kept) kept.emplace(to); // not before the trace proved to be one
+        if (!to.empty() && !kept) kept.emplace(to); // create no file when the input is not a trace
         print(text);
     });
     read_result const read = read_stream(path, it);
@@ -86,7 +86,7 @@ int export_trace(std::string const& path, std::string const& format, std::string
     if (kept) kept->finish();
     for (std::string const& problem : read.problems)
         std::cerr << "shutdown-repro: " << path << ": " << printable(problem) << "\n";
-    if (it.took_nothing()) throw repro::input_error("--filter: no event of the trace fits", repro::nothing_selected);
+    if (it.took_nothing()) throw repro::input_error("--filter: no event of the trace matches", repro::nothing_selected);
     return repro::clean;
 }
 

@@ -1,4 +1,4 @@
-// A trace in another tool's format, to standard output or a file.
+// Exports a trace in the format of another tool, to standard output or to a file.
 #pragma once
 #include <string>
 #include "cli/terminal/output.hpp"
@@ -6,7 +6,8 @@
 
 namespace shutdown_repro::cli {
 
-// `format` is one of traces::export_formats; "" for `file` is standard output. Gives the exit status.
+// Exports the events that the filter accepts. `format` is one of traces::export_formats; `file` "" is standard output.
+// Returns the exit status.
 int export_trace(std::string const& path, std::string const& format, std::string const& file, traces::filter, output&);
 
 } // namespace shutdown_repro::cli

@@ -1,4 +1,4 @@
-// gate: runs the checks that a team has committed, and says whether they still hold.
+// gate: runs the checks of a gate file and reports whether they still hold.
 #include <algorithm>
 #include <filesystem>
 #include <fnmatch.h>
@@ -46,7 +46,8 @@ bool selects(std::string const& pattern, std::string const& name) {
     return pattern == name || fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
 }
 
-// Each pattern has to select something: one that has a typo would leave checks out.
+// Returns the checks that the patterns select. Throws when a pattern selects nothing: a typo would skip checks
+// silently.
 std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vector<std::string> const& patterns) {
     std::string const gate_name = gate.path.empty() ? "the bundled suite" : gate.path;
     if (gate.checks.empty()) throw repro::input_error(gate_name + " has no checks", repro::nothing_selected);
@@ -55,7 +56,7 @@ std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vecto
     for (std::string const& p : patterns)
         if (std::ranges::none_of(names, [&](std::string const& name) { return selects(p, name); }))
             throw repro::input_error(
-                "--only: no check of " + gate_name + " is called \"" + p + "\"" + repro::did_you_mean(p, views),
+                "--only: " + gate_name + " has no check named \"" + p + "\"" + repro::did_you_mean(p, views),
                 repro::nothing_selected);
     std::vector<repro::check_plan> chosen = gate.checks;
     std::erase_if(chosen, [&](repro::check_plan const& c) {
@@ -65,26 +66,27 @@ std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vecto
     return chosen;
 }
 
-// gate.baseline.json beside gate.json, when nothing else is said.
+// Returns the path of the baseline: --baseline, or by default gate.baseline.json beside gate.json.
 std::string baseline_path(gate_options const& o) {
     if (!o.baseline.empty() || o.file.empty()) return o.baseline;
     return fs::path(o.file).replace_extension(".baseline.json").string();
 }
 
-// When it is there or about to be written.
+// Loads the baseline, or returns an empty one when the file does not exist.
 repro::baseline baseline_for(gate_options const& o) {
     repro::baseline none;
     none.path = baseline_path(o);
     std::error_code ignored;
     bool const there = fs::exists(none.path, ignored);
     if (none.path.empty() && o.update_baseline)
-        throw repro::input_error("--update-baseline: the bundled suite has no baseline; name one with --baseline FILE");
+        throw repro::input_error(
+            "--update-baseline: the bundled suite has no baseline; name a file with --baseline FILE");
     if (there || (!o.baseline.empty() && !o.update_baseline)) return repro::load_baseline(none.path);
     if (!o.update_baseline) none.path.clear();
     return none;
 }
 
-// A trace of a target does not say all that it takes to run it.
+// Returns the command that runs a check's trial again. The trace of a target does not hold all that this takes.
 std::string shown_again(repro::check_plan const& c, traces::header const& h) {
     if (!c.target) return again_line(h);
     target_options o;
@@ -111,7 +113,7 @@ public:
     }
 
 private:
-    // A CI that looks for a report finds why there is none, and not that of the last run.
+    // When the gate can't run, writes reports that say why, so that a CI system does not find those of the last run.
     template <class Job> std::invoke_result_t<Job> telling_reports(Job const& it) {
         try {
             return it();
@@ -125,11 +127,11 @@ private:
         auto const plans = selected(gate, options_.only);
         auto const shard = choose_shard(options_.shard);
         if (options_.update_baseline && shard && shard->part.count > 1)
-            throw repro::input_error(
-                "--update-baseline needs all trials, and " + shard->from + " leaves some to other shards");
+            throw repro::input_error("--update-baseline needs all trials, but " + shard->from +
+                " selects only a part of them; run it without shards");
         rules_.known = baseline_for(options_);
         rules_.today = repro::today();
-        rules_.allow_stale = options_.allow_stale || options_.bisect; // what is gone is not what a bisection looks for
+        rules_.allow_stale = options_.allow_stale || options_.bisect; // a stale entry does not make a commit bad
         rules_.names = names_of(gate);
         result_.file = gate.path;
         result_.baseline = rules_.known.path;
@@ -170,14 +172,15 @@ private:
         }
     }
 
-    // Judged anew with what it knows now. When nothing could be written that is complained of, and clean is not clean then.
+    // Writes the baseline and judges again with it. Returns the exit status of the update: when nothing could be
+    // written, it is reported on standard error and a clean result is not clean.
     int update_baseline() {
-        std::string const stays = ", so " + rules_.known.path + " stays as it is";
+        std::string const stays = ", so " + rules_.known.path + " was not changed";
         auto const unsure = [](repro::checked const& c) {
             return c.came == repro::outcome::inconclusive || (c.expected.clean && !c.trouble.empty());
         };
         if (result_.interrupted || std::ranges::any_of(result_.checks, unsure))
-            return complain("--update-baseline: something was inconclusive" + stays, repro::inconclusive);
+            return complain("--update-baseline: a check was inconclusive" + stays, repro::inconclusive);
         repro::baseline const next = repro::updated(result_, rules_);
         try {
             repro::save_baseline(next);
@@ -189,13 +192,13 @@ private:
         return repro::clean;
     }
 
-    // What is known may turn out to be worse when all shards are counted together.
+    // Keeps known violations of a shard, too: they may be worse than the baseline once all shards are counted together.
     bool is_kept(repro::checked const& c, repro::seen_violation const& s) const {
         return fails(s) ? c.came == repro::outcome::failed
                         : result_.is_part() && !c.exact && s.stands == repro::standing::known;
     }
 
-    // Of what fails: DIR/CHECK-1.jsonl …; shards may share the folder.
+    // Keeps the traces of failing checks as DIR/CHECK-1.jsonl and so on. Shards may share the folder.
     void keep_traces() {
         kept_traces folder(options_.keep);
         auto const names = file_names();
@@ -216,7 +219,7 @@ private:
         }
     }
 
-    // Of all checks of the gate, so that shards agree on them: no two have one name.
+    // Returns a unique file name for each check of the gate, so that all shards use the same names.
     std::map<std::string, std::string> file_names() const {
         std::map<std::string, std::string> names;
         std::set<std::string> taken;
@@ -229,7 +232,7 @@ private:
         return names;
     }
 
-    // Whatever a check is called, its file is in the folder and has a name that a shell takes.
+    // Returns a name that needs no quoting in a shell and stays inside the folder.
     static std::string file_name(std::string const& check) {
         std::string name;
         for (char const c : check) {
@@ -254,23 +257,25 @@ private:
 void add_gate(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<gate_options>();
     CLI::App* const sub =
-        app.add_subcommand("gate", "run the checks of a file, or the bundled ones, and say whether they hold");
-    sub->add_option("FILE", o->file, "the gate file (shutdown-repro-gate(5)); without it the bundled suite");
-    sub->add_option("--only", o->only, "only the checks of this name or pattern (*, ?)")
+        app.add_subcommand("gate", "Run the checks of a gate file, or the bundled ones, and report whether they hold");
+    sub->add_option("FILE", o->file, "Gate file, see shutdown-repro-gate(5) (default: the bundled suite)");
+    sub->add_option("--only", o->only, "Run only the checks that match this name or pattern (*, ?)")
         ->type_name("CHECK")
         ->allow_extra_args(false);
-    sub->add_option("--baseline", o->baseline, "what is known already (FILE.baseline.json, when it is there)")
+    sub->add_option("--baseline", o->baseline, "File of known violations (default FILE.baseline.json, if it exists)")
         ->type_name("FILE");
-    sub->add_flag("--update-baseline", o->update_baseline, "write what was seen into the baseline");
-    sub->add_flag("--allow-stale", o->allow_stale, "a baseline that knows too much is no reason to fail");
-    sub->add_option("--keep", o->keep, "where the traces of what fails go (findings)")->type_name("DIR");
-    sub->add_option("--jobs", o->jobs, "threads of an exploration")->check(whole_number(1, 256))->type_name("J");
-    sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
-    sub->add_flag("--bisect", o->bisect, "exit as git bisect run reads it");
+    sub->add_flag("--update-baseline", o->update_baseline, "Write the violations that were seen to the baseline");
+    sub->add_flag("--allow-stale", o->allow_stale, "Do not fail for stale entries of the baseline");
+    sub->add_option("--keep", o->keep, "Folder for the traces of failing checks (default findings)")->type_name("DIR");
+    sub->add_option("--jobs", o->jobs, "Number of threads of an exploration (default 1)")
+        ->check(whole_number(1, 256))
+        ->type_name("J");
+    sub->add_option("--server", o->server, "Path of the executable server-under-test (live)")->type_name("PATH");
+    sub->add_flag("--bisect", o->bisect, "Exit with the statuses that git bisect run expects");
     add_shard_option(*sub, o->shard);
     add_report_options(*sub, o->reports);
-    sub->add_flag("--json", o->json, "print one report document");
-    sub->add_flag("--print", o->print, "print the bundled gate file, to begin one's own with");
+    sub->add_flag("--json", o->json, "Print the report as one JSON document");
+    sub->add_flag("--print", o->print, "Print the bundled gate file, as a start for your own");
     sub->callback([o, &chosen] {
         chosen = [o](output& out) {
             if (o->print) return out.print(repro::bundled_gate_text()), int(repro::clean);

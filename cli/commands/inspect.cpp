@@ -1,4 +1,4 @@
-// inspect: a recorded trace, drawn, counted, or handed to other tools.
+// inspect: shows a recorded trace as text or as a page, counts its events, or exports it for other tools.
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -32,7 +32,7 @@ ref id_to_follow(std::string const& text) {
     auto const id = parse_ref(text);
     if (!id)
         throw repro::input_error(
-            "--follow: \"" + text + "\" is no id; one looks like coroutine:5 (inspect --tree shows them)");
+            "--follow: \"" + text + "\" is not an id such as coroutine:5 (inspect --tree shows the ids)");
     return *id;
 }
 
@@ -43,20 +43,21 @@ filter filter_of(std::string const& expression) {
     } catch (filter_error const& e) { throw repro::input_error(std::string("--filter: ") + e.what()); }
 }
 
-// What belongs to another way of looking is refused, not ignored.
+// Refuses options that another view needs, instead of ignoring them.
 void check_combination(inspect_options const& o) {
-    if (!o.at.empty() && !o.tree) throw repro::input_error("--at says when the tree is drawn: add --tree");
+    if (!o.at.empty() && !o.tree) throw repro::input_error("--at needs --tree: it selects when the tree is drawn");
     if (!o.output.empty() && o.export_format.empty())
-        throw repro::input_error("--output is where an export goes: add --export FORMAT");
+        throw repro::input_error("--output needs --export FORMAT: it names the file of the export");
     if (!o.export_format.empty() && (o.any_view() || o.watch))
-        throw repro::input_error("--export goes without views and without --watch");
+        throw repro::input_error("--export can't be combined with views or --watch; leave one of them out");
     if (!o.html.empty() && (o.any_view() || o.watch || !o.export_format.empty() || !o.filter.empty()))
-        throw repro::input_error("--html goes without other views: the page has them");
+        throw repro::input_error(
+            "--html can't be combined with other views, --export or --filter: the page has all views");
     if (o.watch && (o.tree || o.explain || o.stats || !o.follow.empty()))
-        throw repro::input_error("--watch prints rows only: it goes with --filter, not with other views");
+        throw repro::input_error("--watch prints rows only: combine it with --filter, not with other views");
 }
 
-// Everything that one reading can tell of each event, for the views that are wanted.
+// The first pass over the trace: judges it, and surveys it for each view that was asked for.
 struct first_look final : reader_events {
     first_look(inspect_options const& o, look l)
         : wanted(o),
@@ -91,16 +92,16 @@ struct first_look final : reader_events {
     explain_page explained;
     std::optional<follow_page> followed;
     stats figures;
-    std::string twin; // what the header says of one that passes
+    std::string twin; // the header's description of the passing twin
     std::uint64_t events = 0, fitting = 0;
 };
 
 struct each_event final : reader_events {
-    explicit each_event(std::function<void(event const&)> f) : does(std::move(f)) {}
+    explicit each_event(std::function<void(event const&)> f) : callback(std::move(f)) {}
     void on_header(header const&) override {}
-    void on_event(event const& e) override { does(e); }
+    void on_event(event const& e) override { callback(e); }
     void on_footer(footer const&) override {}
-    std::function<void(event const&)> does;
+    std::function<void(event const&)> callback;
 };
 
 std::string headline(judgement const& j, look l) {
@@ -120,7 +121,7 @@ std::string tree_text(source& from, first_look& seen, judgement const& judged) {
     from.read(again);
     if (!at.empty() && !seen.tree.is_drawn_there())
         throw repro::input_error(
-            "--at: the trace has no event " + at + " (inspect without --tree shows their numbers)");
+            "--at: the trace has no event " + at + " (inspect without --tree shows the numbers of the events)");
     return seen.tree.text();
 }
 
@@ -139,14 +140,14 @@ void print_followed(source& from, first_look& seen, output& out) {
 }
 
 std::string explanation(source& from, first_look& seen, judgement const& judged) {
-    if (judged.violations.empty()) return "no rule is broken: nothing to explain\n";
+    if (judged.violations.empty()) return "no violation: there is nothing to explain\n";
     seen.explained.explain(judged.violations);
     each_event again([&](event const& e) { seen.explained.note(e); });
     from.read(again);
     return seen.explained.text();
 }
 
-// Of a finding: where the nearest execution that passes parts from it.
+// For the trace of a finding: the decision at which the nearest passing execution differs.
 std::string twin_page(std::string const& header, inspect_options const& o, look l) {
     auto const twin = nlohmann::json::parse(header, nullptr, false);
     if (!twin.is_object()) return {};
@@ -182,10 +183,10 @@ int inspect(inspect_options o, output& out) {
     for (std::string const& problem : judged.problems)
         std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
     if (seen.events > 0 && seen.fitting == 0)
-        throw repro::input_error("--filter: no event of the trace fits", repro::nothing_selected);
+        throw repro::input_error("--filter: no event of the trace matches", repro::nothing_selected);
     if (seen.followed && seen.followed->empty())
         throw repro::input_error(
-            "--follow: no event of the trace concerns " + o.follow + " (inspect --tree shows who does appear)");
+            "--follow: no event of the trace concerns " + o.follow + " (inspect --tree shows the ids of the trace)");
     std::string const drawn = o.tree ? "\n" + tree_text(from, seen, judged) : "";
     out.print(headline(judged, l) + acts_as_text(judged, l));
     if (o.stats) out.print("\n" + seen.figures.text(l));
@@ -202,24 +203,25 @@ int inspect(inspect_options o, output& out) {
 
 void add_inspect(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<inspect_options>();
-    CLI::App* const sub = app.add_subcommand("inspect", "draw a recorded trace");
-    sub->add_option("TRACE", o->path, "trace file; - is standard input")->required();
-    sub->add_flag("--timeline", o->timeline, "a row an event, a lane an actor (when no other view is asked for)");
-    sub->add_flag("--tree", o->tree, "the scopes and who is in them, where the server failed or at the end");
-    sub->add_option("--at", o->at, "the tree right after the event with this number")
+    CLI::App* const sub = app.add_subcommand("inspect", "Show a recorded trace");
+    sub->add_option("TRACE", o->path, "Trace file; - is standard input")->required();
+    sub->add_flag("--timeline", o->timeline, "Show one row per event and one lane per actor (the default view)");
+    sub->add_flag("--tree", o->tree, "Show the scopes and their members where the server failed, or at the end");
+    sub->add_option("--at", o->at, "Show the tree right after the event with this number")
         ->type_name("SEQ")
         ->check(whole_number(0, INT64_MAX));
-    sub->add_option("--follow", o->follow, "only what concerns one id")->type_name("ID");
-    sub->add_flag("--explain", o->explain, "for each violation the steps that led to it");
-    sub->add_flag("--stats", o->stats, "what happened how often, who lived and waited how long, who acted");
-    sub->add_option("--filter", o->filter, "only the events that fit: 'scope.* and not by control:*', 'under scope:2'")
+    sub->add_option("--follow", o->follow, "Show only the events that concern one id")->type_name("ID");
+    sub->add_flag("--explain", o->explain, "Show the steps that led to each violation");
+    sub->add_flag("--stats", o->stats, "Count events by kind and actor, and show lifetimes and waits");
+    sub->add_option("--filter", o->filter,
+           "Show only the events that match, such as 'scope.* and not by control:*' or 'under scope:2'")
         ->type_name("EXPR");
-    sub->add_flag("--watch", o->watch, "rows as they are appended to the trace, until its footer");
-    sub->add_option("--export", o->export_format, "the trace for another tool")
+    sub->add_flag("--watch", o->watch, "Print rows while the trace is being written, until its footer");
+    sub->add_option("--export", o->export_format, "Convert the trace for another tool")
         ->check(one_of({"chrome", "perfetto", "otlp", "dot", "shiviz"}));
-    sub->add_option("--output", o->output, "where the export goes; standard output without it")->type_name("FILE");
-    auto* const html = sub->add_option("--html", o->html, "write a page for browsers")->type_name("FILE");
-    sub->add_option("--twin", o->twin, "a passing trace, beside it on that page")->type_name("TRACE")->needs(html);
+    sub->add_option("--output", o->output, "File for the export (default standard output)")->type_name("FILE");
+    auto* const html = sub->add_option("--html", o->html, "Write a page for browsers")->type_name("FILE");
+    sub->add_option("--twin", o->twin, "Passing trace to show on that page, too")->type_name("TRACE")->needs(html);
     sub->callback([o, &chosen] { chosen = [o](output& out) { return inspect(*o, out); }; });
 }
 

@@ -1,4 +1,4 @@
-// list: the names that the other subcommands take.
+// list: prints the names that the other subcommands take.
 #include <algorithm>
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
@@ -43,40 +43,43 @@ std::string rules(look l) {
 std::string policies(look l) {
     using server::policy;
     auto const heading = [l](char const* text) { return traces::paint(l, tint::faint, text) + "\n"; };
-    return heading("of the scoped server:") +
-        table({{std::string(name_of(policy::as_reported)), "as the report has it: stop drains nothing, free releases"},
+    return heading("policies of the scoped server:") +
+        table({{std::string(name_of(policy::as_reported)),
+                   "behaves as in the report: stop drains nothing, free releases the server"},
                   {std::string(name_of(policy::upstream_fix)),
-                      "as it was mended upstream: wait up to the grace, cancel, wait for the cancellation, with the "
-                      "holes that this has"},
-                  {std::string(name_of(policy::drained)), "ours: nothing is disposed before it is strictly empty"}},
+                      "behaves as the upstream fix: wait for the grace period, cancel, wait for the cancellation; "
+                      "it still has violations"},
+                  {std::string(name_of(policy::drained)), "correct: no scope is disposed before it is strictly empty"}},
             l) +
-        "\n" + heading("of the reactor server:") +
-        table(
-            {{"as-reported", "as the report has it: callbacks hold the server weakly, and a drain's calls it unasked"},
-                {"guard-self", "the report's first remedy: a drain callback whose server is gone does nothing"},
-                {"strong-self", "a drain callback keeps the server alive until it has run"},
-                {"close-on-destroy", "the server's destructor finishes the open transactions"},
-                {"deferred-destroy", "the dropped server goes in the next tick"},
-                {"eager-drain", "a transaction finishes as soon as its last byte is written"},
-                {"no-destroy", "the server is never dropped"},
-                {"drained",
-                    "ours: whatever stops it, what is under way ends first; what is left after the grace is cancelled "
-                    "and said"}},
+        "\n" + heading("policies of the reactor server:") +
+        table({{"as-reported",
+                   "behaves as in the report: callbacks hold the server weakly, and the drain callback does not check "
+                   "that the server still exists"},
+                  {"guard-self",
+                      "the first fix that the report proposes: a drain callback returns when its server is freed"},
+                  {"strong-self", "a drain callback keeps the server alive until it has run"},
+                  {"close-on-destroy", "the server's destructor finishes the open transactions"},
+                  {"deferred-destroy", "a dropped server is freed in the next tick of the loop"},
+                  {"eager-drain", "a transaction finishes as soon as its last byte is written"},
+                  {"no-destroy", "the server is never freed"},
+                  {"drained",
+                      "correct: open transactions end first, however the server is stopped; those that remain after "
+                      "the grace period are canceled and reported"}},
             l);
 }
 
-// The reactor is stopped by its program, in one of these moments.
+// The program of the reactor server stops it at one of these moments.
 std::string moments(look l) {
-    return table(
-        {{"cb1", "in the callback of the first request of a client to complete"},
-            {"cbN", "in the callback of the last one"}, {"timer", "in a timer of 20 ms that the first handler arms"},
-            {"handler", "in the first handler, before it answers"},
-            {"finish", "in the finish event of the first transaction to finish"}},
+    return table({{"cb1", "in the client's callback of the first request to complete"},
+                     {"cbN", "in the client's callback of the last request to complete"},
+                     {"timer", "in a 20 ms timer that the first handler arms"},
+                     {"handler", "in the first handler, before it answers"},
+                     {"finish", "in the finish event of the first transaction to finish"}},
         l);
 }
 
 std::string strategies(look l) {
-    table_rows all{{"auto", "sweep, then exhaustive where it fits in the budget, else phase, pct and random"}};
+    table_rows all{{"auto", "sweep, then exhaustive if it fits the budget, else phase, pct and random"}};
     for (repro::strategy_info const& i : repro::all_strategies()) all.emplace_back(i.name, i.summary);
     return table(all, l);
 }
@@ -106,17 +109,17 @@ std::string stop_points_of(std::string const& scenario, look l) {
 }
 
 std::string stop_points_in_general(look l) {
-    return table({{"handler", "a handler calls it, as the scenario says"}, {"never", "nobody calls it"},
+    return table({{"handler", "a handler calls it, as the scenario says"}, {"never", "it is never called"},
                      {"KIND#N",
-                         "right after the N-th event of that kind, like coroutine.suspend#2; a scenario's own: list "
-                         "stop-points SCENARIO"}},
+                         "right after the N-th event of this kind, such as coroutine.suspend#2; list stop-points "
+                         "SCENARIO prints those of a scenario"}},
         l);
 }
 
 int list(std::string const& what, std::string const& scenario, output& out) {
     if (!scenario.empty() && what != "stop-points")
         throw repro::input_error(
-            "list " + what + " takes no \"" + scenario + "\"; only list stop-points takes a scenario");
+            "list " + what + ": unexpected \"" + scenario + "\"; only list stop-points takes a scenario");
     look const l = out.page();
     out.print(what == "scenarios"  ? scenarios(l)
             : what == "rules"      ? rules(l)
@@ -137,11 +140,11 @@ void add_list(CLI::App& app, job& chosen) {
     };
     auto const o = std::make_shared<options>();
     CLI::App* const sub =
-        app.add_subcommand("list", "scenarios, rules, policies, stop points, strategies, targets or probes");
-    sub->add_option("WHAT", o->what, "what to list")
+        app.add_subcommand("list", "List scenarios, rules, policies, stop points, strategies, targets or probes");
+    sub->add_option("WHAT", o->what, "Kind of names to list")
         ->required()
         ->check(one_of({"scenarios", "rules", "policies", "stop-points", "strategies", "targets", "probes"}));
-    sub->add_option("SCENARIO", o->scenario, "whose stop points");
+    sub->add_option("SCENARIO", o->scenario, "Scenario whose stop points to list");
     sub->callback([o, &chosen] { chosen = [o](output& out) { return list(o->what, o->scenario, out); }; });
 }
 

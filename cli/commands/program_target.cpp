@@ -20,12 +20,13 @@ repro::program_order asked_for(program_options const& o) {
     repro::program_order asked{.order = o.order, .decisions = {}, .stop_at = o.stop_at, .free_at = o.free_at};
     if (o.schedule.empty()) return asked;
     if (!o.order.empty())
-        throw repro::input_error("--schedule: says every order, so --order can't; leave one of them out");
+        throw repro::input_error("--schedule and --order both choose the order; leave one of them out");
     asked.decisions = repro::parse_schedule(o.schedule);
     return asked;
 }
 
-// "" when it was kept; unasked it is no reason to fail.
+// Writes the trace. A failure is an error only when the user asked for the file; otherwise it is a note on standard
+// error.
 void keep(probe_result& p, std::string const& path, bool asked) {
     try {
         traces::write_file(path, p.told);
@@ -81,10 +82,10 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
     repro::target const t = repro::load_target(name_or_file);
     if (!t.program)
         throw repro::input_error("explore --target: " + t.name +
-            " is no program that stops itself; its orders are not ours to choose (run --target " + t.name + ")");
+            " is not a program that stops itself, so its orders can't be chosen; use: run --target " + t.name);
     target_report report = report_of(t, 1);
     kept_traces folder(o.keep.empty() ? "findings" : o.keep);
-    std::set<std::string> kept; // one trace for each set of rules that was broken
+    std::set<std::string> kept; // the sets of violated rules of which a trace was kept
     report.all_orders = repro::run_each_order(repro::program_of(t), std::min(o.executions, most_program_orders),
         [&](repro::schedule const& taken, traces::trace const& trace) {
             probe_result& p = report.probes.emplace_back();

@@ -1,4 +1,4 @@
-// replay: an execution again, to the byte.
+// replay: executes a recorded trace or a schedule again and compares the traces byte by byte.
 #include "repro/sim/replay.hpp"
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
@@ -14,15 +14,16 @@ struct replay_options {
     bool json = false;
 };
 
-// A trace, a schedule file, or the schedule itself with --scenario.
+// Loads a trace or a schedule file; with --scenario, the argument is the schedule itself.
 repro::recording recording_of(replay_options const& o) {
     if (o.scenario.empty()) return repro::load_recording(o.what);
     return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}};
 }
 
 std::string both_sides(repro::replayed const& r, traces::look l) {
-    std::string const recorded = r.recorded_line.empty() ? "(it had ended)" : traces::printable(r.recorded_line),
-                      again = r.again_line.empty() ? "(it has ended)" : traces::printable(r.again_line);
+    std::string const recorded =
+                          r.recorded_line.empty() ? "(the execution had ended)" : traces::printable(r.recorded_line),
+                      again = r.again_line.empty() ? "(the execution has ended)" : traces::printable(r.again_line);
     return "  recorded  " + traces::wrap(recorded, l.width, 12) + "\n  now       " + traces::wrap(again, l.width, 12) +
         "\n";
 }
@@ -48,7 +49,7 @@ int replay(replay_options const& o, output& out) {
     }
     std::string const same = recorded.recorded.events.empty()
         ? ""
-        : "the same " + traces::counted(recorded.recorded.events.size(), "event") + " to the byte\n";
+        : "replayed: all " + traces::counted(recorded.recorded.events.size(), "event") + " are identical\n";
     out.print(o.json ? as_json(report) : same + as_text(report, out.page()));
     return status_of(report.verdict());
 }
@@ -57,13 +58,14 @@ int replay(replay_options const& o, output& out) {
 
 void add_replay(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<replay_options>();
-    CLI::App* const sub = app.add_subcommand("replay", "execute a simulated trace or a schedule again");
-    sub->add_option("TRACE|SCHEDULE", o->what, "a trace, a schedule FILE.json, or with --scenario the schedule itself")
+    CLI::App* const sub = app.add_subcommand("replay", "Execute a simulated trace or a schedule again");
+    sub->add_option(
+           "TRACE|SCHEDULE", o->what, "Simulated trace, schedule FILE.json, or with --scenario the schedule itself")
         ->required();
-    sub->add_option("--scenario", o->scenario, "whose schedule it is: a built-in scenario or a FILE.json")
+    sub->add_option("--scenario", o->scenario, "Scenario of the schedule: a built-in scenario or FILE.json")
         ->type_name("SCENARIO");
-    sub->add_option("--trace", o->trace, "keep the new trace here")->type_name("FILE");
-    sub->add_flag("--json", o->json, "print one report document");
+    sub->add_option("--trace", o->trace, "File for the new trace")->type_name("FILE");
+    sub->add_flag("--json", o->json, "Print the report as one JSON document");
     sub->callback([o, &chosen] {
         chosen = [o](output& out) { return reporting_errors(o->json, out, [&] { return replay(*o, out); }); };
     });

@@ -1,4 +1,4 @@
-// run: executes a scenario, judges it, keeps the trace of what was violated, and says how to go on.
+// run: executes a scenario, judges it, keeps the trace of a violation, and prints the commands to type next.
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -20,7 +20,7 @@ namespace shutdown_repro::cli {
 namespace {
 
 constexpr std::string_view first_world = "live";
-constexpr std::size_t most_orders = 2'000; // each is told on a line
+constexpr std::size_t most_orders = 2'000; // the report has a line for each
 
 struct run_options {
     scenario_options scenario;
@@ -38,24 +38,24 @@ void refuse_what_does_not_fit(run_options const& o) {
     if (o.world == "live")
         throw repro::input_error("--all-orders: only the simulated world can choose every order; add --world sim");
     if (!o.schedule.empty())
-        throw repro::input_error("--all-orders: takes every schedule, so it can't follow one; leave --schedule out");
+        throw repro::input_error("--all-orders: runs every schedule, so it can't follow one; leave --schedule out");
     if (o.repeat > 1)
-        throw repro::input_error("--all-orders: each order has one execution, the same each time; leave --repeat out");
+        throw repro::input_error("--all-orders: repeating an order gives the same execution; leave --repeat out");
 }
 
-// A real server has no scenario, and a scenario no probes.
+// Refuses options of scenarios when a real server is run.
 void refuse_what_is_of_scenarios(run_options const& o) {
     scenario_options const& s = o.scenario;
     if (!s.what.empty())
-        throw repro::input_error("run takes a SCENARIO or a --target, and not both: \"" + s.what + "\"");
+        throw repro::input_error("run takes a SCENARIO or a --target, not both; remove \"" + s.what + "\" or --target");
     std::pair<char const*, bool> const given[] = {{"--world", o.world != first_world}, {"--policy", !s.policy.empty()},
         {"--requests", s.requests.has_value()}, {"--set", !s.sets.empty()}, {"--all-orders", o.all_orders},
         {"--server", !o.server.empty()}};
     for (auto const& [flag, is] : given)
         if (is)
             throw repro::input_error(std::string(flag) +
-                ": is for scenarios; a target takes --probe, --slow, --stream, --signal, --grace, --connections, "
-                "--adapter and --order");
+                ": only a scenario takes it; a target takes --probe, --slow, --stream, --signal, --grace, "
+                "--connections, --adapter and --order");
 }
 
 void refuse_what_is_of_targets(run_options const& o) {
@@ -65,7 +65,8 @@ void refuse_what_is_of_targets(run_options const& o) {
         {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--adapter", !o.adapter.empty()}};
     for (auto const& [flag, is] : given)
         if (is)
-            throw repro::input_error(std::string(flag) + ": is for real servers; add --target NAME, or leave it out");
+            throw repro::input_error(
+                std::string(flag) + ": only a real server takes it; add --target NAME, or leave it out");
 }
 
 target_options target_options_of(run_options const& o) {
@@ -87,7 +88,8 @@ target_options target_options_of(run_options const& o) {
         .json = o.json};
 }
 
-// Before anything is run, so that a long run is not lost to a typing error. Nothing is created yet.
+// Throws when the file can't be written. Called before the run, so that a typing error does not waste it. Creates
+// nothing.
 void require_writable(std::string const& path) {
     namespace fs = std::filesystem;
     std::error_code ignored;
@@ -100,7 +102,7 @@ void require_writable(std::string const& path) {
             "--trace: can't write " + path + ": " + std::strerror(errno) + "; choose another file");
 }
 
-// The words of this run, without what only says where its results go.
+// The words of this command line, without options that only name where results go.
 std::vector<std::string> command_line(run_options const& o) {
     std::vector<std::string> words{"shutdown-repro", "run", o.scenario.what};
     add_word(words, "--world", o.world == first_world ? "" : o.world);
@@ -110,9 +112,9 @@ std::vector<std::string> command_line(run_options const& o) {
     return words;
 }
 
-// How to see it again (exactly, when simulated), and whether the correct policy is free of it.
+// Fills in the commands that run it again (exactly, when simulated) and that try the correct policy.
 void suggest(run_report& r, run_options o) {
-    if (!r.schedule.empty()) o.world = "sim"; // also what a live execution drew
+    if (!r.schedule.empty()) o.world = "sim"; // a live execution may record a schedule, too
     if (r.executions == 1 || o.world == "sim") o.repeat = 1;
     o.schedule = r.schedule;
     auto const line = [](run_options const& from) {
@@ -123,7 +125,7 @@ void suggest(run_report& r, run_options o) {
     r.again = line(o);
     if (r.scenario.server == "scopes" || policy_of(r.scenario) == correct_policy) return;
     o.scenario.policy = correct_policy;
-    o.schedule.clear(); // another policy decides other things
+    o.schedule.clear(); // another policy has other decisions
     r.fixed = line(o);
 }
 
@@ -154,7 +156,7 @@ public:
         std::cerr << "shutdown-repro: " << traces::printable(trouble)
                   << (options_.trace.empty() ? "; name another file with --trace" : "") << std::endl;
         return options_.trace.empty() ? status_of(report_.verdict())
-                                      : repro::bad_input; // unasked, it is no reason to fail
+                                      : repro::bad_input; // an error only when the user asked for the file
     }
 
 private:
@@ -165,7 +167,7 @@ private:
             repro::follow source(repro::parse_schedule(options_.schedule.empty() ? "default" : options_.schedule));
             simulator_.run(report_.scenario, source, t);
             if (std::string const where = source.diverged(); !where.empty())
-                throw repro::input_error("--schedule: the execution diverged from it: " + where, repro::diverged);
+                throw repro::input_error("--schedule: the execution diverged: " + where, repro::diverged);
             schedule = to_string(source.taken());
         } else {
             t = repro::run_live(report_.scenario, {.server_path = options_.server, .partial_path = path_});
@@ -180,7 +182,7 @@ private:
         do {
             if (report_.executions == most_orders)
                 throw repro::input_error("--all-orders: this scenario has more than " + std::to_string(most_orders) +
-                    " orders; make it smaller, as with --requests 1, or: explore --strategy exhaustive");
+                    " orders; make it smaller, for example with --requests 1, or use: explore --strategy exhaustive");
             traces::trace t;
             simulator_.run(report_.scenario, orders, t);
             judgement judged = judge(t);
@@ -190,7 +192,7 @@ private:
         } while (orders.next());
     }
 
-    // Why it could not be kept, or "". A violation that was seen is reported even when the disk is full.
+    // Writes the trace. Returns why that failed, or "": a violation is reported even when the disk is full.
     std::string keep() {
         if (options_.trace.empty() && report_.violated == 0) return {};
         try {
@@ -211,30 +213,33 @@ private:
 
 void add_run(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<run_options>();
-    CLI::App* const sub = app.add_subcommand("run", "execute a scenario and judge it");
+    CLI::App* const sub = app.add_subcommand("run", "Execute a scenario or a real server and judge it");
     add_scenario_options(*sub, o->scenario);
-    sub->add_option("--world", o->world, "live: a real server; sim: simulated, in process")
+    sub->add_option("--world", o->world, "live: over TCP, the default; sim: simulated, in process")
         ->check(one_of({"live", "sim"}));
-    sub->add_option("--schedule", o->schedule, "the decisions to take, as a report prints them (sim)")->type_name("S");
-    sub->add_flag("--all-orders", o->all_orders, "execute every order once, and tell each (sim)");
-    sub->add_option("--repeat", o->repeat, "executions")->check(whole_number(1, 1'000'000))->type_name("N");
-    sub->add_option("--trace", o->trace, "keep the trace here, whatever happens")->type_name("FILE");
-    sub->add_option("--server", o->server, "the executable server-under-test (live)")->type_name("PATH");
-    sub->add_flag("--json", o->json, "print one report document");
+    sub->add_option("--schedule", o->schedule, "Decisions to take, as printed by a report (sim)")->type_name("S");
+    sub->add_flag("--all-orders", o->all_orders, "Execute every order once and report each (sim)");
+    sub->add_option("--repeat", o->repeat, "Number of executions (default 1)")
+        ->check(whole_number(1, 1'000'000))
+        ->type_name("N");
+    sub->add_option("--trace", o->trace, "File for the trace; without it, only a violation is kept")->type_name("FILE");
+    sub->add_option("--server", o->server, "Path of the executable server-under-test (live)")->type_name("PATH");
+    sub->add_flag("--json", o->json, "Print the report as one JSON document");
     sub->get_option("SCENARIO")->required(false);
     CLI::Option const* const target =
         sub->add_option("--target", o->target,
-               "a real server instead (list targets, or a file); with -- COMMAND... that command")
+               "Run a real server instead of a scenario: a preset (see: list targets), FILE.json, or -- COMMAND...")
             ->expected(0, 1)
             ->type_name("TARGET");
-    sub->add_option("--probe", o->probes, "what its clients do around the stop: a list, or all (list probes)")
+    sub->add_option("--probe", o->probes, "Probes to run, separated by commas, or all (target; see: list probes)")
         ->type_name("PROBE");
-    sub->add_option("--slow", o->slow, "a path that it answers slowly (target)")->type_name("/PATH");
-    sub->add_option("--stream", o->stream, "a path whose answer never ends (target)")->type_name("/PATH");
-    sub->add_option("--signal", o->signal, "the signal that stops it (target)")->type_name("SIGNAL");
+    sub->add_option("--slow", o->slow, "Path that the server answers slowly (target)")->type_name("/PATH");
+    sub->add_option("--stream", o->stream, "Path whose response never ends (target)")->type_name("/PATH");
+    sub->add_option("--signal", o->signal, "Signal that stops the server (target)")->type_name("SIGNAL");
     std::vector<std::string_view> adapters;
     for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);
-    sub->add_option("--adapter", o->adapter, "look into it (target)")->check(one_of(adapters));
+    sub->add_option("--adapter", o->adapter, "Adapter that records events inside the server (target)")
+        ->check(one_of(adapters));
     sub->callback([o, &chosen, target] {
         chosen = [o, target](output& out) {
             return reporting_errors(o->json, out, [&] {

@@ -26,19 +26,19 @@ repro::target target_of(target_options const& o) {
         if (given.empty()) return;
         if (!repro::is_server_path(given))
             throw repro::input_error(
-                std::string(flag) + " must be a path on the server, as in /slow, is \"" + given + "\"");
+                std::string(flag) + " must be a path on the server such as /slow, not \"" + given + "\"");
         to = given;
     };
     path("--slow", o.slow, t.slow);
-    if (!o.slow.empty()) t.slow_stream.clear(); // the slow URL that is asked for, and no other
+    if (!o.slow.empty()) t.slow_stream.clear(); // use only the slow URL that the user named
     path("--stream", o.stream, t.stream);
     if (!o.signal.empty()) {
         t.stop.by = repro::target::way::signal;
         t.stop.signal = repro::parse_signal(o.signal);
         if (!t.stop.signal)
-            throw repro::input_error("--signal must be the name of a signal, as in SIGTERM, is \"" + o.signal + "\"");
+            throw repro::input_error("--signal must be the name of a signal such as SIGTERM, not \"" + o.signal + "\"");
         if (!repro::can_be_handled(t.stop.signal))
-            throw repro::input_error("--signal can't be " + o.signal + ", which no server can handle");
+            throw repro::input_error("--signal can't be " + o.signal + ": no process can handle that signal");
         if (t.wrong_signal == t.stop.signal) t.wrong_signal = 0;
     }
     if (o.grace_ms) t.grace_ms = *o.grace_ms;
@@ -46,7 +46,7 @@ repro::target target_of(target_options const& o) {
     return t;
 }
 
-// Unasked: requests in flight, or whatever can be tried on a server of which no slow URL is known.
+// Returns the value of --probe. The default is requests in flight, or every applicable probe when no slow URL is known.
 std::string asked_of(target_options const& o, repro::target const& t) {
     if (!o.probes.empty()) return o.probes;
     return std::string(repro::why_not(t, first_probe).empty() ? first_probe : every_probe);
@@ -81,7 +81,9 @@ public:
                 throw repro::input_error("--probe " + name + ": " + report_.target.name + ": " + p.skipped);
         }
         if (!o.trace.empty() && report_.probes.size() > 1)
-            throw repro::input_error("--trace takes one probe's trace; with several each violated one is kept as " +
+            throw repro::input_error(
+                "--trace: several probes can't share one file; leave it out, and the trace of each "
+                "violated probe is kept as " +
                 report_.target.name + "-PROBE.jsonl");
     }
 
@@ -112,7 +114,7 @@ private:
         if (p.violated || !options_.trace.empty()) keep(p);
     }
 
-    // A server that started before, and now does not, makes this run worth nothing, and not those before it.
+    // A server that started before and now does not makes this run inconclusive; the earlier runs still count.
     void once(probe_result& p) {
         try {
             p.add(repro::run_probe(report_.target, p.probe,
@@ -138,7 +140,7 @@ private:
             p.trace_path = path;
         } catch (traces::trace_error const& e) {
             if (!options_.trace.empty()) throw;
-            std::cerr << "shutdown-repro: " << e.what() << std::endl; // unasked, it is no reason to fail
+            std::cerr << "shutdown-repro: " << e.what() << std::endl; // an error only when the user asked for the file
         }
     }
 
@@ -150,7 +152,7 @@ private:
 
 } // namespace
 
-// What belongs to a server that is probed, or to a program that is run to its end, and not to the other.
+// Refuses options of probed servers for a program that runs to its end, and the other way round.
 void refuse_what_does_not_fit(target_options const& o, bool program) {
     std::pair<char const*, bool> const of_servers[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
         {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--connections", o.connections.has_value()}};
@@ -158,12 +160,12 @@ void refuse_what_does_not_fit(target_options const& o, bool program) {
         {"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}};
     for (auto const& [flag, is] : of_servers)
         if (program && is)
-            throw repro::input_error(
-                std::string(flag) + ": this target is a program that asks and stops by itself; leave it out");
+            throw repro::input_error(std::string(flag) +
+                ": this target is a program that sends its own requests and stops itself; leave it out");
     for (auto const& [flag, is] : of_programs)
         if (!program && is)
             throw repro::input_error(std::string(flag) +
-                ": is for scenarios and for targets that are programs, such as mojolicious-timer; leave it out");
+                ": only scenarios and targets that are programs, such as mojolicious-timer, take it; leave it out");
 }
 
 std::string again_line(target_options const& o, std::string const& probe) {
@@ -193,7 +195,7 @@ int run_target(target_options const& o, output& out) {
     repro::target const t = target_of(o);
     refuse_what_does_not_fit(o, t.program);
     if (!t.program && !o.order.empty() && t.adapter.empty())
-        throw repro::input_error("--order: only an adapter can choose who is served first; add --adapter");
+        throw repro::input_error("--order: only an adapter can choose which handle is served first; add --adapter");
     if (!t.program && !o.stop_at.empty() && t.adapter.empty())
         throw repro::input_error("--stop-at: only an adapter can hold a server at a point; add --adapter");
     if (t.program)

@@ -1,4 +1,4 @@
-// shrink: the smallest execution that still goes wrong as this one did.
+// shrink: finds a smaller execution with the same violation.
 #include "repro/explore/shrink.hpp"
 #include <atomic>
 #include "cli/commands/command.hpp"
@@ -25,7 +25,7 @@ std::string path_beside(std::string const& path) {
 traces::violation const& chosen_violation(repro::judged_execution const& e, shrink_options const& o) {
     for (traces::violation const& v : e.violations)
         if (o.rule.empty() ? v.level != traces::severity::note : v.rule == o.rule) return v;
-    throw repro::input_error(o.rule.empty() ? o.what + " violates nothing: there is nothing to shrink"
+    throw repro::input_error(o.rule.empty() ? o.what + " has no violation: there is nothing to shrink"
                                             : "--rule: " + o.what + " does not violate " + o.rule,
         repro::nothing_selected);
 }
@@ -62,12 +62,13 @@ int shrink(shrink_options const& o, output& out) {
 
 void add_shrink(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<shrink_options>();
-    CLI::App* const sub = app.add_subcommand("shrink", "the smallest execution that still goes wrong");
-    sub->add_option("TRACE|SCHEDULE", o->what, "a simulated trace or a schedule FILE.json")->required();
-    sub->add_option("--rule", o->rule, "of its violations, this one (the first)")->type_name("RULE");
-    sub->add_option("--trace", o->trace, "where the smaller trace goes (beside it: NAME.shrunk.jsonl)")
+    CLI::App* const sub = app.add_subcommand("shrink", "Find a smaller execution with the same violation");
+    sub->add_option("TRACE|SCHEDULE", o->what, "Simulated trace or schedule FILE.json")->required();
+    sub->add_option("--rule", o->rule, "Rule whose violation must remain (default: the first violation)")
+        ->type_name("RULE");
+    sub->add_option("--trace", o->trace, "File for the smaller trace (default NAME.shrunk.jsonl beside the input)")
         ->type_name("FILE");
-    sub->add_flag("--json", o->json, "print one report document");
+    sub->add_flag("--json", o->json, "Print the report as one JSON document");
     sub->callback([o, &chosen] {
         chosen = [o](output& out) { return reporting_errors(o->json, out, [&] { return shrink(*o, out); }); };
     });

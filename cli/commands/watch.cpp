@@ -17,7 +17,7 @@ namespace {
 
 using namespace traces;
 
-// Waits until a file may have grown. Where the kernel does not tell (a network's file system), it is looked at twice a second.
+// Waits until a file may have grown. Where inotify reports nothing (on a network file system), it polls twice a second.
 class appending {
 public:
     explicit appending(std::string const& path) : fd_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
@@ -57,12 +57,12 @@ public:
 
     judgement end(std::vector<std::string> problems) {
         judgement j = judge_.result(std::move(problems));
-        for (violation const& v : j.violations) tell(v); // also what is known only at the end
+        for (violation const& v : j.violations) tell(v); // some violations are known only at the end
         return j;
     }
 
 private:
-    // The widths of columns can't wait for the last row: room for ten thousand events and a minute and a half.
+    // Column widths are fixed before the last row is known: they fit 10,000 events and 100 seconds.
     void begin(event const& first) {
         page_.start(first);
         event wide;

@@ -1,4 +1,4 @@
-// A trace that is still being written, row by row.
+// Prints a trace row by row while it is being written.
 #pragma once
 #include <string>
 #include "cli/terminal/output.hpp"
@@ -6,7 +6,7 @@
 
 namespace shutdown_repro::cli {
 
-// Prints what is there and then what is appended, until the footer; gives the exit status.
+// Prints the rows that exist and then those that are appended, until the footer. Returns the exit status.
 int watch(std::string const& path, traces::filter, output&);
 
 } // namespace shutdown_repro::cli

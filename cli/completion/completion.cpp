@@ -1,4 +1,4 @@
-// completion: a script for a shell that completes this program's command line.
+// completion: prints a script with which a shell completes this program's command line.
 #include "cli/completion/completion.hpp"
 #include <algorithm>
 #include <stdexcept>
@@ -49,7 +49,7 @@ word_list orders() {
     return all;
 }
 
-word_list checks() { // one's own file has others
+word_list checks() { // of the bundled gate only; a user's gate file has others
     word_list all;
     for (repro::check_plan const& c : repro::bundled_gate().checks) all.push_back(c.name);
     return all;
@@ -82,7 +82,8 @@ word_list points() {
     return all;
 }
 
-// What the name of a value promises. A name of several, like TRACE|SCHEDULE, promises all of them.
+// The candidates that the name of a value stands for. A compound name such as TRACE|SCHEDULE has those of all its
+// parts.
 struct promise {
     std::string_view name;
     word_list (*known)();
@@ -106,7 +107,7 @@ constexpr promise promises[] = {
 
 std::string value_name(CLI::Option const& o) {
     if (o.get_positional()) return o.get_name(true);
-    std::string const typed = o.get_type_name(); // with the validators' words after a colon
+    std::string const typed = o.get_type_name(); // may end with ":" and the words of a validator
     return typed.substr(0, typed.find(':'));
 }
 
@@ -171,8 +172,10 @@ completed_commands commands_of(CLI::App& app) {
 
 void add_completion(CLI::App& app, job& chosen) {
     auto const shell = std::make_shared<std::string>();
-    CLI::App* const sub = app.add_subcommand("completion", "a script that completes command lines in a shell");
-    sub->add_option("SHELL", *shell, "the shell it is for")->required()->check(one_of({"bash", "zsh", "fish"}));
+    CLI::App* const sub = app.add_subcommand("completion", "Print a script that completes command lines in a shell");
+    sub->add_option("SHELL", *shell, "Shell to print the script for")
+        ->required()
+        ->check(one_of({"bash", "zsh", "fish"}));
     sub->callback([shell, &app, &chosen] {
         chosen = [shell, &app](output& out) {
             auto const all = commands_of(app);

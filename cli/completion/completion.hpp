@@ -1,17 +1,17 @@
-// What a shell completes, read off the parser: a subcommand or option that is declared there is completed without a word here.
-// Each shell's writer is one file.
+// Shell completion, derived from the parser: a subcommand or option that is declared there is completed without any
+// code here. Each shell has a writer in a file of its own.
 #pragma once
 #include <string>
 #include <vector>
 
 namespace shutdown_repro::cli {
 
-// What can stand in one place of the command line. Nothing of all: something that nobody can guess, such as a number.
+// The candidates for one place of the command line. It has none for values that can't be guessed, such as numbers.
 struct completion_value {
-    std::string name; // as help prints it: "SCENARIO"
+    std::string name; // as printed by --help: "SCENARIO"
     std::vector<std::string> words;
     bool files = false, folders = false;
-    bool list = false; // several words with commas between
+    bool list = false; // several words separated by commas
 };
 
 struct completed_option {
@@ -23,16 +23,16 @@ struct completed_option {
 
 struct completed_place {
     completion_value value;
-    bool repeats = false; // it and all that follow
+    bool repeats = false; // true if the value may be given several times, in this place and all that follow
 };
 
 struct completed_command {
-    std::string name, summary; // name "": the program itself
+    std::string name, summary; // the name is "" for the program itself
     std::vector<completed_option> options;
     std::vector<completed_place> places;
 };
 
-// The program first; each subcommand has the program's options, too.
+// The program comes first. The options of the program are repeated in each subcommand.
 using completed_commands = std::vector<completed_command>;
 
 std::string bash_completion(completed_commands const&);

@@ -61,17 +61,17 @@ void refuse_leftovers(CLI::App const& app) {
         "unexpected argument \"" + left.front() + "\" after " + command.get_name() + help_of(app, command));
 }
 
-// CLI11 says "--requests: 1 required N missing", "--policy: At Most 1 required but received 2", "json was given a disallowed
-// flag override".
+// Rewords the messages of CLI11: "--requests: 1 required N missing", "--policy: At Most 1 required but received 2",
+// "json was given a disallowed flag override".
 std::string mismatch(std::string const& what) {
     std::string const flag = what.substr(0, what.find_first_of(": "));
     if (what.ends_with("missing")) return flag + " needs a value";
-    return what.find("At Most") != what.npos ? flag + " is given more than once" : "--" + flag + " takes no value";
+    return what.find("At Most") != what.npos ? flag + " can be given only once" : "--" + flag + " takes no value";
 }
 
-std::vector<std::string> the_command; // of this process's one command line
+std::vector<std::string> the_command; // the words after "--"; one command line per process
 
-// How many of the words are ours.
+// Returns the number of words before the command of a target, and stores that command.
 int without_command(int argc, char const* const* argv) {
     auto const is_target = [](std::string_view word) { return word == "--target" || word.starts_with("--target="); };
     char const* const* const end = argv + argc;
@@ -96,14 +96,14 @@ void parse(CLI::App& app, int argc, char const* const* argv) {
     } catch (CLI::Success const&) { // help and version
         throw;
     } catch (CLI::RequiredError const& e) {
-        refuse_leftovers(app); // a misspelt flag is the better complaint than what it should have given
+        refuse_leftovers(app); // "unknown option" says more than "required" when an option is misspelled
         throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app)));
     } catch (CLI::ArgumentMismatch const& e) {
         throw repro::input_error(mismatch(e.what()) + help_of(app, chosen(app)));
     } catch (CLI::ParseError const& e) { throw repro::input_error(std::string(e.what()) + help_of(app, chosen(app))); }
     refuse_leftovers(app);
     if (app.get_subcommands().empty())
-        throw repro::input_error("a command is needed: " + list_of(command_names(app)) + help_of(app, app));
+        throw repro::input_error("no command given; expected " + list_of(command_names(app)) + help_of(app, app));
 }
 
 CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
@@ -111,7 +111,7 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
         std::int64_t n = 0;
         auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
         if (error == std::errc{} && end == text.data() + text.size() && n >= least && n <= most) return {};
-        return "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", is \"" +
+        return "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", not \"" +
             text + "\"";
     };
     return {check, "", "whole number"};
@@ -126,7 +126,7 @@ CLI::Validator one_of(std::vector<std::string_view> words) {
     auto check = [words = std::move(words)](std::string& text) -> std::string {
         for (auto w : words)
             if (w == text) return {};
-        return "must be " + list_of(words) + ", is \"" + text + "\"" + repro::did_you_mean(text, words);
+        return "must be " + list_of(words) + ", not \"" + text + "\"" + repro::did_you_mean(text, words);
     };
     return {check, shape, choice_name};
 }

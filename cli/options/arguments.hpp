@@ -1,4 +1,4 @@
-// What is on the command line, checked: every complaint names the flag and what is expected there.
+// Parses and checks the command line. Every error names the option and the values that it takes.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -8,19 +8,21 @@
 
 namespace shutdown_repro::cli {
 
-// Throws input_error for what does not fit the commands that `app` declares, CLI::CallForHelp and CLI::CallForVersion.
+// Parses the command line with the subcommands and options that `app` declares. Throws input_error for a usage error,
+// and CLI::CallForHelp or CLI::CallForVersion for --help and --version.
 void parse(CLI::App& app, int argc, char const* const* argv);
 
-// The words behind a -- that follows --target: a command, not arguments of ours. parse() takes them away.
+// The words after a -- that follows --target: the command of a server. parse() removes them from the command line.
 std::vector<std::string> const& command_behind_dashes();
 
+// Accepts a whole number from `least` to `most`, both included.
 CLI::Validator whole_number(std::int64_t least, std::int64_t most);
-// One of the words; the complaint suggests the nearest. The views must outlive the parser.
+// Accepts one of the words; the error suggests the nearest one. The views must outlive the parser.
 CLI::Validator one_of(std::vector<std::string_view> words);
-// That validator of an option, whose description is the words with | between them; null without one.
+// Returns the one_of() validator of an option, or null if it has none. Its description is the words separated by "|".
 CLI::Validator const* choice_of(CLI::Option&);
 
-// As a shell reads it back to the same words.
+// Returns the words as one command line, quoted so that a POSIX shell reads the same words back.
 std::string shell_line(std::vector<std::string> const& words);
 
 } // namespace shutdown_repro::cli

@@ -6,13 +6,13 @@ namespace shutdown_repro::cli {
 
 namespace {
 
-// Each is a field of the scenario; a complaint about it names the flag.
+// Sets one field of the scenario. An error names the option that the user typed.
 void set(repro::scenario& s, char const* flag, std::string const& key, std::string const& value) {
     if (value.empty()) return;
     try {
         repro::set_field(s, key, value);
     } catch (repro::input_error const& e) {
-        std::string const asked = "--set " + key, what = e.what(); // it names what it was asked through
+        std::string const asked = "--set " + key, what = e.what(); // set_field() always blames --set
         throw repro::input_error(what.starts_with(asked) ? flag + what.substr(asked.size()) : what, e.exit_status);
     }
 }
@@ -22,19 +22,25 @@ template <class number> std::string text(std::optional<number> const& n) { retur
 } // namespace
 
 void add_scenario_options(CLI::App& sub, scenario_options& o) {
-    sub.add_option("SCENARIO", o.what, "a built-in scenario (list scenarios) or a FILE.json")->required();
-    sub.add_option("--policy", o.policy, "how the server shuts down (list policies)")->type_name("POLICY");
-    sub.add_option("--order", o.order, "who is served first when several are ready (reactor)")->type_name("ORDER");
-    sub.add_option("--requests", o.requests, "requests that are sent")->check(whole_number(1, 100'000))->type_name("N");
-    sub.add_option("--connections", o.connections, "the same for the reactor: one request each")
+    sub.add_option("SCENARIO", o.what, "Built-in scenario (see: list scenarios) or FILE.json")->required();
+    sub.add_option("--policy", o.policy, "Shutdown policy of the server (see: list policies)")->type_name("POLICY");
+    sub.add_option("--order", o.order, "Handle that is served first when several are ready (reactor)")
+        ->type_name("ORDER");
+    sub.add_option("--requests", o.requests, "Number of requests to send")
+        ->check(whole_number(1, 100'000))
+        ->type_name("N");
+    sub.add_option("--connections", o.connections, "Number of connections, with one request each (reactor)")
         ->check(whole_number(1, 1'000))
         ->type_name("N");
-    sub.add_option("--stop-at", o.stop_at, "when stop is called (list stop-points)")->type_name("POINT");
-    sub.add_option("--free-at", o.free_at, "when free is called")->type_name("POINT");
-    sub.add_option("--grace", o.grace_ms, "the policy's patience with handlers, milliseconds")
+    sub.add_option("--stop-at", o.stop_at, "Stop point at which stop is called (see: list stop-points)")
+        ->type_name("POINT");
+    sub.add_option("--free-at", o.free_at, "Stop point at which free is called")->type_name("POINT");
+    sub.add_option("--grace", o.grace_ms, "Time that handlers get to end after the stop, in milliseconds")
         ->check(whole_number(0, 86'400'000))
         ->type_name("MS");
-    sub.add_option("--set", o.sets, "any other field of the scenario")->type_name("KEY=VALUE")->allow_extra_args(false);
+    sub.add_option("--set", o.sets, "Set any field of the scenario, such as grace=100")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
 }
 
 repro::scenario scenario_of(scenario_options const& o) {
@@ -45,7 +51,7 @@ repro::scenario scenario_of(scenario_options const& o) {
             throw repro::input_error("--set: \"" + word + "\" is not KEY=VALUE, like grace=100");
         repro::set_field(s, std::string_view(word).substr(0, equals), std::string_view(word).substr(equals + 1));
     }
-    bool const reactor = s.server == "reactor"; // a connection for each request; its moments of stop are words
+    bool const reactor = s.server == "reactor"; // it counts connections, and names its stop points by words
     set(s, "--policy", "policy", o.policy);
     set(s, "--order", "order", o.order);
     set(s, "--stop-at", reactor ? "when" : "stop", o.stop_at);

@@ -1,4 +1,4 @@
-// The options by which `run` and `explore` say which scenario is meant, and what of it is to be different.
+// The options of `run` and `explore` that select a scenario and change its fields.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace shutdown_repro::cli {
 
-inline constexpr std::string_view correct_policy = "drained"; // of every server
+inline constexpr std::string_view correct_policy = "drained"; // every bundled server has it
 
 struct scenario_options {
     std::string what, policy, order, stop_at, free_at;
@@ -19,13 +19,14 @@ struct scenario_options {
 };
 
 void add_scenario_options(CLI::App&, scenario_options&);
-// Throws input_error naming the flag.
+// Returns the scenario with the fields that the options change. Throws input_error that names the option.
 repro::scenario scenario_of(scenario_options const&);
-// The words that say the same again, appended.
+// Appends the options as words of a command line.
 void add_words(std::vector<std::string>& to, scenario_options const&);
-void add_word(
-    std::vector<std::string>& to, char const* flag, std::string const& value); // nothing when the value is empty
-// `command`, the scenario and its options with the correct policy; "" when it has that already, or knows none.
+// Appends an option and its value, or nothing when the value is empty.
+void add_word(std::vector<std::string>& to, char const* flag, std::string const& value);
+// Returns a command line: `command` and the options, with the correct policy. Returns "" when the scenario has the
+// correct policy already, or no policy at all.
 std::string fixed_line(std::vector<std::string> command, repro::scenario const&, scenario_options);
 
 } // namespace shutdown_repro::cli

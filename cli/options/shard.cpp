@@ -19,16 +19,16 @@ std::optional<std::uint32_t> whole(std::string_view text) {
     return n;
 }
 
-[[noreturn]] void fail(std::string const& who, std::string const& expected, std::string_view is) {
-    throw repro::input_error(who + " must be " + expected + ", is \"" + traces::printable(is) + "\"" +
-        (who == "--shard" ? "" : "; mend it, or say --shard I/N"));
+[[noreturn]] void fail(std::string const& name, std::string const& expected, std::string_view value) {
+    throw repro::input_error(name + " must be " + expected + ", not \"" + traces::printable(value) + "\"" +
+        (name == "--shard" ? "" : "; correct it, or give --shard I/N"));
 }
 
 std::uint32_t number(environment const& env, char const* name, std::uint32_t least, std::uint32_t most) {
     char const* const text = env(name);
     if (!text)
         throw repro::input_error(
-            std::string(name) + " is missing beside the other variables of its kind; set it, or say --shard I/N");
+            std::string(name) + " is not set although related variables are; set it, or give --shard I/N");
     auto const n = whole(text);
     if (!n || *n < least || *n > most)
         fail(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most), text);
@@ -44,7 +44,7 @@ shard_choice as_typed(std::string const& typed) {
     return {{*i - 1, *n}, "--shard"};
 }
 
-// Without sharding Bazel leaves the count out, or sets it to 0.
+// Without sharding, Bazel does not set the count, or sets it to 0.
 std::optional<shard_choice> bazel(environment const& env) {
     if (!env("TEST_TOTAL_SHARDS")) return {};
     std::uint32_t const count = number(env, "TEST_TOTAL_SHARDS", 0, most_shards);
@@ -52,7 +52,8 @@ std::optional<shard_choice> bazel(environment const& env) {
     return shard_choice{{number(env, "TEST_SHARD_INDEX", 0, count - 1), count}, "TEST_SHARD_INDEX"};
 }
 
-// Ids begin anywhere and may have a step; a list without an even step has no order that can be told from within a task.
+// Task ids start anywhere and may have a step. A list of ids without an even step is refused: a task can't compute its
+// own index from such a list.
 std::optional<shard_choice> slurm(environment const& env) {
     if (!env("SLURM_ARRAY_TASK_ID")) return {};
     constexpr std::uint32_t most = 1u << 31;
@@ -68,12 +69,12 @@ std::optional<shard_choice> slurm(environment const& env) {
     return shard_choice{{(id - least) / step, count}, "SLURM_ARRAY_TASK_ID"};
 }
 
-// Kubernetes tells a pod its index and not how many there are, so the job has to say that itself.
+// Kubernetes tells a pod its index but not the number of pods, so the job has to set that number itself.
 std::optional<shard_choice> kubernetes(environment const& env, std::function<void(std::string const&)> const& note) {
     if (!env("JOB_COMPLETION_INDEX")) return {};
     if (!env(our_count)) {
         note(std::string("JOB_COMPLETION_INDEX is set, but ") + our_count +
-            " does not say how many there are: this does all of the work");
+            ", the number of pods, is not: this pod does all of the work");
         return {};
     }
     std::uint32_t const count = number(env, our_count, 1, most_shards);
@@ -88,7 +89,7 @@ std::optional<shard_choice> choose_shard(
     auto found = bazel(env);
     if (!found) found = slurm(env);
     if (!found) found = kubernetes(env, note);
-    if (found) note(in_words(found->part) + ", as " + found->from + " says (--shard 1/1 for all of the work)");
+    if (found) note(in_words(found->part) + ", selected by " + found->from + " (--shard 1/1 selects all of the work)");
     return found;
 }
 
@@ -106,7 +107,7 @@ std::string in_words(repro::share s) {
 }
 
 void add_shard_option(CLI::App& sub, std::string& typed) {
-    sub.add_option("--shard", typed, "only part I of N of the work; merge puts the reports together")->type_name("I/N");
+    sub.add_option("--shard", typed, "Do only part I of N of the work; merge combines the reports")->type_name("I/N");
 }
 
 } // namespace shutdown_repro::cli

@@ -1,5 +1,5 @@
-// A trace that is looked at more than once. A file is read anew each time, so that its length costs no memory; what can't be read
-// twice (a pipe, standard input) is kept.
+// A trace that is read several times. A regular file is read again each time, so that memory does not grow with its
+// length. A pipe or standard input can't be read twice and is kept in memory.
 #pragma once
 #include <optional>
 #include <string>
@@ -11,9 +11,9 @@ namespace shutdown_repro::cli {
 class source {
 public:
     explicit source(std::string path);
-    // Header, events, footer; gives the problems of the trace.
+    // Delivers header, events and footer. Returns the problems of the trace.
     std::vector<std::string> read(traces::reader_events&);
-    traces::trace const& whole(); // in memory from now on
+    traces::trace const& whole(); // loads the trace into memory and keeps it there
 
 private:
     std::string path_;

@@ -46,7 +46,7 @@ std::vector<checked> all_of(repro::gate_result const& r) {
     std::vector<checked> all = r.checks;
     if (r.stale.empty()) return all;
     checked& c = all.emplace_back();
-    c.name = "entries of no check";
+    c.name = "baseline entries without a check";
     c.scenario = "baseline";
     c.file = r.baseline;
     c.came = outcome::stale;

@@ -1,4 +1,4 @@
-// What all reports say of a check, in the same words.
+// The texts about a check that all reports share.
 #pragma once
 #include <string>
 #include <vector>
@@ -6,20 +6,21 @@
 
 namespace shutdown_repro::cli {
 
-// In the style of "gate.json:14"; "" for a check of the bundled suite.
+// Returns the place of a check, such as "gate.json:14", or "" for a check of the bundled suite.
 std::string place_of(repro::checked const&);
-// The first sentence of why, "" never.
+// Returns the first sentence of the reason for the outcome; never "".
 std::string headline_of(repro::checked const&);
-bool fails(repro::seen_violation const&); // its check: it is new, or worse than it was
+// Returns whether the violation fails its check: it is new, or more frequent than the baseline allows.
+bool fails(repro::seen_violation const&);
 bool in_baseline(repro::seen_violation const&);
-// The checks, and behind them one that stands for the entries of the baseline that belong to no check, when there are any.
+// Returns the checks, followed by one that stands for the baseline entries without a check, if there are any.
 std::vector<repro::checked> all_of(repro::gate_result const&);
-// The lines for people: why, then each violation with who was inside, its witness and how to see it again. Each is one
-// printable line, and there are never very many.
+// Returns the lines for people: the reasons, then each violation with the live members of the scope, its witness and
+// the command to run it again. Each is one printable line; their number is limited.
 std::vector<std::string> told(repro::checked const&);
-// The same in one text.
+// Joins lines with line feeds.
 std::string joined(std::vector<std::string> const& lines);
-// One printable line of a length that every reader takes.
+// Makes one printable line of a length that every reader accepts.
 std::string line_of(std::string_view);
 
 } // namespace shutdown_repro::cli

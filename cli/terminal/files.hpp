@@ -1,15 +1,16 @@
-// Reports in files. A reader never finds half a report, and every complaint names who asked for it.
+// Writes reports to files. A reader never finds half a report, and every error names the option that asked for it.
 #pragma once
 #include <string>
 #include <string_view>
 
 namespace shutdown_repro::cli {
 
-// `flag` is who asked for it ("--junit"). See traces/format/replace_file.hpp. Throws input_error that names the flag.
+// Replaces the file as a whole (traces/format/replace_file.hpp). Throws input_error that names `flag`, such as
+// "--junit".
 void write_report(std::string_view flag, std::string const& path, std::string_view text);
-// Behind what is there. Throws input_error that says `name`.
+// Appends to the file, creating it if needed. Throws input_error that names `name`.
 void append_report(std::string_view name, std::string const& path, std::string_view text);
-// Complains before the work is done and not after it: the folder is missing, or the path is a folder.
+// Throws input_error when the folder does not exist or the path is a folder. Called before the work, not after it.
 void expect_writable(std::string_view flag, std::string const& path);
 
 } // namespace shutdown_repro::cli

@@ -5,7 +5,7 @@ namespace shutdown_repro::cli {
 
 namespace {
 std::atomic<bool> asked = false;
-static_assert(std::atomic<bool>::is_always_lock_free); // it is set in a signal's handler
+static_assert(std::atomic<bool>::is_always_lock_free); // a signal handler sets it
 } // namespace
 
 std::atomic<bool> const& asked_to_stop() { return asked; }

@@ -1,4 +1,4 @@
-// Long work that Ctrl-C ends with what it has so far; a second Ctrl-C ends us.
+// Graceful interruption: the first Ctrl-C ends long work with the results so far, a second one ends the process.
 #pragma once
 #include <atomic>
 
@@ -6,7 +6,7 @@ namespace shutdown_repro::cli {
 
 std::atomic<bool> const& asked_to_stop();
 
-// SIGINT and SIGTERM ask to stop, as long as this lives.
+// While an object exists, SIGINT and SIGTERM set asked_to_stop().
 class stops_on_signals {
 public:
     stops_on_signals();

@@ -22,7 +22,7 @@ bool wants_color(coloring c) {
 
 constexpr std::size_t narrowest = 40, widest = 1000;
 
-// As shells and pagers are told it; 0 when it says nothing of use.
+// Returns the width in COLUMNS, as shells and pagers use it, or 0 when it is not set or not usable.
 std::size_t asked_width() {
     char const* const text = std::getenv("COLUMNS");
     std::string_view const digits = text ? text : "";
@@ -81,7 +81,7 @@ int complain(std::string_view what, int status) {
 }
 
 void reserve_standard_streams() {
-    // Read-only: writing to what was closed still fails, and is noticed.
+    // Read-only, so that writing to a stream that was closed still fails and is reported.
     for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) std::abort();
 }

@@ -1,5 +1,4 @@
-// Standard output, checked: a full disk or a closed pipe is an error like any other and never passes silently. And how text
-// looks there: its width, and whether in colour.
+// Checked standard output: a full disk or a closed pipe is reported as an error. Also the width and the color of text.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -15,22 +14,23 @@ class output {
 public:
     coloring color = coloring::automatic;
 
-    traces::look page() const;    // of standard output; as COLUMNS says, or 80, when it is no terminal
+    // Returns width and color of standard output. The width is that of the terminal, else COLUMNS, else 80.
+    traces::look page() const;
     void print(std::string_view); // buffered
-    void finish();                // throws input_error when something was not written
-    // One line on standard error that the next one replaces; nothing when that is no terminal. "" removes it.
+    void finish();                // flushes; throws input_error when that fails
+    // Shows one line on standard error that the next one replaces; "" removes it. Does nothing without a terminal.
     void progress(std::string_view);
 
 private:
     bool progress_shown_ = false;
 };
 
-// On standard error, with what would steer the terminal made visible. It may quote a server, in several lines: each begins
-// with something of ours, and none of it is a command to GitHub's runner, which reads "::" where a line begins, and "##[".
-// Returns the status.
+// Prints an error on standard error and returns `status`. Control characters are made visible. The text may quote a
+// server in several lines: each gets a prefix, so that GitHub's runner, which reads "::" at the start of a line and
+// "##[", finds no command in it.
 int complain(std::string_view what, int status);
 
-// Makes sure that no file that is opened later becomes standard input, output or error.
+// Opens the standard streams that are closed, so that no file opened later becomes standard input, output or error.
 void reserve_standard_streams();
 
 } // namespace shutdown_repro::cli

@@ -31,14 +31,14 @@ std::string text(located_value const& object, std::string_view name, std::string
 std::string rule(located_value const& object) { return rule_named(field(object, "rule", "the name of a rule")); }
 
 std::string day(located_value const& object) {
-    std::string const written = text(object, "expires", "a day, as in \"2030-12-31\"");
+    std::string const written = text(object, "expires", "a day, such as \"2030-12-31\"");
     int y = 0;
     unsigned m = 0, d = 0;
     char rest = 0;
     bool const shaped = written.size() == 10 && std::sscanf(written.c_str(), "%4d-%2u-%2u%c", &y, &m, &d, &rest) == 3 &&
         written.find_first_not_of("0123456789-") == written.npos;
     if (!shaped || !std::chrono::year_month_day(std::chrono::year(y), std::chrono::month(m), std::chrono::day(d)).ok())
-        object.find("expires")->must_be("a day, as in \"2030-12-31\"");
+        object.find("expires")->must_be("a day, such as \"2030-12-31\"");
     return written;
 }
 
@@ -46,13 +46,13 @@ baseline::known known_from(located_value const& v) {
     constexpr std::string_view fields[] = {"check", "rule", "fingerprint", "violated", "of"};
     v.check_object("an entry");
     refuse_unknown(v, fields);
-    baseline::known k{
-        text(v, "check", "the name of a check"), rule(v), text(v, "fingerprint", "as --update-baseline writes it"), {}};
+    baseline::known k{text(v, "check", "the name of a check"), rule(v),
+        text(v, "fingerprint", "a fingerprint as written by --update-baseline"), {}};
     k.counted.of =
-        static_cast<std::uint64_t>(field(v, "of", "how many trials").number("how many trials", 1, INT64_MAX));
+        static_cast<std::uint64_t>(field(v, "of", "a number of trials").number("a number of trials", 1, INT64_MAX));
     k.counted.violated =
-        static_cast<std::uint64_t>(field(v, "violated", "how many of the trials")
-                                       .number("how many of the trials", 1, static_cast<std::int64_t>(k.counted.of)));
+        static_cast<std::uint64_t>(field(v, "violated", "a number of trials")
+                                       .number("a number of trials", 1, static_cast<std::int64_t>(k.counted.of)));
     return k;
 }
 
@@ -60,9 +60,9 @@ baseline::exception exception_from(located_value const& v) {
     constexpr std::string_view fields[] = {"check", "rule", "fingerprint", "reason", "expires"};
     v.check_object("an entry");
     refuse_unknown(v, fields);
-    baseline::exception e{
-        text(v, "check", "the name of a check"), rule(v), "", text(v, "reason", "why this is tolerated"), day(v)};
-    if (v.find("fingerprint")) e.fingerprint = text(v, "fingerprint", "as a report prints it");
+    baseline::exception e{text(v, "check", "the name of a check"), rule(v), "",
+        text(v, "reason", "the reason why this is tolerated"), day(v)};
+    if (v.find("fingerprint")) e.fingerprint = text(v, "fingerprint", "a fingerprint as printed by a report");
     return e;
 }
 
@@ -85,7 +85,7 @@ std::string entries(ordered_json const& list) {
 
 baseline baseline_from(located_value const& root, std::string const& path) {
     constexpr std::string_view fields[] = {"format", "version", "current", "manual"};
-    expect_format(root, "baseline", "a baseline, as --update-baseline writes it");
+    expect_format(root, "baseline", "a baseline as written by --update-baseline");
     refuse_unknown(root, fields);
     baseline b;
     b.path = path;
@@ -94,7 +94,7 @@ baseline baseline_from(located_value const& root, std::string const& path) {
             b.current.push_back(known_from(v));
             auto const same = std::ranges::count_if(
                 b.current, [&](baseline::known const& k) { return order(k) == order(b.current.back()); });
-            if (same > 1) v.fail("is there twice; run --update-baseline anew");
+            if (same > 1) v.fail("is a duplicate entry; run --update-baseline again");
         }
     if (auto const list = root.find("manual"))
         for (located_value const& v : list->items("a list of entries", 0, most_entries))
@@ -143,7 +143,7 @@ std::string today() {
         auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
         if (error != std::errc{} || end != digits.data() + digits.size() || seconds < 0 || seconds > most)
             throw input_error(
-                "SOURCE_DATE_EPOCH must be seconds since 1970, is \"" + std::string(digits.substr(0, 60)) + "\"");
+                "SOURCE_DATE_EPOCH must be seconds since 1970, not \"" + std::string(digits.substr(0, 60)) + "\"");
         now = ch::floor<ch::days>(ch::sys_seconds(ch::seconds(seconds)));
     }
     ch::year_month_day const date(now);

@@ -1,4 +1,4 @@
-// What a gate knows already: violations that don't fail it. A file that is committed; man/shutdown-repro-gate.5 describes it.
+// The baseline of a gate: known violations that do not fail it. Users commit the file; see man/shutdown-repro-gate.5.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -16,25 +16,26 @@ struct baseline {
         rate counted;
     };
     struct exception {                        // written by people
-        std::string check, rule, fingerprint; // fingerprint "": any
-        std::string reason, expires;          // expires: "YYYY-MM-DD", the last day
+        std::string check, rule, fingerprint; // fingerprint "" matches any
+        std::string reason, expires;          // expires: "YYYY-MM-DD", the last valid day
     };
     std::string path;              // "" for none
     std::vector<known> current;    // sorted
     std::vector<exception> manual; // in the order of the file
 };
 
-// Throws input_error: file, line, and what it should be.
+// These throw input_error that names the file, the line and the expected value.
 baseline load_baseline(std::string const& path);
 baseline parse_baseline(std::string_view text, std::string const& path);
 baseline baseline_from(located_value const& document, std::string const& path);
-// The file: sorted, the same bytes for the same baseline.
+// Returns the text of the file: sorted, and the same bytes for the same baseline.
 std::string to_text(baseline const&);
-// As a whole or not at all: a full disk keeps the old one. Throws trace_error, which says which file and why.
+// Replaces the file as a whole or not at all: when the disk is full, the old one stays. Throws trace_error that names
+// the file and the reason.
 void save_baseline(baseline const&);
 
-// Today in UTC, "YYYY-MM-DD"; SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org) says another day. Throws
-// input_error when that is no number.
+// Returns today's date in UTC as "YYYY-MM-DD", or the day of SOURCE_DATE_EPOCH (seconds since 1970; see
+// reproducible-builds.org). Throws input_error when that is not a number.
 std::string today();
 
 } // namespace shutdown_repro::repro

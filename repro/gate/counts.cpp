@@ -22,13 +22,13 @@ std::size_t count_violation(std::vector<seen_violation>& all, seen_violation con
 void count_exploration(checked& c, explore_options const& how, exploration const& e) {
     c.trials = e.executions;
     c.violated = e.violating;
-    if (e.unfinished) c.doubt(e.unfinished, "the server never ended, and no rule says why");
+    if (e.unfinished) c.doubt(e.unfinished, "the server never ended, and no rule explains it");
     for (std::string const& g : e.guarantees()) c.guarantee += (c.guarantee.empty() ? "" : "; ") + g;
     c.exact = std::ranges::any_of(e.stages, [](stage const& s) { return s.done.complete && enumerates(s.strategy); });
     if (!e.interrupted && !c.exact && enumerates(how.strategy))
         c.doubt(0,
             with_commas(how.executions) +
-                " executions were not enough to try everything; give it more, or another strategy");
+                " executions were not enough to try every schedule; raise \"executions\", or use another strategy");
 }
 
 } // namespace shutdown_repro::repro

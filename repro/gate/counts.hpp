@@ -1,13 +1,15 @@
-// What the trials of a check add up to, wherever they were made.
+// Adds up the trials of a check, also those of other shards.
 #pragma once
 #include "repro/gate/gate.hpp"
 
 namespace shutdown_repro::repro {
 
-// Adds `count` trials that violated like `shown`, which stands for them when it is the first; its place in `all`.
+// Adds `count` trials with the violation `shown` to the entry of `all` with the same rule and fingerprint, or inserts
+// `shown` as a new entry. Returns the index of the entry.
 std::size_t count_violation(std::vector<seen_violation>& all, seen_violation const& shown, std::uint64_t count);
 
-// The trials of an exploration, but for its violations. What was to try everything and has not is inconclusive.
+// Adds the trials of an exploration, without its violations. An exhaustive strategy that did not try everything is
+// inconclusive.
 void count_exploration(checked&, explore_options const&, exploration const&);
 
 } // namespace shutdown_repro::repro

@@ -15,13 +15,13 @@ namespace {
 
 constexpr std::size_t most_checks = 1'000, most_rules = 100, longest_line = 200;
 constexpr std::int64_t most_executions = 1'000'000'000, most_repeats = 1'000'000;
-constexpr std::uint32_t target_repeats = 3; // what a real server does varies
+constexpr std::uint32_t target_repeats = 3; // real servers vary from run to run
 
 constexpr std::string_view document_fields[] = {"format", "version", "checks"};
 constexpr std::string_view check_fields[] = {"name", "target", "probe", "scenario", "policy", "order", "stop", "free",
     "set", "world", "strategy", "executions", "seed", "repeat", "schedule", "expect", "allow"};
 
-// Printed as it is.
+// Reads a text that is printed unchanged in reports.
 std::string one_line(located_value const& v) {
     std::string const& text = v.text("one line of text");
     bool const controls = traces::printable(text) != text;
@@ -52,7 +52,7 @@ expectation expectation_of(located_value const& v) {
 
 // ---- which scenario
 
-// A complaint about what was set says which field of the file set it.
+// Runs `it`. An error in it names the line of the field that caused it, instead of "--set".
 template <class change> auto located(located_value const& v, change const& it) {
     try {
         return it();
@@ -63,7 +63,7 @@ template <class change> auto located(located_value const& v, change const& it) {
     }
 }
 
-// A file's own mistakes are told with its own lines.
+// Reads another file. An error in that file names its own line; a file that can't be read is an error of this line.
 template <class reading> auto from_file(located_value const& v, reading const& it) {
     try {
         return it();
@@ -81,9 +81,9 @@ std::string beside(std::string const& gate_path, std::string const& name) {
 
 scenario scenario_named(located_value const& v, std::string const& gate_path) {
     if (v.json().is_object()) return scenario_from(v);
-    std::string const& name = v.text("a scenario's name, a file (\"./mine.json\") or a scenario");
+    std::string const& name = v.text("the name of a scenario, a file (\"./mine.json\") or a scenario");
     if (!name.ends_with(".json")) {
-        if (name.find('/') != name.npos) v.fail("is no name, and a file must end in .json");
+        if (name.find('/') != name.npos) v.fail("must be the name of a scenario, or a file that ends in .json");
         return located(v, [&] { return load_scenario(name); });
     }
     return from_file(v, [&] { return load_scenario(beside(gate_path, name)); });
@@ -109,9 +109,9 @@ void refuse(located_value const& check, std::initializer_list<std::string_view> 
 // ---- a check of a target
 
 target_plan target_named(located_value const& v, std::string const& gate_path) {
-    std::string const& name = v.text("a target's name (list targets), or a file (\"./mine.json\")");
+    std::string const& name = v.text("the name of a target (see: list targets), or a file (\"./mine.json\")");
     if (!name.ends_with(".json")) {
-        if (name.find('/') != name.npos) v.fail("is no name, and a file must end in .json");
+        if (name.find('/') != name.npos) v.fail("must be the name of a target, or a file that ends in .json");
         return {located(v, [&] { return load_target(name); }), name, {}, {}};
     }
     std::string const path = beside(gate_path, name);
@@ -121,20 +121,22 @@ target_plan target_named(located_value const& v, std::string const& gate_path) {
 void read_probe(target_plan& t, located_value const& check) {
     auto const probe = check.find("probe");
     if (t.what.program) {
-        if (probe) probe->fail("is for servers; " + t.what.name + " is a program that asks and stops by itself");
+        if (probe)
+            probe->fail(
+                "must be left out: " + t.what.name + " is a program that sends its own requests and stops itself");
         return;
     }
-    if (!probe) check.fail("has no \"probe\": one of list probes");
+    if (!probe) check.fail("has no \"probe\" (see: list probes)");
     std::vector<std::string_view> names;
     for (probe_info const& p : all_probes()) names.push_back(p.name);
     t.probe = probe->one_of(names);
     if (std::string const why = why_not(t.what, t.probe); !why.empty())
-        probe->fail("can't be tried on " + t.what.name + ": " + why);
+        probe->fail("can't be run against " + t.what.name + ": " + why);
 }
 
 void read_target(check_plan& c, located_value const& check, located_value const& which, std::string const& gate_path) {
     refuse(check, {"scenario", "policy", "stop", "free", "set", "world", "strategy", "executions", "seed"},
-        "is for scenarios; a check of a target takes \"probe\", \"order\", \"schedule\" and \"repeat\"");
+        "applies only to scenarios; a check of a target takes \"probe\", \"order\", \"schedule\" and \"repeat\"");
     target_plan& t = c.target.emplace(target_named(which, gate_path));
     if (t.named.ends_with(".json")) c.file = t.named;
     c.world = "live";
@@ -143,23 +145,23 @@ void read_target(check_plan& c, located_value const& check, located_value const&
     if (order) {
         constexpr std::string_view orders[] = {"client-first", "server-first"};
         t.order = order->one_of(orders);
-        if (t.what.adapter.empty()) order->fail("is kept by an adapter, and " + t.what.name + " has none");
+        if (t.what.adapter.empty()) order->fail("needs an adapter, but " + t.what.name + " has none");
     }
     if (!schedule) return;
-    if (!t.what.program) schedule->fail("is for targets that are programs, such as mojolicious-timer");
-    if (order) schedule->fail("says every order, so \"order\" can't; leave one of them out");
-    c.when = located(*schedule, [&] { return parse_schedule(schedule->text("a schedule, as reports print it")); });
+    if (!t.what.program) schedule->fail("applies only to targets that are programs, such as mojolicious-timer");
+    if (order) schedule->fail("and \"order\" both choose the order; leave one of them out");
+    c.when = located(*schedule, [&] { return parse_schedule(schedule->text("a schedule as printed by a report")); });
 }
 
 // ---- a check of a scenario
 
 void read_scenario(check_plan& c, located_value const& check, std::string const& gate_path) {
     auto const which = check.find("scenario");
-    if (!which) check.fail("has no \"scenario\": a name (list scenarios), a file or a scenario");
+    if (!which) check.fail("has no \"scenario\": give a name (see: list scenarios), a file or a scenario");
     scenario& s = c.scenario = scenario_named(*which, gate_path);
     if (which->json().is_string() && which->text("").ends_with(".json")) c.file = beside(gate_path, which->text(""));
     if (auto const sets = check.find("set")) {
-        sets->check_object("an object of fields of the scenario, as in {\"requests\": 3}");
+        sets->check_object("an object of fields of the scenario, such as {\"requests\": 3}");
         for (located_value const& field : sets->members()) set(s, field, field.name());
     }
     bool const reactor = s.server == "reactor";
@@ -170,21 +172,22 @@ void read_scenario(check_plan& c, located_value const& check, std::string const&
 }
 
 void read_exploration(check_plan& c, located_value const& check) {
-    refuse(check, {"executions", "seed"}, "is for a check with a \"strategy\"");
-    if (c.world == "live") return refuse(check, {"schedule"}, "can't be followed by the live world");
+    refuse(check, {"executions", "seed"}, "applies only to a check with a \"strategy\"");
+    if (c.world == "live") return refuse(check, {"schedule"}, "applies only to the simulated world");
     refuse(check, {"repeat"},
-        "is for the live world: a simulated execution is the same each time; explore its schedules with \"strategy\"");
+        "applies only to the live world: a simulated execution is the same each time; explore its schedules with "
+        "\"strategy\"");
     if (auto const v = check.find("schedule"))
-        c.when = located(*v, [&] { return parse_schedule(v->text("a schedule, as reports print it")); });
+        c.when = located(*v, [&] { return parse_schedule(v->text("a schedule as printed by a report")); });
 }
 
 void read_strategy(check_plan& c, located_value const& check, located_value const& strategy) {
     std::vector<std::string_view> names{"auto"};
     for (strategy_info const& s : all_strategies()) names.push_back(s.name);
     c.strategy = strategy.one_of(names);
-    if (c.world == "live") strategy.fail("is for the simulated world; repeat a live check with \"repeat\"");
-    refuse(check, {"repeat"}, "is for a check without a \"strategy\", which has \"executions\"");
-    refuse(check, {"schedule"}, "is one of those that a \"strategy\" chooses; leave one of them out");
+    if (c.world == "live") strategy.fail("applies only to the simulated world; repeat a live check with \"repeat\"");
+    refuse(check, {"repeat"}, "applies only to a check without a \"strategy\"; use \"executions\" instead");
+    refuse(check, {"schedule"}, "can't be given with a \"strategy\", which chooses schedules; leave one of them out");
     c.executions = number(check, "executions", "a number", 1, most_executions).value_or(c.executions);
     c.seed = number(check, "seed", "a number", 0, INT64_MAX).value_or(c.seed);
 }
@@ -207,18 +210,18 @@ std::string name_for(check_plan const& c) {
 }
 
 void read_executions(check_plan& c, located_value const& check, std::string const& gate_path) {
-    refuse(check, {"probe"}, "is for a check with a \"target\"");
+    refuse(check, {"probe"}, "applies only to a check with a \"target\"");
     constexpr std::string_view worlds[] = {"sim", "live"};
     if (auto const world = check.find("world")) c.world = world->one_of(worlds);
     read_scenario(c, check, gate_path);
     if (auto const strategy = check.find("strategy")) read_strategy(c, check, *strategy);
     else read_exploration(c, check);
     if (std::string const why = c.world == "live" ? why_not_live(c.scenario) : ""; !why.empty())
-        check.find("world")->fail("can't be live: " + why);
+        check.find("world")->fail("can't be \"live\": " + why);
 }
 
 check_plan read_check(located_value const& check, std::string const& gate_path) {
-    check.check_object("a check, as in {\"scenario\": \"scope-disposal\", \"expect\": \"clean\"}");
+    check.check_object("a check, such as {\"scenario\": \"scope-disposal\", \"expect\": \"clean\"}");
     refuse_unknown(check, check_fields);
     check_plan c;
     c.line = check.line();
@@ -233,7 +236,7 @@ check_plan read_check(located_value const& check, std::string const& gate_path) 
     if (auto const allow = check.find("allow")) c.allowed = rules(*allow, 0);
     for (std::string const& rule : c.allowed)
         if (std::ranges::count(c.expected.rules, rule))
-            check.find("allow")->fail("has \"" + rule + "\", which is expected to be violated");
+            check.find("allow")->fail("must not have \"" + rule + "\", which the check expects to be violated");
     auto const name = check.find("name");
     c.name = name ? one_line(*name) : name_for(c);
     return c;
@@ -242,12 +245,12 @@ check_plan read_check(located_value const& check, std::string const& gate_path) 
 // ---- the document
 
 gate_file gate_from(located_value const& root, std::string const& path) {
-    expect_format(root, "gate", R"(a gate, as in {"format": "shutdown-repro/gate", "version": "1.0", "checks": []})");
+    expect_format(root, "gate", R"(a gate, such as {"format": "shutdown-repro/gate", "version": "1.0", "checks": []})");
     refuse_unknown(root, document_fields);
     auto const checks = root.find("checks");
     if (!checks) root.fail("has no \"checks\"");
     gate_file gate{path, {}};
-    std::map<std::string, std::string> named; // where
+    std::map<std::string, std::string> named; // the place of each name
     for (located_value const& check : checks->items("a list of checks", 0, most_checks)) {
         check_plan c = read_check(check, path);
         auto const [first, fresh] = named.try_emplace(c.name, check.where());

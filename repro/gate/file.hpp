@@ -1,4 +1,4 @@
-// The gate file: the checks that a team has committed. man/shutdown-repro-gate.5 describes it.
+// The gate file: a list of checks. Its format is described in man/shutdown-repro-gate.5.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -15,40 +15,40 @@ namespace shutdown_repro::repro {
 // A real server around its stop (probe.hpp), or a program that stops itself (program_run.hpp).
 struct target_plan {
     repro::target what;
-    std::string named; // as `run --target` takes it: a preset, or a path from the current folder
-    std::string probe; // "" of a program
-    std::string order; // that its adapter keeps to; "" for as it comes
+    std::string named; // argument for `run --target`: a preset, or a path relative to the current folder
+    std::string probe; // "" for a program
+    std::string order; // "client-first", "server-first", or "" for the server's own order; needs an adapter
 };
 
-// How the trials of a check are made: by an exploration, or by running the scenario or the target again and again.
+// A check and how its trials are run: by an exploration, or by running the scenario or the target repeatedly.
 struct check_plan {
     std::string name;
     std::uint32_t line = 0;
-    std::string file;                  // that its scenario or its target is read from; "" for one of ours
-    std::optional<target_plan> target; // when there is one there is no scenario
-    repro::scenario scenario;          // with all that the check changes of it
+    std::string file;                  // file of its scenario or target; "" for a built-in scenario or a preset
+    std::optional<target_plan> target; // set instead of a scenario
+    repro::scenario scenario;          // with the changes of the check
     std::string world = "sim";
-    std::string strategy;                        // "" for none
-    std::uint64_t executions = 20'000, seed = 1; // of an exploration
-    std::uint32_t repeat = 1;                    // of a live check or of a target
-    bool open_ended = false;                     // nobody said how often: more when something is awaited, see await()
-    std::optional<schedule> when; // of a simulated execution, or of a program; nothing: the default order
-    bool keeps_stop = false, keeps_free = false; // an exploration leaves the scenario's own moments
+    std::string strategy;                        // "" without exploration
+    std::uint64_t executions = 20'000, seed = 1; // for an exploration
+    std::uint32_t repeat = 1;                    // for a live check or a target
+    bool open_ended = false;                     // no "repeat" given: more trials when await() asks for them
+    std::optional<schedule> when; // for a simulated execution or a program; nothing for the default order
+    bool keeps_stop = false, keeps_free = false; // the exploration keeps the moments of stop and free of the check
     expectation expected;
     std::vector<std::string> allowed;
 };
 
 struct gate_file {
     std::string path;               // "" for the bundled suite
-    std::vector<check_plan> checks; // their names differ
+    std::vector<check_plan> checks; // with unique names
 };
 
-// Throws input_error: file, line, what is wrong with which field and what it should be. Files that it names are relative to
-// it. At most a thousand checks.
+// These throw input_error that names the file, the line, the field and the expected value. Paths in a gate file are
+// relative to its folder. A gate has at most 1,000 checks.
 gate_file load_gate(std::string const& path);
 gate_file parse_gate(std::string_view text, std::string const& path);
 
-// Every report reproduced, every correct policy clean.
+// The bundled gate: it reproduces every report and checks that every correct policy is clean.
 std::string_view bundled_gate_text();
 gate_file bundled_gate();
 

@@ -1,5 +1,5 @@
-// A gate: checks that a team has committed, what each saw when it was run, and what was concluded. Plain data: the text that
-// people read and the reports that a CI reads are written from it.
+// The result of a gate: its checks, the violations that each has seen, and the outcome. It is plain data from which the
+// text for people and the reports for CI systems are written.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -12,96 +12,97 @@
 
 namespace shutdown_repro::repro {
 
-// What a check wants: nothing violated, or (a reproducer must keep reproducing) these rules violated.
+// What a check expects: no violation, or, for a reproducer, violations of these rules.
 struct expectation {
     bool clean = true;
     std::vector<std::string> rules; // when not clean: each of them must be violated
 };
 
-// How a violation that was seen stands to what was expected and to the baseline.
+// How a violation relates to the expectation and to the baseline.
 enum class standing : std::uint8_t {
-    fresh,    // nobody knew it: the check fails
-    worse,    // the baseline knows it, but not that often: the check fails
-    known,    // as the baseline has it
-    excepted, // somebody wrote into the baseline why it is tolerated, until when
-    expected, // it is what a reproducer reproduces, or comes with that
-    allowed,  // the check says so, or it is a note
+    fresh,    // new, not in the baseline: the check fails
+    worse,    // more frequent than in the baseline: the check fails
+    known,    // in the baseline, and not more frequent
+    excepted, // tolerated by an exception in the baseline, with a reason and an expiry date
+    expected, // the violation that a reproducer expects, or one that comes with it
+    allowed,  // allowed by the check, or only a note
 };
 
-// Violations that are alike, over the trials of one check.
+// Violations with the same rule and fingerprint, over the trials of one check.
 struct seen_violation {
-    std::string rule, fingerprint; // fingerprint: stable, without ids, ports and addresses
+    std::string rule, fingerprint; // the fingerprint is stable: it has no ids, ports and addresses
     traces::severity level = traces::severity::error;
-    std::string message;     // of the first
-    std::uint64_t count = 0; // trials that violated so
-    std::string replay;      // a command line that shows it again; "" when there is none
-    std::string trace;       // where the first was kept; ""
+    std::string message;     // message of the first one
+    std::uint64_t count = 0; // number of trials with this violation
+    std::string replay;      // a command line that reproduces it; "" when there is none
+    std::string trace;       // path of the first trace; "" if it was not kept
     struct step {
         traces::seq_t at;
         std::string what;
-    }; // what: one line for people
+    }; // `what` is one line for people
     std::vector<step> witness;
     std::vector<std::string> inside;
     standing stands = standing::fresh;
-    std::string reason; // of one that is excepted
+    std::string reason; // the reason of the exception, if excepted
 };
 
-// How a violation, or its absence, stands to the baseline and to what was expected.
+// The outcome of a check.
 enum class outcome : std::uint8_t {
-    passed,       // as expected, or no worse than what the baseline knows
-    failed,       // new, worse than the baseline, or what was expected did not happen
-    stale,        // the baseline holds what is gone, or what has expired
-    inconclusive, // too little was seen to say: never passed
+    passed,       // as expected, or no worse than the baseline
+    failed,       // a new violation, one worse than the baseline, or an expected one is missing
+    stale,        // the baseline has an entry that is fixed or expired
+    inconclusive, // too little evidence; never counts as passed
 };
 
-// A shard's part of an exploration: what it takes to say of all parts together what one exploration would.
+// One shard's part of an exploration: all that merge needs to judge the exploration as a whole.
 struct explored_part {
     explore_options how;
     exploration found;
-    std::vector<seen_violation> shown; // for each of found.findings that has a rule, its shortest execution
+    std::vector<seen_violation> shown; // for each finding with a rule, the violation of its shortest execution
 };
 
 struct checked {
     std::string name;                              // unique in its gate
-    std::string scenario, policy, world, strategy; // strategy "": no exploration
-    std::string target, probe; // of a real server, instead of scenario, policy and strategy; probe "": a program
-    std::string file;          // the gate file, "" for the bundled suite
-    std::uint32_t line = 0;    // where the check stands in it
+    std::string scenario, policy, world, strategy; // strategy is "" without exploration
+    std::string target, probe; // for a real server, instead of scenario, policy and strategy; probe is "" for a program
+    std::string file;          // the gate file; "" for the bundled suite
+    std::uint32_t line = 0;    // line of the check in that file
     expectation expected;
-    std::vector<std::string> allowed; // rules that may be violated
+    std::vector<std::string> allowed; // rules whose violations are allowed
     outcome came = outcome::inconclusive;
-    std::vector<std::string> why;                             // sentences, the first for a headline
+    std::vector<std::string> why;                             // reasons for the outcome; the first is the headline
     std::vector<seen_violation> seen;                         // errors first
-    std::uint64_t trials = 0, violated = 0, inconclusive = 0; // violated: by more than notes; inconclusive: not
-                                                              // seen to their end, whatever they violated
-    bool exact = false;                    // what was tried is all there is to try; else it is a sample
-    bool open_ended = false;               // nobody said how many trials: of a reproducer their number is no rate
-    std::string trouble;                   // why trials were inconclusive, of the first; ""
-    std::string guarantee;                 // what a clean one is worth; "" when nothing follows
-    double seconds = 0;                    // that it took
-    std::optional<explored_part> explored; // of an exploration in a shard
+    std::uint64_t trials = 0, violated = 0, inconclusive = 0; // `violated` does not count notes; an inconclusive trial
+                                                              // was incomplete, whatever it violated
+    bool exact = false;                                       // true if every possibility was tried; false for a sample
+    bool open_ended = false;               // no "repeat" given, so the trials of a reproducer are not a rate
+    std::string trouble;                   // why the first inconclusive trial was inconclusive; "" if there was none
+    std::string guarantee;                 // what a clean result guarantees; "" for nothing
+    double seconds = 0;                    // duration
+    std::optional<explored_part> explored; // set for an exploration in a shard
 
-    // So many trials were not seen to their end.
+    // Adds inconclusive trials. Keeps only the first reason.
     void doubt(std::uint64_t of_trials, std::string const& reason);
 };
 
-// By what it is judged.
+// Criteria that a gate is judged against.
 struct gate_rules {
     baseline known;                 // empty when there is none
     std::string today;              // "YYYY-MM-DD"
-    bool allow_stale = false;       // stale entries are told, and pass
-    std::vector<std::string> names; // of all checks of the gate, also those that were not selected
+    bool allow_stale = false;       // stale entries are reported, but do not fail the gate
+    std::vector<std::string> names; // names of all checks of the gate, including those not selected
 };
 
-// Trial n of the k-th check is that of shard k + n modulo their number, so that checks of one trial are shared out, too.
+// Returns the share of check number k: shard (k + n) modulo the number of shards runs its trial n, so that checks with
+// a single trial are distributed, too.
 share share_of_check(share shard, std::size_t k);
 
 struct gate_result {
     std::string file, baseline;     // paths; "" for none
     std::vector<checked> checks;    // in the order of the file
-    std::vector<std::string> stale; // sentences about entries of the baseline that belong to no check
+    std::vector<std::string> stale; // sentences about baseline entries that belong to no check
     bool interrupted = false;
-    // It has a part of the trials of each check, and says by what the whole is to be judged (merge.hpp).
+    // Set for a shard: its share of the trials, and the criteria for judging the whole (merge.hpp).
     struct part {
         share mine;
         gate_rules by;

@@ -7,7 +7,7 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr rate every_tenth{1'000'000, 10'000'000}; // what a reproducer promises when nobody counted
+constexpr rate every_tenth{1'000'000, 10'000'000}; // assumed rate of a reproducer without a baseline
 constexpr std::uint64_t most_awaited = 100;        // trials
 
 std::string percent(interval i) {
@@ -32,7 +32,7 @@ bool about(baseline::known const& k, seen_violation const& s) {
     return k.rule == s.rule && k.fingerprint == s.fingerprint;
 }
 
-// So many trials without them say that a reproducer reproduces no more.
+// Returns the number of trials without these violations after which a reproducer has failed.
 std::uint64_t trials_that_fail(baseline const& b, std::string const& check, std::vector<std::string> const& rules) {
     std::uint64_t needed = 0;
     for (baseline::known const& k : b.current)
@@ -41,14 +41,15 @@ std::uint64_t trials_that_fail(baseline const& b, std::string const& check, std:
     return needed ? needed : *clean_runs_needed(every_tenth);
 }
 
-// Trials that were seen to their end.
+// Returns the number of trials that were complete.
 std::uint64_t conclusive(checked const& c) { return c.trials - std::min(c.trials, c.inconclusive); }
-// One that was not has still shown what it has shown.
+// Violations of incomplete trials count, too, so the number of trials is at least their count.
 rate rate_of(seen_violation const& s, checked const& c) { return {s.count, std::max(s.count, conclusive(c))}; }
 
 class check_judge {
 public:
-    // `part`: others have made more trials of it. The only trial of an exact check is all there is.
+    // `part` is true when other shards ran more trials of this check. An exact check without exploration has only one
+    // trial.
     check_judge(checked& c, gate_rules const& by, bool part)
         : c_(c),
           by_(by),
@@ -75,7 +76,7 @@ public:
     }
 
 private:
-    // ---- it should be clean
+    // ---- checks that expect a clean result
 
     void clean() {
         for (seen_violation& s : c_.seen) {
@@ -109,7 +110,7 @@ private:
 
     bool has_expired(baseline::exception const& e) const { return e.expires < by_.today; }
 
-    // What the baseline has for one that is new.
+    // Describes the expired exception for a new violation, or returns "none".
     std::string expired(seen_violation const& s) const {
         for (baseline::exception const* e : manual_)
             if (about(*e, s)) return "an exception that expired on " + e->expires + ", \"" + e->reason + "\"";
@@ -118,21 +119,21 @@ private:
 
     std::string counted(rate r) const { return c_.exact ? shown(r) : with_interval(r); }
 
-    // The baseline knows it, and it was not seen.
+    // A violation in the baseline was not seen.
     void gone(baseline::known const& k) {
         if (!c_.trouble.empty()) return;
         std::uint64_t const needed = c_.exact ? 1 : clean_runs_needed(k.counted).value_or(1);
         if (conclusive_ >= needed)
-            stale_.push_back("fixed: " + k.rule + ", not in " + executions(conclusive_) +
-                "; take it out of the baseline with --update-baseline");
+            stale_.push_back("fixed: " + k.rule + ", not seen in " + executions(conclusive_) +
+                "; remove it from the baseline with --update-baseline");
         else
             remarks_.push_back(k.rule + " was not seen in " + executions(conclusive_) + "; it counts as fixed after " +
-                with_commas(needed) + " clean ones, so give it " +
+                with_commas(needed) + " clean executions, so set " +
                 (c_.strategy.empty() ? "\"repeat\": " : "\"executions\": ") + std::to_string(needed) +
                 " (the baseline has " + shown(k.counted) + ")");
     }
 
-    // ---- it should be violated
+    // ---- checks that expect violations
 
     void reproduced() {
         for (seen_violation& s : c_.seen)
@@ -149,10 +150,10 @@ private:
         }
         std::uint64_t const needed = c_.exact ? 1 : trials_that_fail(by_.known, c_.name, {rule});
         if (conclusive_ >= needed && (c_.trouble.empty() || !c_.exact))
-            failures_.push_back("no longer reproduces " + rule + ", none of " + executions(conclusive_));
+            failures_.push_back("no longer reproduces " + rule + ": not seen in " + executions(conclusive_));
         else
             doubts_.push_back(rule + " was not seen in " + executions(conclusive_) + "; " +
-                (c_.trouble.empty() ? with_commas(needed) + " without it are needed to say that it is gone"
+                (c_.trouble.empty() ? with_commas(needed) + " without it are needed to conclude that it is gone"
                                     : c_.trouble));
     }
 
@@ -168,7 +169,7 @@ private:
                     "expired on " + e->expires + ": the exception for " + e->rule + " (" + e->reason + ")");
             else if (has_expired(*e)) continue;
             else if (!part_ && !seen && c_.exact && c_.trouble.empty())
-                stale_.push_back("the exception for " + e->rule + " matches nothing any more (" + e->reason + ")");
+                stale_.push_back("the exception for " + e->rule + " no longer matches a violation (" + e->reason + ")");
         }
     }
 
@@ -178,15 +179,15 @@ private:
     rate of(seen_violation const& s) const { return rate_of(s, c_); }
 
     std::string doubt() const {
-        return "inconclusive: " + (c_.trouble.empty() ? "nothing was executed" : c_.trouble) +
+        return "inconclusive: " + (c_.trouble.empty() ? "no trial was run" : c_.trouble) +
             (c_.inconclusive ? ", " + with_commas(c_.inconclusive) + " of " + executions(c_.trials) : "");
     }
 
     std::string headline() const {
-        if (part_) return c_.trials ? "this shard's " + executions(c_.trials) : "left to other shards";
+        if (part_) return c_.trials ? "this shard ran " + executions(c_.trials) : "run by other shards";
         if (!c_.expected.clean) return "reproduces " + list_of(c_.expected.rules) + in_how_many();
         std::string const what = tolerated_ || any(standing::excepted) ? "no worse than the baseline"
-            : any(standing::allowed)                                   ? "clean but for what is allowed"
+            : any(standing::allowed)                                   ? "clean except for allowed violations"
                                                                        : "clean";
         if (c_.strategy.empty()) return what + ", " + executions(c_.trials);
         return what +
@@ -243,7 +244,7 @@ void judge(gate_result& r, gate_rules const& by) {
         if (in_gate(by, check) || std::ranges::count(told, check)) return;
         told.push_back(check);
         if (!by.allow_stale)
-            r.stale.push_back("the baseline has entries of \"" + check + "\", which is no check of this gate");
+            r.stale.push_back("the baseline has entries for \"" + check + "\", which is not a check of this gate");
     };
     for (baseline::known const& k : by.known.current) orphan(k.check);
     for (baseline::exception const& e : by.known.manual) orphan(e.check);
@@ -268,7 +269,7 @@ baseline updated(gate_result const& r, gate_rules const& by) {
             bool const same = !c.exact && before != by.known.current.end() && !worse(now, before->counted) &&
                 !worse(before->counted, now);
             next.current.push_back({c.name, s.rule, s.fingerprint,
-                same ? before->counted : now}); // a file that only chance would change stays
+                same ? before->counted : now}); // keep the entry when only chance changed the count
         }
     for (baseline::known const& k : by.known.current) {
         auto const c = result_of(k.check);

@@ -1,16 +1,16 @@
-// From what the trials of checks saw to what it means: a pure function of the counts, what was expected, the baseline and the
-// day. So counts that were made apart can be added up and judged together.
+// Judges checks: a pure function of the counts, the expectation, the baseline and the date. So the counts of shards can
+// be added up and judged together.
 //
-// What is exact is judged exactly: one execution decides. What is a sample is judged by intervals (wilson.hpp):
-//   a new violation fails however rarely it was seen, for it happened; one whose exception has expired is new;
-//   a known one fails when it is worse, that is when the interval of now lies above the baseline's;
-//   a known one is fixed, which makes the baseline stale, after as many clean trials as its rate asks for;
-//   a reproducer is content with one trial that violates, and has failed after as many that don't as the baseline's rate asks
-//   for, or, without a baseline, as one that shows in every tenth trial would.
-// What could not be seen to its end is inconclusive, never clean.
+// An exact check is judged exactly: one execution decides. A sample is judged by confidence intervals (wilson.hpp):
+//   a new violation fails, however rare it is; a violation whose exception has expired is new;
+//   a known violation fails when it is worse: its interval lies above that of the baseline;
+//   a known violation is fixed, so that the baseline is stale, after as many clean trials as its rate requires;
+//   a reproducer passes after one trial with the violation. It fails after as many trials without it as the rate in
+//   the baseline requires, or, without a baseline, a rate of one in ten.
+// An incomplete trial is inconclusive, never clean.
 //
-// A shard fails for what fails whatever the others saw, a new violation, and is inconclusive where it could not see. All else
-// follows from the counts of all, and is said when they are merged.
+// A shard fails only for a new violation, which fails whatever other shards have seen, and is inconclusive where its
+// trials were. Everything else depends on the counts of all shards and is decided by merge.
 #pragma once
 #include <string>
 #include <vector>
@@ -18,8 +18,8 @@
 
 namespace shutdown_repro::repro {
 
-// What a check whose number of trials is open goes on for, and with how many trials at most: what a reproducer expects, else
-// what the baseline knows, as far as a hundred clean trials can say that it is gone.
+// The violations that a check without "repeat" waits for, and the maximum number of trials. These are the violations
+// that a reproducer expects, or else those in the baseline that a hundred clean trials can prove to be fixed.
 struct awaited {
     struct violation {
         std::string rule, fingerprint;
@@ -29,11 +29,11 @@ struct awaited {
 };
 awaited await(baseline const&, std::string const& check, expectation const&);
 
-// Fills in what came of each check, why, and how each violation stands; gate_result::stale.
+// Fills in the outcome of each check, its reasons, the standing of each violation, and gate_result::stale.
 void judge(gate_result&, gate_rules const&);
 
-// The baseline that this result leads to: what it saw is known from now on, what it proved gone is out, and what it did not look
-// at stays, as does all that people wrote. Of a judged result that is not inconclusive.
+// Returns the baseline with the violations of this result added and those that it proved fixed removed. Entries of
+// checks that did not run and exceptions written by people stay. The result must be judged and not inconclusive.
 baseline updated(gate_result const&, gate_rules const&);
 
 } // namespace shutdown_repro::repro

@@ -8,7 +8,7 @@
 namespace shutdown_repro::repro {
 namespace {
 
-using parts_of_check = std::vector<checked const*>; // that of the first trial first
+using parts_of_check = std::vector<checked const*>; // the shard with the first trial comes first
 
 parts_of_check parts_of(std::vector<gate_result> const& shards, std::size_t k) {
     parts_of_check parts(shards.size());
@@ -16,7 +16,7 @@ parts_of_check parts_of(std::vector<gate_result> const& shards, std::size_t k) {
     return parts;
 }
 
-// What a check is, without what was seen of it.
+// Returns a copy of the check without its results.
 checked plain(checked const& c) {
     checked p = c;
     p.trials = p.violated = p.inconclusive = 0;
@@ -38,7 +38,7 @@ void add_trials(checked& whole, checked const& part) {
     std::ranges::stable_sort(whole.seen, std::ranges::greater{}, &seen_violation::level);
 }
 
-// The words of the part that has the shortest execution of it.
+// Returns the violation as described by the shard with its shortest execution.
 seen_violation const& shown(parts_of_check const& parts, finding const& f) {
     for (checked const* c : parts) {
         auto words = c->explored->shown.begin();
@@ -47,7 +47,7 @@ seen_violation const& shown(parts_of_check const& parts, finding const& f) {
             words += !mine.rule.empty();
         }
     }
-    std::abort(); // merging takes all from the parts
+    std::abort(); // impossible: every finding of the whole comes from a part
 }
 
 std::string kept_trace(parts_of_check const& parts, seen_violation const& s) {

@@ -17,7 +17,7 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr std::size_t most_steps = 50; // of a witness that are told
+constexpr std::size_t most_steps = 50; // steps of a witness that are reported
 
 std::vector<seen_violation::step> steps_of(traces::trace const& t, traces::violation const& v) {
     std::vector<seen_violation::step> steps;
@@ -29,7 +29,8 @@ std::vector<seen_violation::step> steps_of(traces::trace const& t, traces::viola
     return steps;
 }
 
-// Who has to be killed loses everything at once, and a rule reports that instead: then the trial was judged.
+// Returns whether a trial whose server had to be killed was judged all the same: a rule reports an error after the
+// kill.
 bool is_told(traces::trace const& t, std::vector<traces::violation> const& violations) {
     if (t.problems.size() > 1 || !t.foot || t.foot->dropped) return false;
     auto const killed = std::ranges::find_if(t.events,
@@ -39,7 +40,7 @@ bool is_told(traces::trace const& t, std::vector<traces::violation> const& viola
     });
 }
 
-// What a server said stands below a complaint.
+// Makes one line of an error that quotes the output of a server on further lines.
 std::string in_one_line(std::string text) {
     std::ranges::replace(text, '\n', ' ');
     return text;
@@ -60,7 +61,7 @@ public:
         c.open_ended = plan.open_ended;
     }
 
-    // One trial.
+    // Adds one trial.
     void add(traces::trace&& t) {
         checked& c = seen_.what;
         ++c.trials;
@@ -71,7 +72,7 @@ public:
         std::string const trouble = traces::why_incomplete(t.problems, t.foot);
         rules.finish(trouble.empty());
         auto const example = std::make_shared<traces::trace const>(std::move(t));
-        std::vector<std::size_t> mine; // places in seen; an execution counts once for each
+        std::vector<std::size_t> mine; // indexes in `seen`; an execution counts at most once for each
         bool violated = false;
         for (traces::violation const& v : rules.violations()) {
             violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
@@ -89,12 +90,12 @@ public:
         seen_.what.doubt(1, in_one_line(why));
     }
 
-    // Many, of which only these were worth remembering.
+    // Adds the trials of an exploration.
     void add(explore_options const& how, exploration e) {
         count_exploration(seen_.what, how, e);
         explored_part part{how, {}, {}};
         for (finding const& f : e.findings)
-            if (!f.rule.empty()) part.shown.push_back(add(e.of, f)); // else it is inconclusive, not violated
+            if (!f.rule.empty()) part.shown.push_back(add(e.of, f)); // without a rule it is inconclusive, not violated
         if (e.interrupted) was_interrupted();
         if (!how.shard) return;
         e.reached.reset();
@@ -144,7 +145,8 @@ private:
                 place_of(example, shown, f.count);
                 return shown;
             }
-        throw nondeterminism("a violation of " + f.rule + " was not there again, schedule " + to_string(f.shortest));
+        throw nondeterminism(
+            "a violation of " + f.rule + " did not occur again under schedule " + to_string(f.shortest));
     }
 
     seen_violation in_words(traces::trace const& t, traces::violation const& v) const {
@@ -159,7 +161,7 @@ private:
         return s;
     }
 
-    // Whose first is shown.
+    // Returns the index of this violation, inserting it if new; its first trace is kept.
     std::size_t place_of(
         std::shared_ptr<traces::trace const> const& t, seen_violation const& shown, std::uint64_t count) {
         std::size_t const place = count_violation(seen_.what.seen, shown, count);
@@ -191,12 +193,11 @@ void explore_schedules(check_plan const& c, trial_options const& o, std::atomic<
 
 std::uint64_t first_trial(trial_options const& o) { return o.shard ? o.shard->index : 0; }
 
-// The same each time, so once is all there is. What no longer follows its schedule is not what was to be seen.
+// Runs one execution, which is the same each time. When it diverges from its schedule, the trial is inconclusive.
 void simulate(check_plan const& c, trial_options const& o, observer& to) {
     if (first_trial(o) > 0) return to.is_exact();
     judged_execution e = judge_execution(c.scenario, c.when.value_or(schedule{}));
-    if (!e.diverged.empty())
-        return to.add_failure("the server no longer takes the decisions of the schedule: " + e.diverged);
+    if (!e.diverged.empty()) return to.add_failure("the execution diverged from the schedule: " + e.diverged);
     to.is_exact();
     to.add(std::move(e.trace));
 }
@@ -205,7 +206,8 @@ std::uint64_t most_trials(check_plan const& c, trial_options const& o) {
     return c.open_ended ? std::max<std::uint64_t>(c.repeat, o.waits_for.most_trials) : c.repeat;
 }
 
-// A trial that can't be made is inconclusive; one that could never be made is not tried again, for it would only take its time.
+// Runs the trials of a live check. A trial that can't be run is inconclusive. When the first one can't be run, no more
+// are tried.
 void repeat(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to,
     std::function<traces::trace()> const& once) {
     bool started = false;
@@ -216,14 +218,14 @@ void repeat(check_plan const& c, trial_options const& o, std::atomic<bool> const
         try {
             to.add(once());
             started = true;
-        } catch (std::runtime_error const& e) { // also when no process or descriptor is left
+        } catch (std::runtime_error const& e) { // including a lack of processes or descriptors
             to.add_failure(e.what());
             if (!started) return;
         }
     }
 }
 
-// "" when it may be; a command that is missing without its saying so is told by who starts it.
+// Returns why the target is not installed, or "". Without a version command this is found out only when it is started.
 std::string why_missing(target const& t) {
     if (t.version.empty() || installed_version(t)) return {};
     return t.name + " is not installed" + (t.package.empty() ? "" : "; install the Debian package " + t.package);

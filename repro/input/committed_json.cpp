@@ -9,10 +9,10 @@ void expect_format(located_value const& root, std::string const& kind, std::stri
     root.check_object(looks);
     auto const format = root.find("format"), version = root.find("version");
     std::string const name = "shutdown-repro/" + kind;
-    if (!format || format->json() != name) root.fail("is no " + kind + ": its \"format\" must be \"" + name + "\"");
+    if (!format || format->json() != name) root.fail("is not a " + kind + ": its \"format\" must be \"" + name + "\"");
     if (!version) root.fail("has no \"version\": \"1.0\"");
     if (!version->text("\"1.0\"").starts_with("1."))
-        version->fail("must be \"1.0\": this program is older than the file");
+        version->fail("must be \"1.0\": the file is newer than this program");
 }
 
 void refuse_unknown(located_value const& object, std::span<std::string_view const> known) {
@@ -21,11 +21,11 @@ void refuse_unknown(located_value const& object, std::span<std::string_view cons
 }
 
 std::string const& rule_named(located_value const& v) {
-    std::string const& name = v.text("the name of a rule (list rules)");
+    std::string const& name = v.text("the name of a rule (see: list rules)");
     std::vector<std::string_view> known;
     for (traces::rule_info const& r : traces::all_rules()) known.push_back(r.id);
     if (!std::ranges::count(known, name))
-        v.fail("is no rule: \"" + name.substr(0, 60) + "\"" + did_you_mean(name, known) + " (list rules)");
+        v.fail("names an unknown rule: \"" + name.substr(0, 60) + "\"" + did_you_mean(name, known) + " (list rules)");
     return name;
 }
 

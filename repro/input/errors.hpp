@@ -1,5 +1,5 @@
-// The environment or the input is at fault: one exception, caught in main. Violations are data and never thrown; our own
-// bugs are assertions.
+// The exception for bad input and for errors of the environment; main() catches it. Violations are data and never
+// thrown. Bugs of this program are assertions.
 #pragma once
 #include <stdexcept>
 #include <string>

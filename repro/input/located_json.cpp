@@ -15,7 +15,7 @@ using nlohmann::json;
 
 namespace {
 
-// What a hostile document says must not flood or control the terminal.
+// The text of a hostile document must not flood or control the terminal.
 std::string printable(std::string text, std::size_t most) {
     for (char& c : text)
         if (c < ' ' || c > '~') c = '?';
@@ -116,20 +116,20 @@ void located_value::fail(std::string const& problem) const {
     throw input_error(where() + ": " + (path_.empty() ? "the document" : in_quotes(path_)) + " " + problem);
 }
 
-void located_value::must_be(std::string const& what) const { fail("must be " + what + ", is " + shown(*json_)); }
+void located_value::must_be(std::string const& what) const { fail("must be " + what + ", not " + shown(*json_)); }
 
 void located_value::unknown_field(std::span<std::string_view const> known) const {
     std::string const where = lines_ ? document_->name() + ":" + std::to_string(lines_->field) : document_->name();
     std::string const meant = did_you_mean(name_, known);
     throw input_error(
-        where + ": unknown field " + in_quotes(path_) + (meant.empty() ? "; known are " + join(known) : meant));
+        where + ": unknown field " + in_quotes(path_) + (meant.empty() ? "; known fields are " + join(known) : meant));
 }
 
 // ---- documents
 
 namespace {
 
-// Tells how far the parser has read, which nlohmann/json's events don't say.
+// Records how far the parser has read; the events of nlohmann/json do not report it.
 class counting_iterator {
 public:
     using iterator_category = std::input_iterator_tag;
@@ -156,7 +156,7 @@ private:
     char const** furthest_;
 };
 
-// Builds the values and their lines side by side. The names of its functions are nlohmann/json's.
+// Builds the values and their line numbers side by side. nlohmann/json requires the names of its functions.
 class builder {
 public:
     builder(std::string_view text, std::string const& name, json& into, lines& where)
@@ -185,7 +185,8 @@ public:
     bool end_array() { return close(); }
 
     bool key(std::string& name) {
-        if (name.size() > located_document::longest_name) fail("the field " + in_quotes(name) + " has too long a name");
+        if (name.size() > located_document::longest_name)
+            fail("the name of the field " + in_quotes(name) + " is too long");
         auto const [json_at, lines_at] = open_.back();
         auto const [it, fresh] = lines_at->members.try_emplace(name);
         if (!fresh) fail(in_quotes(name) + " is given twice, first at line " + std::to_string(it->second.field));
@@ -195,7 +196,7 @@ public:
     }
 
     bool parse_error(std::size_t, std::string const&, json::exception const& e) {
-        // "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error …": the last part says it.
+        // Of "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error …", keep the last part.
         std::string_view message = e.what();
         if (auto const id = message.find("] "); id != message.npos) message.remove_prefix(id + 2);
         if (auto const column = message.find("column "); column != message.npos)
@@ -213,14 +214,14 @@ private:
         throw input_error(name_ + ":" + std::to_string(line()) + ": " + problem);
     }
 
-    // The line of the token that was read last. Its last character does not count: it is never a line's end but when it is
-    // the one behind a number, which the parser has to look at.
+    // Returns the line of the token that was read last. The last character is not counted: after a number the parser
+    // has read one more character, which may be the end of the line.
     std::uint32_t line() {
         for (; counted_ + 1 < read_; ++counted_) line_ += *counted_ == '\n';
         return line_;
     }
 
-    // Where the next value goes: the field just named, the next item, or the root.
+    // Returns the place of the next value: the field just named, the next item, or the root.
     both next() {
         if (field_.value) return std::exchange(field_, {});
         auto const [parent, where] = open_.back();
@@ -238,7 +239,7 @@ private:
 
     bool open(json empty) {
         if (open_.size() > located_document::most_levels)
-            fail("is nested deeper than " + std::to_string(located_document::most_levels) + " levels");
+            fail("the document is nested deeper than " + std::to_string(located_document::most_levels) + " levels");
         both const at = next();
         at.where->value = line();
         *at.value = std::move(empty);
@@ -257,7 +258,7 @@ private:
     std::uint32_t line_ = 1;
     both field_{};
     std::vector<both>
-        open_; // the root's place, then the open objects and arrays; a parent stays put while a child is open
+        open_; // the place of the root, then the open objects and arrays; a parent does not move while a child is open
 };
 
 struct close_file {

@@ -21,7 +21,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string_view nearest(std::string_view typed, std::span<std::string_view const> known) {
-    constexpr std::size_t longest_name = 64; // nothing longer is a typing error of ours
+    constexpr std::size_t longest_name = 64; // a longer text is not a mistyped name
     if (typed.size() > longest_name) return {};
     std::string_view best;
     std::size_t best_distance = std::max<std::size_t>(1, typed.size() / 3) + 1;

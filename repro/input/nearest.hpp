@@ -1,4 +1,4 @@
-// "Did you mean": the known name that is nearest to a mistyped one.
+// Suggests the known name that is nearest to a mistyped one.
 #pragma once
 #include <span>
 #include <string>
@@ -6,13 +6,13 @@
 
 namespace shutdown_repro::repro {
 
-// Insertions, deletions, replacements and swaps of neighbours that turn one into the other.
+// Returns the number of insertions, deletions, replacements and swaps of neighbors that turn one text into the other.
 std::size_t edit_distance(std::string_view, std::string_view);
 
-// The first of the nearest; "" when none is near enough to be meant.
+// Returns the first of the nearest names, or "" when none is near enough.
 std::string_view nearest(std::string_view typed, std::span<std::string_view const> known);
 
-// `; did you mean "grace"?`, or "" when none is near. Goes to the end of an error.
+// Returns `; did you mean "grace"?`, to be appended to an error, or "" when no name is near.
 std::string did_you_mean(std::string_view typed, std::span<std::string_view const> known);
 
 } // namespace shutdown_repro::repro

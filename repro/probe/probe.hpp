@@ -1,15 +1,17 @@
-// Real servers around their stop. A probe is what clients do around it: one probe an execution, because mixed ones hide the
-// cause. Every step is taken when something was observed (the backend has the request, the first byte was read, the server has
-// read half a head), and none because some time has passed; every wait has an end.
+// Probes of real servers. A probe defines what clients do before and after the server is stopped. An execution has one
+// probe, because several at once would hide the cause. Each step is taken when something was observed (the backend has
+// the request, the first byte was read, the server has read half of a head), never because time has passed; every wait
+// has a timeout.
 //
-//   target (target.hpp)          whose server, and how it is started and stopped
-//   probes.cpp                   what each probe does: opens clients, knows when the stop may come, acts after it
-//   probe_run.cpp                one execution: starts the server, waits, stops it, watches it end, sweeps up
+//   target (target.hpp)          the server, and how it is started and stopped
+//   probes.cpp                   the probes: each opens clients, observes when the stop may come, and acts after it
+//   probe_run.cpp                one execution: starts the server, waits, stops it, watches it exit, cleans up
 //   probe_clients, slow_backend  the two ends of a request
-//   child_story                  the server's process: what it says, how it ends
-//   process_tree, guardian       who belongs to the server, and that nobody of them is left
+//   child_story                  the process of the server: its output and its exit
+//   process_tree, guardian       all processes of the server; they ensure that none is left
 //
-// The trace is all that clients and the process table saw: nothing is known from inside the server.
+// The trace holds what the clients and the process table saw. Without an adapter nothing is known from inside the
+// server.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -24,18 +26,19 @@ struct probe_info {
     std::string_view name, summary;
 };
 std::span<probe_info const> all_probes(); // in the order in which they are run
-// Why this target can't be probed so, with the remedy; "" when it can.
+// Returns why the probe can't be run against this target, with the remedy; "" when it can.
 std::string why_not(target const&, std::string_view probe);
 
 struct probe_options {
     std::uint32_t connections = 20;
-    std::string order = {};   // of a target with an adapter, see white_box
-    std::string stop_at = {}; // a point of it, at which one of its processes is held while the stop comes; "" for none
-    std::string partial_path = {}; // where the trace goes when we are interrupted; "" = nowhere
+    std::string order = {};        // needs an adapter, see white_box
+    std::string stop_at = {};      // point at which a process of the target is held during the stop; "" for none
+    std::string partial_path = {}; // file for the trace when this process is interrupted; "" for none
 };
 
-// One execution. Throws input_error: unknown probe; no start (exit status 3), with what the server said; a port in use …
-// Throws interrupted (child_story.hpp) when we are asked to end. Nothing of the server is left in any case.
+// Runs one execution and returns its trace. Throws input_error for an unknown probe or a port in use, and when the
+// server does not start (exit status 3, with the output of the server). Throws interrupted (child_story.hpp) on SIGINT
+// and SIGTERM. In any case no process of the server is left.
 traces::trace run_probe(target const&, std::string_view probe, probe_options const& = {});
 
 } // namespace shutdown_repro::repro

@@ -14,7 +14,7 @@ using traces::kind;
 
 namespace {
 
-constexpr std::size_t half_of_a_head = 20; // bytes: in the middle of the request line or of the first field
+constexpr std::size_t half_of_a_head = 20; // bytes; ends in the middle of the request line or of the first field
 
 std::string text_of(probe_request const& r) {
     std::string const length = r.method == "GET" || r.method == "HEAD" ? "" : "Content-Length: 0\r\n";
@@ -96,7 +96,7 @@ void probe_client::send_rest() {
     queue(request_->asked, "rest", std::exchange(half_, {}), false);
 }
 
-// Dated before the bytes leave, so never after the server's reading them.
+// The event gets its time before the bytes are sent, so that it is never later than the server's reading them.
 void probe_client::queue(probe_request const& r, std::string_view part, std::string text, bool frozen) {
     if (over_) return;
     if (!connected_) {
@@ -123,7 +123,7 @@ void probe_client::queue(probe_request const& r, std::string_view part, std::str
 void probe_client::push() {
     while (!unsent_.empty()) {
         ssize_t const taken = ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
-        if (taken < 0) break; // full, or pull() finds out how it ended
+        if (taken < 0) break; // the buffer is full, or pull() will see how the connection ended
         unsent_.erase(0, static_cast<std::size_t>(taken));
     }
     on_.events.watch(socket_.get(), unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT, *this);
@@ -143,7 +143,7 @@ void probe_client::pull() {
 }
 
 void probe_client::take(std::string_view bytes) {
-    if (!request_) { // nobody asked: a server that greets, or one that says good-bye with a status
+    if (!request_) { // unrequested bytes: a greeting, or a final response with a status
         if (answered_ == 0 && nonsense_.empty()) nonsense_ = bytes.substr(0, 60);
         return;
     }
@@ -169,7 +169,7 @@ void probe_client::done() {
     if (says_close) close();
 }
 
-// The server's FIN or RST.
+// Handles FIN or RST from the server.
 void probe_client::ended(bool reset) {
     if (!request_) {
         record(kind::client_closed, {{"how", reset ? "reset" : "fin"}});
@@ -189,7 +189,7 @@ void probe_client::ended(bool reset) {
 
 void probe_client::fail(std::string_view how) {
     lost_ = true;
-    if (!request_) { // it had not even begun
+    if (!request_) { // it failed before any request
         record(kind::client_fail, {{"how", how}, {"received", 0}});
         return close();
     }

@@ -1,5 +1,5 @@
-// The clients around the stop of a real server: plain sockets that do what they are told, one step at a time, and record what
-// they see. Nothing is retried and nothing is closed unasked, except a connection that the server has ended.
+// Clients of a probed server: plain sockets that take one step at a time and record what they see. They retry nothing,
+// and close a connection only when asked to or when the server has ended it.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -14,46 +14,46 @@
 
 namespace shutdown_repro::repro {
 
-// What all clients of one execution share; borrowed.
+// What all clients of one execution share; they do not own it.
 struct client_stage {
     std::uint16_t port;
     traces::recorder& record;
-    traces::nanoseconds& clock; // that the recorder reads; clients set it
+    traces::nanoseconds& clock; // read by the recorder and set by the clients
     poller& events;
 };
 
 struct probe_request {
     std::string method = "GET", path = "/";
-    std::optional<std::uint64_t> expected = {}; // bytes of a whole body, when known
-    bool endless = false;                       // its response is not meant to end
+    std::optional<std::uint64_t> expected = {}; // size of the complete body, if known
+    bool endless = false;                       // the response never ends
 };
 
-// One client, one connection.
+// A client with one connection.
 class probe_client final : private poller::watcher {
 public:
     probe_client(client_stage const&, std::uint32_t number, std::string_view role);
     ~probe_client();
     probe_client(probe_client const&) = delete;
 
-    void connect(); // and, once connected, sends what it is to send
+    void connect(); // a request queued before the connection stands is sent once it does
     void send(probe_request const&, bool frozen = false);
-    void send_half(probe_request const&); // of the head
+    void send_half(probe_request const&); // sends half of the head
     void send_rest();
-    void look();    // without waiting: takes what has happened until now
-    void leave();   // closes, if it is still open
-    void give_up(); // what it waits for has not come, or nothing ended its connection
+    void look();    // handles what has happened so far, without waiting
+    void leave();   // closes the connection if it is open
+    void give_up(); // records that the response, or the end of the connection, did not come in time
 
     std::string_view role() const { return role_; }
     bool connected() const { return connected_; }
-    bool over() const { return over_; }                                 // its connection has ended
-    bool waits() const { return request_ && !over_; }                   // for a response, or for its rest
-    bool sent() const { return request_ && unsent_.empty() && !over_; } // all that it was told to, into the kernel
-    bool got_bytes() const { return received_any_; }                    // of the response that it waits for
+    bool over() const { return over_; }                                 // the connection has ended
+    bool waits() const { return request_ && !over_; }                   // waits for a response or for the rest of it
+    bool sent() const { return request_ && unsent_.empty() && !over_; } // the kernel has taken the whole request
+    bool got_bytes() const { return received_any_; }                    // received a part of the current response
     std::uint32_t answered() const { return answered_; }
-    bool lost() const { return lost_; } // a request of its has failed
+    bool lost() const { return lost_; } // one of its requests has failed
     int last_status() const { return last_status_; }
     std::uint16_t local_port() const { return local_port_; }
-    std::string const& nonsense() const { return nonsense_; } // the begin of what is no HTTP; "" when there was none
+    std::string const& nonsense() const { return nonsense_; } // the start of a response that is not HTTP; "" for none
 
 private:
     void on_ready(int fd, std::uint32_t events) override;

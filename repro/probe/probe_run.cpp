@@ -17,13 +17,13 @@ using traces::nanoseconds;
 
 namespace {
 
-constexpr nanoseconds glance = 10 * millisecond;        // at /proc, while something there is waited for
-constexpr nanoseconds backend_every = 50 * millisecond; // an event of an endless stream
+constexpr nanoseconds glance = 10 * millisecond;        // interval of polling /proc
+constexpr nanoseconds backend_every = 50 * millisecond; // interval of the events of an endless stream
 constexpr nanoseconds longest_staging = 5'000 * millisecond;
-constexpr nanoseconds stalled = 500 * millisecond; // no more clients come into place
+constexpr nanoseconds stalled = 500 * millisecond; // time without progress after which no more clients are expected
 constexpr nanoseconds last_words =
-    2'000 * millisecond;                           // for clients and pipes to see the end of a process that is gone
-constexpr nanoseconds settled = 250 * millisecond; // after which what is still open counts as left open
+    2'000 * millisecond;                           // time for clients and pipes to see the end of an exited process
+constexpr nanoseconds settled = 250 * millisecond; // a descriptor that is open after this time was left open
 constexpr nanoseconds longest_freeze = 1'000 * millisecond;
 
 void raise_descriptor_limit() {
@@ -109,13 +109,13 @@ void probe_run::prepare() {
     if (std::ranges::any_of(
             sockets(), [&](socket_row const& s) { return s.state == socket_row::listen && s.local_port == port_; }))
         throw input_error("port " + std::to_string(port_) +
-                " is in use already; stop what listens there, or leave \"port\" out of the target",
+                " is already in use; stop the process that listens on it, or leave \"port\" out of the target",
             inconclusive);
     places_.write(plan_.files, story_.folder());
     if (!options_.stop_at.empty())
         control_.emplace(story_.events(), story_.file("control"), std::vector{options_.stop_at},
             [this](control_socket& c, std::string_view) {
-                if (!staged_ || stopped_at_) c.release(); // somebody asked whether it is ready, or it comes there again
+                if (!staged_ || stopped_at_) c.release(); // a readiness request, or the point is reached again
                 else at_point_ = true;
             });
     stage_.emplace(client_stage{port_, story_.recorder(), story_.clock(), story_.events()});
@@ -155,7 +155,7 @@ void probe_run::wait_until_ready() {
         turn(deadline);
         if (!story_.runs()) break;
         if (now() >= deadline)
-            did_not_start("it was not ready within " + std::to_string(plan_.ready.within_ms) + " ms");
+            did_not_start("it did not become ready within " + std::to_string(plan_.ready.within_ms) + " ms");
     }
     if (story_.end()) did_not_start(story_.how_it_ended());
     if (readiness_) readiness_->leave();
@@ -166,7 +166,7 @@ void probe_run::wait_until_ready() {
     look_at_files("ready");
 }
 
-// One condition after the other, in the order in which they come true.
+// Checks one condition after the other, in the order in which they usually become true.
 bool probe_run::ready_now() {
     listeners_.clear();
     for (socket_row const& s : sockets())
@@ -203,7 +203,7 @@ std::vector<process_tree::member const*> probe_run::listening() const {
     return holders;
 }
 
-// Those that hold the listening socket and wait for something to do, the first process aside.
+// Returns the number of processes, without the first one, that have the listening socket and are waiting.
 std::uint32_t probe_run::workers() const {
     auto const all = listening();
     return static_cast<std::uint32_t>(std::ranges::count_if(all, [](process_tree::member const* m) {
@@ -219,11 +219,11 @@ void probe_run::did_not_start(std::string const& why) {
     auto const other = std::ranges::find_if(left, [](process_tree::member const* m) { return m->id.number != 1; });
     if (story_.end() && story_.end()->status == 0 && other != left.end())
         message += ", and left " + (*other)->name + " (" + std::to_string((*other)->pid) +
-            ") behind: it goes to the background; keep it in the foreground";
+            ") running: it daemonizes itself; start it in the foreground";
     std::string said = story_.last_words();
     while (!said.empty() && said.back() == '\n') said.pop_back();
-    if (!said.empty()) message += "; it said:\n" + said;
-    else if (readiness_ && !readiness_->nonsense().empty()) message += "; what listens speaks no HTTP";
+    if (!said.empty()) message += "; its output:\n" + said;
+    else if (readiness_ && !readiness_->nonsense().empty()) message += "; the process that listens does not speak HTTP";
     throw input_error(message, inconclusive);
 }
 
@@ -257,7 +257,7 @@ bool probe_run::has_read(probe_client const& c) const {
     return s && s->inode != 0 && s->unread == 0;
 }
 
-// Who is held at a point can't answer what the clients wait for.
+// A process that is held at a point can't answer, so then only reaching the point counts.
 bool probe_run::in_place() { return control_ ? at_point_ : script_->in_place(*this); }
 
 void probe_run::set_the_stage() {
@@ -268,7 +268,7 @@ void probe_run::set_the_stage() {
     std::size_t most = 0;
     while (!in_place()) {
         turn(begun + longest_staging);
-        if (!story_.runs()) return story_.note("the server ended before it was stopped");
+        if (!story_.runs()) return story_.note("the server exited before it was stopped");
         if (std::ranges::any_of(clients_, [](auto const& c) { return !c->nonsense().empty(); })) break;
         if (control_ && now() - begun < longest_staging) continue;
         std::size_t const enough = script_->enough(*this);
@@ -280,12 +280,12 @@ void probe_run::set_the_stage() {
     }
     for (auto const& c : clients_)
         if (!c->nonsense().empty())
-            return story_.note("what the server answers is no HTTP: " +
+            return story_.note("the server's response is not HTTP: " +
                 nlohmann::json(c->nonsense()).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
     if (control_ && !at_point_)
-        return story_.note("the target never came to " + options_.stop_at + " with the clients");
+        return story_.note("the target did not reach " + options_.stop_at + " while the clients were connected");
     if (!control_ && !script_->in_place(*this) && script_->enough(*this) == 0)
-        story_.note("there was not " + std::string(script_->missing()));
+        story_.note("the probe was not in place before the stop: " + std::string(script_->missing()));
 }
 
 bool probe_run::all_clients_over() const {
@@ -324,7 +324,7 @@ void probe_run::stop() {
     if (control_) control_->release();
 }
 
-// Dated before it is sent, so never after what it causes.
+// The event gets its time before the signal is sent, so that it is never later than its effects.
 void probe_run::tell_to_stop(bool second) {
     if (wrong_) {
         std::string const signal = signal_name(plan_.wrong()), right = plan_.stop_in_words();
@@ -353,7 +353,8 @@ void probe_run::tell_to_stop(bool second) {
     plan_.stop.by == target::way::command ? stop_by_command() : stop_by_http();
 }
 
-// A command may wait for the server's end, so nobody waits for the command; but what is frozen is thawed only behind it.
+// The command may wait for the server to exit, so this does not wait for the command, unless the server is frozen: then
+// the command has to run before it is thawed.
 void probe_run::stop_by_command() {
     helper const& command = *stopping_.emplace_back(run_command(plan_.stop.command));
     nanoseconds const deadline = now() + longest_freeze;
@@ -370,7 +371,8 @@ void probe_run::stop_by_http() {
 std::unique_ptr<probe_run::helper> probe_run::run_command(std::vector<std::string> const& command) {
     std::vector<std::string> const words = places_.filled(command);
     std::string const program = find_program(words.front());
-    if (program.empty()) throw input_error("cannot find the program " + words.front() + ", which the target calls");
+    if (program.empty())
+        throw input_error("cannot find the program " + words.front() + ", which a command of the target needs");
     auto h = std::make_unique<helper>(
         launch{.path = program, .arguments = {words.begin() + 1, words.end()}, .environment = {story_.mark()}});
     story_.starts_helper(h->process);
@@ -386,7 +388,7 @@ void probe_run::traffic(bool going) {
     story_.recorder().emit(kind::client_traffic, traffic_, {}, {{"going", going}});
 }
 
-// Whoever was forked meanwhile is held, too.
+// Repeats until processes that were forked meanwhile are stopped, too.
 bool probe_run::freeze() {
     process_tree& tree = story_.tree();
     tree.look();
@@ -402,7 +404,8 @@ bool probe_run::freeze() {
         tree.look();
         going = tree.not_in('T');
     }
-    if (going) story_.note("SIGSTOP did not hold every process of the server: " + std::to_string(going) + " went on");
+    if (going)
+        story_.note("SIGSTOP did not stop every process of the server: " + std::to_string(going) + " kept running");
     return going == 0;
 }
 
@@ -424,27 +427,27 @@ void probe_run::wait_for_end() {
         script_->after(*this);
         look_for_drained();
     }
-    // One that was not told: then nothing that it did since is about a stop.
+    // A server that was not told to stop proves nothing about its stop.
     if (std::string const why = why_not_told(); story_.runs() && !why.empty())
         throw input_error(plan_.name + " was not told to stop: " + why, inconclusive);
 }
 
-// "" when the way in which it is stopped has worked, as far as that is known.
+// Returns why the stop command or request failed, or "" when it succeeded or is still running.
 std::string probe_run::why_not_told() const {
     if (!stopping_.empty()) {
         auto const& end = stopping_.front()->end;
         if (end && end->status != 0)
-            return "the command that stops it failed: " +
+            return "the stop command failed: " +
                 (end->status ? "status " + std::to_string(*end->status) : signal_name(end->signal));
     }
     if (!stopper_) return {};
-    if (stopper_->over() && !stopper_->connected()) return "the request that stops it was refused";
+    if (stopper_->over() && !stopper_->connected()) return "the connection of the stop request was refused";
     if (stopper_->answered() && stopper_->last_status() / 100 != 2)
-        return "the request that stops it was answered with status " + std::to_string(stopper_->last_status());
+        return "the stop request was answered with status " + std::to_string(stopper_->last_status());
     return {};
 }
 
-// Once nobody has a connection any more, for long enough that what is closing is closed.
+// Records open files once no client has had a connection for long enough that closing descriptors are closed.
 void probe_run::look_for_drained() {
     if (!story_.runs() || drained_told_) return;
     if (!all_clients_over()) quiet_since_ = 0;
@@ -455,13 +458,13 @@ void probe_run::look_for_drained() {
     }
 }
 
-// What clients still wait for has not come in time; that we then kill the server is no fact about them.
+// The clients' timeouts are recorded before the kill, so that the kill is not their cause.
 void probe_run::end_by_force() {
     for (auto const& c : clients_) c->give_up();
     story_.kill_all("");
 }
 
-// And the commands that stopped the server: what they leave behind is nobody's until they are over.
+// Waits for the clients, and for the stop commands: processes that they leave count only after they have exited.
 void probe_run::see_the_clients_off() {
     nanoseconds const deadline = now() + last_words;
     auto const commands_run = [&] { return std::ranges::any_of(stopping_, [](auto const& h) { return !h->end; }); };
@@ -473,7 +476,7 @@ void probe_run::see_the_clients_off() {
     story_.hear_last_words(now());
 }
 
-// By the very sockets that it had: another's on the same port is not its fault.
+// Compares inodes, so that another program's socket on the same port does not count.
 void probe_run::look_for_port() {
     sockets_are_new_ = false;
     bool const listening = std::ranges::any_of(sockets(), [&](socket_row const& s) {
@@ -501,7 +504,7 @@ traces::trace probe_run::finished() {
 
 namespace {
 
-// What became of the requests that were in flight when the stop came.
+// Counts the requests in flight at the stop that were kept and lost.
 probe_run::control kept_and_lost(traces::trace const& t) {
     probe_run::control c;
     std::vector<traces::ref> in_flight;

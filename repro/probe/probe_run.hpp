@@ -1,4 +1,4 @@
-// One execution of a probe: the server, its clients and its backend in one loop. The public part is what probes are made of.
+// One execution of a probe: the server, its clients and its backend in one loop. Probes use the public part.
 #pragma once
 #include <memory>
 #include <optional>
@@ -17,17 +17,18 @@ namespace shutdown_repro::repro {
 
 class probe_run;
 
-// What clients do around a stop.
+// What the clients of a probe do before, during and after the stop.
 class probe_script {
 public:
     virtual ~probe_script() = default;
-    virtual void open(probe_run&) = 0;     // the clients begin
-    virtual bool in_place(probe_run&) = 0; // observed: what the stop is to find is there
-    virtual void stop(probe_run&);         // and what is done in its very moment
-    virtual void after(probe_run&) {}      // at every turn from then on
-    // How many of those that in_place() waits for are enough when no more come: a server may have fewer workers than clients.
+    virtual void open(probe_run&) = 0;     // starts the clients
+    virtual bool in_place(probe_run&) = 0; // returns whether the state that the stop should meet was observed
+    virtual void stop(probe_run&);         // stops the server, with all that happens at the same moment
+    virtual void after(probe_run&) {}      // called on every turn of the loop after the stop
+    // Returns how many clients are in place. If that is not 0 and no more come, it is enough: a server may have fewer
+    // workers than clients.
     virtual std::size_t enough(probe_run&) { return 0; }
-    virtual std::string_view missing() const { return "the clients' connections"; } // what did not come
+    virtual std::string_view missing() const { return "the clients did not connect"; } // why in_place() stayed false
 };
 std::unique_ptr<probe_script> make_probe(std::string_view name);
 
@@ -40,25 +41,26 @@ public:
     // --- for probes
     target const& plan() const { return plan_; }
     std::uint32_t connections() const { return options_.connections; }
-    probe_client& client(std::string_view role); // a new one, that connects
+    probe_client& client(std::string_view role); // creates a client and connects it
     std::vector<std::unique_ptr<probe_client>> const& clients() const { return clients_; }
-    slow_backend* backend() { return backend_ ? &*backend_ : nullptr; } // null when the target uses none
-    // The request for a path of the target; what the bundled backend answers is known in length.
+    slow_backend* backend() { return backend_ ? &*backend_ : nullptr; } // null if the target uses none
+    // Returns a request for a path of the target. The size of the body is known if the bundled backend answers it.
     probe_request request(std::string const& path) const;
-    // The server has accepted the client's connection, and has read all that came on it; by /proc/net/tcp.
+    // Returns whether the server has accepted the connection, and has read all bytes sent on it, according to
+    // /proc/net/tcp.
     bool accepted(probe_client const&) const;
     bool has_read(probe_client const&) const;
-    bool freeze(); // every process of it, and returns when they are; false and noted when one is not
+    bool freeze(); // stops every process of the server by SIGSTOP and waits for that; returns false if one did not stop
     void thaw();
-    void stop();                        // t0
-    void signal_again();                // the second signal
-    void traffic(bool going);           // records that it begins, or ends
-    std::int64_t ms_since_stop() const; // 0 before it
+    void stop();                        // stops the server: time 0 of the rules
+    void signal_again();                // sends the second signal
+    void traffic(bool going);           // records that traffic begins or ends
+    std::int64_t ms_since_stop() const; // 0 before the stop
     bool server_runs() const { return story_.runs(); }
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
-    void turn(traces::nanoseconds until); // waits a little, and looks
+    void turn(traces::nanoseconds until); // waits a short time
     void wait(traces::nanoseconds until);
 
     void prepare();
@@ -66,7 +68,7 @@ private:
     void wait_until_ready();
     bool ready_now();
     bool answers();
-    std::vector<process_tree::member const*> listening() const; // who holds the listening socket
+    std::vector<process_tree::member const*> listening() const; // the processes with the listening socket
     std::uint32_t workers() const;
     void set_the_stage();
     bool in_place();
@@ -89,19 +91,18 @@ private:
     socket_row const* server_side(probe_client const&) const;
     std::vector<socket_row> const& sockets() const;
     void look_for_drained();
-    void note(std::string why); // why the execution does not count
 
     target const& plan_;
     probe_options const options_;
     std::string const probe_;
     std::unique_ptr<probe_script> const script_;
-    bool const wrong_;  // it is stopped by the wrong signal
-    child_story story_; // outlives all that waits in it
+    bool const wrong_;  // the server is stopped by the wrong signal
+    child_story story_; // outlives everything that its poller watches
     placeholders places_;
     std::optional<slow_backend> backend_;
-    std::optional<control_socket> control_; // when it is to be held somewhere
+    std::optional<control_socket> control_; // set when a process is to be held at a point
     bool staged_ = false, at_point_ = false;
-    // A command of the target's: one that says whether the server is ready, or one that stops it.
+    // A command of the target that tests whether the server is ready, or that stops it.
     struct helper {
         explicit helper(launch const& l) : process(l) {}
         child_process process;
@@ -112,10 +113,10 @@ private:
     std::optional<client_stage> stage_; // outlives its clients
     std::vector<std::unique_ptr<probe_client>> clients_;
     std::unique_ptr<probe_client> readiness_;
-    std::vector<socket_row> mutable sockets_; // as of this turn
+    std::vector<socket_row> mutable sockets_; // as of the current turn
     bool mutable sockets_are_new_ = false;
-    std::vector<std::uint64_t> listeners_; // inodes, when it was ready
-    traces::trace unseen_;                 // of clients that are no part of the story
+    std::vector<std::uint64_t> listeners_; // inodes of the listening sockets when the server was ready
+    traces::trace unseen_;                 // receives events of clients that do not belong to the trace
     traces::recorder unrecorded_{unseen_, story_.clock()};
     std::optional<client_stage> off_stage_;
     std::unique_ptr<probe_client> stopper_;
@@ -128,7 +129,7 @@ private:
     traces::ref traffic_;
 
 public:
-    // For the wrong-signal probe: what became of the requests in flight when the right signal came.
+    // For the probe wrong-signal: the number of requests in flight that were kept and lost when the right signal came.
     struct control {
         std::int64_t kept = 0, lost = 0;
     };

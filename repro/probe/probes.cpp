@@ -1,4 +1,4 @@
-// The probes: each opens clients, knows by observation when the stop may come, and acts after it.
+// The probes. Each opens clients, observes when the stop may come, and acts after it.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -9,19 +9,20 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr std::int64_t hold_ms = 400; // that slow requests outlast the stop: longer than a listener's closing is given
-constexpr std::int64_t half_ms = 300; // after which the rest of a half request comes
-constexpr std::int64_t second_ms = 200;    // between the first signal and the second
-constexpr std::int64_t late_ms = 300;      // after which a new connection should not be accepted any more
-constexpr std::int64_t traffic_ms = 1'200; // that requests go on after the stop
-constexpr std::uint32_t most_traffic = 4;  // of them at a time
+constexpr std::int64_t hold_ms =
+    400; // time after the stop when slow requests are answered; the listener is closed by then
+constexpr std::int64_t half_ms = 300;      // time after the stop when the rest of a half request is sent
+constexpr std::int64_t second_ms = 200;    // time between the first signal and the second
+constexpr std::int64_t late_ms = 300;      // time after the stop when new connections should no longer be accepted
+constexpr std::int64_t traffic_ms = 1'200; // time after the stop during which traffic continues
+constexpr std::uint32_t most_traffic = 4;  // concurrent requests of the traffic
 
 std::size_t count(probe_run& run, auto const& condition) {
     return static_cast<std::size_t>(std::ranges::count_if(run.clients(), [&](auto const& c) { return condition(*c); }));
 }
 bool all(probe_run& run, auto const& condition) { return count(run, condition) == run.clients().size(); }
 
-// Slow requests, and slow responses whose begin has arrived. They are let go a little after the stop.
+// Slow requests, and slow responses of which the beginning has arrived. They are completed a little after the stop.
 class in_flight : public probe_script {
 public:
     explicit in_flight(bool others_knock = true) : others_knock_(others_knock) {}
@@ -35,10 +36,10 @@ public:
     bool in_place(probe_run& run) override { return held(run) == run.clients().size(); }
     std::size_t enough(probe_run& run) override { return held(run); }
     std::string_view missing() const override {
-        return "a request in flight: the slow URL was answered before the stop";
+        return "no request was in flight, because the slow URL was answered at once";
     }
     void after(probe_run& run) override {
-        for (auto const& c : run.clients()) // a kept connection is another probe's
+        for (auto const& c : run.clients()) // kept connections are tested by another probe
             if (c->answered()) c->leave();
         if (others_knock_) knock(run);
         if (released_ || run.ms_since_stop() < hold_ms) return;
@@ -47,8 +48,8 @@ public:
     }
 
 private:
-    // In the server's hands and without an end, also none that came since we saw it there. What the backend has went through
-    // the server.
+    // Returns the number of requests that the server has received and not answered. With a backend, a request counts
+    // once it has reached the backend.
     static std::size_t held(probe_run& run) {
         std::size_t const begun = count(
             run, [](probe_client const& c) { return c.role() == "stream-in-flight" && c.waits() && c.got_bytes(); });
@@ -62,7 +63,7 @@ private:
         std::size_t const at_backend = run.backend()->held();
         return begun + std::min(slow, at_backend - std::min(at_backend, begun));
     }
-    // Who comes later than the stop should be turned away, and a balancer that asks should be told.
+    // Connects after the stop: a new client should be refused, and a readiness probe should fail.
     void knock(probe_run& run) {
         if (!run.server_runs() || run.ms_since_stop() < late_ms * (knocked_ + 1)) return;
         if (knocked_++ == 0) run.client("late").send(run.request(run.plan().path));
@@ -103,7 +104,7 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [&](probe_client const& c) { return c.sent() && run.has_read(c); });
     }
-    std::string_view missing() const override { return "the server's reading half a request"; }
+    std::string_view missing() const override { return "the server did not read half of a request"; }
     void after(probe_run& run) override {
         if (completed_ || run.ms_since_stop() < half_ms) return;
         completed_ = true;
@@ -114,7 +115,7 @@ private:
     bool completed_ = false;
 };
 
-// Connections and requests that are made in one go, as far as the kernel lets them.
+// Connects and sends a request on each connection without waiting, as far as the kernel allows.
 void burst(probe_run& run, bool frozen) {
     for (std::uint32_t i = 0; i < run.connections(); ++i) {
         probe_client& c = run.client("backlog");
@@ -144,7 +145,7 @@ public:
     }
 };
 
-// Connections that have had a response and are kept.
+// Connections that received a response and are kept open.
 class idle : public probe_script {
 public:
     explicit idle(std::string_view role = "idle") : role_(role) {}
@@ -155,7 +156,9 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.answered() == 1 && !c.over(); });
     }
-    std::string_view missing() const override { return "an idle connection: each was closed with its response"; }
+    std::string_view missing() const override {
+        return "no connection was idle, because the server closed each after its response";
+    }
 
 private:
     std::string_view const role_;
@@ -180,11 +183,13 @@ public:
     bool in_place(probe_run& run) override {
         return all(run, [&](probe_client const& c) { return c.connected() && run.accepted(c); });
     }
-    // A server may leave a connection without data to the kernel (TCP_DEFER_ACCEPT): it stands all the same.
+    // With TCP_DEFER_ACCEPT the server does not accept a connection without data, but the client is connected.
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.connected() && !c.over(); });
     }
-    std::string_view missing() const override { return "a silent connection: the server closed each at once"; }
+    std::string_view missing() const override {
+        return "no connection was silent, because the server closed each at once";
+    }
 };
 
 class stream final : public probe_script {
@@ -200,10 +205,10 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.waits() && c.got_bytes(); });
     }
-    std::string_view missing() const override { return "the begin of an endless response"; }
+    std::string_view missing() const override { return "no endless response began"; }
 };
 
-// Requests that follow each other without a gap, on kept connections where the server keeps them.
+// Requests that follow each other without a pause, on kept connections if the server keeps them.
 class traffic final : public probe_script {
 public:
     void open(probe_run& run) override {
@@ -215,7 +220,7 @@ public:
         go_on(run);
         return served_ >= 2 * slots_.size();
     }
-    std::string_view missing() const override { return "traffic: no request was answered"; }
+    std::string_view missing() const override { return "no request of the traffic was answered"; }
     void after(probe_run& run) override {
         if (run.ms_since_stop() < traffic_ms) return go_on(run);
         if (!std::exchange(over_, true)) run.traffic(false);
@@ -225,7 +230,7 @@ public:
 private:
     struct slot {
         probe_client* client = nullptr;
-        bool turned_away = false; // by a closed listener: it goes elsewhere
+        bool turned_away = false; // refused by a closed listener; a real client would go to another server
     };
     void go_on(probe_run& run) {
         for (slot& s : slots_) {
@@ -252,20 +257,20 @@ struct row {
     std::unique_ptr<probe_script> (*make)();
 };
 constexpr row rows[] = {
-    {{"in-flight", "slow requests, and slow responses that have begun"}, need::slow, make<in_flight>},
-    {{"half-request", "half of a request's head is sent, the rest 0.3 s after the stop"}, need::nothing,
+    {{"in-flight", "slow requests and slow responses are in flight at the stop"}, need::slow, make<in_flight>},
+    {{"half-request", "half of a request head is sent before the stop, the rest 0.3 s after it"}, need::nothing,
         make<half_request>},
-    {{"backlog-burst", "clients connect and send in the moment of the stop"}, need::nothing, make<backlog_burst>},
-    {{"backlog-frozen", "the same, while the server is held by SIGSTOP until the stop was sent"}, need::nothing,
+    {{"backlog-burst", "clients connect and send at the moment of the stop"}, need::nothing, make<backlog_burst>},
+    {{"backlog-frozen", "as backlog-burst, while SIGSTOP holds the server until the stop was sent"}, need::nothing,
         make<backlog_frozen>},
-    {{"keepalive-race", "requests on kept connections, while the server is held by SIGSTOP"}, need::nothing,
+    {{"keepalive-race", "requests are sent on kept connections while SIGSTOP holds the server"}, need::nothing,
         make<keepalive_race>},
-    {{"idle", "kept connections without a request"}, need::nothing, make<idle>},
-    {{"silent", "connections on which no byte was ever sent"}, need::nothing, make<silent>},
-    {{"stream", "responses that do not end"}, need::stream, make<stream>},
-    {{"traffic", "requests that follow each other, until 1.2 s after the stop"}, need::nothing, make<traffic>},
-    {{"second-signal", "in-flight, and a second signal 0.2 s after the stop"}, need::slow, make<second_signal>},
-    {{"wrong-signal", "in-flight, but stopped by another signal than the graceful one"}, need::signal,
+    {{"idle", "keep-alive connections are idle at the stop"}, need::nothing, make<idle>},
+    {{"silent", "connections on which no byte was sent are open at the stop"}, need::nothing, make<silent>},
+    {{"stream", "endless responses are in flight at the stop"}, need::stream, make<stream>},
+    {{"traffic", "requests follow each other until 1.2 s after the stop"}, need::nothing, make<traffic>},
+    {{"second-signal", "as in-flight, with a second signal 0.2 s after the stop"}, need::slow, make<second_signal>},
+    {{"wrong-signal", "as in-flight, but stopped by a signal other than the graceful one"}, need::signal,
         make<wrong_signal>},
 };
 
@@ -291,13 +296,13 @@ std::span<probe_info const> all_probes() {
 }
 
 std::string why_not(target const& t, std::string_view probe) {
-    if (t.program) return "it is a program that stops itself, and is run to its end; leave --probe out";
+    if (t.program) return "it is a program that stops itself and has no probes; leave --probe out";
     need const needs = row_of(probe).needs;
     bool const slow = needs == need::slow || needs == need::signal;
     if (slow && t.slow.empty() && t.slow_stream.empty())
-        return "it has no slow URL: say one with --slow PATH, or \"slow\" in the target's file";
+        return "it has no slow URL; name one with --slow PATH, or with \"slow\" in the target file";
     if (needs == need::stream && t.stream.empty())
-        return "it has no endless response: say one with --stream PATH, or \"stream\" in the target's file";
+        return "it has no endless response; name one with --stream PATH, or with \"stream\" in the target file";
     return "";
 }
 

@@ -59,7 +59,7 @@ void slow_backend::release() {
 void slow_backend::tick() {
     for (auto at = connections_.begin(); at != connections_.end();) {
         connection& c = (at++)->second;
-        if (c.what != asked::stream || c.out.size() > longest_head) continue; // nobody reads
+        if (c.what != asked::stream || c.out.size() > longest_head) continue; // the peer does not read
         c.out += "data: tick\n\n";
         flush(c);
     }
@@ -92,7 +92,7 @@ void slow_backend::hear(connection& c) {
         connections_.erase(fd);
         return;
     }
-    if (c.what != asked::nothing_yet) return; // one request a connection
+    if (c.what != asked::nothing_yet) return; // one request per connection
     c.in.append(part, static_cast<std::size_t>(got));
     if (c.in.find("\r\n\r\n") == c.in.npos) return;
     auto const begin = c.in.find(' '), end = begin == c.in.npos ? begin : c.in.find(' ', begin + 1);
@@ -127,7 +127,7 @@ bool slow_backend::flush(connection& c) {
     int const fd = c.socket.get();
     while (!c.out.empty()) {
         ssize_t const sent = send(fd, c.out.data(), c.out.size(), MSG_NOSIGNAL);
-        if (sent < 0) break; // full, or hear() finds out how it ended
+        if (sent < 0) break; // the buffer is full, or hear() will see how the connection ended
         c.out.erase(0, static_cast<std::size_t>(sent));
     }
     if (c.out.empty() && c.ends) {

@@ -1,10 +1,10 @@
-// The slow server behind a server under test: it answers what it was asked for when it is told to, not when time has passed.
-// It runs in our loop, so what it has received is an observation that can be acted on.
+// A slow backend behind the server under test. It answers when release() is called, not after some time. It runs in the
+// event loop of the probe, which can therefore observe what the backend has received.
 //
-//   /slow…          nothing until release(), then the whole response
-//   /slow-stream…   the head and half of the body, the rest after release()
-//   /stream…        server-sent events without an end, of one connection
-//   anything else   at once
+//   /slow…          sends nothing until release(), then the whole response
+//   /slow-stream…   sends the head and half of the body, and the rest after release()
+//   /stream…        sends server-sent events without an end
+//   anything else   is answered at once
 #pragma once
 #include <cstdint>
 #include <map>
@@ -17,16 +17,16 @@ namespace shutdown_repro::repro {
 
 class slow_backend final : private poller::watcher {
 public:
-    static constexpr std::uint64_t body_size = 4096; // of the slow ones
+    static constexpr std::uint64_t body_size = 4096; // bytes of a slow response
 
     explicit slow_backend(poller&);
     ~slow_backend();
     slow_backend(slow_backend const&) = delete;
 
     std::uint16_t port() const { return port_; }
-    std::size_t held() const; // requests that have arrived and wait for release()
-    void release();           // those, and from now on each at once
-    void tick();              // one more event for every endless stream
+    std::size_t held() const; // number of requests that wait for release()
+    void release();           // answers the waiting requests, and from now on each request at once
+    void tick();              // sends one more event on every endless stream
 
 private:
     enum class asked : std::uint8_t { nothing_yet, slow, slow_stream, stream, answered };
@@ -34,14 +34,14 @@ private:
         descriptor socket;
         std::string in, out;
         asked what = asked::nothing_yet;
-        bool ends = false; // when all is out
+        bool ends = false; // close the connection when all is sent
     };
     void on_ready(int fd, std::uint32_t events) override;
     void accept();
     void hear(connection&);
     void answer(connection&, std::string_view path);
     void finish(connection&);
-    bool flush(connection&); // false when it is over
+    bool flush(connection&); // returns false if it closed the connection
 
     poller& events_;
     descriptor listener_;

@@ -25,7 +25,7 @@ pipe_ends open_pipe() {
     return {descriptor(ends[0]), descriptor(ends[1])};
 }
 
-// Calls it until no signal interrupts it.
+// Repeats a system call until it is not interrupted by a signal.
 template <class Call> auto uninterrupted(Call call) {
     auto result = call();
     while (result == -1 && errno == EINTR) result = call();
@@ -42,14 +42,14 @@ struct becoming {
 };
 [[noreturn]] void become(becoming b) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != b.parent) _exit(127); // it died before that was set
+    if (getppid() != b.parent) _exit(127); // the parent died before PR_SET_PDEATHSIG was set
     setsid();
     for (int s = 1; s < NSIG; ++s) std::signal(s, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
 
-    // Out of the way first: any of them may have one of the numbers that are about to be assigned.
+    // First move the descriptors to high numbers: one of them may have a number that is about to be assigned.
     constexpr int free_from = 16;
     for (int* fd : {&b.errors, &b.notes, &b.failure}) *fd = fcntl(*fd, F_DUPFD_CLOEXEC, free_from);
     int const nothing = fcntl(open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, free_from);
@@ -65,7 +65,7 @@ struct becoming {
     _exit(127);
 }
 
-// Where SIGCHLD is ignored, as we may have inherited it, the kernel reaps children itself and nobody learns how they ended.
+// When SIGCHLD is ignored, which may be inherited, the kernel reaps children itself and their exit status is lost.
 void want_children() {
     struct sigaction now {};
     sigaction(SIGCHLD, nullptr, &now);
@@ -74,7 +74,8 @@ void want_children() {
 
 std::string_view name_of(std::string_view entry) { return entry.substr(0, entry.find('=')); }
 
-// What is in `own`, the last one of a name, and of ours whatever has another name. Ends with a null pointer.
+// Returns the entries of `own`, the last one of each name, followed by the entries of this process's environment with
+// other names. Ends with a null pointer.
 std::vector<char*> environment_with(std::vector<std::string> const& own) {
     std::vector<char*> all;
     for (std::size_t i = 0; i < own.size(); ++i)
@@ -124,7 +125,7 @@ child_process::child_process(launch const& l) {
     if (!pidfd_) {
         if (executed) why = errno;
         end_it();
-        throw input_error("cannot run " + path + ": " + std::generic_category().message(why));
+        throw input_error("cannot execute " + path + ": " + std::generic_category().message(why));
     }
     errors_ = std::move(errors.from);
     notes_ = std::move(notes.from);

@@ -1,5 +1,5 @@
-// A child process that can't outlive us: started with everything reset that we may have inherited, killed and reaped at the
-// latest by the destructor, killed by the kernel when we die.
+// A child process that can't outlive this process. It starts with inherited signal state reset. The destructor kills
+// and reaps it, and the kernel kills it when this process dies.
 #pragma once
 #include <optional>
 #include <string>
@@ -26,25 +26,26 @@ private:
     int fd_;
 };
 
-// How a process ended: one of the two.
+// How a process ended: with an exit status, or killed by a signal.
 struct process_end {
     std::optional<int> status;
-    int signal = 0;
+    int signal = 0; // 0 if it exited
 };
 std::string signal_name(int signal); // "SIGABRT"
 
 struct launch {
     std::string path;
     std::vector<std::string> arguments;
-    std::vector<std::string> environment = {}; // KEY=VALUE, beside ours or instead of it
-    bool speaks = false; // notes() is its stdout; else that is /dev/null, and notes() is its note_fd
+    std::vector<std::string> environment =
+        {};              // KEY=VALUE; added to the environment of this process, or replacing entries
+    bool speaks = false; // true: notes() reads its stdout; false: stdout is /dev/null, and notes() reads its note_fd
 };
 
 class child_process {
 public:
-    // Runs the executable at `path` in a session of its own (a terminal's Ctrl-C is ours, not the child's), stdin and
-    // stdout /dev/null, stderr and descriptor `note_fd` pipes to us, no other descriptor of ours, signals unblocked and at
-    // their defaults. Throws input_error when it can't be executed.
+    // Runs the executable at `path` in a session of its own, so that Ctrl-C on the terminal does not reach it. Its
+    // stdin and stdout are /dev/null; stderr and descriptor `note_fd` are pipes to this process; it inherits no other
+    // descriptor. Signals are unblocked and have their default action. Throws input_error when it can't be executed.
     child_process(std::string const& path, std::vector<std::string> const& arguments)
         : child_process(launch{path, arguments}) {}
     explicit child_process(launch const&);
@@ -53,11 +54,11 @@ public:
     static constexpr int note_fd = 3;
 
     int pid() const { return pid_; }
-    int pidfd() const { return pidfd_.get(); }   // readable once it has ended
+    int pidfd() const { return pidfd_.get(); }   // readable once it has exited
     int errors() const { return errors_.get(); } // its stderr, non-blocking
-    int notes() const { return notes_.get(); }   // what it writes to note_fd, non-blocking
-    void kill(int signal);                       // nothing once it was reaped
-    // Nothing while it runs.
+    int notes() const { return notes_.get(); }   // its note_fd or stdout, non-blocking
+    void kill(int signal);                       // does nothing once it was reaped
+    // Reaps the process and returns how it ended, or nothing while it runs.
     std::optional<process_end> reap();
 
 private:

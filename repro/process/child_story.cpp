@@ -14,11 +14,11 @@ using traces::nanoseconds;
 
 namespace {
 
-constexpr nanoseconds tree_every = 20 * millisecond;      // who is new among the processes
-constexpr nanoseconds glance = 10 * millisecond;          // at /proc, while something there is waited for
-constexpr nanoseconds orphans_have = 1'000 * millisecond; // to follow the first process
+constexpr nanoseconds tree_every = 20 * millisecond;      // interval of looking for new processes
+constexpr nanoseconds glance = 10 * millisecond;          // interval of polling /proc while waiting for orphans to exit
+constexpr nanoseconds orphans_have = 1'000 * millisecond; // time for descendants to exit after the first process
 constexpr nanoseconds longest_kill = 5'000 * millisecond;
-constexpr std::size_t most_said = 256 * 1024; // bytes that are recorded
+constexpr std::size_t most_said = 256 * 1024; // bytes of output that are recorded
 constexpr std::size_t most_text = 4096;       // bytes of one line
 constexpr std::size_t most_last_words = 2000;
 
@@ -47,8 +47,8 @@ void child_story::start(launch l, std::initializer_list<traces::field> detail, s
 }
 
 std::string child_story::how_it_ended() const {
-    return end_->status ? "it ended with status " + std::to_string(*end_->status)
-                        : "it died of " + signal_name(end_->signal);
+    return end_->status ? "it exited with status " + std::to_string(*end_->status)
+                        : "it was killed by " + signal_name(end_->signal);
 }
 
 void child_story::on_ready(int fd, std::uint32_t) {
@@ -77,7 +77,7 @@ void child_story::wait(nanoseconds until) {
     if (interrupted_by_) throw interrupted{interrupted_by_, {}};
 }
 
-// --- what it says -----------------------------------------------------------------------------------------------------------
+// --- its output --------------------------------------------------------------------------------------------------------
 
 void child_story::read_from(int fd, pipe& p) {
     char part[16 * 1024];
@@ -128,7 +128,7 @@ void child_story::kill_all(std::string const& why) {
     tree_.kill(SIGKILL);
     nanoseconds const deadline = now() + longest_kill;
     while (!end_ && now() < deadline) wait(deadline);
-    if (!end_) note("the server could not even be killed");
+    if (!end_) note("the server did not exit after SIGKILL");
 }
 
 void child_story::look_for_orphans() {
@@ -163,7 +163,7 @@ void keep_partial(interrupted& i, traces::trace const& t, std::string const& pat
     try {
         traces::write_file(path, t);
         i.kept = path;
-    } catch (traces::trace_error const&) {} // then nothing is kept, and said so
+    } catch (traces::trace_error const&) {} // i.kept stays "": no trace was kept
 }
 
 } // namespace shutdown_repro::repro

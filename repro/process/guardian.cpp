@@ -14,7 +14,7 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr int guardian_rounds = 400, guardian_pause_ms = 5; // for the kernel to take the killed away
+constexpr int guardian_rounds = 400, guardian_pause_ms = 5; // time for the kernel to remove killed processes
 
 std::string random_mark() {
     std::random_device source;
@@ -24,14 +24,14 @@ std::string random_mark() {
     return mark;
 }
 
-// A process by what can't be used again, as its number alone can.
+// Identifies a process; its number alone may be reused.
 struct identity {
     int pid = 0;
     std::uint64_t started = 0;
     friend bool operator==(identity const&, identity const&) = default;
 };
 
-// Kills whoever is left, and says whether there was anybody.
+// Kills the remaining processes of the server. Returns whether there were any.
 bool kill_all(std::vector<identity> const& told, std::string const& mark) {
     std::vector<process_row> others, theirs;
     for (int const pid : all_processes()) {
@@ -40,7 +40,8 @@ bool kill_all(std::vector<identity> const& told, std::string const& mark) {
         bool const known = std::ranges::count(told, identity{pid, row->started}) || has_environment(pid, mark);
         (known ? theirs : others).push_back(*row);
     }
-    // A session's number is in use as long as somebody is in it, so who is in theirs is one of them.
+    // The number of a session is not reused while a process is in it, so a process in one of their sessions belongs to
+    // them.
     for (std::size_t i = 0; i < theirs.size(); ++i) {
         process_row const one = theirs[i];
         auto const related = [&](process_row const& r) {
@@ -55,7 +56,7 @@ bool kill_all(std::vector<identity> const& told, std::string const& mark) {
 }
 
 [[noreturn]] void guard(int hear, std::string const& mark) {
-    setsid(); // a terminal's Ctrl-C is not for us
+    setsid(); // Ctrl-C on the terminal must not end the guardian
     prctl(PR_SET_NAME, "guardian");
     sigset_t all;
     sigfillset(&all);

@@ -1,9 +1,9 @@
-// Sees to it that nothing of a server outlives its execution even if we are killed: a process of its own that waits for our end,
-// or for the destructor, and then kills whoever belongs to the server. Those are the processes that it was told of, all that
-// have the mark in their environment, and whoever descends from one of them or shares a session with one.
+// Ensures that no process of a server outlives its execution, even if this process is killed. The guardian is a process
+// of its own that waits until this process ends or the destructor runs, and then kills all processes of the server:
+// those registered by guards(), those with the mark in their environment, and their descendants and session members.
 //
-// The limit: a process that left its parent, its session and its environment behind in the moment before we were killed, so that
-// nobody could be told of it (process_tree looks fifty times a second).
+// It misses a process that left its parent, its session and its environment just before this process was killed, so
+// that process_tree, which looks fifty times a second, did not see it.
 #pragma once
 #include <string>
 #include "repro/process/child_process.hpp"
@@ -14,9 +14,9 @@ namespace shutdown_repro::repro {
 class guardian {
 public:
     guardian();
-    ~guardian(); // returns when nobody of them is left
+    ~guardian(); // returns when none of the processes is left
     guardian(guardian const&) = delete;
-    std::string const& mark() const { return mark_; } // "NAME=VALUE", which nobody else has in his environment
+    std::string const& mark() const { return mark_; } // "NAME=VALUE", unique to the environment of this server
     void guards(process_row const&);
 
 private:

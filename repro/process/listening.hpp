@@ -1,11 +1,11 @@
-// Who listens, as the process table says: /proc/net/tcp is read, nothing is bound (a port in TIME_WAIT would mislead).
+// Finds listening sockets in /proc/net/tcp. Binding the port instead would mislead when it is in TIME_WAIT.
 #pragma once
 #include <cstdint>
 #include <optional>
 
 namespace shutdown_repro::repro {
 
-// The inode of the socket that listens on the loopback's port, or nothing.
+// Returns the inode of a socket that listens on this port, or nothing.
 std::optional<std::uint64_t> listening_inode(std::uint16_t port);
 
 } // namespace shutdown_repro::repro

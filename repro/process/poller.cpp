@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t most_a_round = 1024;
 
-// Rounded up, so that the deadline has passed when the wait ends by it.
+// Rounds up, so that the deadline has passed when the wait times out.
 int milliseconds_until(traces::nanoseconds deadline) {
     traces::nanoseconds const left = deadline - traces::monotonic_now();
     return static_cast<int>(

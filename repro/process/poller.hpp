@@ -1,4 +1,5 @@
-// Everything that the live runner waits for, in one epoll set: the clients' sockets, the child's pipes and its end, signals.
+// One epoll set for everything that the live runner waits for: sockets of clients, pipes and exits of children,
+// signals.
 #pragma once
 #include <cstdint>
 #include <sys/epoll.h>
@@ -21,12 +22,12 @@ public:
     ~poller();
     poller(poller const&) = delete;
 
-    // Level-triggered. Watches fd, or changes for what (EPOLLIN, EPOLLOUT). Descriptors and watchers are the caller's; a
-    // descriptor is forgotten before it is closed.
+    // Watches fd, level-triggered, or changes its events (EPOLLIN, EPOLLOUT). The caller owns descriptors and watchers,
+    // and must call forget() before it closes a descriptor.
     void watch(int fd, std::uint32_t events, watcher&);
     void forget(int fd);
-    // Waits until something is ready or the monotonic clock shows `until`, and notifies all that is ready then. A
-    // descriptor forgotten by a watcher of the same round is not notified any more, even if its number is in use again.
+    // Waits until a descriptor is ready or the monotonic clock reaches `until`, and notifies the watchers of all ready
+    // descriptors. A descriptor that an earlier watcher forgets is not notified, even if its number is in use again.
     void wait(traces::nanoseconds until);
 
 private:

@@ -13,7 +13,8 @@ private_folder::private_folder() {
     if (failed) throw input_error("no folder for temporary files (TMPDIR): " + failed.message());
     path_ = (above / "shutdown-repro-XXXXXX").string();
     if (!mkdtemp(path_.data()))
-        throw input_error("cannot make a folder in " + above.string() + ": " + std::generic_category().message(errno));
+        throw input_error(
+            "cannot create a folder in " + above.string() + ": " + std::generic_category().message(errno));
 }
 
 private_folder::~private_folder() {

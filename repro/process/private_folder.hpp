@@ -1,4 +1,4 @@
-// A folder for the files of one execution, readable by nobody else and gone with the object.
+// A folder for the files of one execution. Only this user can read it; the destructor removes it.
 #pragma once
 #include <string>
 
@@ -6,7 +6,7 @@ namespace shutdown_repro::repro {
 
 class private_folder {
 public:
-    private_folder(); // throws input_error when there can be none
+    private_folder(); // throws input_error when the folder can't be created
     private_folder(private_folder const&) = delete;
     ~private_folder();
     std::string const& path() const { return path_; }

@@ -13,7 +13,7 @@ namespace {
 
 std::string path_of(int pid, std::string_view what) { return "/proc/" + std::to_string(pid) + "/" + std::string(what); }
 
-// As far as it can be read: the process may go while it is. (A stream's buffer would throw then.)
+// Returns as much as can be read: the process may exit meanwhile, in which case a stream buffer would throw.
 std::string contents(std::string const& path) {
     std::string text;
     descriptor const file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -23,7 +23,7 @@ std::string contents(std::string const& path) {
     return text;
 }
 
-// The entries of a folder that are numbers.
+// Returns the entries of a folder whose names are numbers.
 std::vector<int> numbers_in(std::string const& folder) {
     std::vector<int> found;
     DIR* const all = opendir(folder.c_str());
@@ -46,7 +46,8 @@ bool mask_has(std::string const& status, std::string_view mask, int signal) {
 } // namespace
 
 std::optional<process_row> find_process(int pid) {
-    // pid (name) state parent group session …; the name may hold anything, and the 22nd is the start.
+    // The format is "pid (name) state parent group session …". The name may contain any character; field 22 is the
+    // start time.
     std::string const text = contents(path_of(pid, "stat"));
     auto const open = text.find('('), close = text.rfind(')');
     if (open == text.npos || close == text.npos || close < open) return std::nullopt;

@@ -1,4 +1,4 @@
-// What /proc says of processes. A process that is gone, or that we may not look into, has nothing to say: no error.
+// Reads /proc. A process that has exited, or that this user may not inspect, gives empty results, not an error.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -10,16 +10,16 @@ namespace shutdown_repro::repro {
 
 struct process_row {
     int pid = 0, parent = 0, session = 0;
-    char state = 0;            // R running, S asleep, T stopped, Z dead and not reaped …
-    std::uint64_t started = 0; // ticks since boot: with the pid an identity
+    char state = 0;            // R running, S sleeping, T stopped, Z zombie, X dead
+    std::uint64_t started = 0; // ticks since boot; together with the pid it identifies the process
     std::string name;
 };
 std::optional<process_row> find_process(int pid);
 std::vector<int> all_processes();
-std::vector<int> children_of(int pid);    // of all its threads
-std::vector<int> descendants_of(int pid); // without itself, parents before their children
+std::vector<int> children_of(int pid);    // the children of all its threads
+std::vector<int> descendants_of(int pid); // without the process itself; parents come before their children
 
-// What it does with a signal.
+// How a process handles a signal.
 struct signal_disposition {
     bool caught = false, ignored = false, blocked = false;
 };
@@ -31,7 +31,7 @@ struct open_files {
 };
 open_files files_of(int pid);
 
-// Whether "NAME=VALUE" is in the environment that it was started with.
+// Returns whether the process was started with "NAME=VALUE" in its environment.
 bool has_environment(int pid, std::string_view entry);
 
 } // namespace shutdown_repro::repro

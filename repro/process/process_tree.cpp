@@ -16,18 +16,18 @@ using traces::kind;
 
 namespace {
 
-constexpr int most_rounds = 400, pause_ms = 5; // for the kernel to take the killed away
+constexpr int most_rounds = 400, pause_ms = 5; // time for the kernel to remove killed processes
 
 } // namespace
 
 process_tree::process_tree(traces::recorder& record, traces::nanoseconds& clock) : record_(record), clock_(clock) {
     prctl(PR_GET_CHILD_SUBREAPER, &adopted_before_);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    for (int const pid : children_of(getpid())) // the guardian, too
+    for (int const pid : children_of(getpid())) // including the guardian
         if (auto const row = find_process(pid)) ours_.push_back(*row);
 }
 
-// Whom a killed one has forked becomes our child in its stead, until there is nobody.
+// Children of a killed process become children of this process, so the loop repeats until there are none.
 process_tree::~process_tree() {
     for (int round = 0; round < most_rounds; ++round) {
         std::vector<int> const left = adopted();
@@ -56,7 +56,7 @@ void process_tree::helper(int pid) {
     guardian_.guards(*row);
 }
 
-// Children of ours that we did not start.
+// Returns the children of this process that it did not start: orphans of the server.
 std::vector<int> process_tree::adopted() const {
     std::vector<int> found;
     for (int const pid : children_of(getpid())) {
@@ -106,7 +106,8 @@ traces::ref process_tree::id_of(int pid) const {
     return m == members_.end() ? traces::ref{} : m->id;
 }
 
-// How it ended is known of those that we reap. The first one is its starter's.
+// Records the exit of members. The exit status is known only of those that this process reaps. child_story records
+// process:1.
 void process_tree::see_who_is_gone() {
     for (member& m : members_) {
         if (m.gone || m.id.number == 1) continue;

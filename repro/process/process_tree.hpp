@@ -1,6 +1,7 @@
-// The processes of a server, by what /proc said: the one that was started, whoever descends from it, and whoever went away from
-// it, whatever he left behind: orphans become our children, and a child that we did not start ourselves is the server's.
-// Numbered in the order in which they were seen, and recorded so. In the end nobody of them is left.
+// The processes of a server, according to /proc: the process that was started, its descendants, and those that detached
+// from it. Orphans become children of this process (it is a subreaper), and a child that it did not start belongs to
+// the server. Processes are numbered and recorded in the order in which they were seen. The destructor leaves none of
+// them.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,29 +14,29 @@ namespace shutdown_repro::repro {
 
 class process_tree {
 public:
-    // Children that we have already are nobody's here.
+    // Children that this process already has do not belong to the tree.
     process_tree(traces::recorder&, traces::nanoseconds& clock);
-    ~process_tree(); // kills and reaps; the first one is dead by then
+    ~process_tree(); // kills and reaps the descendants; the first process must have been reaped
     process_tree(process_tree const&) = delete;
 
     struct member {
         int pid = 0;
-        std::uint64_t started = 0; // with the pid an identity
+        std::uint64_t started = 0; // together with the pid it identifies the process
         traces::ref id;
         std::string name;
         bool gone = false;
-        bool reported = false; // as an orphan
+        bool reported = false; // was recorded as an orphan
     };
-    std::string const& mark() const { return guardian_.mark(); } // for the environment of whoever is started
-    void root(int pid);                                          // process:1; who started it records that
+    std::string const& mark() const { return guardian_.mark(); } // goes into the environment of every started process
+    void root(int pid);                                          // adds process:1; the caller records its start
     void helper(
-        int pid); // a child of ours that calls itself no server; what it leaves behind is the server's all the same
-    void look();  // who is new, who is gone
+        int pid); // excludes a child of this process from the tree; the processes that it leaves still belong to it
+    void look();  // records new processes and those that have exited
     void root_is_gone() { members_.front().gone = true; }
-    std::vector<member const*> living() const; // as of the latest look
-    void kill(int signal) const;               // everybody who lives, the first one first
-    std::size_t not_in(char state) const;      // how many of them are not, by /proc, now: 'T' stopped
-    std::size_t report_orphans();              // whoever lives and was not reported; returns how many live
+    std::vector<member const*> living() const; // as of the latest look()
+    void kill(int signal) const;               // signals all living processes, process:1 first
+    std::size_t not_in(char state) const; // number of living processes not in this state now, such as 'T' (stopped)
+    std::size_t report_orphans();         // records living orphans not recorded yet; returns the number of living ones
 
 private:
     std::vector<int> adopted() const;
@@ -47,8 +48,8 @@ private:
     traces::recorder& record_;
     traces::nanoseconds& clock_;
     std::vector<member> members_;
-    std::vector<process_row> ours_; // children that are not the server's
-    int adopted_before_ = 0;        // whether orphans became our children already
+    std::vector<process_row> ours_; // children that do not belong to the server
+    int adopted_before_ = 0;        // whether this process was a subreaper before
     guardian guardian_;
 };
 

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM become readable instead of ending us, as long as this lives.
+// While an object exists, SIGINT and SIGTERM make a descriptor readable instead of ending this process.
 #pragma once
 #include <csignal>
 #include "repro/process/child_process.hpp"
@@ -10,8 +10,8 @@ public:
     signals_as_events();
     ~signals_as_events();
     signals_as_events(signals_as_events const&) = delete;
-    int get() const { return fd_.get(); } // readable when there is one
-    int take() const;                     // 0 when there is none
+    int get() const { return fd_.get(); } // readable when a signal is pending
+    int take() const;                     // returns the pending signal, or 0
 
 private:
     sigset_t before_;

@@ -1,10 +1,10 @@
-// Every order of a scenario, one execution after the other: of the decisions that were taken, the last one that has a choice
-// left takes it, and what comes after it begins anew.
+// Enumerates every order of a scenario, one execution after the other, in depth-first order: the last decision with an
+// untried choice takes that choice, and all later decisions start again from choice 0.
 //
 //     all_orders orders;
 //     do simulator.run(scenario, orders, trace); while (orders.next());
 //
-// For what is small: the number of orders is the product of all choices.
+// Suitable for small scenarios only: the number of orders is the product of the numbers of choices.
 #pragma once
 #include "repro/schedule/decision.hpp"
 
@@ -13,7 +13,7 @@ namespace shutdown_repro::repro {
 class all_orders final : public decision_source {
 public:
     std::uint32_t choose(std::span<alternative const>) override;
-    bool next(); // after an execution; false: it was the last
+    bool next(); // call after each execution; returns false after the last order
 
 private:
     struct decided {

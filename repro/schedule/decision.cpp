@@ -6,7 +6,7 @@
 namespace shutdown_repro::repro {
 namespace {
 
-// More than any execution takes; a typed index beyond it must not make us allocate gigabytes.
+// More than any execution has. A larger index in a schedule must not allocate gigabytes.
 constexpr std::uint32_t most_decisions = 10'000'000;
 
 std::optional<std::uint32_t> number(std::string_view digits) {
@@ -26,9 +26,9 @@ decided parse_part(std::string_view part) {
     auto const choice = equals == part.npos ? std::nullopt : number(part.substr(equals + 1));
     if (!index || !choice)
         throw input_error("bad schedule: \"" + std::string(part) +
-            "\" is not INDEX=CHOICE; a schedule is \"default\" or like \"3=1,17=2\"");
+            "\" is not INDEX=CHOICE; write \"default\", or decisions such as \"3=1,17=2\"");
     if (*index >= most_decisions)
-        throw input_error("bad schedule: \"" + std::string(part) + "\": no execution takes " +
+        throw input_error("bad schedule: \"" + std::string(part) + "\": an execution has fewer than " +
             std::to_string(most_decisions) + " decisions");
     return {*index, *choice};
 }
@@ -78,7 +78,7 @@ std::uint32_t follow::choose(std::span<alternative const> offered) {
     if (choice >= offered.size()) {
         if (diverged_.empty())
             diverged_ = "decision " + std::to_string(index) + " (" + in_words(offered) + ") has choices 0 to " +
-                std::to_string(offered.size() - 1) + ", the schedule wants " + std::to_string(choice);
+                std::to_string(offered.size() - 1) + ", but the schedule asks for " + std::to_string(choice);
         choice = 0;
     }
     taken_.choices.push_back(choice);
@@ -90,7 +90,7 @@ std::string follow::diverged() const {
     for (std::size_t i = taken_.choices.size(); i < wanted_.choices.size(); ++i)
         if (wanted_.choices[i])
             return "the execution ended after " + std::to_string(taken_.choices.size()) +
-                " decisions, the schedule goes on to decision " + std::to_string(i);
+                " decisions, but the schedule has a choice for decision " + std::to_string(i);
     return {};
 }
 

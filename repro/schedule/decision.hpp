@@ -1,5 +1,5 @@
-// Decisions: every order that the environment is free to choose is one choose() on one source, and an execution is a pure
-// function of (scenario, schedule). The default order takes choice 0 everywhere.
+// Decisions. Every order that the environment may choose is one choose() on one decision source, so an execution is a
+// pure function of (scenario, schedule). The default order takes choice 0 in every decision.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -15,30 +15,29 @@ using server::alternative;
 using server::decision_source;
 using server::move;
 
-// Thrown out of choose() by a source that has seen enough of the execution; the simulator puts everything away and lets it
-// pass.
+// Thrown from choose() by a source that abandons the execution. The simulator cleans up and rethrows it.
 struct abandoned {};
 
-// All decisions of an execution. Printable and storable: "default", or the decisions away from the default as
-// "index=choice", comma separated ("3=1,17=2").
+// All decisions of an execution. Its text is "default", or the decisions that differ from the default as
+// "index=choice", separated by commas ("3=1,17=2").
 struct schedule {
-    std::vector<std::uint32_t> choices; // of decision 0, 1, …; further ones are 0
+    std::vector<std::uint32_t> choices; // of decision 0, 1 and so on; later decisions take choice 0
     friend bool operator==(schedule const&, schedule const&) = default;
 };
 std::string to_string(schedule const&);
-// Throws input_error naming the part that is wrong.
+// Throws input_error that names the invalid part.
 schedule parse_schedule(std::string_view);
 // The schedule of the decisions that a trace records, as text; "" when it records none.
 std::string schedule_of(traces::trace const&);
 
-// Follows a schedule and notes what was decided. A choice that the execution does not offer is a divergence, and choice 0
-// is taken instead; so is a choice that the execution ends before.
+// Follows a schedule and records the decisions taken. The execution diverges when it does not offer the scheduled
+// choice, in which case choice 0 is taken, or when it ends before a scheduled choice.
 class follow final : public decision_source {
 public:
     explicit follow(schedule);
     std::uint32_t choose(std::span<alternative const>) override;
     schedule const& taken() const { return taken_; }
-    std::string diverged() const; // after the execution: where it left the schedule, "" when it did not
+    std::string diverged() const; // after the execution: where it diverged from the schedule; "" if it did not
 
 private:
     schedule wanted_, taken_;

@@ -1,5 +1,5 @@
-// Adapters are loaded into a target from outside, by its environment: the target records events of our format, and where its
-// loop leaves an order free, follows the one that is chosen. See man/shutdown-repro-target.7 for what is agreed on.
+// Adapters are loaded into a target through its environment. The target then records events in the trace format and,
+// where its loop may choose an order, takes the requested one. The protocol is man/shutdown-repro-target.7.
 #pragma once
 #include <optional>
 #include <span>
@@ -16,17 +16,17 @@ struct adapter_info {
 };
 std::span<adapter_info const> all_adapters();
 
-// What the target is asked to do. Order and decisions exclude each other; without both it does as it likes.
+// What the target is asked to do. Order and decisions exclude each other; without both the target chooses its own
+// order.
 struct white_box {
-    std::string
-        adapter; // one of all_adapters(), or "own": the target speaks the protocol itself; "" for none, then nothing is set
-    std::string trace;   // where its events go
-    std::string control; // the socket of the controller, "" when there is none
+    std::string adapter; // one of all_adapters(); "own" if the target implements the protocol itself; "" for none
+    std::string trace;   // path for its events
+    std::string control; // path of the controller's socket; "" when there is none
     std::string order;   // "client-first", "server-first" or ""
     std::optional<schedule> decisions;
 };
-// The variables that load it and tell it so. Throws input_error: no such adapter, its files not found, no such order; each
-// with the remedy.
+// Returns the environment variables that load the adapter and configure it; none without an adapter. Throws input_error
+// when the adapter or the order is unknown, or when the files of the adapter are not found.
 std::vector<std::pair<std::string, std::string>> environment_of(white_box const&);
 
 } // namespace shutdown_repro::repro

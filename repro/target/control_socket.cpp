@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t longest_line = 1024, most_peers = 256, most_problems = 20;
 
-// A name of letters, digits and ".-_", and perhaps "#N".
+// Returns whether the text is a name of letters, digits and ".-_", optionally followed by "#N".
 bool is_point(std::string_view p) {
     constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
     std::size_t const name = std::min(p.find('#'), p.size());
@@ -43,7 +43,7 @@ control_socket::control_socket(
     for (std::string const& p : armed_)
         if (!is_point(p))
             throw input_error("\"" + p +
-                "\" is no point of a target: it is a checkpoint or a kind of event, as in after-accept or "
+                "\" is not a point of a target; name a checkpoint or a kind of event, such as after-accept or "
                 "request.begin#2");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -83,26 +83,26 @@ void control_socket::hear(peer& p) {
     char part[512];
     ssize_t const got = recv(p.socket.get(), part, sizeof part, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got <= 0) return drop(p, held_ == &p ? named(p) + " went while it was held at " + held_at_ : "");
+    if (got <= 0) return drop(p, held_ == &p ? named(p) + " disconnected while it was held at " + held_at_ : "");
     p.said.append(part, static_cast<std::size_t>(got));
     for (std::size_t end; p.socket && (end = p.said.find('\n')) != p.said.npos;) {
         std::string const line = p.said.substr(0, end);
         p.said.erase(0, end + 1);
         if (line.size() > longest_line || !understood(p, line))
-            return drop(p, named(p) + " said what is not of the protocol: \"" + line.substr(0, 60) + "\"");
+            return drop(p, named(p) + " sent a line that is not part of the protocol: \"" + line.substr(0, 60) + "\"");
     }
-    if (p.said.size() > longest_line) drop(p, named(p) + " said a line that does not end");
+    if (p.said.size() > longest_line) drop(p, named(p) + " sent a line that is too long");
 }
 
 bool control_socket::understood(peer& p, std::string_view line) {
     if (!p.pid) return greeted(p, line);
     if (line.starts_with("unknown ")) {
-        problems_.push_back(named(p) + " can't be told to " + std::string(line.substr(8)));
+        problems_.push_back(named(p) + " does not support the command " + std::string(line.substr(8)));
         return true;
     }
     if (line.starts_with("expired ")) {
         problems_.push_back(
-            named(p) + " let itself go from " + std::string(line.substr(8)) + ": it was held for too long");
+            named(p) + " continued from " + std::string(line.substr(8)) + " by itself: it was held too long");
         if (held_ == &p) held_ = nullptr;
         return true;
     }
@@ -110,7 +110,7 @@ bool control_socket::understood(peer& p, std::string_view line) {
     std::string const point(line.substr(3));
     if (std::ranges::none_of(armed_, [&](std::string const& a) { return is(a, point); })) return false;
     reached_.push_back(point);
-    if (held_) return send(p, "release"); // one at a time: two that wait for each other would wait for ever
+    if (held_) return send(p, "release"); // hold only one: two processes that wait for each other would block forever
     held_ = &p;
     held_at_ = point;
     held_until_ = traces::monotonic_now() + patience_;
@@ -139,7 +139,7 @@ bool control_socket::send(peer& p, std::string_view line) {
     if (::send(p.socket.get(), whole.data(), whole.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
         static_cast<ssize_t>(whole.size()))
         return true;
-    drop(p, named(p) + " does not listen");
+    drop(p, named(p) + " does not read from the control socket");
     return false;
 }
 
@@ -169,14 +169,14 @@ traces::nanoseconds control_socket::next_due() const {
 
 void control_socket::on_time() {
     if (!held_ || traces::monotonic_now() < held_until_) return;
-    problems_.push_back("nobody let go of what was held at " + held_at_ + " in time");
+    problems_.push_back("the process held at " + held_at_ + " was not released in time");
     release();
 }
 
 void control_socket::target_is_over() {
     for (std::string const& point : armed_)
         if (std::ranges::none_of(reached_, [&](std::string const& r) { return is(point, r); }))
-            problems_.push_back("the target never came to " + point);
+            problems_.push_back("the target never reached " + point);
 }
 
 } // namespace shutdown_repro::repro

@@ -38,7 +38,7 @@ std::string one_line(value const& v) {
     return text;
 }
 
-// It names files that are written beside the user's, so it must not lead anywhere else.
+// The name becomes part of file names in the user's folder, so it must not lead to another folder.
 std::string name(value const& v) {
     std::string const& text = v.text("a name");
     constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
@@ -50,24 +50,24 @@ std::string name(value const& v) {
 
 std::string path(value const& v) {
     std::string const text = v.text("a path on the server");
-    if (!is_server_path(text)) v.must_be("a path on the server, as in \"/slow\"");
+    if (!is_server_path(text)) v.must_be("a path on the server, such as \"/slow\"");
     return text;
 }
 
 target::words words(value const& v) {
     target::words all;
-    for (value const& word : v.items("a command, as in [\"program\", \"argument\"]", 1, most_words)) {
+    for (value const& word : v.items("a command, such as [\"program\", \"argument\"]", 1, most_words)) {
         all.push_back(word.text("a text"));
-        if (all.back().find('\0') != std::string::npos) word.fail("holds a character of number 0");
+        if (all.back().find('\0') != std::string::npos) word.fail("must not contain a null character");
     }
-    if (all.front().empty()) v.fail("begins with an empty text, and not with a program");
+    if (all.front().empty()) v.fail("must begin with a program, not with an empty text");
     return all;
 }
 
 int signal(value const& v) {
-    int const number = parse_signal(v.text("a signal, as in \"SIGTERM\""));
-    if (!number) v.must_be("a signal, as in \"SIGTERM\"");
-    if (!can_be_handled(number)) v.fail("can't be one that no server can handle");
+    int const number = parse_signal(v.text("a signal, such as \"SIGTERM\""));
+    if (!number) v.must_be("a signal, such as \"SIGTERM\"");
+    if (!can_be_handled(number)) v.fail("must be a signal that a process can handle, not SIGKILL or SIGSTOP");
     return number;
 }
 
@@ -75,7 +75,7 @@ std::int64_t milliseconds(value const& v, std::int64_t least = 1) {
     return v.number("a number of milliseconds", least, most_ms);
 }
 
-// A text, or a list of its lines.
+// Reads a text, or a list of its lines.
 std::string text_of(value const& v) {
     if (!v.json().is_array()) return v.text("a text, or a list of lines");
     std::string all;
@@ -96,15 +96,16 @@ target::named_texts named_texts(value const& v, void (*check)(value const&)) {
 
 void file_name(value const& v) {
     if (v.name().empty() || v.name().find('/') != std::string::npos || v.name() == "." || v.name() == "..")
-        v.fail("names no file: it must be a plain name, the file is written into {folder}");
+        v.fail("must be a plain file name; the file is written into {folder}");
 }
 
 void variable_name(value const& v) {
-    if (v.name().empty() || v.name().find('=') != std::string::npos) v.fail("can't be the name of a variable");
+    if (v.name().empty() || v.name().find('=') != std::string::npos)
+        v.fail("is not a valid name of an environment variable");
 }
 
 target::http_request http_request(value const& v, bool has_status) {
-    v.check_object("a request, as in {\"path\": \"/\"}");
+    v.check_object("a request, such as {\"path\": \"/\"}");
     target::http_request r;
     for (value const& part : v.members()) {
         if (part.name() == "path") r.path = path(part);
@@ -131,7 +132,7 @@ void log_pattern(value const& v, target& t) {
     t.ready.log = one_line(v);
     try {
         std::regex const compiled(t.ready.log);
-    } catch (std::regex_error const& e) { v.fail("is no regular expression: " + std::string(e.what())); }
+    } catch (std::regex_error const& e) { v.fail("is not a regular expression: " + std::string(e.what())); }
 }
 
 void flag_tcp(value const& v, target& t) {
@@ -151,7 +152,7 @@ void ready(value const& v, target& t) {
             }},
         {"within_ms", [](value const& x, target& to) { to.ready.within_ms = milliseconds(x); }},
     };
-    v.check_object("how it is ready, as in {\"tcp\": true}");
+    v.check_object("a readiness condition, such as {\"tcp\": true}");
     take_fields(v, fields, t);
 }
 
@@ -162,13 +163,13 @@ void stop(value const& v, target& t) {
         {"http",
             [](value const& x, target& to) { to.stop.by = target::way::http, to.stop.http = http_request(x, false); }},
     };
-    v.check_object("how it is stopped, as in {\"signal\": \"SIGTERM\"}");
-    if (v.members().size() != 1) v.fail("must say one way: \"signal\", \"command\" or \"http\"");
+    v.check_object("a way to stop the server, such as {\"signal\": \"SIGTERM\"}");
+    if (v.members().size() != 1) v.fail("must have exactly one of \"signal\", \"command\" and \"http\"");
     take_fields(v, fields, t);
 }
 
 void second_signal(value const& v, target& t) {
-    v.check_object("a second signal, as in {\"signal\": \"SIGTERM\", \"meaning\": \"nothing\"}");
+    v.check_object("a second signal, such as {\"signal\": \"SIGTERM\", \"meaning\": \"nothing\"}");
     static constexpr field fields[] = {
         {"signal", [](value const& x, target& to) { to.second_signal = signal(x); }},
         {"meaning",
@@ -196,8 +197,8 @@ void format_of(value const& v, target&) {
 }
 
 void version_of_format(value const& v, target&) {
-    std::string const& text = v.text("a version, as in \"1.0\"");
-    if (text != "1" && !text.starts_with("1.")) v.fail("is newer than what this version reads: 1.0");
+    std::string const& text = v.text("a version, such as \"1.0\"");
+    if (text != "1" && !text.starts_with("1.")) v.fail("is newer than 1.0, the version that this program reads");
 }
 
 constexpr field fields[] = {
@@ -231,7 +232,7 @@ constexpr field fields[] = {
 
 target target_from_document(located_value const& document) {
     document.check_object(
-        "a target, as in {\"format\": \"shutdown-repro/target\", \"version\": \"1.0\", \"command\": [\"server\"]}");
+        "a target, such as {\"format\": \"shutdown-repro/target\", \"version\": \"1.0\", \"command\": [\"server\"]}");
     for (char const* required : {"format", "version", "name", "command"})
         if (!document.find(required)) document.fail("has no \"" + std::string(required) + "\"");
     target t;
@@ -242,11 +243,11 @@ target target_from_document(located_value const& document) {
         if (t.stream.empty()) t.stream = "/stream";
     }
     if (t.program && t.adapter.empty())
-        document.fail("is a program without an \"adapter\", of which nothing would be seen");
+        document.fail("is a \"program\" and needs an \"adapter\": without one nothing would be recorded");
     if (t.program && t.uses_backend())
-        document.fail("is a program, which asks by itself: nothing stands behind it that {backend} could mean");
+        document.fail("is a \"program\", which sends its own requests, so {backend} has no meaning in it");
     if (t.wrong_signal && t.stop.by == target::way::signal && t.wrong_signal == t.stop.signal)
-        document.find("wrong_signal")->fail("is the signal that stops it");
+        document.find("wrong_signal")->fail("must differ from the signal that stops the server");
     return t;
 }
 

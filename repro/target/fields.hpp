@@ -1,4 +1,4 @@
-// The fields of a target's file: each checked in words, and taken over.
+// Reads and checks the fields of a target file.
 #pragma once
 #include "repro/input/located_json.hpp"
 #include "repro/target/target.hpp"

@@ -44,7 +44,7 @@ std::uint16_t free_port() {
         any.sin_port = htons(port);
         if (bind(s.get(), reinterpret_cast<sockaddr*>(&any), sizeof any) == 0) return port;
     }
-    throw input_error("found no free port", inconclusive);
+    throw input_error("found no free port from 16000 to 32000", inconclusive);
 }
 
 } // namespace shutdown_repro::repro

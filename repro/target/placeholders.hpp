@@ -1,4 +1,4 @@
-// What stands in braces in the texts of a target, such as {port}, and what it means in this execution.
+// The placeholders in the texts of a target, such as {port}, and their values in this execution.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,16 +13,16 @@ public:
     void set(std::string const& name, std::string value) { known_.emplace_back("{" + name + "}", std::move(value)); }
     std::string filled(std::string text) const;
     target::words filled(target::words const&) const;
-    target::words environment(target::named_texts const&) const; // NAME=VALUE each
-    // Into the folder. Throws input_error.
+    target::words environment(target::named_texts const&) const; // returns NAME=VALUE words
+    // Writes the files into the folder. Throws input_error.
     void write(target::named_texts const& files, std::string const& folder) const;
 
 private:
     std::vector<std::pair<std::string, std::string>> known_;
 };
 
-// Outside of the range from which the kernel takes the ports of clients, so that nobody gets it meanwhile by chance. Throws
-// input_error.
+// Returns a free port outside the range from which the kernel takes ports of clients, so that no client gets it by
+// chance before the server binds it. Throws input_error.
 std::uint16_t free_port();
 
 } // namespace shutdown_repro::repro

@@ -1,4 +1,4 @@
-// The files of repro/targets/, built in.
+// The files of repro/targets/, compiled into the library.
 #pragma once
 #include <span>
 #include <string_view>

@@ -17,7 +17,7 @@ using traces::nanoseconds;
 
 namespace {
 
-constexpr nanoseconds last_words = 500 * millisecond; // for what its children hold open
+constexpr nanoseconds last_words = 500 * millisecond; // time for children that keep the pipes open
 
 class execution {
 public:
@@ -42,7 +42,7 @@ traces::trace execution::run() try {
     nanoseconds const deadline = traces::monotonic_now() + plan_.within_ms * millisecond;
     while (story_.runs() && traces::monotonic_now() < deadline) wait(deadline);
     if (story_.runs())
-        story_.kill_all("the program never ended by itself: killed after " + std::to_string(plan_.within_ms) + " ms");
+        story_.kill_all("the program did not exit by itself: killed after " + std::to_string(plan_.within_ms) + " ms");
     story_.hear_last_words(traces::monotonic_now() + last_words);
     story_.look_for_orphans();
     return joined();
@@ -113,7 +113,7 @@ void execution::compare_with_asked(traces::trace& t) const {
     for (std::size_t i = 0; i < asked.size(); ++i) {
         if ((i < taken.size() ? taken[i].choice : 0) == asked[i]) continue;
         return t.problems.push_back(
-            "decision " + std::to_string(i) + " was not taken as asked: the program did not offer it this time");
+            "decision " + std::to_string(i) + " was not taken as scheduled: the program did not offer that choice");
     }
 }
 

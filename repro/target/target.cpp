@@ -19,13 +19,13 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr int patience_ms = 5'000; // with a program that is to say its version
+constexpr int patience_ms = 5'000; // time for a program to print its version
 constexpr std::string_view backend = "{backend}";
 
 bool says_backend(std::string const& text) { return text.find(backend) != text.npos; }
 bool says_backend(std::pair<std::string, std::string> const& p) { return says_backend(p.second); }
 
-// What it says on stdout and stderr until it ends; nullopt unless it ends well.
+// Returns the output of a command on stdout and stderr, or nothing when it fails.
 std::optional<std::string> output_of(target::words const& command) {
     std::string const program = find_program(command.front());
     if (program.empty()) return std::nullopt;
@@ -51,7 +51,7 @@ std::optional<std::string> output_of(target::words const& command) {
 std::string all_folders() {
     char const* const path = std::getenv("PATH");
     return (path ? std::string(path) + ":" : "") +
-        "/usr/local/sbin:/usr/sbin:/sbin"; // servers are there, users' PATH is not
+        "/usr/local/sbin:/usr/sbin:/sbin"; // servers are often there, but not in the PATH of users
 }
 
 } // namespace
@@ -99,7 +99,7 @@ target target_from_command(target::words command) {
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     if (t.name.empty() || t.name.size() > 64 || t.name.front() == '.' || t.name.front() == '-' ||
         t.name.find_first_not_of(plain) != t.name.npos)
-        t.name = "target"; // it names files
+        t.name = "target"; // the name becomes part of file names
     t.command = std::move(command);
     return t;
 }

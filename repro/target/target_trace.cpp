@@ -14,7 +14,7 @@ using traces::event;
 using traces::ref;
 using traces::seq_t;
 
-// PATH first, then PATH.PID by name.
+// Returns PATH, if it exists, and then the files PATH.PID, sorted by name.
 std::vector<std::string> files_of(std::string const& path) {
     std::vector<std::string> found;
     std::filesystem::path const wanted(path);
@@ -28,7 +28,7 @@ std::vector<std::string> files_of(std::string const& path) {
     return found;
 }
 
-// What stands before the garbage counts.
+// Keeps the events before an invalid line.
 class collecting final : public traces::reader_events {
 public:
     explicit collecting(traces::trace& into) : into_(into) {}
@@ -46,17 +46,17 @@ traces::trace read_one(std::string const& path) {
     try {
         t.problems = traces::read_stream(path, into).problems;
     } catch (traces::trace_error const& e) {
-        t.problems.push_back("what the target recorded can't be read: " + std::string(e.what()));
+        t.problems.push_back("the trace of the target can't be read: " + std::string(e.what()));
     }
     std::erase(t.problems, traces::cut_short);
     return t;
 }
 
-// One file: its events keep their numbers there, and get those of the whole.
+// One file. Its events keep their numbers in the file and get new ones in the whole trace.
 struct part {
     traces::trace of;
-    std::array<std::uint32_t, traces::entity_count> before{}; // entities of the files before it
-    std::vector<seq_t> renumbered;                            // of the events taken so far
+    std::array<std::uint32_t, traces::entity_count> before{}; // number of entities in the files before it
+    std::vector<seq_t> renumbered;                            // new numbers of the events taken so far
     event const& front() const { return of.events[renumbered.size()]; }
     bool empty() const { return renumbered.size() == of.events.size(); }
 };
@@ -132,7 +132,8 @@ traces::trace read_target_trace(std::string const& path, traces::trace const* be
         }
     }
     if (parts.empty())
-        all.problems.push_back("the target recorded nothing: is its adapter loaded? (no file " + path + ")");
+        all.problems.push_back(
+            "the target recorded no events (no file " + path + "); check that its adapter is loaded");
     for (;;) {
         part* next = nullptr;
         for (part& p : parts)

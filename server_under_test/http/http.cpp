@@ -13,7 +13,7 @@ namespace beast = boost::beast::http;
 using boost::beast::string_view;
 using error_code = boost::beast::error_code;
 
-// Keeps the few facts that anybody here asks for; Beast keeps the framing.
+// Keeps the few facts that are needed here. Beast handles the framing.
 template <bool is_request> class facts final : public beast::basic_parser<is_request> {
 public:
     facts() { this->eager(true); }
@@ -91,7 +91,7 @@ std::string_view reason_of(int status) {
 namespace {
 
 void write_status_line(std::string& out, int status) {
-    out.reserve(out.size() + 96); // a whole response, so that a fresh buffer grows once
+    out.reserve(out.size() + 96); // enough for a whole response, so that a new buffer grows only once
     char digits[12];
     auto const end = std::to_chars(digits, digits + sizeof digits, status).ptr;
     out.append("HTTP/1.1 ").append(digits, end).append(" ").append(reason_of(status)).append("\r\n");

@@ -59,7 +59,7 @@ void response_reader::feed(std::string_view part) {
 void response_reader::end_of_stream() {
     if (state() != parse::need_more || !impl_->got_some()) return;
     error_code ec;
-    impl_->put_eof(ec); // an error leaves it as incomplete as it is
+    impl_->put_eof(ec); // on an error the response stays incomplete
 }
 
 parse response_reader::state() const {

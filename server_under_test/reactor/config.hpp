@@ -1,5 +1,5 @@
-// What the reactor program is told: server, user agent, timers, and when and how it is stopped. Plain data with its JSON
-// form. The words are those of the measured cells (tests/data/mojolicious.md), where each is defined.
+// The configuration of the reactor program: server, user agent, timers, and when and how it is stopped. Plain data and
+// its JSON form. The words are those of the measured cells; tests/data/mojolicious.md defines them.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -9,14 +9,14 @@
 namespace shutdown_repro::server {
 
 enum class reactor_policy : std::uint8_t {
-    as_reported,      // callbacks hold the server weakly; drain callbacks call it unasked
-    guard_self,       // a drain callback whose server is gone does nothing
+    as_reported,      // callbacks hold the server weakly; drain callbacks do not check that it still exists
+    guard_self,       // a drain callback whose server is freed does nothing
     strong_self,      // a drain callback keeps the server alive until it has run
     close_on_destroy, // the destructor finishes the open transactions
-    deferred_destroy, // the server goes in the next tick
+    deferred_destroy, // the server is freed in the next tick
     eager_drain,      // a transaction finishes as soon as its last byte is written
-    no_destroy,       // the last reference is never dropped
-    drained,          // ours: whatever stops it, what is under way ends first, bounded by the grace
+    no_destroy,       // the last reference is never released
+    drained,          // correct: open transactions end first, up to the grace period, however the server is stopped
 };
 
 enum class reply : std::uint8_t {
@@ -32,25 +32,26 @@ enum class reply : std::uint8_t {
     stream4
 };
 enum class user_timer : std::uint8_t { none, oneshot, recurring, stopcb };
-// any: a decision, before each callback and poll; so is then that the server is dropped, beside what the stop does
+// `any` makes the moment of the stop a decision before each callback and poll. Dropping the server is then a decision,
+// too, besides the action of the stop.
 enum class stop_moment : std::uint8_t { cb1, cbN, timer, handler, finish, signal, any };
 enum class stop_action : std::uint8_t { g, gs, gsu, gsn, u, un, stop };
-enum class serve_order : std::uint8_t { any, client_first, server_first }; // any: decisions
+enum class serve_order : std::uint8_t { any, client_first, server_first }; // `any` makes the order a decision
 
 struct reactor_config {
     reactor_policy policy = reactor_policy::as_reported;
-    std::uint32_t connections = 1; // with one request each
+    std::uint32_t connections = 1; // each has one request
     bool close = false;            // requests carry Connection: close
     reply handler = reply::imm;
     user_timer timer = user_timer::oneshot;
     stop_moment when = stop_moment::cb1;
-    stop_action what = stop_action::gsu; // by a signal: SIGTERM asks to stop, SIGQUIT to do one of the graceful ones
-    std::string signal_at = "request.begin#1"; // stop points, at each of which the signal is sent
+    stop_action what = stop_action::gsu; // for a stop by a signal: SIGTERM for `stop`, SIGQUIT for a graceful action
+    std::string signal_at = "request.begin#1"; // stop points at which the signal is sent
     serve_order order = serve_order::any;
-    std::int64_t timer_ms = 300; // of the user timer; a recurring one takes a third
+    std::int64_t timer_ms = 300; // delay of the user timer; a recurring timer has a third of it
     std::int64_t keep_alive_ms = 470, inactivity_ms = 630, client_inactivity_ms = 860;
-    std::int64_t grace_ms = 5000; // drained: what is left then is cancelled
-    std::int64_t cap_ms = 7000;   // the process is killed then
+    std::int64_t grace_ms = 5000; // for the policy drained: transactions that remain after this time are canceled
+    std::int64_t cap_ms = 7000;   // the process is killed after this time
 };
 
 template <> std::span<std::string_view const> words<reactor_policy>();
@@ -61,7 +62,7 @@ template <> std::span<std::string_view const> words<stop_action>();
 template <> std::span<std::string_view const> words<serve_order>();
 
 nlohmann::ordered_json to_json(reactor_config const&);
-// Of a checked document; as config_from_json.
+// Reads a checked document, like config_from_json.
 reactor_config reactor_config_from_json(nlohmann::json const&);
 
 } // namespace shutdown_repro::server

@@ -15,7 +15,7 @@ daemon::daemon(io_loop& l, reactor_config const& c, application& a)
     trace_.emit(kind::server_open, id, {},
         {{"policy", words<reactor_policy>()[static_cast<std::size_t>(c.policy)]}, {"name", "daemon"}});
     trace_.emit(
-        kind::object_depend, id, {}, {{"on", reactor::id}}); // its destructor takes its connections out of the loop
+        kind::object_depend, id, {}, {{"on", reactor::id}}); // its destructor removes its connections from the loop
     if (rules_.drains)
         loop_.on_drain({.begin = [this] { begin_drain(); },
             .cancel = [this] { cancel_the_rest(); },
@@ -37,13 +37,13 @@ void daemon::stop() {
     loop_.remove(listening_);
 }
 
-// --- the end --------------------------------------------------------------------------------------------------------------
+// --- the end --------------------------------------------------------------------------------------------------------
 
 void daemon::drop() {
     if (rules_.never_drops || !std::exchange(held_, false)) return;
     dropped_ = trace_.emit(kind::act_free, id);
     traces::recorder::because_of const dropped(trace_, dropped_);
-    if (rules_.drains) loop_.drain(); // who gives the server up asks for its end
+    if (rules_.drains) loop_.drain(); // dropping the server asks for its end
     if (rules_.drops_in_next_tick) loop_.on().next_tick([this] { let_go(); });
     else let_go();
 }
@@ -77,9 +77,9 @@ std::vector<traces::ref> daemon::all_connections() const {
     return all;
 }
 
-// --- a drain --------------------------------------------------------------------------------------------------------------
+// --- a drain --------------------------------------------------------------------------------------------------------
 
-// The listening socket is closed, so that who comes later is refused and does not wait for nobody.
+// Closes the listening socket, so that a later client is refused instead of waiting in the backlog.
 void daemon::begin_drain() {
     draining_.emplace(*this);
     traces::recorder::acting const as_server(trace_, id);
@@ -120,7 +120,7 @@ void daemon::call(method m, std::string_view name, traces::ref c) {
     (this->*m)(c);
 }
 
-// --- a connection ---------------------------------------------------------------------------------------------------------
+// --- a connection ---------------------------------------------------------------------------------------------------
 
 void daemon::accepted(reactor_stream& s, traces::ref c) {
     connections_[c];
@@ -151,8 +151,8 @@ std::shared_ptr<transaction> daemon::build(traces::ref c) {
     return tx;
 }
 
-// When the application fails here and has dropped the server before, the destructor runs while the error passes: the
-// error is told after it.
+// If the application fails here after it has dropped the server, the destructor runs while the error propagates, so the
+// error is recorded after it.
 void daemon::read(traces::ref c, std::string_view bytes) {
     hold const self(*this);
     traces::recorder::acting const as_server(trace_, id);
@@ -178,7 +178,8 @@ void daemon::work_on(std::shared_ptr<transaction> const& tx, reactor::callback c
         std::string page;
         http::write_response(page, 500, !tx->keep_alive());
         if (tx->fail(e.message, std::move(page))) tx->resume();
-        else if (auto const s = loop_.stream(tx->connection())) s->close("handler_failed"); // half a response is none
+        else if (auto const s = loop_.stream(tx->connection()))
+            s->close("handler_failed"); // a partial response can't be completed
     }
 }
 
@@ -190,7 +191,7 @@ void daemon::write_next(traces::ref c) {
     std::string bytes;
     work_on(tx, [&] { bytes = tx->take(); });
     auto const s = loop_.stream(c);
-    if (!s) return; // closed, as it can't be completed
+    if (!s) return; // it was closed because its response can't be completed
     i->second.writing = false;
     bool const handlers_turn = bytes.empty() && !tx->finished();
     if (rules_.waits_for_handlers) s->timeout(handlers_turn ? 0 : config_.inactivity_ms, "inactivity");

@@ -1,16 +1,17 @@
-// The reactor server: accepts, reads requests, writes responses, finishes transactions. The loop owns its streams, and every
-// callback that it leaves with them holds it weakly, so it can be gone while a stream still writes for it.
+// The reactor server: accepts connections, reads requests, writes responses, finishes transactions. The loop owns its
+// streams. The server's callbacks on them hold it weakly, so it can be freed while a stream still writes for it.
 //
-// Its lifetime is modelled: references are counted, and with the last one the destructor runs, but the object's memory stays
-// until the program ends, so that what the original does with a dead server can be said without doing it.
+// The lifetime of the server is modelled: references are counted, and the destructor runs with the last one, but the
+// memory of the object stays until the program ends. So a use of a freed server can be recorded without being
+// undefined.
 //   - A method of the server on the call stack is a reference: the destructor waits for the outermost one.
 //   - Inside the destructor the weak references still resolve.
-//   - Afterwards a callback that calls the server unasked fails, as a call on an undefined value does.
+//   - Afterwards a callback that calls the server without a check fails, like a call on an undefined value.
 //
-// In a drain (see io_loop) it closes its idle connections at once, serves what had arrived, and says that each response is the
-// last. The drain is a reference: the server outlives all that may call it.
+// In a drain (see io_loop) it closes its idle connections at once, serves the requests that have arrived, and announces
+// with each response that it is the last. The drain holds a reference, so that the server outlives all callbacks.
 //
-// What differs between the shutdown policies is a table of facts (policies.hpp).
+// The shutdown policies differ in a table of properties (policies.hpp).
 #pragma once
 #include <map>
 #include <memory>
@@ -25,23 +26,23 @@ namespace shutdown_repro::server {
 class application {
 public:
     virtual ~application() = default;
-    virtual void handle(std::shared_ptr<transaction> const&) = 0; // fails with callback_error
+    virtual void handle(std::shared_ptr<transaction> const&) = 0; // throws callback_error
     virtual void finished(transaction&) = 0;
 };
 
 class daemon final {
 public:
-    // All outlive the server's memory.
+    // All arguments must outlive the server.
     daemon(io_loop&, reactor_config const&, application&);
 
     bool start(std::string& error);
-    void stop();                           // accepts no more; the listening socket stays open, connections stay
-    void drop();                           // the program's reference goes, once
-    void abandon() { destroying_ = true; } // the process ends: no destructor runs any more
-    // Runs what the application does for a request. What that fails with is the request's, where the policy has it so.
+    void stop();                           // stops accepting; the listening socket and the connections stay open
+    void drop();                           // releases the program's reference, once
+    void abandon() { destroying_ = true; } // the process ends, so no destructor runs from now on
+    // Runs the application's work for a request. With some policies an error in it fails only that request.
     void work_on(std::shared_ptr<transaction> const&, reactor::callback const& work);
     std::uint16_t port() const { return port_; }
-    bool held() const { return held_; } // by the program
+    bool held() const { return held_; } // whether the program holds its reference
     static constexpr traces::ref id{traces::entity::server, 1};
 
 private:
@@ -49,7 +50,7 @@ private:
         std::shared_ptr<transaction> tx;
         bool writing = false;
     };
-    // A reference for as long as a method runs, or a closure that holds the server is kept.
+    // A reference that exists while a method runs, or while a closure that holds the server exists.
     class hold {
     public:
         explicit hold(daemon& d) : of_(&d) { ++d.references_; }
@@ -70,7 +71,7 @@ private:
     reactor::callback when_drained(method, std::string_view name, traces::ref);
     std::shared_ptr<transaction> build(traces::ref);
     transaction* open_transaction(traces::ref);
-    void call(method, std::string_view name, traces::ref); // by a callback that does not ask whether it is there
+    void call(method, std::string_view name, traces::ref); // from a callback that does not check that the server exists
     traces::seq_t entered(std::string_view method, traces::ref);
     [[noreturn]] void nobody(std::string_view method) const;
     void let_go();
@@ -87,11 +88,12 @@ private:
     traces::recorder& trace_;
     std::shared_ptr<acceptor> listening_;
     std::map<traces::ref, connection> connections_;
-    std::uint32_t references_ = 1;                                              // the program's
-    bool held_ = true, alive_ = true, destroying_ = false, cancelling_ = false; // held: by the program
+    std::uint32_t references_ = 1; // the first is the program's
+    bool held_ = true, alive_ = true, destroying_ = false,
+         cancelling_ = false; // held_: the program holds its reference
     std::uint16_t port_ = 0;
-    traces::seq_t dropped_ = traces::no_seq; // the program's reference
-    std::optional<hold> draining_;           // the drain's reference
+    traces::seq_t dropped_ = traces::no_seq; // the event in which the program released its reference
+    std::optional<hold> draining_;           // the reference of the drain
 };
 
 } // namespace shutdown_repro::server

@@ -10,7 +10,7 @@ namespace {
 
 constexpr nanoseconds connect_timeout = 10'000 * millisecond;
 constexpr nanoseconds flush_patience =
-    1000 * millisecond; // with clients that do not read, after what is left was cancelled
+    1000 * millisecond; // time for clients to read their responses after the cancellation
 
 std::string name_of_end(traces::ref id) {
     return (id.type == entity::client ? "client connection:" : "server connection:") + std::to_string(id.number);
@@ -42,7 +42,7 @@ void acceptor::stop() {
     if (std::exchange(accepting_, false)) on_.remove(socket_);
 }
 
-// --- accepting ------------------------------------------------------------------------------------------------------------
+// --- accepting ------------------------------------------------------------------------------------------------------
 
 std::shared_ptr<acceptor> io_loop::listen(std::uint16_t& port, std::string& error, on_stream accepted) {
     descriptor const h = reactor_.world().listen(port, error);
@@ -78,7 +78,7 @@ void io_loop::accept_again() {
     for (auto const& a : acceptors_) a->start();
 }
 
-// --- connecting -----------------------------------------------------------------------------------------------------------
+// --- connecting -----------------------------------------------------------------------------------------------------
 
 traces::ref io_loop::connect(std::uint16_t port, on_stream connected) {
     traces::ref const id = reactor_.trace().fresh(entity::client);
@@ -112,7 +112,7 @@ void io_loop::make_connection(traces::ref id, std::uint16_t port, on_stream cons
     reactor_.watch(h, false, true);
 }
 
-// --- streams --------------------------------------------------------------------------------------------------------------
+// --- streams --------------------------------------------------------------------------------------------------------
 
 std::shared_ptr<reactor_stream> io_loop::adopt(descriptor h, traces::ref id) {
     auto s = std::make_shared<reactor_stream>(reactor_, h, id, name_of_end(id));
@@ -131,7 +131,7 @@ void io_loop::remove(traces::ref id, std::string_view how) {
     if (auto const s = stream(id)) s->close_gracefully(how);
 }
 
-// Any connection that goes asks whether it was the last one that a graceful stop waits for.
+// Every closed connection checks whether it was the last one that a graceful stop waits for.
 void io_loop::closed(traces::ref id, std::string_view how) {
     if (!in_.erase(id) && !out_.erase(id)) return;
     traces::recorder::besides const asked(reactor_.trace(), asked_);
@@ -178,9 +178,9 @@ void io_loop::tell_who_wants_to_know() {
     }
 }
 
-// --- draining -------------------------------------------------------------------------------------------------------------
+// --- draining -------------------------------------------------------------------------------------------------------
 
-// Who waits to be accepted came before the stop.
+// Connections in the backlog came before the stop, so they are accepted.
 void io_loop::drain() {
     if (std::exchange(stopping_, true)) return;
     for (auto const& a : acceptors_) a->accept_waiting();
@@ -191,7 +191,7 @@ void io_loop::drain() {
     bound_ = reactor_.timer(*grace_, "grace", "the grace of the drain", [this] { cancel_the_rest(); });
     reactor_.drain([this] {
         reactor_.remove_timer(bound_);
-        reactor_.cancel_users_timers("drained"); // the recurring ones, unless the grace was over
+        reactor_.cancel_users_timers("drained"); // cancels the recurring ones, unless the grace period has ended
         if (steps_.over) steps_.over();
     });
     if (steps_.begin) steps_.begin();
@@ -206,7 +206,7 @@ void io_loop::cancel_the_rest() {
 
 void io_loop::close_the_rest() {
     for (auto* const side : {&in_, &out_}) {
-        auto const all = *side; // closing takes them out
+        auto const all = *side; // a copy, because closing removes them
         for (auto const& [id, s] : all)
             if (s) s->close("grace_over");
     }

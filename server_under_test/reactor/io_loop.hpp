@@ -1,5 +1,6 @@
-// The loop's connections: those it accepted ("in") and those it made ("out"), its acceptors, and the graceful stop, which
-// waits for the accepted ones alone. The loop owns the streams: whoever made them may be gone before they are closed.
+// The connections of the loop: accepted ("in") and made ("out"), its acceptors, and the graceful stop, which waits only
+// for the accepted ones. The loop owns the streams, so the object that opened a stream may be freed before it is
+// closed.
 #pragma once
 #include <map>
 #include <memory>
@@ -8,7 +9,7 @@
 
 namespace shutdown_repro::server {
 
-// A listening socket; closed with its last owner. Accepts all that wait, in the order of arrival.
+// A listening socket, closed with its last owner. It accepts all waiting connections, in the order of arrival.
 class acceptor {
 public:
     acceptor(reactor&, descriptor, std::function<void(descriptor)> on_accept);
@@ -26,25 +27,25 @@ private:
 
 class io_loop {
 public:
-    // With a grace, each way to stop it is a drain: it ends when what is under way has ended (see reactor), and what is left
-    // after the grace is cancelled.
+    // With a grace period every way to stop the loop is a drain: the loop ends when its work has ended (see reactor),
+    // and what remains after the grace period is canceled.
     explicit io_loop(reactor& r, std::optional<nanoseconds> grace = {}) : reactor_(r), grace_(grace) {}
     reactor& on() { return reactor_; }
 
     // The stream is started when `accepted` is called.
     using on_stream = std::function<void(std::shared_ptr<reactor_stream> const&, traces::ref id)>;
-    std::shared_ptr<acceptor> listen(std::uint16_t& port, std::string& error, on_stream accepted); // also adds it
+    std::shared_ptr<acceptor> listen(std::uint16_t& port, std::string& error, on_stream accepted); // and adds it
     void remove(std::shared_ptr<acceptor> const&);
-    // Connects in the next tick; a null stream when it was refused.
+    // Connects in the next tick. The stream is null when the connection was refused.
     traces::ref connect(std::uint16_t port, on_stream connected);
     std::shared_ptr<reactor_stream> stream(traces::ref id) const;
-    void remove(traces::ref id, std::string_view how); // closes gracefully; harmless when it is not there
+    void remove(traces::ref id, std::string_view how); // closes it gracefully; does nothing if it does not exist
 
     void stop();
     void stop_gracefully();
-    // Called once, when a graceful stop begins. No other end of the loop is announced.
+    // The callback runs once, when a graceful stop begins. It does not run when the loop ends in another way.
     void on_finish(std::string_view name, reactor::callback);
-    // What a server has to do in a drain: when it begins, at the end of the grace, and when all is over.
+    // The steps of a server in a drain: when it begins, when the grace period ends, and when the drain has ended.
     struct drain_steps {
         reactor::callback begin, cancel, over;
     };
@@ -52,7 +53,7 @@ public:
     void drain();
     std::size_t incoming() const { return in_.size(); }
     std::size_t outgoing() const { return out_.size(); }
-    std::size_t writing() const; // streams with bytes to write or somebody who waits for that
+    std::size_t writing() const; // number of streams with bytes to write or with drain callbacks
 
 private:
     void admit(descriptor, on_stream const&);
@@ -69,7 +70,7 @@ private:
     reactor& reactor_;
     std::optional<nanoseconds> grace_;
     drain_steps steps_;
-    reactor::timer_id bound_ = 0; // of the drain: its grace, then the patience with what was cancelled
+    reactor::timer_id bound_ = 0; // timer of the drain: the grace period, then the time for canceled transactions
     std::vector<std::shared_ptr<acceptor>> acceptors_;
     std::map<traces::ref, std::shared_ptr<reactor_stream>> in_, out_;
     struct hook {
@@ -78,7 +79,7 @@ private:
     };
     std::vector<hook> hooks_;
     bool accepting_ = false, stopping_ = false;
-    traces::seq_t asked_ = traces::no_seq; // to stop gracefully
+    traces::seq_t asked_ = traces::no_seq; // the event that asked to stop gracefully
 };
 
 } // namespace shutdown_repro::server

@@ -32,7 +32,7 @@ reactor_program::reactor_program(polling_world& w, reactor_config const& c)
 }
 
 reactor_program::~reactor_program() {
-    world_.trace.mute(); // the process has ended; what follows only gives memory back
+    world_.trace.mute(); // the process has ended; what follows only frees memory
     server_.abandon();
 }
 
@@ -56,7 +56,7 @@ void reactor_program::issue_requests() {
         agent_.get(server_.port(), k, config_.close, [this](traces::ref) { answered(); });
 }
 
-// --- the handler ----------------------------------------------------------------------------------------------------------
+// --- the handler ----------------------------------------------------------------------------------------------------
 
 void reactor_program::handle(std::shared_ptr<transaction> const& tx) {
     traces::recorder::acting const as_handler(world_.trace, tx->id());
@@ -88,7 +88,8 @@ void reactor_program::answer(transaction& tx) {
     tx.respond(200, std::move(bytes));
 }
 
-// Head and first part, each further part when the one before is out, and at last the empty one.
+// Sends the head and the first part, each further part after the one before it was written, and finally the empty
+// chunk.
 void reactor_program::answer_in_parts(transaction& tx, int part, int parts) {
     std::string bytes;
     if (part == 0) http::write_chunked_head(bytes, 200, !tx.keep_alive());
@@ -116,7 +117,7 @@ void reactor_program::answer_later(std::shared_ptr<transaction> const& tx) {
         "the answer to " + traces::to_string(tx->id()), std::move(answer_now), false, tx->id());
 }
 
-// --- timers and the stop --------------------------------------------------------------------------------------------------
+// --- timers and the stop --------------------------------------------------------------------------------------------
 
 void reactor_program::arm_timers() {
     if (config_.timer == user_timer::oneshot || config_.timer == user_timer::recurring)
@@ -142,8 +143,8 @@ void reactor_program::finished(transaction&) {
     if (config_.when == stop_moment::finish) stop_once();
 }
 
-// Once every request has had its answer (or will never have one), every transaction is over and no timer of the user is armed,
-// nothing more is worth waiting for, and the stop is called at last.
+// Idle means that every request was answered (or never will be), every transaction has ended and no user timer is
+// armed. Then there is nothing to wait for, and the stop has to be called.
 void reactor_program::open_acts() {
     reactor_.acts.emplace(reactor::open_acts{
         .offer =
@@ -172,7 +173,7 @@ void reactor_program::stop_once() {
     if (!std::exchange(stopped_, true)) stop(config_.what);
 }
 
-// Whoever sends it: SIGQUIT asks for a graceful stop, SIGTERM and SIGINT for the loop's end.
+// SIGQUIT asks for a graceful stop, SIGTERM and SIGINT end the loop, whoever sends them.
 void reactor_program::signalled(arrived_signal s) {
     traces::recorder::acting const as_control(world_.trace, {traces::entity::control, 1});
     traces::recorder::because_of const sent(world_.trace, s.because);

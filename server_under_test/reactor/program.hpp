@@ -1,8 +1,9 @@
-// The program that runs on the reactor: a server and a user agent in one loop, and somebody who stops it: "main" of the
-// measured host. When the loop returns the process ends; no destructor of server or agent runs.
+// The program that runs on the reactor: a server and a user agent in one loop, and the code that stops the server. It
+// models "main" of the measured host program. When the loop returns, the process ends without running destructors of
+// server and agent.
 //
-// Only where it is stopped by a signal it is the original's own main, which holds the server itself: that reference goes
-// when the loop has returned, and what is still open then is closed.
+// If it is stopped by a signal, it models the original's own main instead, which holds the server: that reference is
+// released when the loop has returned, and open connections are then closed.
 #pragma once
 #include "server_under_test/reactor/daemon.hpp"
 #include "server_under_test/reactor/user_agent.hpp"
@@ -11,10 +12,10 @@ namespace shutdown_repro::server {
 
 class reactor_program final : public application {
 public:
-    // Both outlive the program.
+    // Both arguments must outlive the program.
     reactor_program(polling_world&, reactor_config const&);
     ~reactor_program() override;
-    bool run(std::string& error); // to its end; false: it was killed, or could not start and says why
+    bool run(std::string& error); // returns false if it was killed, or could not start; then `error` is set
 
 private:
     void issue_requests();

@@ -9,7 +9,7 @@ using traces::kind;
 
 namespace {
 
-constexpr std::int64_t idle_poll_ms = 501; // half a second, and the millisecond that every wait is rounded up by
+constexpr std::int64_t idle_poll_ms = 501; // half a second, and the millisecond by which every wait is rounded up
 constexpr std::string_view next_tick_timer = "next tick";
 
 traces::ref ref_of(reactor::timer_id t) { return {entity::timer, t}; }
@@ -18,7 +18,7 @@ traces::ref ref_of(reactor::timer_id t) { return {entity::timer, t}; }
 
 reactor::reactor(polling_world& w, serve_order o) : world_(w), order_(o) {}
 
-// --- what is watched ------------------------------------------------------------------------------------------------------
+// --- handles and timers ---------------------------------------------------------------------------------------------
 
 void reactor::io(descriptor h, traces::ref whose, std::string name, std::function<void(bool)> call) {
     watched_[h] = {.whose = whose, .name = std::move(name), .call = std::move(call)};
@@ -61,7 +61,7 @@ void reactor::remove_timer(timer_id t) {
     if (timers_.erase(t)) trace().emit(kind::timer_cancel, ref_of(t), id);
 }
 
-// One by one: what a closure owns goes with it, and may remove other timers.
+// Removes one timer at a time, because destroying a closure may remove other timers.
 void reactor::cancel_users_timers(std::string_view reason) {
     timers_hold_ = false;
     for (;;) {
@@ -87,7 +87,7 @@ void reactor::next_tick(callback call) {
     });
 }
 
-// The application's: of the timer that the scenario names, of an answer that comes later, of a stop that does.
+// Timers of the application: the user timer, a delayed answer, a delayed stop.
 bool reactor::of_user(timer_entry const& t) { return t.what == "user" || t.what == "handler" || t.what == "stop"; }
 
 std::size_t reactor::user_timers_left() const {
@@ -101,7 +101,7 @@ std::size_t reactor::due_timers_left() const {
         timers_, [&](auto const& t) { return t.second.due <= now && t.second.what != next_tick_timer; }));
 }
 
-// --- the loop -------------------------------------------------------------------------------------------------------------
+// --- the loop -------------------------------------------------------------------------------------------------------
 
 bool reactor::run() {
     running_ = true;
@@ -133,7 +133,7 @@ bool reactor::held() const {
     return !watched_.empty() || !queued_.empty() || std::ranges::any_of(timers_, holds);
 }
 
-// Milliseconds to the nearest deadline. A wait is rounded up, so that the timer is due when it ends.
+// Returns the milliseconds until the nearest deadline, rounded up, so that the timer is due when the wait ends.
 std::int64_t reactor::patience() const {
     if (timers_.empty()) return idle_poll_ms;
     auto const nearest = std::ranges::min_element(timers_, {}, [](auto const& t) { return t.second.due; })->second.due;
@@ -166,7 +166,7 @@ void reactor::serve(std::vector<interest> ready) {
     begin_tick();
     if (order_ == serve_order::server_first) std::ranges::reverse(ready);
     auto const gone = [&](interest const& i) { return !watched_.contains(i.on); };
-    traces::seq_t before = traces::no_seq; // why this one is served only now: a choice, or the turn of another
+    traces::seq_t before = traces::no_seq; // the cause of the order: a decision, or serving the handle before this one
     for (;;) {
         traces::seq_t const next = trace().next();
         auto const first = take_next(ready, gone, "ready", "served");
@@ -191,7 +191,7 @@ traces::seq_t reactor::serve_one(interest const& ready, std::vector<interest> co
         if (!(writable ? ready.writable : ready.readable)) continue;
         auto const w = watched_.find(ready.on);
         if (w == watched_.end()) break;
-        auto const call = w->second.call; // it may be removed by what it does
+        auto const call = w->second.call; // a copy, because the call may remove the watcher
         traces::seq_t const failed = guarded("I/O watcher", [&] { call(writable); });
         if (auto const still = watched_.find(ready.on); failed != traces::no_seq && still != watched_.end())
             still->second.failed = failed;
@@ -207,7 +207,7 @@ void reactor::fire_due() {
     if (due.empty()) return;
     begin_tick();
     std::ranges::stable_sort(due, {}, [&](timer_id t) { return timers_.at(t).due; });
-    auto const not_due = [&](timer_id t) { // removed or begun anew by one that fired before it
+    auto const not_due = [&](timer_id t) { // removed or restarted by a timer that fired before it
         auto const i = timers_.find(t);
         return i == timers_.end() || i->second.due > now;
     };
@@ -236,7 +236,7 @@ template <class call_type> traces::seq_t reactor::guarded(std::string_view what,
     }
 }
 
-// --- orders that are free -------------------------------------------------------------------------------------------------
+// --- decisions ------------------------------------------------------------------------------------------------------
 
 template <class item, class is_gone>
 std::optional<item> reactor::take_next(

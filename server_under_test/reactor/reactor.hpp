@@ -1,18 +1,18 @@
-// The readiness loop: handles and timers with callbacks, as the second report's.
+// The readiness loop: handles and timers with callbacks, modeled on the loop of the second report.
 //
-// A tick polls once. What is ready then is a snapshot: each handle of it is served in turn, first its read, then, if it is
-// still watched, its write; then the clock is read once and every due timer of a snapshot fires. stop() does not cut a tick
-// short. The loop ends after the tick in which it was stopped, or when nothing is watched and no timer is left.
+// A tick polls once and takes a snapshot of the ready handles. It serves each in turn: first its read, then, if it is
+// still watched, its write. Then it reads the clock once and fires every due timer. stop() does not end a tick early.
+// The loop ends after the tick in which it was stopped, or when no handle is watched and no timer is left.
 //
-// Which ready handle is served first, and which due timer fires first, is left free by the environment (the original keeps
-// both in hash tables): a decision each, unless an order is set. What next_tick queued runs first in, first out.
+// The order of ready handles and of due timers is left free by the environment, because the original keeps both in hash
+// tables. Each is a decision, unless an order is set. Calls queued by next_tick run first in, first out.
 //
-// A signal is handled where it ends the poll, before anything else of that tick.
+// A signal ends the poll and is handled before anything else of that tick.
 //
-// An error that leaves a callback is recorded and the loop goes on; what the callback had still to do is not done.
+// An error that leaves a callback is recorded, and the loop continues. The rest of the callback is not run.
 //
-// A loop that drains goes on until it has nothing to do by itself: no handle is watched, nothing is queued, and no timer of
-// the application that fires once is armed. The loop's own timers and recurring ones do not hold it.
+// A loop that drains continues until it has nothing to do: no handle is watched, no call is queued, and no one-shot
+// timer of the application is armed. The loop's own timers and recurring timers do not keep it running.
 #pragma once
 #include <deque>
 #include <functional>
@@ -24,45 +24,46 @@
 
 namespace shutdown_repro::server {
 
-// What a modelled callback fails with. Anything else that is thrown is our own bug and is not caught here.
+// The exception of a modeled callback. Any other exception is a bug of this program and is not caught here.
 struct callback_error {
     std::string message;
-    traces::seq_t because = traces::no_seq; // in what it happened
+    traces::seq_t because = traces::no_seq; // the event during which it was thrown
 };
 
 class reactor {
 public:
-    using timer_id = std::uint32_t; // 0: none
+    using timer_id = std::uint32_t; // 0 for none
     using callback = std::function<void()>;
 
     reactor(polling_world&, serve_order);
 
-    // Watched for both. `whose` end it is; `name` is for people.
+    // Watches a handle for reading and writing. `whose` is the connection or client it belongs to; `name` is for
+    // people.
     void io(descriptor, traces::ref whose, std::string name, std::function<void(bool writable)>);
-    void watch(descriptor, bool read, bool write); // one that is watched
-    void remove(descriptor);                       // harmless when it is not
+    void watch(descriptor, bool read, bool write); // changes what a watched handle is watched for
+    void remove(descriptor);                       // does nothing if it is not watched
 
-    // `what` says whose it is ("user", "keep-alive", …), `name` is for people.
-    // `owner` is what the callback works on without keeping it alive, if anything.
+    // Arms a timer. `what` is its purpose ("user", "keep-alive", …), `name` is for people. `owner` is the object that
+    // the callback uses without keeping it alive, if any.
     timer_id timer(nanoseconds after, std::string_view what, std::string name, callback, bool recurring = false,
         traces::ref owner = {});
-    void again(timer_id);                              // begins anew; one that is active
-    void remove_timer(timer_id);                       // harmless when it is not active
-    void cancel_users_timers(std::string_view reason); // all of them; those armed from here on do not hold a drain
-    void next_tick(callback);                          // a timer of 0 for all that is queued until it fires
+    void again(timer_id);                              // restarts an active timer
+    void remove_timer(timer_id);                       // does nothing if it is not active
+    void cancel_users_timers(std::string_view reason); // cancels all; user timers armed later do not delay a drain
+    void next_tick(callback);                          // queues a call; one timer of 0 ms runs all queued calls
 
-    bool run(); // to its end; false: the process was killed in it
+    bool run(); // runs to the end; returns false if the process was killed
     void stop(std::string_view why, std::string_view cause = {});
-    void drain(callback at_end); // `at_end` runs when nothing holds it any more
-    void end_drain();            // now, whatever holds it
+    void drain(callback at_end); // `at_end` runs when nothing keeps the loop running
+    void end_drain();            // ends the drain now
     std::size_t user_timers_left() const;
     std::size_t due_timers_left() const;
     std::size_t queued_calls_left() const { return queued_.size(); }
-    traces::seq_t stopped_at() const { return stopped_at_; } // what ended it
+    traces::seq_t stopped_at() const { return stopped_at_; } // the event that ended it
     std::function<void(arrived_signal)> on_signal;
 
-    // What somebody else may do before the next callback or poll because its moment is open. `offer` appends it; once `idle`
-    // says that nothing is worth waiting for, it is done.
+    // Calls with an open moment that may be made before the next callback or poll. `offer` appends them. Once `idle`
+    // returns true, there is nothing to wait for, and they are made.
     struct open_acts {
         std::function<void(std::vector<alternative>&)> offer;
         std::function<bool()> idle;
@@ -102,7 +103,8 @@ private:
     void fire_due();
     void begin_tick();
     std::int64_t patience() const;
-    template <class call> traces::seq_t guarded(std::string_view what, call const&); // the error's number, or no_seq
+    template <class call>
+    traces::seq_t guarded(std::string_view what, call const&); // the event of its error, or no_seq
     template <class item, class is_gone>
     std::optional<item> take_next(std::vector<item>&, is_gone const&, std::string_view list, std::string_view verb);
     void before_poll();
@@ -118,7 +120,7 @@ private:
     std::map<timer_id, timer_entry> timers_;
     std::deque<queued_call> queued_;
     timer_id last_timer_ = 0, next_tick_timer_ = 0;
-    std::vector<alternative> offered_; // take_next()'s, kept for its capacity
+    std::vector<alternative> offered_; // used by take_next(); a member to keep its capacity
     std::uint64_t ticks_ = 0;
     traces::seq_t stopped_at_ = traces::no_seq;
     bool running_ = false, told_tick_ = false, timers_hold_ = true;

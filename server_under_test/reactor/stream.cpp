@@ -88,7 +88,7 @@ void reactor_stream::readable() {
 void reactor_stream::writable() {
     if (!buffer_.empty()) {
         io_result const r = on_.world().write(socket_, buffer_);
-        if (r.status != io::ok) return; // whoever reads will find out
+        if (r.status != io::ok) return; // the next read will see the error
         buffer_.erase(0, r.bytes);
         on_.trace().emit(kind::stream_write, id_, owner_, {{"bytes", static_cast<std::uint64_t>(r.bytes)}});
         active();
@@ -102,7 +102,7 @@ void reactor_stream::writable() {
     if (socket_ != no_descriptor) on_.watch(socket_, true, false);
 }
 
-// Each is unsubscribed before it is called: what fails in its callback is not called again.
+// Each subscriber is removed before it is called, so that a callback that fails is not called again.
 void reactor_stream::drain() {
     auto const subscribers = std::exchange(drain_, {});
     traces::recorder::besides const subscribed(
@@ -122,7 +122,7 @@ void reactor_stream::close_gracefully(std::string_view how) {
 
 void reactor_stream::close(std::string_view how) {
     if (socket_ == no_descriptor) return;
-    auto const self = shared_from_this(); // the loop lets go of it below
+    auto const self = shared_from_this(); // the loop releases it below
     timeout(0, {});
     descriptor const h = std::exchange(socket_, no_descriptor);
     on_.remove(h);

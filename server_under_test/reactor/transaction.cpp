@@ -6,7 +6,7 @@ namespace shutdown_repro::server {
 using traces::entity;
 using traces::kind;
 
-// One request a connection: they have the same number.
+// Each connection has one request, so both have the same number.
 transaction::transaction(traces::recorder& r, traces::ref connection)
     : trace_(r),
       id_{entity::request, connection.number},
@@ -26,7 +26,7 @@ bool transaction::read(std::string_view bytes) {
 }
 
 void transaction::respond(int status, std::string bytes, ask more, int part) {
-    if (cancelled_) return; // it has its answer
+    if (cancelled_) return; // it was answered with 503
     trace_.emit(kind::request_respond, id_, connection_, {{"status", status}, {"part", part}, {"close", !keep_alive_}});
     status_ = status;
     pending_ = std::move(bytes);

@@ -1,5 +1,5 @@
-// One request and its response on the reactor server. It belongs to its connection until it is finished; a handler that
-// answers later may hold it too.
+// A request and its response on the reactor server. It belongs to its connection until it is finished. A handler that
+// answers later may also hold it.
 #pragma once
 #include <functional>
 #include <memory>
@@ -14,22 +14,22 @@ public:
     transaction(traces::recorder&, traces::ref connection);
     ~transaction();
 
-    // For the application. What is handed over is taken by the server when the stream can take it. `more` is asked for the
-    // next part each time that the last one is out; without it the response ends with this part.
+    // For the application. The server takes the bytes when the stream can send them. `more` is called for the next part
+    // each time the last one was written; without it the response ends with this part.
     using ask = std::function<void()>;
     void respond(int status, std::string bytes, ask more = {}, int part = 0);
-    void answer_for(int status, std::string bytes); // the framework does, for a handler that failed
+    void answer_for(int status, std::string bytes); // the framework answers for a handler that failed
     void resume();
-    bool keep_alive() const { return keep_alive_; } // no: its response says so
+    bool keep_alive() const { return keep_alive_; } // false: the response has "Connection: close"
 
     // For the server.
-    bool read(std::string_view bytes);                   // true: the request is complete, for the first time
-    std::string take();                                  // what goes out next; "" and not `finished`: nothing yet
-    void finish(std::string_view otherwise = "dropped"); // what to call it when it was not answered
+    bool read(std::string_view bytes);                   // returns true when this completes the request
+    std::string take();                                  // returns the next bytes to send; "" if there are none yet
+    void finish(std::string_view otherwise = "dropped"); // `otherwise` is the result of a request that was not answered
     bool finished() const { return finished_; }
     void last_of_its_connection() { keep_alive_ = false; }
-    bool fail(std::string_view error, std::string bytes); // with 500; false: a part of its response is out already
-    bool cancel(std::string bytes);                       // with 503; false: it is being answered
+    bool fail(std::string_view error, std::string bytes); // answers 500; returns false if a part was already sent
+    bool cancel(std::string bytes);                       // answers 503; returns false if it is being answered
     traces::ref id() const { return id_; }
     traces::ref connection() const { return connection_; }
     std::function<void()> on_resume;

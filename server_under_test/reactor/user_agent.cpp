@@ -48,7 +48,7 @@ void user_agent::read(traces::ref c, std::string_view bytes) {
     if (http::parse_response(e.response).state == http::parse::complete) finish(c, {});
 }
 
-// Finished well ("" as failure) or not; of a connection that is idle already only its own end is left to tell.
+// Ends a request, successfully if `failure` is "". For a connection that is already idle, it records only its end.
 void user_agent::finish(traces::ref c, std::string_view failure) {
     traces::recorder::acting const as_client(trace_, c);
     auto const i = connections_.find(c);

@@ -1,5 +1,5 @@
-// The user agent in the same loop: one GET on each of its connections. It keeps a connection that may be kept alive open,
-// idle, until the server closes it or it times out.
+// The user agent in the same loop. It sends one GET on each of its connections, and keeps a keep-alive connection open
+// and idle until the server closes it or it times out.
 #pragma once
 #include <functional>
 #include <map>
@@ -9,16 +9,16 @@ namespace shutdown_repro::server {
 
 class user_agent final {
 public:
-    // The request is over, successfully or not.
+    // Called when the request has ended, successfully or not.
     using on_done = std::function<void(traces::ref client)>;
-    // The loop outlives the agent's last callback.
+    // The loop must outlive the last callback of the agent.
     user_agent(io_loop&, std::int64_t inactivity_ms);
     void get(std::uint16_t port, std::uint32_t number, bool close, on_done);
 
 private:
     struct exchange_state {
         std::uint32_t number = 0;
-        bool close = false, open = true; // open: the request is under way
+        bool close = false, open = true; // open: the request is in flight
         std::string request, response;
         on_done done;
     };

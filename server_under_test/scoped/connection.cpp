@@ -91,7 +91,7 @@ void connection::flush() {
 
 void connection::close(std::string_view how) {
     if (!open()) return;
-    // Unread bytes would turn the FIN into a reset that can overtake the response.
+    // Read the remaining bytes: otherwise closing would send a reset that can overtake the response.
     char bytes[4096];
     if (how == "fin") {
         stream_->shutdown_send();

@@ -1,6 +1,6 @@
-// One connection of the scoped server: reads requests, has them handled one after the other in the order of their arrival
-// (pipelined ones wait in its buffer), writes the responses. No coroutine of its own, as in the modelled server: its I/O runs
-// in the loop, outside every scope.
+// A connection of the scoped server. It reads requests, has them handled one after the other in the order of their
+// arrival (pipelined requests wait in its buffer), and writes the responses. As in the modeled server it has no
+// coroutine of its own: its I/O runs in the loop, outside every scope.
 #pragma once
 #include <memory>
 #include <string>
@@ -15,9 +15,9 @@ class connection_owner {
 public:
     virtual ~connection_owner() = default;
     virtual void on_request(
-        connection&, std::uint32_t number) = 0;     // answer it, now or later, by respond() or abandon()
-    virtual bool closes_after_response() const = 0; // announce and close once nothing more waits here
-    virtual void on_flushed(connection&) = 0;       // nothing is left to send, or it closed
+        connection&, std::uint32_t number) = 0;     // answer it by respond(), now or later, and then call handled()
+    virtual bool closes_after_response() const = 0; // whether to announce and close it once no request waits
+    virtual void on_flushed(connection&) = 0;       // all bytes are sent, or the connection is closed
 };
 
 class connection : public pooled {
@@ -27,9 +27,9 @@ public:
 
     traces::ref const id;
 
-    void read();                      // what is there now, then asks to be told of more
-    void respond(int status);         // to the request being handled
-    void handled();                   // the handler is over: the next request, if any
+    void read();                      // reads the available bytes and then waits for more
+    void respond(int status);         // answers the current request
+    void handled();                   // the handler has ended; takes the next request, if any
     void close(std::string_view how); // "fin", "reset" or "peer"
 
     bool open() const { return static_cast<bool>(stream_); }

@@ -1,19 +1,20 @@
-// The three ways in which the scoped server shuts down.
+// The three shutdown policies of the scoped server.
 #include "server_under_test/scoped/scoped_server.hpp"
 
 namespace shutdown_repro::server {
 
 namespace {
 
-// The report's server: stop drains nothing, free lets the scope's owner object go while handlers are parked.
+// The server of the report: stop drains nothing, and free ends the owner object of the scope while handlers are
+// suspended.
 class as_reported final : public shutdown_policy {
 public:
     task drain(scoped_server&, coroutine&) const override { co_return outcome::completed; }
     void free(scoped_server& s) const override { s.release(); }
 };
 
-// Upstream's repair (true-async/server b9839d5): wait, cancel, await the cancellation, with upstream's scope methods and
-// hence with their holes: a cancelled scope counts as done after the first handler, and a scope that failed counts as
+// The upstream fix (true-async/server b9839d5): wait, cancel, await the cancellation. It uses upstream's scope methods
+// and has their defects: a canceled scope counts as done after the first handler, and a scope that failed counts as
 // finished while handlers run.
 class upstream_fix final : public shutdown_policy {
 public:
@@ -28,8 +29,8 @@ public:
         }
         co_return outcome::completed;
     }
-    // Freed before it was drained, it drains only where a coroutine can suspend; from inside the scope the two waits are
-    // refused as misuse, which leaves the cancellation.
+    // If it is freed before it was drained, it drains only where a coroutine can suspend. From inside the scope both
+    // waits are refused as misuse, so that only the cancellation remains.
     void free(scoped_server& s) const override {
         scope& all = s.server_scope();
         if (!s.drained && s.rt().current() && !all.freed && !all.finished()) all.cancel(s.rt());
@@ -37,14 +38,14 @@ public:
     }
 };
 
-// Ours: nothing is disposed before it is strictly empty.
-//   - what arrived before stop is served: the backlog and the bytes in it are taken before the listener closes;
-//   - emptiness is the population of the scope's subtree, removed coroutines only, never "cancelled, so done";
-//   - after the grace every coroutine that is left is cancelled by itself, whatever its scope's state or mode, and whoever is
-//     spawned later is dropped, so the wait for emptiness ends;
-//   - an ordinary error ends its own request (500) and nothing else;
-//   - nobody else's clock disposes the scope meanwhile: the grace is what bounds the stop;
-//   - free asks for all of this and takes effect at its end; a listener of the scope holds a reference of its own.
+// The correct policy: no scope is disposed before it is strictly empty.
+//   - Requests that arrived before stop are served: the backlog and its bytes are taken before the listener closes.
+//   - "Empty" means that the population of the scope's subtree is 0, which counts coroutines until they are removed.
+//   - After the grace period every remaining coroutine is canceled, whatever the state or mode of its scope, and
+//     coroutines spawned later are dropped, so that the wait ends.
+//   - An ordinary error ends only its own request (500).
+//   - No timeout disposes the scope meanwhile; only the grace period bounds the stop.
+//   - free starts the same drain and takes effect at its end. A listener of the scope holds a reference of its own.
 class drained final : public shutdown_policy {
 public:
     task drain(scoped_server& s, coroutine& self) const override {
@@ -74,7 +75,7 @@ public:
     bool late_calls_find_nobody() const override { return true; }
 
 private:
-    static constexpr nanoseconds flush_patience = 1000 * millisecond; // for a client that does not read its response
+    static constexpr nanoseconds flush_patience = 1000 * millisecond; // time for clients to read their responses
 };
 
 } // namespace

@@ -10,7 +10,7 @@ using because_of = traces::recorder::because_of;
 
 namespace {
 
-// A name with a number at its end, without allocating.
+// Builds a name that ends in a number without allocating.
 class numbered {
 public:
     numbered(std::string_view prefix, std::uint32_t n) {
@@ -26,13 +26,13 @@ private:
 
 } // namespace
 
-// A request between its begin and its finish.
+// A request in flight.
 struct scoped_server::in_flight : pooled {
     scoped_server* server;
     connection* from;
     traces::ref id;
     std::uint32_t number;
-    int status = 0; // answered with
+    int status = 0; // of the response; 0 before it
 };
 
 scoped_server::scoped_server(runtime& rt, config const& c)
@@ -66,7 +66,7 @@ bool scoped_server::start(std::string& error) {
     return true;
 }
 
-// --- the lifecycle -------------------------------------------------------------------------------------------------------
+// --- the lifecycle --------------------------------------------------------------------------------------------------
 
 task scoped_server::lifecycle(coroutine& self) {
     if (!stop_called_ && !free_wanted && !freed_) co_await wait(self, stop_wanted_, "stop");
@@ -77,11 +77,12 @@ task scoped_server::lifecycle(coroutine& self) {
     if (free_wanted) release();
     lifecycle_over_ = true;
     if (dispose_later_.pending())
-        co_await wait(self, dispose_later_.over, "disposal"); // an armed timer keeps the program's loop
+        co_await wait(self, dispose_later_.over, "disposal"); // an armed timer keeps the loop of the program running
     co_return outcome::completed;
 }
 
-// Somebody who waits for the server scope's end: with the owning reference, which is handed to it, or with one of its own.
+// Spawns a coroutine that waits for the end of the server scope: with the owning reference, which it takes over, or
+// with one of its own.
 void scoped_server::spawn_scope_listener() {
     bool const own = config_.holds == owner::extra || policy_.listener_has_own_reference();
     if (own) server_scope_->add_reference();
@@ -155,7 +156,7 @@ bool scoped_server::stalled() {
     return true;
 }
 
-// --- connections ---------------------------------------------------------------------------------------------------------
+// --- connections ----------------------------------------------------------------------------------------------------
 
 void scoped_server::stop_accepting() {
     if (!listener_) return;
@@ -198,7 +199,7 @@ bool scoped_server::unsent() const {
     return false;
 }
 
-// --- requests ------------------------------------------------------------------------------------------------------------
+// --- requests -------------------------------------------------------------------------------------------------------
 
 void scoped_server::on_request(connection& from, std::uint32_t number) {
     traces::recorder& t = rt_.trace();
@@ -220,13 +221,14 @@ void scoped_server::on_request(connection& from, std::uint32_t number) {
     if (!c) return request_over(r, outcome::never_ran);
     c->on_finish = [](coroutine& self, outcome o) {
         in_flight& mine = *static_cast<in_flight*>(self.context);
-        self.context = reinterpret_cast<void*>(static_cast<std::uintptr_t>(mine.number)); // what the hook wants
+        self.context = reinterpret_cast<void*>(static_cast<std::uintptr_t>(mine.number)); // the hook expects the number
         mine.server->request_over(mine, o);
     };
     if (h.does == act::hook_park) c->make_hook = completion_hook;
 }
 
-// No handler's delay starts before every request is in its handler: they are in flight at once, however slow the clients.
+// Delays start only when every request is in its handler, so that all are in flight together, however slow the clients
+// are.
 signal* scoped_server::hold(coroutine&) {
     if (!config_.together || together_open_) return nullptr;
     if (++in_handlers_ < config_.requests) return &together_;
@@ -245,7 +247,7 @@ void scoped_server::answer(coroutine& self, std::uint32_t number) {
     if (h.calls_free && free_by_handler_) free();
 }
 
-// The completion hook's synchronous part: a request that was not answered is answered here.
+// The synchronous part of the completion hook: answers a request that was not answered.
 void scoped_server::request_over(in_flight& r, outcome o) {
     bool const dropped = !r.from->open() && r.status == 0;
     std::string_view result = dropped ? "dropped" : "answered";

@@ -1,9 +1,10 @@
-// The scoped server: HTTP/1.1 on structured concurrency, as the first report's.
+// The scoped server: HTTP/1.1 with structured concurrency, modeled on the server of the first report.
 //
 //   main scope > server scope (with an owner object) > [connection scope] > request scope > handler > its children
 //
-// stop() may be called from anywhere, never suspends and only wakes the lifecycle coroutine, which start() runs and in which
-// the shutdown policy drains. free() lets the server object go. What each does beyond that is the policy's (policies.cpp).
+// stop() may be called from anywhere and never suspends. It wakes the lifecycle coroutine, which start() spawned and in
+// which the shutdown policy drains the server. free() ends the server object. The policies differ in the details
+// (policies.cpp).
 #pragma once
 #include <memory>
 #include <vector>
@@ -16,11 +17,11 @@ namespace shutdown_repro::server {
 
 class scoped_server;
 
-// How the server shuts down.
+// Defines how the server shuts down.
 class shutdown_policy {
 public:
     virtual ~shutdown_policy() = default;
-    virtual task drain(scoped_server&, coroutine& lifecycle) const = 0; // after stop
+    virtual task drain(scoped_server&, coroutine& lifecycle) const = 0; // runs after stop
     virtual void free(scoped_server&) const = 0;
     virtual bool listener_has_own_reference() const { return false; }
     virtual bool errors_stay_in_request() const { return false; }
@@ -31,15 +32,15 @@ shutdown_policy const& policy_of(policy);
 
 class scoped_server final : public stoppable, public handler_host, public connection_owner {
 public:
-    // The runtime, which is empty, and the configuration outlive the server.
+    // The runtime must be empty. Runtime and configuration must outlive the server.
     scoped_server(runtime&, config const&);
     ~scoped_server() override;
 
-    bool start(std::string& error); // listens and runs; false with the reason
+    bool start(std::string& error); // starts to listen; on failure sets `error` and returns false
     void stop() override;
     void free() override;
-    bool over() const; // the program has ended: the process exits
-    bool stalled();    // nothing can happen any more: the runtime shuts down, once; false: nothing to end
+    bool over() const; // the program has ended, and the process exits
+    bool stalled();    // called when nothing can happen: shuts the runtime down, once; returns whether it did
     std::uint16_t port() const { return port_; }
 
     // For policies.
@@ -47,13 +48,13 @@ public:
     config const& settings() const { return config_; }
     scope& server_scope() { return *server_scope_; }
     void stop_accepting();
-    void take_what_arrived(); // connections from the backlog and bytes that are there already
+    void take_what_arrived(); // accepts the connections in the backlog and reads the available bytes
     void close_connections(std::string_view how);
     bool unsent() const;
     signal& flushed() { return flushed_; }
     void wake_lifecycle();
-    void keep_scope() { dispose_later_.withdraw(); } // no disposal of the server scope by time
-    void release();                                  // the owner object goes, then connections and the server itself
+    void keep_scope() { dispose_later_.withdraw(); } // cancels the timeout that disposes the server scope
+    void release();                                  // ends the owner object, then the connections and the server
     bool drained = false, free_wanted = false;
 
 private:

@@ -1,5 +1,5 @@
-// A cell: the scopes alone, without HTTP, driven through one of the measured sequences. The language is that of
-// tests/data/trueasync.md, where each word is defined and what the real code did is listed cell by cell.
+// A cell: the scopes without HTTP, driven through one of the measured sequences. tests/data/trueasync.md defines each
+// word and lists what the real code did in each cell.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -32,7 +32,7 @@ struct cell {
     bool safe = false;
     owner holds = owner::server;
     bool root = false;             // the server scope has no parent
-    bool ends_in_shutdown = false; // a whole-runtime shutdown at 50 ms
+    bool ends_in_shutdown = false; // the whole runtime shuts down at 50 ms
     sequence steps = sequence::free;
 };
 

@@ -1,4 +1,4 @@
-// Runs a cell: "main" of the measured host, step by step, on the runtime alone.
+// Runs a cell: the steps of "main" of the measured host program, on the runtime alone.
 #pragma once
 #include "server_under_test/scopes/cell.hpp"
 #include "server_under_test/scopes/delayed_disposal.hpp"
@@ -12,7 +12,7 @@ public:
     cell_program(runtime&, cell const&);
     void start();
     bool over() const { return rt_.alive() == 0; }
-    // Nothing can run any more although coroutines are left: the runtime shuts down, once.
+    // Called when nothing can run although coroutines are left: shuts the runtime down, once. Returns whether it did.
     bool stalled();
 
 private:

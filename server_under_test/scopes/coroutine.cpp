@@ -33,11 +33,11 @@ std::string_view text(wake w) {
 } // namespace
 
 void signal::raise(runtime&) {
-    // Each wake_up withdraws its own wait from the list.
+    // Each wake_up() removes its wait from the list.
     while (!waiting.empty()) waiting.front()->wake_up(wake::value);
 }
 
-// --- waiting -------------------------------------------------------------------------------------------------------------
+// --- waiting --------------------------------------------------------------------------------------------------------
 
 void coroutine::park(std::coroutine_handle<> h, std::string_view on, nanoseconds for_how_long) {
     at = h;
@@ -120,7 +120,7 @@ void coroutine::withdraw_waits() {
 
 void coroutine::wake_up(wake w) {
     if (queued) {
-        // A cancellation overrides what it was woken with, and an error a mere value.
+        // A cancellation overrides any earlier reason to wake, and an error overrides a value.
         bool const stronger =
             w == wake::cancelled ? woken != wake::cancelled : w == wake::error && woken == wake::value;
         if (stronger && started) {
@@ -129,14 +129,14 @@ void coroutine::wake_up(wake w) {
         }
         return;
     }
-    if (!at) return; // it waits for nothing
+    if (!at) return; // it is not waiting
     woken = w;
     woken_by = rt->trace().cause();
     withdraw_waits();
     rt->on.post(*this);
 }
 
-// --- cancellation --------------------------------------------------------------------------------------------------------
+// --- cancellation ---------------------------------------------------------------------------------------------------
 
 void coroutine::cancel(bool softly) {
     if (finished) return;
@@ -145,11 +145,11 @@ void coroutine::cancel(bool softly) {
     cancel_requested = true;
     if (!softly) hard_requested = true;
     if (rt->current() == this) {
-        cancelled_while_running = true; // it goes on; what it returns will not count
+        cancelled_while_running = true; // it continues, but its result will not count
         return;
     }
     if (!started) {
-        woken_by = rt->trace().cause(); // it is queued since its creation, and will be dropped there
+        woken_by = rt->trace().cause(); // it has been queued since its creation and will be dropped when its turn comes
         return;
     }
     if (!softly) return wake_up(wake::cancelled);
@@ -159,7 +159,7 @@ void coroutine::cancel(bool softly) {
     home->became_zombie(*rt, *this);
 }
 
-// --- running -------------------------------------------------------------------------------------------------------------
+// --- running --------------------------------------------------------------------------------------------------------
 
 void coroutine::step() {
     traces::recorder::acting const as(rt->trace(), id);
@@ -209,7 +209,7 @@ void coroutine::finish(outcome o) {
     leave();
 }
 
-// The last chance to catch its error, then out of the scope: until here it still belongs to it.
+// Offers its error to the scope, then leaves the scope: until here it still belongs to it.
 void coroutine::leave() {
     where = stage::over;
     body.reset();

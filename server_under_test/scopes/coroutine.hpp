@@ -1,8 +1,9 @@
-// A coroutine of a scope: created (belongs to its scope at once) -> queued -> started <-> waiting -> finished -> removed.
+// A coroutine of a scope: created (it belongs to its scope from then on) -> queued -> started <-> waiting -> finished
+// -> removed.
 //
-// Everything it can wait for leaves through wake(), which withdraws all its waits at that moment, so it is resumed once and
-// by one cause. Soft cancellation makes a started coroutine a zombie that goes on undisturbed; hard cancellation resumes it
-// with a cancellation; one that never ran is dropped by either.
+// Every wait ends in wake_up(), which withdraws all its other waits, so it is resumed once and by one cause. Soft
+// cancellation makes a started coroutine a zombie that continues undisturbed. Hard cancellation resumes it with a
+// cancellation. Both drop a coroutine that has not started.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,20 +20,20 @@ struct coroutine;
 // Why a wait ended.
 enum class wake : std::uint8_t { value, cancelled, error, timeout };
 
-// Something that coroutines wait for and that is signalled, to all who wait, in the order in which they came.
+// An event that coroutines wait for. raise() wakes all that wait, in the order in which they began to wait.
 struct signal {
     std::vector<coroutine*> waiting;
     void raise(runtime&);
 };
 
-// A coroutine's wait for a scope.
+// The wait of a coroutine for a scope.
 struct completion_wait {
     enum class until : std::uint8_t { any_notice, cancelled_scope_is_done };
     coroutine* who = nullptr;
     scope* on = nullptr;
     until mode = until::any_notice;
-    bool holds_reference = false; // dropped when the wait ends, however it ends
-    traces::ref listener;         // of a listener that has an identity of its own
+    bool holds_reference = false; // the reference is released when the wait ends, however it ends
+    traces::ref listener;         // the id of the listener, if it has one
 };
 
 struct coroutine final : work {
@@ -41,19 +42,19 @@ struct coroutine final : work {
     std::string name;
     scope* home = nullptr;
     bool started = false, finished = false, removed = false, zombie = false;
-    bool cancel_requested = false; // by either kind
+    bool cancel_requested = false; // soft or hard
     bool hard_requested = false;
     outcome result = outcome::completed;
 
     task body;
-    // After the body, while it is finished but not removed: a synchronous step, then a hook that may suspend.
+    // Run after the body, while the coroutine is finished but not removed: a function, then a hook that may suspend.
     void (*on_finish)(coroutine&, outcome) = nullptr;
     task (*make_hook)(coroutine&) = nullptr;
-    void* context = nullptr; // of on_finish and make_hook
+    void* context = nullptr; // for on_finish and make_hook
 
     // For awaiters.
     void park(std::coroutine_handle<>, std::string_view on, nanoseconds for_how_long = -1);
-    void wake_up(wake); // withdraws the waits and queues it; a queued one only learns of a cancellation
+    void wake_up(wake); // withdraws the waits and queues it; if it is queued already, only a stronger reason counts
     wake take_wake() const { return woken; }
 
     void cancel(bool softly);
@@ -80,7 +81,7 @@ private:
     std::coroutine_handle<> at;
     stage where = stage::body;
     wake woken = wake::value;
-    wake alarm_means = wake::value; // a delay's end or a timeout
+    wake alarm_means = wake::value; // the end of a delay, or a timeout
     bool cancelled_while_running = false;
     traces::seq_t woken_by = traces::no_seq, parked = traces::no_seq;
 
@@ -91,7 +92,8 @@ private:
     void set_alarm(nanoseconds after, wake means);
 };
 
-// co_await delay(self, 5 * millisecond), never(self), wait(self, signal), …: each gives the wake that ended it.
+// Awaitables: co_await delay(self, 5 * millisecond), never(self), wait(self, signal) and so on. Each returns why the
+// wait ended.
 struct [[nodiscard]] delayed {
     coroutine& self;
     nanoseconds how_long;
@@ -102,7 +104,7 @@ struct [[nodiscard]] delayed {
 };
 inline delayed delay(coroutine& self, nanoseconds d) { return {self, d}; }
 
-// The answer of somebody outside, asked on behalf of a request.
+// Waits for the answer of an external service, asked on behalf of a request.
 struct [[nodiscard]] answered {
     coroutine& self;
     traces::ref whose;
@@ -113,9 +115,9 @@ struct [[nodiscard]] answered {
 
 struct [[nodiscard]] signalled {
     coroutine& self;
-    signal* on; // null: what never happens
+    signal* on; // null for an event that never happens
     std::string_view what;
-    nanoseconds timeout = -1; // negative: none
+    nanoseconds timeout = -1; // negative for none
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>);
     wake await_resume() { return self.take_wake(); }
@@ -125,7 +127,7 @@ inline signalled wait(coroutine& self, signal& s, std::string_view what, nanosec
     return {self, &s, what, timeout};
 }
 
-// A scope's completion. `at_once`: there is nothing to wait for.
+// Waits for the completion of a scope. If `at_once` is set, it returns that without waiting.
 struct [[nodiscard]] completion {
     coroutine& self;
     scope& on;
@@ -138,9 +140,9 @@ struct [[nodiscard]] completion {
     void await_suspend(std::coroutine_handle<>);
     wake await_resume() { return at_once ? *at_once : self.take_wake(); }
 };
-// Scope::awaitCompletion(timeout) and Scope::awaitAfterCancellation(), with upstream's early returns: value when the scope is
-// gone, closed or empty; cancelled when it is already cancelled (the former) and error when it is not (the latter). Waiting
-// for a scope from inside it is refused with an error.
+// Scope::awaitCompletion(timeout) and Scope::awaitAfterCancellation() with the early returns of the original: `value`
+// if the scope is freed, closed or empty; for the first also `cancelled` if the scope is canceled, for the second
+// `error` if it is not. Waiting for a scope from inside it returns `error`.
 completion await_completion(coroutine& self, scope&, nanoseconds timeout);
 completion await_after_cancellation(coroutine& self, scope&);
 

@@ -1,6 +1,6 @@
-// Scope::disposeAfterTimeout: takes a reference to the scope, and when the time is up a task cancels the scope and drops the
-// reference. As upstream has it, with the hole that this has: a scope that runs empty meanwhile uses up one reference, which is
-// this one, so the drop is one too many (tests/data/trueasync.md, "dat").
+// Scope::disposeAfterTimeout: takes a reference to the scope; when the time is up, a task cancels the scope and
+// releases the reference. It has the defect of the original: a scope that becomes empty meanwhile releases this
+// reference itself, so that the task releases one too many (tests/data/trueasync.md, "dat").
 #pragma once
 #include <string>
 #include "server_under_test/scopes/runtime.hpp"
@@ -13,9 +13,10 @@ public:
     delayed_disposal(delayed_disposal const&) = delete;
     ~delayed_disposal() { rt_.on.cancel(alarm_); }
 
-    // Nothing when the scope is gone, closed or empty. The task runs in `task_home`, as `task_name`.
+    // Starts the timeout. Does nothing if the scope is freed, closed or empty. The task runs in `task_home` as
+    // `task_name`.
     void begin(scope& of, nanoseconds after, scope& task_home, std::string task_name);
-    // Before the time is up: gives the reference back.
+    // Cancels the timeout and releases the reference. Does nothing once the time is up.
     void withdraw();
     bool pending() const { return alarm_.armed; }
     signal over; // raised when its task has run

@@ -1,22 +1,22 @@
-// What a request handler does, act by act; the same bodies serve the cells and the HTTP server.
+// The bodies of request handlers, one for each act. The cells and the HTTP server share them.
 #pragma once
 #include "server_under_test/scopes/config.hpp"
 #include "server_under_test/scopes/runtime.hpp"
 
 namespace shutdown_repro::server {
 
-// Where a handler runs. The cells have nobody to answer.
+// The environment of a handler. In a cell there is no request to answer.
 class handler_host {
 public:
     virtual ~handler_host() = default;
-    virtual signal* hold(coroutine&) { return nullptr; }          // wait for this before the act begins; null: do not
-    virtual void answer(coroutine&, std::uint32_t /*request*/) {} // the response, then what the scenario has it call
+    virtual signal* hold(coroutine&) { return nullptr; }          // the handler waits for this first; null for no wait
+    virtual void answer(coroutine&, std::uint32_t /*request*/) {} // sends the response and makes the scenario's calls
 };
 
-// `i`: the request's number; it staggers the acts' own delays as in the cells.
+// Handles request number `i`, which also staggers the delays of the acts, as in the cells.
 task handle(coroutine& self, handler_host&, handler_config, std::uint32_t i);
 
-// For coroutine::make_hook of act::hook_park; coroutine::context is the request's number.
+// The hook of act::hook_park, for coroutine::make_hook. coroutine::context is the number of the request.
 task completion_hook(coroutine& self);
 
 } // namespace shutdown_repro::server

@@ -1,5 +1,5 @@
-// The runtime of the scoped server: it owns scopes and coroutines, runs the coroutines that are ready, and ends the process
-// when one of its assertions fails.
+// The runtime of the scoped server. It owns scopes and coroutines, runs ready coroutines, and ends the process when one
+// of its assertions fails.
 #pragma once
 #include <deque>
 #include <memory>
@@ -14,9 +14,9 @@ public:
     runtime(runtime const&) = delete;
     ~runtime() { reset(); }
 
-    // `softly`: its cancellation mode, inherited from the parent when not given.
+    // Opens a scope. `softly` is its cancellation mode, by default that of the parent.
     scope& open(std::string_view name, scope* parent, bool has_object, std::optional<bool> softly = {});
-    // make(coroutine&) gives the body. Null when the scope refuses.
+    // Spawns a coroutine with the body that make(coroutine&) returns. Returns null when the scope refuses.
     template <class Make> coroutine* spawn(scope& into, std::string_view name, Make&& make) {
         coroutine* c = create(into, name);
         if (c) {
@@ -26,25 +26,25 @@ public:
         return c;
     }
 
-    // The whole runtime stops: every started coroutine is hard-cancelled, in the order of creation, and every other dropped.
+    // Stops the whole runtime: cancels every started coroutine hard, in the order of creation, and drops the others.
     void shutdown();
     bool shutting_down() const { return shutting_down_; }
-    // An ordinary error that nobody took: the runtime shuts down.
+    // Shuts down because of an ordinary error that no scope and no listener has taken.
     void uncaught(coroutine&);
     bool dead() const { return dead_; }            // the simulated process has died
-    std::uint32_t alive() const { return alive_; } // coroutines not removed
+    std::uint32_t alive() const { return alive_; } // number of coroutines that are not removed
 
-    // An always-on assertion of the server's runtime: recorded with who is in the scope, then the process ends.
-    // Returns only in the simulated world, with the process dead: the caller leaves its data sound and returns.
+    // A failed assertion of the modeled server: records it with the members of the scope and ends the process. Returns
+    // only in the simulated world, where the caller must return at once and leave its data consistent.
     void fail(
         scope const& about, std::string_view message, std::source_location where = std::source_location::current());
-    // A scope's memory was touched after it was freed: recorded, then the process ends as under a sanitizer.
+    // A use after free of the modeled server: records it and ends the process, as a sanitizer would.
     void access_after_free(scope const&, std::string_view operation);
 
     traces::recorder& trace() { return on.trace; }
     coroutine* current() const { return current_; }
 
-    // Forgets everything, parked frames included; capacity is kept.
+    // Destroys everything, including suspended frames, but keeps the capacity.
     void reset();
 
     world& on;
@@ -55,7 +55,7 @@ private:
     coroutine* create(scope& into, std::string_view name);
     void launch(coroutine&);
 
-    // Recycled, never shrunk; a deque of pointers keeps addresses while it grows.
+    // Objects are recycled and never freed. Growing a deque of pointers keeps their addresses.
     std::deque<std::unique_ptr<scope>> scopes_;
     std::deque<std::unique_ptr<coroutine>> coroutines_;
     std::size_t scope_count_ = 0, coroutine_count_ = 0;

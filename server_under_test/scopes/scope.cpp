@@ -12,7 +12,8 @@ namespace {
 
 std::string_view mode(bool softly) { return softly ? "safe" : "unsafe"; }
 
-// Upstream's vectors remove by moving the last one into the gap; the order of later cancellations follows from it.
+// The original's vectors remove an element by moving the last one into its place, which affects the order of later
+// cancellations.
 template <class T> void swap_remove(std::vector<T*>& from, T* what) {
     auto const at = std::find(from.begin(), from.end(), what);
     if (at == from.end()) return;
@@ -46,7 +47,7 @@ bool scope::contains(coroutine const& c) const {
     return false;
 }
 
-// --- cancellation --------------------------------------------------------------------------------------------------------
+// --- cancellation ---------------------------------------------------------------------------------------------------
 
 void scope::cancel(runtime& rt, bool softly) {
     if (!touch(rt, "cancel")) return;
@@ -62,7 +63,7 @@ void scope::mark_closed(runtime& rt) {
     rt.trace().emit(kind::scope_closed, id);
 }
 
-// Children, then own coroutines, then the listeners; true when a listener took the error.
+// Cancels children, then own coroutines, and notifies the listeners. Returns whether a listener took the error.
 bool scope::cancel_inside(runtime& rt, bool softly, cause why) {
     if (!cancelled) {
         cancelled = true;
@@ -93,10 +94,10 @@ bool scope::climb(runtime& rt, coroutine& from, bool softly) {
     return parent ? parent->climb(rt, from, softly) : false;
 }
 
-// --- telling those who wait ----------------------------------------------------------------------------------------------
+// --- notifying waiting coroutines -----------------------------------------------------------------------------------
 
-// The scope holds itself while it tells; whoever drops the owning reference in between makes the return of that hold the
-// last one, and the disposal happens here.
+// The scope holds a reference to itself while it notifies. If the owning reference is released meanwhile, this hold is
+// the last one and the disposal happens here.
 bool scope::notify(runtime& rt, cause why) {
     if (!touch(rt, "notify")) return false;
     ++refs;
@@ -135,7 +136,7 @@ void scope::completed(runtime& rt) {
     }
 }
 
-// --- coroutines come and go ----------------------------------------------------------------------------------------------
+// --- coroutines come and go -----------------------------------------------------------------------------------------
 
 bool scope::accepts(runtime& rt) {
     if (!freed && !closed) return true;
@@ -173,10 +174,10 @@ void scope::became_zombie(runtime& rt, coroutine&) {
     completed(rt);
 }
 
-// --- disposal ------------------------------------------------------------------------------------------------------------
+// --- disposal -------------------------------------------------------------------------------------------------------
 
 void scope::release_object(runtime& rt) {
-    if (freed || !has_object) return; // the object knows when its scope is gone
+    if (freed || !has_object) return; // the object knows whether its scope is freed
     has_object = false;
     if (!try_dispose(rt) && !rt.dead()) cancel(rt);
 }
@@ -197,13 +198,13 @@ bool scope::try_dispose(runtime& rt) {
     if (disposing || !disposable()) return false;
     for (std::size_t i = 0; i < children.size(); ++i) {
         children[i]->dispose(rt);
-        if (freed || disposing || rt.dead()) return true; // the last child took us with it
+        if (freed || disposing || rt.dead()) return true; // disposing the last child disposed this scope
     }
     dispose(rt);
     return true;
 }
 
-// Raw: asserts that the scope is empty, and takes its children along without asking them.
+// Raw disposal: asserts that the scope is empty, and disposes its children without checking them.
 void scope::dispose(runtime& rt) {
     if (!touch(rt, "dispose") || disposing) return;
     if (refs > 1) {

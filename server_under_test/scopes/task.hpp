@@ -1,8 +1,8 @@
 // The body of a coroutine: a C++20 coroutine that starts suspended, is resumed by the runtime and ends with an outcome.
-// Bodies await each other (symmetric transfer); a body's owner destroys its frame, parked or not.
+// Bodies can await each other (symmetric transfer). The owner of a body destroys its frame, suspended or not.
 //
-// Cancellation and I/O errors are return values: they are normal in a server that stops. A C++ exception that leaves a body
-// ends it as failed.
+// Cancellation and I/O errors are return values, because they are normal in a server that stops. A C++ exception that
+// leaves a body ends it as failed.
 #pragma once
 #include <coroutine>
 #include <cstddef>

@@ -24,15 +24,15 @@ stop_point parse_point(std::string_view part) {
     auto const hash = part.find('#');
     std::string_view const name = part.substr(0, hash);
     auto const what = traces::parse_kind(name);
-    if (!what) refuse(part, "is no stop point: " + std::string(expected));
+    if (!what) refuse(part, "is not a stop point: " + std::string(expected));
     if (!recorded_by_server(*what, name)) refuse(part, "can't be a stop point: the server does not record it");
-    if (hash == part.npos) refuse(part, "does not say which one: write \"" + std::string(part) + "#1\" for the first");
+    if (hash == part.npos) refuse(part, "has no number: write \"" + std::string(part) + "#1\" for the first event");
 
     std::string_view const digits = part.substr(hash + 1);
     stop_point point{*what, 0};
     auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), point.count);
     if (error != std::errc{} || end != digits.data() + digits.size() || point.count == 0)
-        refuse(part, "must end in a number from 1 on, as in " + std::string(name) + "#1");
+        refuse(part, "must end in a number of at least 1, such as " + std::string(name) + "#1");
     return point;
 }
 
@@ -44,7 +44,7 @@ std::vector<stop_point> parse_stop_points(std::string_view text) {
     for (std::string_view rest = text;;) {
         auto const comma = rest.find(',');
         std::string_view const part = rest.substr(0, comma);
-        if (part == "never") refuse(text, "says never and more: never stands alone");
+        if (part == "never") refuse(text, "combines \"never\" with other stop points");
         if (part != "handler" && part != "any") points.push_back(parse_point(part));
         if (comma == rest.npos) return points;
         rest.remove_prefix(comma + 1);

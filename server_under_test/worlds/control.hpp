@@ -1,10 +1,10 @@
-// Stop points: stop and free are actors whose moment is a choice. The control sees every event that the server records and,
-// when a named point is reached, has stop or free called between two steps of the loop.
+// Stop points: the moments at which stop and free are called. The control receives every event of the server. When a
+// stop point is reached, it calls stop or free between two steps of the loop.
 //
 // A point is KIND#N: right after the step in which the N-th event of that kind was recorded ("coroutine.suspend#2").
-// "handler" means that a handler calls it (config), "never" that nobody does, "any" that its moment is a decision: before any
-// step, at the latest when nothing else can happen. Points are facts of the server, never of the clients or the runner: those
-// would not be the same in both worlds.
+// "handler" means that a handler makes the call (config), "never" that there is no call, and "any" that the moment is a
+// decision: before any step, at the latest when nothing else can happen. Points refer to events of the server, not of
+// the clients or the runner, because those differ between the worlds.
 #pragma once
 #include <array>
 #include <string>
@@ -16,7 +16,8 @@
 
 namespace shutdown_repro::server {
 
-// What can be stopped and freed. Both record their act and may be called at any time, from anywhere, any number of times.
+// A server that can be stopped and freed. Both calls record an event, and may be made at any time, from anywhere and
+// any number of times.
 class stoppable {
 public:
     virtual ~stoppable() = default;
@@ -28,28 +29,30 @@ struct stop_point {
     traces::kind what;
     std::uint32_t count;
 };
-// The points of a comma separated list, none for "handler", "any" and "never".
-// Throws std::invalid_argument whose message says what is wrong and what is expected.
+// Returns the points of a comma-separated list; the words "handler", "any" and "never" give none.
+// Throws std::invalid_argument that names the error and the expected form.
 std::vector<stop_point> parse_stop_points(std::string_view text);
-// Whether the word ("handler", "any") is in the list.
+// Returns whether the word ("handler", "any") is in the list.
 bool lists(std::string_view points, std::string_view word);
 
 class control final : public traces::sink {
 public:
-    // The lists of stop points of each. Forwards to `to`, which must outlive it.
+    // Takes the stop points of stop and of free. Forwards events to `to`, which must outlive it.
     control(std::string_view stop_at, std::string_view free_at, traces::sink& to);
     void put(traces::event const&) override;
     bool pending() const { return !due_.empty(); }
-    // Between two steps: does what is due, in the order in which the points were reached, a stop before a free of the same
-    // event. What becomes due meanwhile is due after this step. Records as control:1, because of the point's event.
+    // Makes the calls that are due, between two steps: in the order in which the points were reached, and stop before
+    // free for the same event. Calls that become due meanwhile wait for the next time. Records as control:1, caused by
+    // the event of the point.
     void act(stoppable&, traces::recorder&);
 
-    // What may be called before the next step because its moment is open, appended. `idle`: nothing else can happen, so only
-    // what has to happen at last is offered: a stop that nobody has called, then the free.
+    // Appends the calls with an open moment that may be made before the next step. `idle` means that nothing else can
+    // happen: then only the calls that were not made yet are offered, a stop and then a free.
     void offer(std::vector<alternative>&, bool idle) const;
     bool open() const { return stop_open_ || free_open_; }
     void take(alternative const&, stoppable&, traces::recorder&);
-    // The process is about to end: a free that nobody has called is called. False: there was none.
+    // Called when the process is about to end: calls free if its moment is open and it was not called. Returns whether
+    // it did.
     bool last_call(stoppable&, traces::recorder&);
 
 private:
@@ -66,7 +69,7 @@ private:
     };
     traces::sink& to_;
     std::vector<watched> points_;
-    std::array<bool, traces::kind_count> wanted_{}; // by somebody here; most events are not
+    std::array<bool, traces::kind_count> wanted_{}; // the kinds of events that notice() handles
     std::vector<due> due_;
     bool stop_open_ = false, free_open_ = false, stop_called_ = false, free_called_ = false;
 };

@@ -1,12 +1,12 @@
-// Memory for what is made and dropped at every step: coroutine frames, and objects of a connection or a request.
+// Memory for short-lived objects: coroutine frames, and objects of a connection or a request.
 #pragma once
 #include <cstddef>
 #include <new>
 
 namespace shutdown_repro::server {
 
-// Frames are recycled by size: exploration creates a handful of them 10^5 times a second. Sanitizer builds go without, since
-// a pool hides use after free.
+// Recycles frames by size: an exploration creates a handful of them 10^5 times a second. Sanitizer builds use no pool,
+// because a pool hides use after free.
 class frame_pool {
 public:
     static void* take(std::size_t bytes) {
@@ -17,7 +17,7 @@ public:
             free_[c] = n->next;
             return n;
         }
-        return ::operator new(c * step);
+        return ::operator new(c* step);
 #else
         return ::operator new(bytes);
 #endif
@@ -33,12 +33,14 @@ public:
     }
 
 private:
-    struct node { node* next; };
+    struct node {
+        node* next;
+    };
     static constexpr std::size_t step = 64, classes = 32;
     static inline thread_local constinit node* free_[classes] = {};
 };
 
-// For small objects that live as long as a connection or a request.
+// A base class for small objects with the lifetime of a connection or a request.
 struct pooled {
     static void* operator new(std::size_t bytes) { return frame_pool::take(bytes); }
     static void operator delete(void* object, std::size_t bytes) { frame_pool::give(object, bytes); }

@@ -52,8 +52,8 @@ sigset_t stop_signals() {
     return all;
 }
 
-// Announced and never accepted, a connection would be announced for ever; without a socket nothing can be connected either.
-// No exception: it could end in a callback.
+// Ends the process: without descriptors a waiting connection would be reported as ready forever, and no socket can be
+// connected. This is not an exception, because a callback could catch it.
 [[noreturn]] void out_of_descriptors(char const* what) {
     std::fprintf(stderr, "cannot %s: out of descriptors (ulimit -n)\n", what);
     std::_Exit(2);
@@ -78,7 +78,7 @@ poll_world::~poll_world() {
 
 nanoseconds poll_world::now() const { return clock_ = traces::monotonic_now(); }
 
-// --- sockets --------------------------------------------------------------------------------------------------------------
+// --- sockets --------------------------------------------------------------------------------------------------------
 
 descriptor poll_world::add(int socket) {
     sockets_.push_back(socket);
@@ -113,7 +113,7 @@ descriptor poll_world::accept(descriptor listening) {
     return add(s);
 }
 
-// On one machine a refusal is known before connect() returns; it is not told by it but kept as the socket's error.
+// On one machine a refusal is known before connect() returns, but it is reported only as the error of the socket.
 descriptor poll_world::connect(std::uint16_t port) {
     int const s = new_socket();
     if (s < 0) out_of_descriptors("connect");
@@ -132,7 +132,7 @@ io_result poll_world::read(descriptor d, std::span<char> into) {
 }
 
 io_result poll_world::write(descriptor d, std::string_view bytes) {
-    now(); // what is sent is dated before anybody can have it
+    now(); // the time of the event must not be later than the arrival of the bytes
     return result_of(::send(socket_of(d), bytes.data(), bytes.size(), MSG_NOSIGNAL));
 }
 
@@ -141,12 +141,12 @@ void poll_world::close(descriptor d) {
     now();
 }
 
-// --- waiting --------------------------------------------------------------------------------------------------------------
+// --- waiting --------------------------------------------------------------------------------------------------------
 
 bool poll_world::poll(std::span<interest> asked, std::int64_t milliseconds) {
     std::vector<pollfd> all;
     all.reserve(asked.size() + 1);
-    all.push_back({signals_, POLLIN, 0}); // poll(2) skips what is negative
+    all.push_back({signals_, POLLIN, 0}); // poll(2) skips a negative descriptor
     for (interest const& i : asked)
         all.push_back({socket_of(i.on), static_cast<short>((i.read ? POLLIN : 0) | (i.write ? POLLOUT : 0)), 0});
     int const ready = ::poll(all.data(), all.size(), static_cast<int>(milliseconds));
@@ -165,7 +165,7 @@ decided poll_world::choose(std::span<alternative const> offered) {
     return {static_cast<std::uint32_t>(place(draw_)), decisions_++};
 }
 
-// --- signals --------------------------------------------------------------------------------------------------------------
+// --- signals --------------------------------------------------------------------------------------------------------
 
 void poll_world::take_signals() {
     sigset_t const wanted = stop_signals();
@@ -179,7 +179,7 @@ void poll_world::send_signal(int number, traces::seq_t because) {
     ::raise(number);
 }
 
-// The kernel keeps one of each number: those of one number that wait are one.
+// The kernel keeps one pending signal of each number, so all that wait are taken together.
 arrived_signal poll_world::take_signal() {
     signalfd_siginfo info{};
     if (!std::exchange(signal_waits_, false) || ::read(signals_, &info, sizeof info) != sizeof info) return {};

@@ -1,8 +1,9 @@
-// The seam under a loop that polls: sockets by number, and one poll over all of them, as the kernel has them. A readiness
-// loop takes a snapshot of all that is ready and serves it in an order of its own; the one-shot waits of world.hpp can't
-// say that. The simulated kernel is server_under_test/worlds/sim_kernel.hpp, the real one is behind server_under_test/worlds/poll_world.hpp.
+// The kernel interface of a loop that polls: sockets by number, and one poll over all of them. A readiness loop takes a
+// snapshot of all ready handles and serves them in an order of its own, which the one-shot waits of world.hpp can't
+// express. sim_kernel.hpp has the simulated kernel, poll_world.hpp the real one.
 //
-// One thread. Only poll() waits, and only poll() is interrupted by a signal: what its handler does is done between two ticks.
+// It is used by one thread. Only poll() blocks, and only poll() is interrupted by a signal, so signals are handled
+// between two ticks.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -14,18 +15,18 @@
 
 namespace shutdown_repro::server {
 
-using descriptor = int; // of a socket; never reused, a later socket has the higher one
+using descriptor = int; // number of a socket; never reused: a later socket has a higher number
 inline constexpr descriptor no_descriptor = -1;
 
 struct interest {
     descriptor on = no_descriptor;
-    bool read = false, write = false;        // asked; the end and a reset are told unasked, as readable
-    bool readable = false, writable = false; // answered
+    bool read = false, write = false;        // asked for; end of stream and reset are always reported, as readable
+    bool readable = false, writable = false; // the answer
 };
 
 struct arrived_signal {
-    int number = 0;                         // SIGQUIT, …; 0: none
-    traces::seq_t because = traces::no_seq; // what it was sent for, when this process sent it
+    int number = 0;                         // such as SIGQUIT; 0 for none
+    traces::seq_t because = traces::no_seq; // the event that caused this process to send it, if it did
 };
 
 class polling_world {
@@ -34,26 +35,26 @@ public:
     virtual ~polling_world() = default;
     virtual nanoseconds now() const = 0;
 
-    // 127.0.0.1; port 0 lets the world choose. no_descriptor with `error` set.
+    // Listens on 127.0.0.1; port 0 selects a free one. Returns no_descriptor and sets `error` on failure.
     virtual descriptor listen(std::uint16_t& port, std::string& error) = 0;
-    virtual descriptor accept(descriptor listening) = 0; // no_descriptor: nobody waits now
-    virtual descriptor connect(std::uint16_t port) = 0;  // no_descriptor: refused; writable once connected
+    virtual descriptor accept(descriptor listening) = 0; // no_descriptor if no connection waits
+    virtual descriptor connect(std::uint16_t port) = 0;  // no_descriptor if refused; writable once connected
     virtual io_result read(descriptor, std::span<char> into) = 0;
     virtual io_result write(descriptor, std::string_view) = 0;
-    virtual void close(descriptor) = 0; // with unread bytes the peer is reset
+    virtual void close(descriptor) = 0; // resets the peer if there are unread bytes
 
-    // Waits until one is ready, at most so many milliseconds. False: the process was killed while it waited.
-    // A signal that was sent before or comes meanwhile ends it, and then nothing is told to be ready.
+    // Waits until a handle is ready, up to this time. Returns false when the process was killed meanwhile. A pending or
+    // arriving signal ends the poll; then no handle is reported as ready.
     virtual bool poll(std::span<interest>, std::int64_t milliseconds) = 0;
     virtual void send_signal(
-        int number, traces::seq_t because) = 0; // to this process; one that waits already is the same
-    virtual arrived_signal take_signal() = 0;   // each that ended the last poll, once
-    // An order that the environment leaves free: one of two or more. The caller records what it made of it.
+        int number, traces::seq_t because) = 0; // to this process; does nothing if that signal is pending
+    virtual arrived_signal take_signal() = 0;   // returns each signal that ended the last poll, once
+    // Chooses between two or more alternatives that the environment leaves free. The caller records the decision.
     virtual decided choose(std::span<alternative const>) = 0;
-    virtual void only(alternative const&) {} // just one thing is next: no order, but a step
+    virtual void only(alternative const&) {} // called when there is only one alternative: a step, not a decision
 
     traces::recorder& trace;
-    bool words = true; // decisions are told with a label; an exploration does without
+    bool words = true; // whether decisions are recorded with a label; an exploration does not need it
 };
 
 } // namespace shutdown_repro::server

@@ -26,7 +26,7 @@ descriptor sim_kernel::listen(std::uint16_t& port, std::string& error) {
     return add(std::move(s));
 }
 
-// The server's end exists from here on, but its handle is given when it is accepted.
+// The server's end gets its handle when the connection is accepted.
 descriptor sim_kernel::connect(std::uint16_t port) {
     auto const l = std::ranges::find_if(sockets_, [&](socket const& s) { return s.open && s.port == port; });
     if (l == sockets_.end()) return no_descriptor;
@@ -64,7 +64,7 @@ io_result sim_kernel::write(descriptor h, std::string_view bytes) {
     if (s.reset) return {io::reset, 0};
     if (s.peer == no_descriptor) s.early += bytes;
     else if (at(s.peer).open) at(s.peer).unread += bytes;
-    else s.reset = true; // the answer to bytes that nobody reads
+    else s.reset = true; // the peer is closed, so its kernel answers with a reset
     return {io::ok, bytes.size()};
 }
 

@@ -1,8 +1,9 @@
-// The kernel that the reactor polls, simulated: in-memory TCP on one machine, virtual time that passes only in poll(), and the
-// decisions of one source. Both ends of every connection are in the same process.
+// The simulated kernel for the reactor: in-memory TCP, virtual time that passes only in poll(), and decisions from one
+// source. Both ends of every connection are in the same process.
 //
-// Modelled where it shows: bytes written are in the peer's buffer at once; closing with unread bytes resets the peer, as
-// closing a listener does to those who wait to be accepted; the end and a reset are told unasked.
+// It models what programs can observe: written bytes are in the peer's buffer at once; closing a socket with unread
+// bytes resets the peer, and closing a listener resets the connections in its backlog; end of stream and reset are
+// always reported.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace shutdown_repro::server {
 
 class sim_kernel final : public polling_world {
 public:
-    // The process is killed when the clock reaches `cap`.
+    // The simulated process is killed when the clock reaches `cap`.
     sim_kernel(traces::recorder&, nanoseconds& clock, decision_source&, nanoseconds cap);
 
     nanoseconds now() const override { return clock_; }
@@ -31,11 +32,11 @@ public:
 
 private:
     struct socket {
-        bool open = true, ended = false, reset = false; // ended: the peer sends no more
-        std::uint16_t port = 0;                         // of a listener
+        bool open = true, ended = false, reset = false; // ended: the peer will send no more bytes
+        std::uint16_t port = 0;                         // set for a listener
         descriptor peer = no_descriptor;
-        std::string unread, early;       // early: written before the server accepted
-        std::vector<descriptor> backlog; // of a listener: the servers' ends, the oldest first
+        std::string unread, early;       // early: bytes written before the server accepted
+        std::vector<descriptor> backlog; // of a listener: waiting clients, the oldest first
     };
     descriptor add(socket s);
     socket& at(descriptor h) { return sockets_[static_cast<std::size_t>(h - first_descriptor)]; }

@@ -31,9 +31,9 @@ struct tcp_world::loop {
     ready_queue& ready;
     nanoseconds& clock;
     asio::io_context io{1};
-    // Between a notification and the next wait Asio has nothing to do, and would stop.
+    // Without this, Asio would stop between a notification and the next wait, when it has nothing to do.
     asio::executor_work_guard<asio::io_context::executor_type> stay{io.get_executor()};
-    std::size_t waits = 0; // sockets that somebody waits for
+    std::size_t waits = 0; // number of waits for sockets
     timer_heap timers;
     asio::steady_timer alarm{io}; // one for all timers
     nanoseconds alarm_at = never;
@@ -47,8 +47,8 @@ namespace {
 
 enum way : std::uint8_t { to_read, to_write };
 
-// A socket and who waits for it. The handlers that Asio holds share it: they may come back after the stream is gone, and
-// then find that nobody waits any more.
+// A socket and the works that wait for it. The handlers in Asio share ownership: they may be called after the stream
+// was destroyed, and then find no waiting work.
 template <class Socket> struct watched : std::enable_shared_from_this<watched<Socket>> {
     watched(Socket s, ready_queue& queue, std::size_t& count) : socket(std::move(s)), ready(queue), waits(count) {}
 
@@ -108,7 +108,7 @@ public:
     void when_readable(work& w) override { socket_->wait(to_read, w); }
     void when_writable(work& w) override { socket_->wait(to_write, w); }
     void shutdown_send() override {
-        error_code gone; // the peer may have reset it: then there is nothing left to shut
+        error_code gone; // ignored: the peer may have reset the connection
         socket_->socket.shutdown(tcp::socket::shutdown_send, gone);
     }
     void close() override { socket_->close(); }
@@ -143,7 +143,8 @@ public:
     void close() override { socket_->close(); }
 
 private:
-    // The connection stays in the backlog and would be announced for ever. No exception: it could end in a handler.
+    // Ends the process: the connection stays in the backlog and would be reported as ready forever. This is not an
+    // exception, because a handler could catch it.
     [[noreturn]] static void out_of_descriptors() {
         std::fputs("cannot accept: out of descriptors (ulimit -n)\n", stderr);
         std::_Exit(2);
@@ -206,7 +207,7 @@ void tcp_world::loop::watch_signals() {
     });
 }
 
-// Handlers of an alarm that was set anew in the meantime may still come; they wake the loop for nothing, no more.
+// The handler of an alarm that was reset meanwhile may still be called; it only wakes the loop needlessly.
 void tcp_world::loop::wake_for_timers() {
     if (timers.empty() || alarm_at <= timers.next_due()) return;
     alarm_at = timers.next_due();
@@ -216,7 +217,7 @@ void tcp_world::loop::wake_for_timers() {
     });
 }
 
-// True when it is over.
+// Runs all ready work. Returns true when `over` does.
 template <class Over>
 bool tcp_world::loop::drain(control& points, stoppable& server, traces::recorder& trace, Over const& over) {
     for (;;) {
@@ -237,7 +238,7 @@ tcp_world::end tcp_world::run(control& points, stoppable& server, std::function<
     loop& l = *loop_;
     if (l.drain(points, server, trace, over)) return end::over;
     for (;;) {
-        // One at a time: a timer that is due but not yet run can still be cancelled by the one before it.
+        // One at a time, because a timer can cancel the next one that is due.
         while (!l.timers.empty() && l.timers.next_due() <= l.clock) {
             ready.push(l.timers.take_next());
             if (l.drain(points, server, trace, over)) return end::over;

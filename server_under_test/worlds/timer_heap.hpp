@@ -1,5 +1,5 @@
-// Armed timers, the next one due first; timers of the same instant in the order in which they were armed. A binary heap
-// whose timers know their slot, so that arming and cancelling one of 10,000 costs a logarithm and no memory of its own.
+// Armed timers, ordered by deadline; timers with the same deadline are ordered by arming. It is a binary heap whose
+// timers know their slot, so that arming and canceling takes logarithmic time and allocates nothing per timer.
 #pragma once
 #include <cstdint>
 #include <utility>

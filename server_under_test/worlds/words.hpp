@@ -1,4 +1,4 @@
-// Names of enumerations: one table of words each, in the enumeration's order.
+// The words of enumerations: one table for each, in the order of its values.
 #pragma once
 #include <optional>
 #include <span>
@@ -8,7 +8,7 @@
 
 namespace shutdown_repro::server {
 
-// The words of an enumeration, in its order: what its field may say. Each enumeration that has words specializes it.
+// Returns the words of an enumeration, in the order of its values. Each enumeration with words specializes it.
 template <class enumeration> std::span<std::string_view const> words();
 
 template <class enumeration> std::string_view word_of(enumeration value) {
@@ -22,7 +22,7 @@ template <class enumeration> std::optional<enumeration> parse_word(std::string_v
     return std::nullopt;
 }
 
-// A field of a document, left as it is when absent. Throws std::runtime_error for another word.
+// Reads a field of a document, which keeps its value if absent. Throws std::runtime_error for an unknown word.
 template <class json, class enumeration> void read_word(json const& from, char const* key, enumeration& into) {
     auto const it = from.find(key);
     if (it == from.end()) return;

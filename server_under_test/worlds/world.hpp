@@ -1,7 +1,7 @@
-// The seam between a server and the machine it runs on: clock, timers, listener, stream, readiness. A server is written
-// once against it; the simulated world (server_under_test/worlds/sim_world.hpp) and the TCP world (tcp_world.hpp) implement it.
+// The interface between a server and its machine: clock, timers, listener, stream, readiness. A server is written once
+// against it. The simulated world (sim_world.hpp) and the TCP world (tcp_world.hpp) implement it.
 //
-// One thread. Nothing blocks. Everything that waits is a `work` that its owner keeps alive until it has run or was
+// It is used by one thread and nothing blocks. A wait is a `work` that its owner keeps alive until it has run or was
 // withdrawn. Readiness is one-shot, as with poll(2): ask again after each notification.
 #pragma once
 #include <memory>
@@ -15,14 +15,14 @@ namespace shutdown_repro::server {
 using traces::millisecond;
 using traces::nanoseconds;
 
-// Something to run later; intrusive, so that waiting allocates nothing.
+// A piece of work to run later. It is an intrusive list node, so that waiting allocates nothing.
 struct work {
     void (*run)(work&) = nullptr;
     work* next = nullptr; // in the ready queue
     bool queued = false;
 };
 
-// The ready queue: first in, first out. Its order is a law of the loop, not a decision.
+// The ready queue, first in, first out. Its order is fixed by the loop and is not a decision.
 class ready_queue {
 public:
     void push(work& w) {
@@ -46,15 +46,15 @@ private:
     work *head_ = nullptr, *tail_ = nullptr;
 };
 
-// Armed with world::start; runs its work once when due. Destroy it only when it is not armed.
+// A timer, armed by world::start; it runs once when due. It must not be destroyed while armed.
 struct timer : work {
     nanoseconds due = 0;
     bool armed = false;
-    std::size_t slot = 0; // the world's own
+    std::size_t slot = 0; // used by the world
 };
 
-// What is asked of somebody outside (a database, another service), who answers when it likes: then its work runs, once.
-// Destroy it only when it is not asked.
+// A question to an external service, such as a database, which answers at any time. Its work runs once, with the
+// answer. It must not be destroyed while it is asked.
 struct question : timer {
     traces::ref whose;
     bool asked = false;
@@ -68,22 +68,22 @@ struct io_result {
 
 class stream {
 public:
-    virtual ~stream() = default;                      // closes
-    virtual io_result read(std::span<char> into) = 0; // what is there now
-    virtual io_result write(std::string_view) = 0;    // as much as fits now
-    virtual void when_readable(work&) = 0;            // data, end of stream or reset
+    virtual ~stream() = default;                      // closes it
+    virtual io_result read(std::span<char> into) = 0; // reads the available bytes
+    virtual io_result write(std::string_view) = 0;    // writes as much as fits
+    virtual void when_readable(work&) = 0;            // runs the work on data, end of stream or reset
     virtual void when_writable(work&) = 0;
-    virtual void shutdown_send() = 0; // FIN after what was written
+    virtual void shutdown_send() = 0; // sends FIN after the written bytes
     virtual void close() = 0;         // withdraws waits without running them
 };
 
 class listener {
 public:
-    virtual ~listener() = default;                // closes
-    virtual std::unique_ptr<stream> accept() = 0; // null: nobody waits now
+    virtual ~listener() = default;                // closes it
+    virtual std::unique_ptr<stream> accept() = 0; // null if no connection waits
     virtual void when_acceptable(work&) = 0;
     virtual std::uint16_t port() const = 0;
-    virtual void close() = 0; // withdraws the wait; who still waits in the backlog is reset
+    virtual void close() = 0; // withdraws the wait and resets the connections in the backlog
 };
 
 class world {
@@ -92,15 +92,16 @@ public:
     virtual ~world() = default;
     virtual nanoseconds now() const = 0;
     virtual void start(timer&, nanoseconds after) = 0;
-    virtual void cancel(timer&) = 0; // harmless when not armed
-    // A world in which nobody else is takes a millisecond for the answer.
+    virtual void cancel(timer&) = 0; // does nothing if it is not armed
+    // By default the answer comes after a millisecond.
     virtual void ask(question& q) { start(q, millisecond); }
-    virtual void withdraw(question& q) { cancel(q); } // harmless when it is not asked
-    // 127.0.0.1; port 0 lets the world choose. Null with `error` set ("port 8080 is in use").
+    virtual void withdraw(question& q) { cancel(q); } // does nothing if it is not asked
+    // Listens on 127.0.0.1; port 0 selects a free one. Returns null and sets `error` on failure ("port 8080 is in
+    // use").
     virtual std::unique_ptr<listener> listen(std::uint16_t port, std::string& error) = 0;
-    // The process ends here, as abort() would end it: the live world prints the message and aborts; the simulated world
-    // marks the process dead and returns, and the caller returns at once leaving its data sound. Nothing that still runs
-    // on the stack is recorded.
+    // Ends the process like abort(). The live world prints the message and aborts. The simulated world marks the
+    // process as dead and returns; the caller must return at once and leave its data consistent. What still runs on the
+    // stack is not recorded.
     virtual void die(std::string_view message) = 0;
 
     void post(work& w) { ready.push(w); }

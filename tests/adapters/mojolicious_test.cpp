@@ -1,5 +1,5 @@
-// The second report on the real Mojolicious, with the adapter in it: who is served first is chosen, and the outcome is the same
-// every time. What it records is what the bundled reactor server records.
+// The second report on the real Mojolicious, with the adapter in it: who is served first is chosen, and the outcome is
+// the same every time. What it records is what the bundled reactor server records.
 #include <map>
 #include "repro/input/errors.hpp"
 #include "repro/sim/execute.hpp"
@@ -67,7 +67,7 @@ TEST_CASE("a decision that the real program does not offer makes its execution i
     auto const j =
         judge(repro::run_program(timer_program(), {.order = {}, .decisions = repro::parse_schedule("0=1,2=1,7=1")}));
     INFO(j.messages);
-    CHECK(j.messages.find("problem: decision 7 was not taken as asked") != std::string::npos);
+    CHECK(j.messages.find("problem: decision 7 was not taken as scheduled") != std::string::npos);
 }
 
 TEST_CASE("the real Mojolicious is held at an event and told to stop there") {
@@ -109,7 +109,7 @@ TEST_CASE("a program that does not end is killed, and its trace is never clean")
     p.files[0].second = "use Mojo::IOLoop; Mojo::IOLoop->recurring(1 => sub {}); Mojo::IOLoop->start;";
     p.within_ms = 1000;
     traces::trace const t = repro::run_program(p, {});
-    CHECK(t.foot->note == "the program never ended by itself: killed after 1000 ms");
+    CHECK(t.foot->note == "the program did not exit by itself: killed after 1000 ms");
     CHECK(judge(t).verdict != traces::verdict::clean);
 }
 
@@ -117,16 +117,16 @@ TEST_CASE("a program in which nothing is recorded is inconclusive, with the reas
     repro::program const p{.name = "true", .command = {"true"}, .files = {}, .environment = {}, .adapter = "own"};
     auto const j = judge(repro::run_program(p, {}));
     CHECK(j.verdict == traces::verdict::inconclusive);
-    CHECK(j.messages.find("is its adapter loaded?") != std::string::npos);
+    CHECK(j.messages.find("check that its adapter is loaded") != std::string::npos);
 }
 
 TEST_CASE("an order and an adapter that there is not are refused with those that there are") {
     repro::program p = {.name = "true", .command = {"true"}, .files = {}, .environment = {}, .adapter = "mojolicious"};
     CHECK_THROWS_WITH(
-        repro::run_program(p, {.order = "clients"}), ContainsSubstring("neither client-first nor server-first"));
+        repro::run_program(p, {.order = "clients"}), ContainsSubstring("must be client-first or server-first"));
     p.adapter = "ruby";
-    CHECK_THROWS_WITH(
-        repro::run_program(p, {}), ContainsSubstring("no adapter \"ruby\"; there are asyncio, mojolicious, own"));
+    CHECK_THROWS_WITH(repro::run_program(p, {}),
+        ContainsSubstring("unknown adapter \"ruby\"; the adapters are asyncio, mojolicious, own"));
 }
 
 // --- parity ---------------------------------------------------------------------------------------------------------------
@@ -136,7 +136,8 @@ namespace {
 using life = std::vector<std::string>; // of one actor: what happened to it and who did that, in order
 using lives = std::map<std::string, life>;
 
-// Numbers of streams and timers depend on the order in which they began: they go by whose they are, and what they are for.
+// Numbers of streams and timers depend on the order in which they began: they go by whose they are, and what they are
+// for.
 class naming {
 public:
     std::string operator()(traces::event const& e) {
@@ -150,7 +151,8 @@ private:
     std::map<traces::ref, std::string> names_;
 };
 
-// What only one of the two does, each with its reason; how often it was found is counted, so that none is listed in vain.
+// What only one of the two does, each with its reason; how often it was found is counted, so that none is listed in
+// vain.
 struct difference {
     char const* reason;
     int in_real, in_bundled; // how often it is there

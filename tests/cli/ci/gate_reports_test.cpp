@@ -86,13 +86,13 @@ TEST_CASE("a report that can't be written is told with its flag, and the verdict
     CHECK(passed.status == 2); // clean, but what was asked for is not there
     result const same = run_gate(here, {"--junit", "report", "--sarif", "./report"});
     CHECK(same.status == 2);
-    CHECK_THAT(same.err, ContainsSubstring("--junit and --sarif name one file, ./report"));
+    CHECK_THAT(same.err, ContainsSubstring("--junit and --sarif name the same file, ./report"));
     for (std::string const flag : {"--junit", "--sarif"})
         for (std::string const read : {"gate.json", "./gate.baseline.json"}) {
             result const replacing = run_gate(here, {flag, read, "--update-baseline"});
             CHECK(replacing.status == 2);
-            CHECK_THAT(replacing.err,
-                ContainsSubstring(flag + ": " + read + " is read here, and the report would replace it"));
+            CHECK_THAT(
+                replacing.err, ContainsSubstring(flag + ": the report would replace " + read + ", which is an input"));
             CHECK(here.read("gate.json") == gate);
             CHECK_FALSE(here.has("gate.baseline.json"));
         }

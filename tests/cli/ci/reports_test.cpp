@@ -54,7 +54,8 @@ std::string without_our_marks(std::string_view line) {
     return left;
 }
 
-// Which lines GitHub's runner takes for commands: "::name …::" at the beginning, or "##[name …]" anywhere, unless stopped.
+// Which lines GitHub's runner takes for commands: "::name …::" at the beginning, or "##[name …]" anywhere, unless
+// stopped.
 struct runner {
     std::vector<std::string> commands;
     std::string token;
@@ -95,7 +96,8 @@ TEST_CASE("JUnit: what failed or is stale is a failure, what is inconclusive an 
     CHECK_THAT(text,
         ContainsSubstring("inside: request:1, begun at #4") &&
             ContainsSubstring("again: shutdown-repro replay findings/1.jsonl"));
-    CHECK_THAT(text, ContainsSubstring(R"(<testcase classname="baseline" name="entries of no check" time="0.000">)"));
+    CHECK_THAT(text,
+        ContainsSubstring(R"(<testcase classname="baseline" name="baseline entries without a check" time="0.000">)"));
     CHECK_THAT(text,
         ContainsSubstring(R"(<failure type="stale-baseline")") &&
             ContainsSubstring(R"(<error type="inconclusive" message="the server did not start">)"));
@@ -158,8 +160,8 @@ TEST_CASE("GitHub: an annotation for each check that did not pass, at its line, 
     CHECK_THAT(all[0], ContainsSubstring("%0A    again: shutdown-repro replay findings/1.jsonl"));
     CHECK_THAT(all[3], ContainsSubstring("title=unclear%3A inconclusive::"));
     CHECK_THAT(all[4],
-        ContainsSubstring(
-            "::error file=ci/baseline.json,title=entries of no check%3A stale::ci/baseline.json%0Athe check"));
+        ContainsSubstring("::error file=ci/baseline.json,title=baseline entries without a check%3A "
+                          "stale::ci/baseline.json%0Athe check"));
 }
 
 TEST_CASE("GitHub: names in annotations are no commands and no further properties") {

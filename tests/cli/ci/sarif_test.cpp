@@ -1,5 +1,5 @@
-// SARIF 2.1.0. The standard's schema is not in this tree, but is asked where it could be had. The table below is narrower: what
-// of it is written, with what text; every other property is refused.
+// SARIF 2.1.0. The standard's schema is not in this tree, but is asked where it could be had. The table below is
+// narrower: what of it is written, with what text; every other property is refused.
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -163,7 +163,7 @@ TEST_CASE("SARIF: a rule has its id, its words and its level, and a result point
 TEST_CASE("SARIF: what nobody expected is a result at the check's line, with its witness as a flow through the trace") {
     json const all = results_of(json::parse(as_sarif(ordinary_gate(), 1)));
     REQUIRE(all.size() ==
-        7); // the new one, two that the baseline has, three checks that failed without a violation, its entries of no check
+        7); // the new one, two that the baseline has, three checks that failed without a violation, its entries without a check
     json const& fresh = all[0];
     CHECK(fresh["ruleId"] == "finish-event-lost");
     CHECK(fresh["level"] == "error");
@@ -183,7 +183,7 @@ TEST_CASE("SARIF: what the baseline knows is suppressed, what a reproducer repro
           "otherwise is one") {
     json const all = results_of(json::parse(as_sarif(ordinary_gate(), 1)));
     REQUIRE(all.size() == 7);
-    CHECK(all[1]["suppressions"][0]["justification"] == "the baseline knows it (ci/baseline.json)");
+    CHECK(all[1]["suppressions"][0]["justification"] == "in the baseline (ci/baseline.json)");
     CHECK(all[2]["suppressions"][0]["justification"] == "waits for the new parser, until 2030-01-01");
     CHECK(all[3]["ruleId"] == "gate-expectation-missed");
     CHECK(all[4]["ruleId"] == "gate-stale-baseline");

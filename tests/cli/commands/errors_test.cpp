@@ -1,4 +1,5 @@
-// What is wrong is said in one line on standard error that names the flag or the file and the remedy; the exit status is 2.
+// What is wrong is said in one line on standard error that names the flag or the file and the remedy; the exit status
+// is 2.
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 
@@ -23,7 +24,8 @@ TEST_CASE("a command line that makes no sense is refused with the flag and the r
         std::vector<std::string> typed, says;
     } const cases[] = {
         {{},
-            {"a command is needed: run, explore, replay, shrink, check, inspect, diff, merge, list, explain, gate or "
+            {"no command given; expected run, explore, replay, shrink, check, inspect, diff, merge, list, explain, "
+             "gate or "
              "completion",
                 "--help"}},
         {{"rnu", "scope-disposal"}, {"unknown command \"rnu\"", "did you mean \"run\"?"}},
@@ -36,7 +38,7 @@ TEST_CASE("a command line that makes no sense is refused with the flag and the r
         {{"run", "scope-disposal", "--world", "real"}, {"--world", "live or sim", "\"real\""}},
         {{"run", "scope-disposal", "--requests"}, {"--requests needs a value"}},
         {{"run", "scope-disposal", "--policy", "drained", "--policy", "drained"},
-            {"--policy is given more than once", "shutdown-repro run --help"}},
+            {"--policy can be given only once", "shutdown-repro run --help"}},
         {{"run", "scope-disposal", "--json=yes"}, {"--json takes no value"}},
         {{"--color"}, {"--color needs a value"}},
         {{"run", "scope-disposal", "--requests", "many"}, {"--requests", "whole number from 1 to", "\"many\""}},
@@ -60,22 +62,23 @@ TEST_CASE("a command line that makes no sense is refused with the flag and the r
         {{"run", "--target", "ngnix"}, {"unknown target \"ngnix\"", "did you mean \"nginx\"?"}},
         {{"run", "--target", "nginx", "--probe", "silnt"}, {"unknown probe \"silnt\"", "did you mean \"silent\"?"}},
         {{"run", "--target", "nginx", "--probe", "idle,idle"}, {"--probe names idle twice"}},
-        {{"run", "--target", "nginx", "--policy", "drained"}, {"--policy: is for scenarios"}},
+        {{"run", "--target", "nginx", "--policy", "drained"}, {"--policy: only a scenario takes it"}},
         {{"run", "--target", "nginx", "--signal", "SIGTRM"}, {"--signal must be the name of a signal", "SIGTRM"}},
         {{"run", "--target", "nginx", "--signal", "SIGKILL"},
-            {"--signal can't be SIGKILL, which no server can handle"}},
+            {"--signal can't be SIGKILL: no process can handle that signal"}},
         {{"run", "--target", "nginx", "--signal", "SIGSTOP"}, {"--signal can't be SIGSTOP"}},
         {{"run", "--target", "nginx", "--stop-at", "request"},
             {"--stop-at: only an adapter can hold a server", "add --adapter"}},
         {{"run", "--target", "nginx", "--free-at", "request"},
-            {"--free-at: is for scenarios and for targets that are programs"}},
+            {"--free-at: only scenarios and targets that are programs"}},
         {{"run", "--target", "nginx", "--slow", "slow"}, {"--slow must be a path"}},
         {{"run", "--target", "nginx", "--slow", "/a path"}, {"--slow must be a path"}},
         {{"run", "--target", "nginx", "--stream", "/end\x7f"}, {"--stream must be a path"}},
-        {{"run", "--target", "nginx", "--probe", "all", "--trace", "x.jsonl"}, {"--trace takes one probe's trace"}},
+        {{"run", "--target", "nginx", "--probe", "all", "--trace", "x.jsonl"},
+            {"--trace: several probes can't share one file"}},
         {{"run", "--target", "--probe", "in-flight", "--", "true"},
             {"--probe in-flight: true: it has no slow URL", "--slow PATH"}},
-        {{"run", "scope-disposal", "--probe", "idle"}, {"--probe: is for real servers", "--target"}},
+        {{"run", "scope-disposal", "--probe", "idle"}, {"--probe: only a real server takes it", "--target"}},
         {{"run", "scope-disposal", "--target", "nginx"}, {"run takes a SCENARIO or a --target"}},
         {{"run", "--target", "missing.json"}, {"missing.json", "No such file"}},
         {{"check"}, {"TRACE is required"}},

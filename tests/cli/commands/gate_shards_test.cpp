@@ -106,7 +106,7 @@ TEST_CASE("the executions of one exploration are made by all shards, and a check
         CHECK(checks[0]["executions"] == (i == 1 ? 1 : 0));
         CHECK(checks[1]["executions"] == (i == 1 ? 0 : 1));
         CHECK(checks[2]["executions"] == 100);
-        CHECK(checks[i == 1 ? 1 : 0]["why"][0] == "left to other shards");
+        CHECK(checks[i == 1 ? 1 : 0]["why"][0] == "run by other shards");
     }
 }
 
@@ -147,8 +147,8 @@ TEST_CASE("what the baseline knows and nobody saw is gone when all shards togeth
     CHECK(here.in_shards(3) == std::vector<int>{0, 0, 0});
     result const merged = here.merge(3);
     CHECK(merged.status == 5);
-    CHECK_THAT(
-        json::parse(merged.out)["checks"][0]["why"][0], ContainsSubstring("fixed: timer-lost, not in 60 executions"));
+    CHECK_THAT(json::parse(merged.out)["checks"][0]["why"][0],
+        ContainsSubstring("fixed: timer-lost, not seen in 60 executions"));
     CHECK(here.in_shards(3, {"--allow-stale"}) == std::vector<int>{0, 0, 0});
     CHECK(here.merge(3).status == 0);
 }
@@ -161,7 +161,7 @@ TEST_CASE("a reproducer reproduces when one shard saw it, and no more when none 
     CHECK(merged.status == 1);
     json const d = json::parse(merged.out);
     CHECK(check_named(d, "found")["outcome"] == "passed");
-    CHECK(check_named(d, "gone")["why"][0] == "no longer reproduces timer-lost, none of 40 executions");
+    CHECK(check_named(d, "gone")["why"][0] == "no longer reproduces timer-lost: not seen in 40 executions");
 }
 
 TEST_CASE("a walk through all schedules that its shards did not end is inconclusive, in each shard and as a whole") {
@@ -223,26 +223,26 @@ TEST_CASE("merge refuses shards of a gate that are missing, of another gate, int
         int status;
         std::string complaint;
     } const cases[] = {
-        {{"1.json"}, 3, "of 2 shards these are missing: 2"},
-        {{"1.json", "1.json", "2.json"}, 2, "is shard 1 of 2, and so is 1.json"},
-        {{"1.json", "names.json"}, 2, "names.json: has another list of checks than 1.json"},
-        {{"1.json", "known.json"}, 2, "known.json: has another content of the baseline than 1.json"},
-        {{"1.json", "stale.json"}, 2, "stale.json: has another --allow-stale than 1.json"},
+        {{"1.json"}, 3, "missing shards of 2: 2"},
+        {{"1.json", "1.json", "2.json"}, 2, "is shard 1 of 2, as is 1.json; give each shard once"},
+        {{"1.json", "names.json"}, 2, "names.json: list of checks differs from that of 1.json"},
+        {{"1.json", "known.json"}, 2, "known.json: content of the baseline differs from that of 1.json"},
+        {{"1.json", "stale.json"}, 2, "stale.json: --allow-stale differs from that of 1.json"},
         {{"1.json", "torn.json"}, 2, "torn.json:1: \"shard.baseline.current\""},
         {{"1.json", "cut.json"}, 3, "cut.json: its shard was interrupted"},
-        {{"1.json", "fewer.json"}, 2, "fewer.json: has another selection of checks (--only) than 1.json"},
+        {{"1.json", "fewer.json"}, 2, "fewer.json: selection of checks (--only) differs from that of 1.json"},
         {{"1.json", "outcome.json"}, 2, "\"checks.1.outcome\""},
         {{"1.json", "count.json"}, 2, "\"checks.2.executions\" must be a count"},
         {{"1.json", "type.json"}, 2, "\"checks.1.violations\""},
-        {{"1.json", "plan.json"}, 2, "plan.json, \"as reported\": has another plan than 1.json, \"as reported\""},
-        {{"1.json", "seed.json"}, 2, "seed.json, \"sampled\": has another seed than 1.json, \"sampled\""},
-        {{"1.json", "stages.json"}, 3, "stages.json, \"sampled\": its shard went through none"},
+        {{"1.json", "plan.json"}, 2, "plan.json, \"as reported\": plan differs from that of 1.json, \"as reported\""},
+        {{"1.json", "seed.json"}, 2, "seed.json, \"sampled\": seed differs from that of 1.json, \"sampled\""},
+        {{"1.json", "stages.json"}, 3, "stages.json, \"sampled\": its shard ran the strategies none"},
         {{"1.json", "shown.json"}, 2, "\"checks.3.explored.shown\" must have"},
         {{"1.json", "key.json"}, 2, "\"checks.3.explored.violations.1.key\" is 0 of those that are unfinished"},
-        {{"1.json", "without.json"}, 2, "without.json, \"sampled\": has another way to make its trials than 1.json"},
-        {{"all.json"}, 2, "all.json: is no report of a shard (gate --shard I/N --json)"},
-        {{"1.json", "explored.json"}, 2, "explored.json: is no report of a gate"},
-        {{"explored.json", "1.json"}, 2, "1.json: is no report of an exploration"},
+        {{"1.json", "without.json"}, 2, "without.json, \"sampled\": kind of trials differs from that of 1.json"},
+        {{"all.json"}, 2, "all.json: not the report of a shard (gate --shard I/N --json)"},
+        {{"1.json", "explored.json"}, 2, "explored.json: not the report of a gate"},
+        {{"explored.json", "1.json"}, 2, "1.json: not the report of an exploration"},
         {{"explored.json", "--tap"}, 2, "--tap is for the reports of a gate"},
     };
     for (auto const& c : cases) {
@@ -260,5 +260,5 @@ TEST_CASE("a shard of a gate does not update the baseline, which needs all trial
     result const r = here.gate({"--shard", "1/2", "--update-baseline"});
     CHECK(r.status == 2);
     CHECK_THAT(r.out + r.err,
-        ContainsSubstring("--update-baseline needs all trials, and --shard leaves some to other shards"));
+        ContainsSubstring("--update-baseline needs all trials, but --shard selects only a part of them"));
 }

@@ -149,7 +149,7 @@ TEST_CASE("an execution that never ended is inconclusive, also when what it viol
     result const r = run_gate(here, check);
     INFO(r.out << r.err);
     CHECK(r.status == 3);
-    CHECK_THAT(r.out, ContainsSubstring("inconclusive: the program never ended by itself"));
+    CHECK_THAT(r.out, ContainsSubstring("inconclusive: the program did not exit by itself"));
 }
 
 TEST_CASE(
@@ -188,7 +188,7 @@ TEST_CASE("a target that never starts is inconclusive, is tried once, and the ch
     json const checks = json::parse(r.out)["checks"];
     CHECK(checks[0]["outcome"] == "inconclusive");
     CHECK(checks[0]["executions"] == 1);
-    CHECK(checks[0]["trouble"] == "exits did not start: it ended with status 7; it said: no config");
+    CHECK(checks[0]["trouble"] == "exits did not start: it exited with status 7; its output: no config");
     CHECK(checks[1]["outcome"] == "passed");
 }
 
@@ -252,23 +252,23 @@ TEST_CASE("what does not fit a check of a target is refused with its line and th
     refused(R"("target": "ngnix", "probe": "idle")", R"(gate.json:2: unknown target "ngnix"; did you mean "nginx"?)");
     refused(R"("target": "polite.json")", R"(gate.json:2: "checks.1" has no "probe")");
     refused(R"("target": "polite.json", "probe": "idel")", R"("idel")");
-    refused(R"("target": "polite.json", "probe": "stream")", "can't be tried on polite: it has no endless response");
+    refused(R"("target": "polite.json", "probe": "stream")", "can't be run against polite: it has no endless response");
     refused(R"("target": "polite.json", "probe": "idle", "strategy": "dfs")",
-        "is for scenarios; a check of a target takes");
+        "applies only to scenarios; a check of a target takes");
     refused(R"("target": "polite.json", "probe": "idle", "policy": "drained")",
-        "is for scenarios; a check of a target takes");
+        "applies only to scenarios; a check of a target takes");
     refused(R"("target": "polite.json", "probe": "idle", "schedule": "1=1")", "is for targets that are programs");
     refused(R"("target": "polite.json", "probe": "idle", "order": "client-first")",
-        "is kept by an adapter, and polite has none");
+        "needs an adapter, but polite has none");
     refused(R"("target": "polite.json", "probe": "idle", "repeat": 0)", R"("checks.1.repeat" must be a number)");
     refused(R"("target": "mojolicious-timer", "probe": "idle")",
-        "is for servers; mojolicious-timer is a program that asks and stops by itself");
-    refused(R"("target": "mojolicious-timer", "order": "client-first", "schedule": "1")", "says every order");
+        "must be left out: mojolicious-timer is a program that sends its own requests");
+    refused(R"("target": "mojolicious-timer", "order": "client-first", "schedule": "1")", "both choose the order");
     refused(R"("target": "mojolicious-timer", "order": "fast")", "client-first");
     refused(R"("target": "none.json", "probe": "idle")", "gate.json:2: cannot read ./none.json");
     refused(R"("target": "torn.json", "probe": "idle")", R"(: ./torn.json:1: the document has no "version")");
-    refused(R"("target": "a/polite", "probe": "idle")", "is no name, and a file must end in .json");
-    refused(R"("scenario": "lost-finish", "probe": "idle")", R"(is for a check with a "target")");
+    refused(R"("target": "a/polite", "probe": "idle")", "must be the name of a target, or a file that ends in .json");
+    refused(R"("scenario": "lost-finish", "probe": "idle")", R"(applies only to a check with a "target")");
 }
 
 TEST_CASE("Ctrl-C in the middle of a check of a target ends its server, and what was seen is told as inconclusive") {
@@ -309,6 +309,6 @@ TEST_CASE("a program that stops itself is a check, in the order or by the schedu
             R"({"target": "mojolicious-timer", "schedule": "default", "repeat": 1, "expect": "clean"})"});
     INFO(r.out << r.err);
     CHECK_THAT(r.out, ContainsSubstring("reproduces finish-event-lost, timer-lost"));
-    CHECK_THAT(r.out, ContainsSubstring("clean but for what is allowed, 1 execution"));
+    CHECK_THAT(r.out, ContainsSubstring("clean except for allowed violations, 1 execution"));
     CHECK_THAT(r.out, ContainsSubstring("again   shutdown-repro run --target mojolicious-timer --schedule "));
 }

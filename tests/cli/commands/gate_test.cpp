@@ -140,7 +140,7 @@ TEST_CASE("gate --update-baseline writes nothing of a walk that did not end, als
     INFO(r.out);
     CHECK(r.status == 3);
     CHECK_THAT(r.out, ContainsSubstring("new: finish-event-lost"));
-    CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json stays as it is"));
+    CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json was not changed"));
     CHECK_FALSE(here.has("gate.baseline.json"));
 }
 
@@ -170,7 +170,7 @@ TEST_CASE("gate --update-baseline writes nothing when something was inconclusive
     gate_folder const here(broken + "," + unproven);
     result const r = here.gate({"--update-baseline"});
     CHECK(r.status == 3);
-    CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json stays as it is"));
+    CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json was not changed"));
     CHECK_FALSE(here.has("gate.baseline.json"));
     gate_folder const full(broken + "," + clean);
     full.write("b.json", baseline_of(""));
@@ -185,8 +185,8 @@ TEST_CASE("gate --update-baseline writes nothing when something was inconclusive
     };
     CHECK_THAT(limited(""),
         ContainsSubstring("1 passed, 1 failed\nexit 1\n") &&
-            ContainsSubstring(
-                "shutdown-repro: --update-baseline: cannot write b.json: File too large, so b.json stays as it is\n") &&
+            ContainsSubstring("shutdown-repro: --update-baseline: cannot write b.json: File too large, so b.json was "
+                              "not changed\n") &&
             ContainsSubstring(
                 "shutdown-repro: --keep: cannot write findings/lost-finish-as-reported-1.jsonl: File too large\n"));
     CHECK_THAT(limited("--only '*drained'"), ContainsSubstring("1 passed\nexit 2\n"));
@@ -241,7 +241,7 @@ TEST_CASE("a mistake in a gate file or a baseline is named with its line, its fi
         std::string checks, says;
     } const cases[] = {
         {"\n{\"scenario\": \"lost-finish\", \"strategy\": \"auto\", \"executions\": \"lots\", \"expect\": \"clean\"}",
-            "gate.json:2: \"checks.1.executions\" must be a number, is \"lots\""},
+            "gate.json:2: \"checks.1.executions\" must be a number, not \"lots\""},
         {"\n\n{\"scenaro\": \"lost-finish\"}",
             "gate.json:3: unknown field \"checks.1.scenaro\"; did you mean \"scenario\"?"},
         {"{\"scenario\": \"lost-finsh\", \"expect\": \"clean\"}",
@@ -256,11 +256,11 @@ TEST_CASE("a mistake in a gate file or a baseline is named with its line, its fi
         {"{\"scenario\": \"lost-finish\"}", "has no \"expect\""},
         {"{\"expect\": \"clean\"}", "has no \"scenario\""},
         {"{\"scenario\": \"lost-finish\", \"strategy\": \"atuo\", \"expect\": \"clean\"}", "did you mean \"auto\"?"},
-        {"{\"scenario\": \"lost-finish\", \"repeat\": 3, \"expect\": \"clean\"}", "is for the live world"},
+        {"{\"scenario\": \"lost-finish\", \"repeat\": 3, \"expect\": \"clean\"}", "applies only to the live world"},
         {"{\"scenario\": \"lost-finish\", \"world\": \"live\", \"strategy\": \"auto\", \"expect\": \"clean\"}",
-            "is for the simulated world"},
+            "applies only to the simulated world"},
         {"{\"scenario\": \"scope-disposal\", \"stop\": \"any\", \"world\": \"live\", \"expect\": \"clean\"}",
-            "gate.json:1: \"checks.1.world\" can't be live: the moment \"any\" is a decision"},
+            "gate.json:1: \"checks.1.world\" can't be \"live\": the moment \"any\" is a decision"},
         {"{\"scenario\": \"missing.json\", \"expect\": \"clean\"}", "gate.json:1: cannot read"},
         {clean + ",\n" + clean, "gate.json:2: \"checks.2\" has the name of the check at gate.json:1"},
         {"{\"name\": \"a\\u001b[31m\", \"scenario\": \"lost-finish\", \"expect\": \"clean\"}",
@@ -283,7 +283,7 @@ TEST_CASE("a mistake in a gate file or a baseline is named with its line, its fi
         {R"({"check": "c", "rule": "timer-lots", "fingerprint": "f", "violated": 1, "of": 1})", "",
             "did you mean \"timer-lost\"?"},
         {R"({"check": "c", "rule": "timer-lost", "fingerprint": "f", "violated": 2, "of": 1})", "",
-            "\"current.1.violated\" must be how many of the trials from 1 to 1, is 2"},
+            "\"current.1.violated\" must be a number of trials from 1 to 1, not 2"},
         {"", R"({"check": "c", "rule": "timer-lost", "expires": "2026-06-15"})", "has no \"reason\""},
         {"", R"({"check": "c", "rule": "timer-lost", "reason": "r", "expires": "2026-02-30"})",
             "\"manual.1.expires\" must be a day"},
@@ -331,7 +331,7 @@ TEST_CASE("a schedule that the server no longer takes shows nothing, neither wha
     result const r = reproduces.gate();
     INFO(r.out << r.err);
     CHECK(r.status == 3);
-    CHECK_THAT(r.out, ContainsSubstring("no longer takes the decisions"));
+    CHECK_THAT(r.out, ContainsSubstring("diverged from the schedule"));
     gate_folder const is_clean("{" + schedule + R"("expect": "clean"})");
     CHECK(is_clean.gate({"--update-baseline"}).status == 3);
     CHECK_FALSE(is_clean.has("gate.baseline.json"));

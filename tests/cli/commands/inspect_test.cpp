@@ -103,15 +103,15 @@ TEST_CASE("a filter applies to what is followed, counted and exported as well") 
 TEST_CASE("a filter that is wrong is told with its column, and one that nothing fits is no success") {
     complains(
         {"inspect", golden, "--filter", "scope.* and and"}, 2, "--filter: column 13: expected a kind such as scope.*");
-    complains({"inspect", golden, "--filter", "quantum.*"}, 4, "--filter: no event of the trace fits");
+    complains({"inspect", golden, "--filter", "quantum.*"}, 4, "--filter: no event of the trace matches");
     complains(
-        {"inspect", golden, "--filter", "quantum.*", "--export", "otlp"}, 4, "--filter: no event of the trace fits");
+        {"inspect", golden, "--filter", "quantum.*", "--export", "otlp"}, 4, "--filter: no event of the trace matches");
 }
 
 TEST_CASE("what does not go together is refused") {
     complains({"inspect", golden, "--at", "5"}, 2, "add --tree");
     complains({"inspect", golden, "--output", "x"}, 2, "add --export");
-    complains({"inspect", golden, "--export", "dot", "--tree"}, 2, "--export goes without views");
+    complains({"inspect", golden, "--export", "dot", "--tree"}, 2, "--export can't be combined with views");
     complains({"inspect", golden, "--watch", "--stats"}, 2, "--watch prints rows only");
     complains({"inspect", golden, "--tree", "--at", "99999"}, 2, "--at: the trace has no event 99999");
     complains({"inspect", golden, "--export", "svg"}, 2, "--export");

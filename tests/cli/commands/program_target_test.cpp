@@ -67,7 +67,7 @@ TEST_CASE("Ctrl-C in a program keeps what was seen of it, or the violation that 
     kill(p.id(), SIGINT);
     result const r = p.wait();
     CHECK(r.status == 128 + SIGINT);
-    CHECK_THAT(r.err, ContainsSubstring("interrupted; what was recorded is in mine.jsonl"));
+    CHECK_THAT(r.err, ContainsSubstring("interrupted; the trace so far is in mine.jsonl"));
     CHECK_THAT(here.read("mine.jsonl"),
         ContainsSubstring(violated_first ? "\"process.orphan\"" : "\"note\":\"interrupted by SIGINT\""));
 }
@@ -79,12 +79,12 @@ TEST_CASE("what does not fit a program that is a target is refused with the flag
         CHECK_THAT(r.err, ContainsSubstring(why));
     };
     refused({"run", "--target", "mojolicious-timer", "--probe", "idle"}, "--probe: this target is a program");
-    refused({"run", "--target", "mojolicious-timer", "--order", "mine"}, "neither client-first nor server-first");
+    refused({"run", "--target", "mojolicious-timer", "--order", "mine"}, "must be client-first or server-first");
     refused({"run", "--target", "mojolicious-timer", "--order", "client-first", "--schedule", "2=1"},
-        "--schedule: says every order");
-    refused({"run", "--target", "nginx", "--schedule", "2=1"},
-        "--schedule: is for scenarios and for targets that are programs");
+        "--schedule and --order both choose the order");
+    refused(
+        {"run", "--target", "nginx", "--schedule", "2=1"}, "--schedule: only scenarios and targets that are programs");
     refused({"run", "--target", "nginx", "--order", "client-first"}, "--order: only an adapter");
-    refused({"explore", "--target", "nginx"}, "is no program that stops itself");
+    refused({"explore", "--target", "nginx"}, "is not a program that stops itself");
     refused({"explore"}, "SCENARIO is required, or --target");
 }

@@ -65,13 +65,13 @@ TEST_CASE("a shard is typed as I/N, and anything else is refused by name") {
     for (char const* bad : {"0/3", "4/3", "1", "/", "1/", "/2", "-1/2", "1/2/3", "1/0", "a/b", " 1/2", "1/100001",
              "99999999999/99999999999"})
         CHECK_THAT(chosen(bad, {}),
-            ContainsSubstring("--shard must be I/N with 1 <= I <= N <= 100000, is \"" + std::string(bad)));
+            ContainsSubstring("--shard must be I/N with 1 <= I <= N <= 100000, not \"" + std::string(bad)));
 }
 
 TEST_CASE("Bazel, Slurm arrays and Kubernetes Indexed Jobs say which shard it is, and that is told") {
     std::string notes;
     CHECK(chosen("", {{"TEST_TOTAL_SHARDS", "4"}, {"TEST_SHARD_INDEX", "0"}}, &notes) == "1/4 from TEST_SHARD_INDEX");
-    CHECK(notes == "shard 1 of 4, as TEST_SHARD_INDEX says (--shard 1/1 for all of the work)");
+    CHECK(notes == "shard 1 of 4, selected by TEST_SHARD_INDEX (--shard 1/1 selects all of the work)");
     CHECK(chosen("", {{"TEST_TOTAL_SHARDS", "0"}}) == "none");
     CHECK(chosen("", slurm("1", "3", "1", "1")) == "1/3 from SLURM_ARRAY_TASK_ID");
     CHECK(chosen("", slurm("7", "4", "1", "2")) == "4/4 from SLURM_ARRAY_TASK_ID");
@@ -80,27 +80,27 @@ TEST_CASE("Bazel, Slurm arrays and Kubernetes Indexed Jobs say which shard it is
         chosen("", {{"JOB_COMPLETION_INDEX", "2"}, {"SHUTDOWN_REPRO_SHARDS", "3"}}) == "3/3 from JOB_COMPLETION_INDEX");
     notes.clear();
     CHECK(chosen("", {{"JOB_COMPLETION_INDEX", "2"}}, &notes) == "none");
-    CHECK_THAT(notes, ContainsSubstring("SHUTDOWN_REPRO_SHARDS does not say how many"));
+    CHECK_THAT(notes, ContainsSubstring("SHUTDOWN_REPRO_SHARDS, the number of pods, is not"));
 }
 
 TEST_CASE("a variable that makes no sense is an error that names it") {
     CHECK_THAT(chosen("", {{"TEST_TOTAL_SHARDS", "x"}}),
         ContainsSubstring(
-            "TEST_TOTAL_SHARDS must be a whole number from 0 to 100000, is \"x\"; mend it, or say --shard I/N"));
-    CHECK_THAT(chosen("", {{"TEST_TOTAL_SHARDS", "3"}}), ContainsSubstring("TEST_SHARD_INDEX is missing"));
+            "TEST_TOTAL_SHARDS must be a whole number from 0 to 100000, not \"x\"; correct it, or give --shard I/N"));
+    CHECK_THAT(chosen("", {{"TEST_TOTAL_SHARDS", "3"}}), ContainsSubstring("TEST_SHARD_INDEX is not set"));
     CHECK_THAT(chosen("", {{"TEST_TOTAL_SHARDS", "3"}, {"TEST_SHARD_INDEX", "3"}}),
-        ContainsSubstring("TEST_SHARD_INDEX must be a whole number from 0 to 2, is \"3\""));
+        ContainsSubstring("TEST_SHARD_INDEX must be a whole number from 0 to 2, not \"3\""));
     CHECK_THAT(chosen("", slurm("", "3", "1", "1")), ContainsSubstring("SLURM_ARRAY_TASK_ID must be"));
     CHECK_THAT(chosen("", slurm("5", "3", "1", "1")),
-        ContainsSubstring("SLURM_ARRAY_TASK_ID must be one of 3 from 1 in steps of 1, is \"5\""));
+        ContainsSubstring("SLURM_ARRAY_TASK_ID must be one of 3 from 1 in steps of 1, not \"5\""));
     CHECK_THAT(chosen("", slurm("4", "3", "1", "2")),
         ContainsSubstring("SLURM_ARRAY_TASK_ID must be one of 3 from 1 in steps of 2"));
     CHECK_THAT(chosen("", slurm("2", "3", "1", "0")), ContainsSubstring("SLURM_ARRAY_TASK_STEP must be"));
-    CHECK_THAT(chosen("", {{"SLURM_ARRAY_TASK_ID", "1"}}), ContainsSubstring("SLURM_ARRAY_TASK_COUNT is missing"));
+    CHECK_THAT(chosen("", {{"SLURM_ARRAY_TASK_ID", "1"}}), ContainsSubstring("SLURM_ARRAY_TASK_COUNT is not set"));
     CHECK_THAT(chosen("", {{"JOB_COMPLETION_INDEX", "3"}, {"SHUTDOWN_REPRO_SHARDS", "3"}}),
         ContainsSubstring("JOB_COMPLETION_INDEX must be a whole number from 0 to 2"));
     CHECK_THAT(chosen("", {{"JOB_COMPLETION_INDEX", "\x1b[2J"}, {"SHUTDOWN_REPRO_SHARDS", "3"}}),
-        ContainsSubstring("is \"\\x1b[2J\""));
+        ContainsSubstring("not \"\\x1b[2J\""));
 }
 
 TEST_CASE("explore takes its shard from Bazel, tells so, and touches the file by which Bazel knows") {
@@ -112,7 +112,7 @@ TEST_CASE("explore takes its shard from Bazel, tells so, and touches the file by
                     {"TEST_SHARD_STATUS_FILE", here.file("status")}}});
     INFO(r.out << r.err);
     CHECK(r.status == 0);
-    CHECK_THAT(r.err, ContainsSubstring("shard 2 of 4, as TEST_SHARD_INDEX says"));
+    CHECK_THAT(r.err, ContainsSubstring("shard 2 of 4, selected by TEST_SHARD_INDEX"));
     std::string flat = r.out; // without its line breaks
     std::replace(flat.begin(), flat.end(), '\n', ' ');
     CHECK_THAT(
@@ -173,20 +173,20 @@ TEST_CASE(
         int status;
         std::string complaint;
     } const cases[] = {
-        {{"1.json", "3.json"}, 3, "of 3 shards these are missing: 2"},
-        {{"1.json", "2.json", "1.json", "3.json"}, 2, "1.json: is shard 1 of 3, and so is 1.json"},
-        {{"2.json", "3.json", "seed.json"}, 2, "seed.json: has another seed than 2.json"},
-        {{"2.json", "3.json", "other.json"}, 2, "other.json: has another scenario than 2.json"},
+        {{"1.json", "3.json"}, 3, "missing shards of 3: 2"},
+        {{"1.json", "2.json", "1.json", "3.json"}, 2, "1.json: is shard 1 of 3, as is 1.json"},
+        {{"2.json", "3.json", "seed.json"}, 2, "seed.json: seed differs from that of 2.json"},
+        {{"2.json", "3.json", "other.json"}, 2, "other.json: scenario differs from that of 2.json"},
         {{"older.json"}, 2, "older.json: \"tool\" is \"shutdown-repro 0.0.9\", wanted is"},
         {{"newer.json"}, 2, "newer.json: \"version\" is \"2.0\""},
         {{"negative.json"}, 2, "\"executions\" must be a count"},
-        {{"strategy.json"}, 2, "must be the name of a strategy, is \"<b>\""},
+        {{"strategy.json"}, 2, "must be the name of a strategy, not \"<b>\""},
         {{"schedule.json"}, 2, "is no schedule"},
-        {{"rule.json"}, 2, "\"violations.1.rule\" is no rule: \"\\x1b[2Jtimer-lost\""},
+        {{"rule.json"}, 2, "\"violations.1.rule\" names an unknown rule: \"\\x1b[2Jtimer-lost\""},
         {{"decisions.json"}, 2, "\"violations.1.decisions\" is less than the schedule has"},
         {{"shard.json"}, 2, "\"shard.number\" must be"},
         {{"2.json", "3.json", "stages.json"}, 3,
-            "stages.json: its shard went through none, and that of 2.json through sweep, phase, pct, random; run it "
+            "stages.json: its shard ran the strategies none, but that of 2.json ran sweep, phase, pct, random; run it "
             "again"},
         {{"cut.json"}, 2, "cut.json:"},
         {{"deep.json"}, 2, "nested deeper"},

@@ -115,7 +115,7 @@ TEST_CASE("a target that does not start is inconclusive, and what it said is tol
     result const r = run(target({"--probe", "idle"}, hostile("exits")));
     CHECK(r.status == 3);
     CHECK(r.out.empty());
-    CHECK_THAT(r.err, ContainsSubstring("hostile-server did not start: it ended with status 7; it said:"));
+    CHECK_THAT(r.err, ContainsSubstring("hostile-server did not start: it exited with status 7; its output:"));
     CHECK_THAT(r.err, ContainsSubstring("no config"));
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("a run that does not start takes nothing from those of the same probe 
     auto const row = twice.out.substr(std::min(twice.out.find("silent  "), twice.out.size()));
     CHECK_THAT(row, ContainsSubstring("status 0"));
     CHECK_THAT(row, ContainsSubstring("1 of 2 runs inconclusive"));
-    CHECK_THAT(row, ContainsSubstring("sh did not start: it ended with status 7"));
+    CHECK_THAT(row, ContainsSubstring("sh did not start: it exited with status 7"));
 }
 
 TEST_CASE("presets and probes are listed") {
@@ -155,7 +155,7 @@ TEST_CASE(
     "Ctrl-C in the middle of a probe ends the server and us, and what was seen by then is kept and inconclusive") {
     cut_short const c = cut(SIGINT);
     CHECK(c.r.status == 128 + SIGINT);
-    CHECK_THAT(c.r.err, ContainsSubstring("interrupted; what was recorded is in sh-idle.jsonl"));
+    CHECK_THAT(c.r.err, ContainsSubstring("interrupted; the trace so far is in sh-idle.jsonl"));
     CHECK_THAT(
         c.kept, ContainsSubstring("\"process.start\"") && ContainsSubstring("\"note\":\"interrupted by SIGINT\""));
     CHECK(c.server_ended);

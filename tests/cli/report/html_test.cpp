@@ -96,7 +96,7 @@ TEST_CASE("a page that can't be written, or would replace its trace, is refused"
     CHECK(slurp(trace) == slurp(golden));
     CHECK_THAT(run({"inspect", trace, "--twin", golden}).err, ContainsSubstring("--html"));
     CHECK_THAT(run({"inspect", trace, "--html", here.file("p.html"), "--tree"}).err,
-        ContainsSubstring("goes without other views"));
+        ContainsSubstring("can't be combined with other views"));
     CHECK_FALSE(here.has("p.html"));
 }
 

@@ -74,7 +74,7 @@ TEST_CASE("an id is followed, several views are shown in one page") {
     for (std::string const& line : lines(text.substr(place(text, "coroutine.spawn"))))
         CHECK((line.find("coroutine:4") != line.npos || line.find("←") != line.npos || line.find("#") != line.npos));
     CHECK(run({"inspect", golden, "--follow", "coroutine:99"}).status == 2);
-    CHECK_THAT(run({"inspect", golden, "--follow", "me"}).err, ContainsSubstring("looks like coroutine:5"));
+    CHECK_THAT(run({"inspect", golden, "--follow", "me"}).err, ContainsSubstring("is not an id such as coroutine:5"));
 }
 
 TEST_CASE("a trace that is cut short is drawn, and its state said") {

@@ -1,4 +1,5 @@
-// Gate files and baselines as they are read; what complaints say is tested where they are typed (tests/cli/commands/gate_test.cpp).
+// Gate files and baselines as they are read; what complaints say is tested where they are typed
+// (tests/cli/commands/gate_test.cpp).
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -112,7 +113,7 @@ TEST_CASE("the gates and the baseline that the manual page shows are read as suc
 
 TEST_CASE("a newer format is refused with a word about it") {
     CHECK_THROWS_WITH(parse_gate(R"({"format": "shutdown-repro/gate", "version": "2.0", "checks": []})", "g"),
-        ContainsSubstring("this program is older than the file"));
+        ContainsSubstring("the file is newer than this program"));
     CHECK_THROWS_WITH(parse_baseline(R"({"format": "shutdown-repro/baseline", "version": "2.0"})", "b"),
-        ContainsSubstring("this program is older than the file"));
+        ContainsSubstring("the file is newer than this program"));
 }

@@ -145,7 +145,7 @@ TEST_CASE("a known violation is fixed only after as many clean trials as its rat
     CHECK(came(sampled(needed - 1), by) == outcome::passed);
     CHECK_THAT(why(sampled(needed - 1), by),
         ContainsSubstring("it counts as fixed after " + std::to_string(needed) +
-            " clean ones, so give it \"repeat\": " + std::to_string(needed) + " (the baseline has 10 of 20)"));
+            " clean executions, so set \"repeat\": " + std::to_string(needed) + " (the baseline has 10 of 20)"));
     gate_rules allowing = by;
     allowing.allow_stale = true;
     CHECK(came(sampled(needed), allowing) == outcome::passed);

@@ -112,7 +112,7 @@ TEST_CASE("what a document says reaches the terminal printable and short") {
     }
     auto const document = located_document::parse(R"({"a": "\u001b[2J)" + std::string(1000, 'x') + "\"}", "f");
     CHECK_THROWS_WITH(document.root().find("a")->must_be("a number"),
-        StartsWith("f:1: \"a\" must be a number, is \"\\u001b[2Jxxx") && EndsWith("xxx..."));
+        StartsWith("f:1: \"a\" must be a number, not \"\\u001b[2Jxxx") && EndsWith("xxx..."));
 }
 
 TEST_CASE("every prefix of a document is refused or a document, with a line, and nothing crashes") {
@@ -131,25 +131,25 @@ TEST_CASE("a value is checked in words") {
     auto const root = document.root();
     static constexpr std::string_view owners[] = {"server", "owns", "extra"};
     CHECK_THROWS_WITH(root.find("grace")->number("a number of milliseconds", 0, 10),
-        R"(gate.json:1: "grace" must be a number of milliseconds, is "lots")");
+        R"(gate.json:1: "grace" must be a number of milliseconds, not "lots")");
     CHECK_THROWS_WITH(root.find("requests")->number("a number", 1, 10),
-        R"(gate.json:1: "requests" must be a number from 1 to 10, is 0)");
+        R"(gate.json:1: "requests" must be a number from 1 to 10, not 0)");
     CHECK_THROWS_WITH(
-        root.find("half")->number("a number", 0, 10), R"(gate.json:1: "half" must be a number from 0 to 10, is 0.5)");
+        root.find("half")->number("a number", 0, 10), R"(gate.json:1: "half" must be a number from 0 to 10, not 0.5)");
     CHECK_THROWS_WITH(root.find("huge")->number("a number", 0, 10),
-        R"(gate.json:1: "huge" must be a number from 0 to 10, is 18446744073709551615)");
-    CHECK_THROWS_WITH(root.find("safe")->check_flag(), R"(gate.json:1: "safe" must be true or false, is 1)");
+        R"(gate.json:1: "huge" must be a number from 0 to 10, not 18446744073709551615)");
+    CHECK_THROWS_WITH(root.find("safe")->check_flag(), R"(gate.json:1: "safe" must be true or false, not 1)");
     CHECK_THROWS_WITH(
         root.find("owner")->one_of(owners), R"(gate.json:1: "owner" can't be "ownes"; did you mean "owns"?)");
-    CHECK_THROWS_WITH(root.find("list")->items("a list", 0, 1), R"(gate.json:1: "list" must be a list, is {})");
+    CHECK_THROWS_WITH(root.find("list")->items("a list", 0, 1), R"(gate.json:1: "list" must be a list, not {})");
     CHECK_THROWS_WITH(root.find("grace")->unknown_field(owners),
-        R"(gate.json:1: unknown field "grace"; known are "server", "owns", "extra")");
+        R"(gate.json:1: unknown field "grace"; known fields are "server", "owns", "extra")");
 }
 
 TEST_CASE("a document without a text says its name and no line") {
     auto const document = located_document::of(nlohmann::json{{"grace", "lots"}, {"list", {1}}}, "--set grace");
     CHECK_THROWS_WITH(
-        document.root().find("grace")->check_flag(), R"(--set grace: "grace" must be true or false, is "lots")");
+        document.root().find("grace")->check_flag(), R"(--set grace: "grace" must be true or false, not "lots")");
     CHECK(document.root().find("list")->items("a list", 1, 1)[0].path() == "list.1");
     CHECK(document.root().members().size() == 2);
 }

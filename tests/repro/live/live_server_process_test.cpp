@@ -1,4 +1,5 @@
-// The executable server-under-test by itself: how it starts, stops, fails, and what its trace is worth when it is killed.
+// The executable server-under-test by itself: how it starts, stops, fails, and what its trace is worth when it is
+// killed.
 #include <arpa/inet.h>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -113,7 +114,7 @@ TEST_CASE("a server that cannot start says why on stderr and ends with 2") {
         {{"--config", "{}"}, "usage: server-under-test"},
         {{"--config"}, "usage: server-under-test"},
         {{"--colour", "red"}, "unknown option \"--colour\""},
-        {{"--config", "{}", "--trace", trace, "--ready-fd", "three"}, "--ready-fd must be a descriptor, is \"three\""},
+        {{"--config", "{}", "--trace", trace, "--ready-fd", "three"}, "--ready-fd must be a descriptor, not \"three\""},
         {{"--config", "{", "--trace", trace}, "parse error"},
         {{"--config", R"({"policy":"hope"})", "--trace", trace}, "hope"},
         {{"--config", "@/no/such/file", "--trace", trace}, "cannot read /no/such/file"},

@@ -253,7 +253,7 @@ TEST_CASE("a port in use is said with the port, as a server that did not start")
 TEST_CASE("a server that ends or stays silent instead of starting is reported, with what it said") {
     test_folder folder;
     live_options o = with_server(folder.script("exit 3"));
-    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), o), "the server did not start: it ended with status 3");
+    CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), o), "the server did not start: it exited with status 3");
     folder.script("echo no such policy >&2; exit 2");
     CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), o), "the server did not start: no such policy");
     folder.script("exec tail -f /dev/null");

@@ -70,7 +70,8 @@ TEST_CASE("a running child is not reaped, and is killed when it is let go") {
 
 TEST_CASE("a program that is not there or can't be run is an error with its path and the reason") {
     test_folder folder;
-    CHECK_THROWS_WITH(child_process("/no/such/program", {}), "cannot run /no/such/program: No such file or directory");
+    CHECK_THROWS_WITH(
+        child_process("/no/such/program", {}), "cannot execute /no/such/program: No such file or directory");
     std::ofstream(folder.path / "data") << "no program";
     CHECK_THROWS_WITH(child_process((folder.path / "data").string(), {}), ContainsSubstring("Permission denied"));
     CHECK_FALSE(have_children());

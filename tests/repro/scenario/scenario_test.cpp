@@ -98,29 +98,29 @@ TEST_CASE("an unknown scenario is answered with the nearest one") {
 
 TEST_CASE("a wrong field of a scenario file is reported with file, line and what was expected") {
     CHECK(complaint(R"("grace": 10)") == "none");
-    CHECK(complaint(R"("grace": "lots")") == "mine.json:5: \"grace\" must be a number of milliseconds, is \"lots\"");
+    CHECK(complaint(R"("grace": "lots")") == "mine.json:5: \"grace\" must be a number of milliseconds, not \"lots\"");
     CHECK(complaint(R"("grace": -1)") ==
-        "mine.json:5: \"grace\" must be a number of milliseconds from 0 to 86400000, is -1");
+        "mine.json:5: \"grace\" must be a number of milliseconds from 0 to 86400000, not -1");
     CHECK(complaint(R"("graze": 10)") == "mine.json:5: unknown field \"graze\"; did you mean \"grace\"?");
     CHECK(
         complaint(R"("policy": "draned")") == "mine.json:5: \"policy\" can't be \"draned\"; did you mean \"drained\"?");
     CHECK(complaint(R"("place": "none")") == "mine.json:5: \"place\" can't be \"none\": one of \"child\", \"direct\"");
-    CHECK(complaint(R"("together": "yes")") == "mine.json:5: \"together\" must be true or false, is \"yes\"");
-    CHECK(complaint(R"("requests": 0)") == "mine.json:5: \"requests\" must be a number from 1 to 1000000, is 0");
+    CHECK(complaint(R"("together": "yes")") == "mine.json:5: \"together\" must be true or false, not \"yes\"");
+    CHECK(complaint(R"("requests": 0)") == "mine.json:5: \"requests\" must be a number from 1 to 1000000, not 0");
     CHECK(complaint(R"("requests": 1000001)") ==
-        "mine.json:5: \"requests\" must be a number from 1 to 1000000, is 1000001");
-    CHECK(complaint(R"("port": 65536)") == "mine.json:5: \"port\" must be a port number from 0 to 65535, is 65536");
+        "mine.json:5: \"requests\" must be a number from 1 to 1000000, not 1000001");
+    CHECK(complaint(R"("port": 65536)") == "mine.json:5: \"port\" must be a port number from 0 to 65535, not 65536");
     CHECK(complaint(R"("free": "server.stoped#1")") ==
-        "mine.json:5: \"free\" is wrong: \"server.stoped#1\" is no stop point: a stop point is KIND#N "
+        "mine.json:5: \"free\" is wrong: \"server.stoped#1\" is not a stop point: a stop point is KIND#N "
         "(coroutine.suspend#2), handler, any or never; "
         "did you mean \"server.stopped\"?");
     CHECK(
-        complaint(R"("free": 3)") == "mine.json:5: \"free\" must be stop points, as in \"coroutine.suspend#2\", is 3");
+        complaint(R"("free": 3)") == "mine.json:5: \"free\" must be stop points, as in \"coroutine.suspend#2\", not 3");
 }
 
 TEST_CASE("a wrong handler of a scenario file is reported with its number") {
     CHECK(complaint("\"handlers\": [\n{\"act\": \"park\"},\n{\"act\": \"park\", \"delay\": -5}]") ==
-        "mine.json:7: \"handlers.2.delay\" must be a number of milliseconds from 0 to 86400000, is -5");
+        "mine.json:7: \"handlers.2.delay\" must be a number of milliseconds from 0 to 86400000, not -5");
     CHECK(complaint("\"handlers\": [{\"act\":\n\"clean\"}]") ==
         "mine.json:6: \"handlers.1.act\" can't be \"clean\": one of \"park\", \"done\", \"forever\", "
         "\"unstarted\", \"throw_resume\", \"throw_cancel\", \"cleanup\", \"spawn\", "
@@ -128,13 +128,13 @@ TEST_CASE("a wrong handler of a scenario file is reported with its number") {
     CHECK(complaint(R"("handlers": [{"actt": "park"}])") ==
         "mine.json:5: unknown field \"handlers.1.actt\"; did you mean \"act\"?");
     CHECK(complaint(R"("handlers": [])") == "mine.json:5: \"handlers\" must have 1 to 10000 items, has 0");
-    CHECK(complaint(R"("handlers": "park")") == "mine.json:5: \"handlers\" must be a list of handlers, is \"park\"");
+    CHECK(complaint(R"("handlers": "park")") == "mine.json:5: \"handlers\" must be a list of handlers, not \"park\"");
     CHECK(complaint(R"("handlers": ["park"])") ==
-        "mine.json:5: \"handlers.1\" must be a handler, as in {\"act\": \"park\"}, is \"park\"");
+        "mine.json:5: \"handlers.1\" must be a handler, as in {\"act\": \"park\"}, not \"park\"");
     CHECK(complaint(R"("handlers": [{"calls": ["halt"]}])") ==
         "mine.json:5: \"handlers.1.calls.1\" can't be \"halt\": one of \"stop\", \"free\"");
     CHECK(complaint(R"("handlers": [{"calls": "stop"}])") ==
-        "mine.json:5: \"handlers.1.calls\" must be a list of \"stop\" and \"free\", is \"stop\"");
+        "mine.json:5: \"handlers.1.calls\" must be a list of \"stop\" and \"free\", not \"stop\"");
 }
 
 TEST_CASE("a scenario of the scopes alone has its own fields") {
@@ -237,7 +237,7 @@ TEST_CASE("a field set on the command line changes that field, by its path") {
 }
 
 TEST_CASE("a field set on the command line is checked as a file is, and the complaint says which it was") {
-    CHECK(set_complaint("grace", "lots") == "--set grace: \"grace\" must be a number of milliseconds, is \"lots\"");
+    CHECK(set_complaint("grace", "lots") == "--set grace: \"grace\" must be a number of milliseconds, not \"lots\"");
     CHECK(set_complaint("graze", "1") == "--set graze: unknown field \"graze\"; did you mean \"grace\"?");
     CHECK(set_complaint("handlers.2.act", "parc") ==
         "--set handlers.2.act: \"handlers.2.act\" can't be \"parc\"; did you mean \"park\"?");

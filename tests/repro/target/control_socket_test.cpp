@@ -93,11 +93,11 @@ TEST_CASE("a target is held at what was armed, told to stop there, and let go") 
     CHECK(control.problems().empty());
 }
 
-TEST_CASE("a point that the target never came to makes the execution inconclusive") {
+TEST_CASE("a point that the target never reaches makes the execution inconclusive") {
     stage s;
     control_socket control(s.events, s.path, {"after-accept"}, keeps(s));
     control.target_is_over();
-    CHECK(control.problems() == problems{"the target never came to after-accept"});
+    CHECK(control.problems() == problems{"the target never reached after-accept"});
 }
 
 TEST_CASE("a hold that takes too long is let go of, and the execution is inconclusive") {
@@ -110,7 +110,7 @@ TEST_CASE("a hold that takes too long is let go of, and the execution is inconcl
     CHECK(control.next_due() <= traces::monotonic_now());
     control.on_time();
     CHECK(target.hears("release\n"));
-    CHECK(control.problems() == problems{"nobody let go of what was held at p#1 in time"});
+    CHECK(control.problems() == problems{"the process held at p#1 was not released in time"});
 }
 
 TEST_CASE("a target that dies while it is held is not held any more, and that is said") {
@@ -121,7 +121,7 @@ TEST_CASE("a target that dies while it is held is not held any more, and that is
     REQUIRE(s.until([&] { return control.holds(); }));
     target.die();
     REQUIRE(s.until([&] { return !control.holds(); }));
-    CHECK(control.problems() == problems{"process 7 went while it was held at p#1"});
+    CHECK(control.problems() == problems{"process 7 disconnected while it was held at p#1"});
     control.release(); // of nobody
 }
 
@@ -135,13 +135,15 @@ TEST_CASE("who speaks no protocol, another version of it, or out of turn, is let
         CHECK_THAT(control.problems().front(), ContainsSubstring(told));
         CHECK(s.held.empty());
     };
-    dropped("GET / HTTP/1.1\n", "a process of the target said what is not of the protocol: \"GET / HTTP/1.1\"");
+    dropped(
+        "GET / HTTP/1.1\n", "a process of the target sent a line that is not part of the protocol: \"GET / HTTP/1.1\"");
     dropped("hello 2 7\n", "\"hello 2 7\"");
     dropped("hello 1 seven\n", "\"hello 1 seven\"");
     dropped("at p#1\n", "\"at p#1\"");
-    dropped("hello 1 7\nat elsewhere#1\n", "process 7 said what is not of the protocol: \"at elsewhere#1\"");
-    dropped(std::string("\0\xff\x80\n", 4), "is not of the protocol");
-    dropped(std::string(5000, 'x'), "said a line that does not end");
+    dropped(
+        "hello 1 7\nat elsewhere#1\n", "process 7 sent a line that is not part of the protocol: \"at elsewhere#1\"");
+    dropped(std::string("\0\xff\x80\n", 4), "is not part of the protocol");
+    dropped(std::string(5000, 'x'), "sent a line that is too long");
 }
 
 TEST_CASE("who connects and says nothing holds nobody up, and the next one is served") {
@@ -169,5 +171,5 @@ TEST_CASE("a point that is none is refused") {
     stage s;
     for (char const* wrong : {"", "#1", "a b", "p#", "p#0", "p#x", "p\n"})
         CHECK_THROWS_WITH(
-            control_socket(s.events, s.path, {wrong}, keeps(s)), ContainsSubstring("is no point of a target"));
+            control_socket(s.events, s.path, {wrong}, keeps(s)), ContainsSubstring("is not a point of a target"));
 }

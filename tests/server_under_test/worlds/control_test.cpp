@@ -122,12 +122,13 @@ TEST_CASE("a handler's stop and a named point go together") {
 
 TEST_CASE("a wrong stop point is refused with what is expected") {
     CHECK(complaint("corutine.suspend#2") ==
-        "\"corutine.suspend#2\" is no stop point: a stop point is KIND#N (coroutine.suspend#2), handler, any or never");
+        "\"corutine.suspend#2\" is not a stop point: a stop point is KIND#N (coroutine.suspend#2), handler, any or "
+        "never");
     CHECK(complaint("coroutine.suspend") ==
-        "\"coroutine.suspend\" does not say which one: write \"coroutine.suspend#1\" for the first");
+        "\"coroutine.suspend\" has no number: write \"coroutine.suspend#1\" for the first event");
     CHECK(complaint("coroutine.suspend#0") ==
-        "\"coroutine.suspend#0\" must end in a number from 1 on, as in coroutine.suspend#1");
-    CHECK(complaint("never,server.ready#1") == "\"never,server.ready#1\" says never and more: never stands alone");
+        "\"coroutine.suspend#0\" must end in a number of at least 1, such as coroutine.suspend#1");
+    CHECK(complaint("never,server.ready#1") == "\"never,server.ready#1\" combines \"never\" with other stop points");
     CHECK_THAT(complaint("client.done#1"), ContainsSubstring("the server does not record it"));
     CHECK_THAT(complaint("process.exit#1"), ContainsSubstring("the server does not record it"));
     CHECK_THAT(complaint("decision#1"), ContainsSubstring("the server does not record it"));
