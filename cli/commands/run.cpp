@@ -27,6 +27,8 @@ struct run_options {
     std::string world{first_world}, schedule, trace, server, slow, stream, signal, probes, target, adapter;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false;
+    bool has_target = false;          // --target is given, perhaps without a value
+    std::vector<std::string> command; // the words after --
 };
 
 void refuse_what_does_not_fit(run_options const& o) {
@@ -47,7 +49,9 @@ void refuse_what_does_not_fit(run_options const& o) {
 void refuse_what_is_of_scenarios(run_options const& o) {
     scenario_options const& s = o.scenario;
     if (!s.what.empty())
-        throw repro::input_error("run takes a SCENARIO or a --target, not both; remove \"" + s.what + "\" or --target");
+        throw repro::input_error("run takes a SCENARIO or " +
+            std::string(o.has_target ? "a --target" : "a command after --") + ", not both; remove \"" + s.what +
+            "\" or the other");
     std::pair<char const*, bool> const given[] = {{"--world", o.world != first_world}, {"--policy", !s.policy.empty()},
         {"--requests", s.requests.has_value()}, {"--set", !s.sets.empty()}, {"--all-orders", o.all_orders},
         {"--server", !o.server.empty()}};
@@ -60,7 +64,8 @@ void refuse_what_is_of_scenarios(run_options const& o) {
 
 void refuse_what_is_of_targets(run_options const& o) {
     if (o.scenario.what.empty())
-        throw repro::input_error("SCENARIO is required, or --target (shutdown-repro run --help)");
+        throw repro::input_error(
+            "SCENARIO is required, or --target, or a command after -- (shutdown-repro run --help)");
     std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
         {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--adapter", !o.adapter.empty()}};
     for (auto const& [flag, is] : given)
@@ -71,7 +76,7 @@ void refuse_what_is_of_targets(run_options const& o) {
 
 target_options target_options_of(run_options const& o) {
     return {.what = o.target,
-        .command = command_behind_dashes(),
+        .command = o.command,
         .probes = o.probes,
         .slow = o.slow,
         .stream = o.stream,
@@ -241,9 +246,11 @@ void add_run(CLI::App& app, job& chosen) {
     sub->add_option("--adapter", o->adapter, "Adapter that records events inside the server (target)")
         ->check(one_of(adapters));
     sub->callback([o, &chosen, target] {
-        chosen = [o, target](output& out) {
+        o->has_target = target->count() > 0;
+        o->command = command_behind_dashes();
+        chosen = [o](output& out) {
             return reporting_errors(o->json, out, [&] {
-                if (target->count()) {
+                if (o->has_target || !o->command.empty()) {
                     refuse_what_is_of_scenarios(*o);
                     return run_target(target_options_of(*o), out);
                 }

@@ -18,8 +18,8 @@ constexpr std::string_view first_probe = "in-flight", every_probe = "all";
 
 repro::target target_of(target_options const& o) {
     if (o.what.empty() && o.command.empty())
-        throw repro::input_error("--target needs a NAME (list targets), a FILE.json, or a command behind --, as in: "
-                                 "run --target -- ./server --port {port}");
+        throw repro::input_error("--target needs a NAME (list targets), a FILE.json, or a command after --, as in: "
+                                 "run -- ./server --port {port}");
     repro::target t = o.what.empty() ? repro::target_from_command(o.command) : repro::load_target(o.what);
     if (!o.command.empty()) t.command = o.command;
     auto const path = [](char const* flag, std::string const& given, std::string& to) {
@@ -169,11 +169,11 @@ void refuse_what_does_not_fit(target_options const& o, bool program) {
 }
 
 std::string again_line(target_options const& o, std::string const& probe) {
-    std::vector<std::string> words{"shutdown-repro", "run", "--target"};
-    if (!o.what.empty()) words.push_back(o.what);
+    std::vector<std::string> words{"shutdown-repro", "run"};
     auto const add = [&](char const* flag, std::string const& value) {
         if (!value.empty()) words.insert(words.end(), {flag, value});
     };
+    add("--target", o.what);
     add("--probe", probe);
     add("--slow", o.slow);
     add("--stream", o.stream);

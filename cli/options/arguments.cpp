@@ -71,12 +71,17 @@ std::string mismatch(std::string const& what) {
 
 std::vector<std::string> the_command; // the words after "--"; one command line per process
 
-// Returns the number of words before the command of a target, and stores that command.
-int without_command(int argc, char const* const* argv) {
+// Returns the number of words that are arguments of this program, and stores the command after them. The words after "--" are
+// a command after `run`, and wherever --target is given; after any other subcommand they stay arguments.
+int without_command(CLI::App const& app, int argc, char const* const* argv) {
     auto const is_target = [](std::string_view word) { return word == "--target" || word.starts_with("--target="); };
     char const* const* const end = argv + argc;
     char const* const* const dashes = std::find(argv, end, std::string_view("--"));
-    if (dashes == end || std::none_of(argv, dashes, is_target)) return argc;
+    if (dashes == end) return argc;
+    std::vector<std::string> const names = command_names(app);
+    char const* const* const subcommand = std::find_first_of(argv, dashes, names.begin(), names.end());
+    bool const runs = subcommand != dashes && *subcommand == std::string_view("run");
+    if (!runs && std::none_of(argv, dashes, is_target)) return argc;
     the_command.assign(dashes + 1, end);
     return static_cast<int>(dashes - argv);
 }
@@ -92,7 +97,7 @@ void parse(CLI::App& app, int argc, char const* const* argv) {
         for (CLI::Option* option : sub->get_options()) option->disable_flag_override();
     }
     try {
-        app.parse(without_command(argc, argv), argv);
+        app.parse(without_command(app, argc, argv), argv);
     } catch (CLI::Success const&) { // help and version
         throw;
     } catch (CLI::RequiredError const& e) {

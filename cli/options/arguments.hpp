@@ -12,7 +12,8 @@ namespace shutdown_repro::cli {
 // and CLI::CallForHelp or CLI::CallForVersion for --help and --version.
 void parse(CLI::App& app, int argc, char const* const* argv);
 
-// The words after a -- that follows --target: the command of a server. parse() removes them from the command line.
+// The words after the "--" of `run`, or after a "--" that follows --target: the command of a server. Empty without one.
+// parse() removes them from the command line.
 std::vector<std::string> const& command_behind_dashes();
 
 // Accepts a whole number from `least` to `most`, both included.

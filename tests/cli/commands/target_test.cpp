@@ -15,7 +15,7 @@ using shutdown_repro::wait_for_change;
 namespace {
 
 std::vector<std::string> target(std::vector<std::string> options, std::vector<std::string> const& command) {
-    options.insert(options.begin(), {"run", "--target"});
+    options.insert(options.begin(), "run");
     options.push_back("--");
     options.insert(options.end(), command.begin(), command.end());
     return options;
@@ -54,6 +54,20 @@ TEST_CASE("a command is a target, and a server that stops when it is told to is 
     CHECK_THAT(r.out, ContainsSubstring("0 of 2 executions violated"));
 }
 
+TEST_CASE("a command after the dashes is enough to name a server, and an empty --target before it changes nothing") {
+    folder const here;
+    std::vector<std::string> const rest = {"--probe", "idle", "--connections", "2", "--json"};
+    for (std::vector<std::string> words :
+        {std::vector<std::string>{"run"}, {"run", "--target"}, {"--color=never", "run"}}) {
+        words.insert(words.end(), rest.begin(), rest.end());
+        words.insert(words.end(), {"--", HOSTILE_SERVER, "polite", "{port}"});
+        result const r = run(words, {.in = here.path()});
+        INFO(r.out << r.err);
+        CHECK(r.status == 0);
+        CHECK_THAT(r.out, ContainsSubstring("\"target\": \"hostile-server\""));
+    }
+}
+
 TEST_CASE("a server that ignores its signal is violated, its trace is kept and judged alike, and the command to see it "
           "again is told") {
     folder const here;
@@ -65,8 +79,7 @@ TEST_CASE("a server that ignores its signal is violated, its trace is kept and j
     CHECK_THAT(r.out, ContainsSubstring("killed after 2"));
     CHECK_THAT(r.out, ContainsSubstring("stop-signal-unhandled 2 of 2 runs (34 to 100 %)"));
     CHECK_THAT(r.out,
-        ContainsSubstring(
-            "again     shutdown-repro run --target --probe idle --grace 200 --connections 2 --repeat 2 -- "));
+        ContainsSubstring("again     shutdown-repro run --probe idle --grace 200 --connections 2 --repeat 2 -- "));
     CHECK_THAT(r.out, ContainsSubstring("inspect hostile-server-idle.jsonl --explain"));
     CHECK(run({"check", "hostile-server-idle.jsonl"}, {.in = here.path()}).status == 1);
 }
