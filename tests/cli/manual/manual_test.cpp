@@ -30,6 +30,8 @@ std::map<std::string, int> const exits_with{
     {"shutdown-repro run scope-disposal --world sim --stop-at coroutine.suspend#2", 1},
     {"shutdown-repro run scope-disposal --world sim --trace a.jsonl", 1},
     {"shutdown-repro run scope-disposal --world sim --trace bad.jsonl", 1},
+    {"shutdown-repro run scope-disposal --world sim --trace report.jsonl", 1},
+    {"shutdown-repro replay report.jsonl", 1},
     {"shutdown-repro run scope-disposal --world sim --schedule 1=1 --trace b.jsonl", 1},
     {"shutdown-repro run ./late-free.json --world sim --trace late.jsonl", 1},
     {"shutdown-repro run lost-finish --order client-first", 1},
@@ -208,10 +210,11 @@ void read_readme(std::string const& path, reader& to) {
     auto const end = [&] {
         std::smatch last;
         if (block.empty()) return;
-        if (std::regex_search(text, last, file)) to.write(last[1].str(), block);
+        std::string const display = block.substr(0, block.find("\n$ ") + 1);
+        if (std::regex_search(text, last, file)) to.write(last[1].str(), display.empty() ? block : display);
         else if (block[0] != '{' && block[0] != '$' && std::regex_search(text, last, named))
             to.type({"shutdown-repro " + last[1].str(), block});
-        to.keep(block.substr(0, block.find("\n$ ")));
+        to.keep(display.empty() ? block : display);
         to.type_lines(lines(block), false);
         text.clear();
         block.clear();
