@@ -81,10 +81,10 @@ private:
 
 std::string weave(std::vector<mutant> const& table, std::string const& path) {
     std::string source = text_of(path);
-    std::string const file = path.substr(path.rfind('/') + 1);
     std::vector<site> sites;
     for (mutant const& m : table)
-        if (m.file == file) sites.push_back(find_site(source, m));
+        if (path.ends_with("/" + m.file)) sites.push_back(find_site(source, m));
+    if (sites.empty()) throw std::runtime_error("no mutant of the table is about " + path);
     return "#include \"tests/mutants/mutant.hpp\"\n#line 1 \"" + path + "\"\n" +
         weaver(std::move(source), std::move(sites)).woven();
 }
