@@ -1,5 +1,5 @@
-// What an exploration has reached, and what never: how far each request was when stop was called and when free was, at how many
-// steps stop and free came, and how many orders there were.
+// The coverage of an exploration: the phase of each request at stop and at free, the number of steps at which stop and
+// free were called, and the number of orders.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -17,22 +17,22 @@ public:
         if (moves_a_request(e.what)) note(e);
     }
     void decided(std::span<alternative const> offered, std::uint32_t choice);
-    void end();                // of an execution that counts
-    void add(coverage const&); // another worker's
+    void end();                // ends an execution that counts
+    void add(coverage const&); // adds the coverage of another worker
 
     struct moment {
         std::uint64_t reached = 0, of = 0;
     };
-    moment phases() const; // requests x phases x (at stop, at free)
-    // "request:3 waiting at free"; of them the first few.
+    moment phases() const; // counts requests x phases x (at stop, at free)
+    // Returns the first combinations never reached, such as "request:3 waiting at free".
     std::vector<std::string> never(std::size_t most) const;
-    moment stop_steps() const { return steps(0); } // of the default order's
+    moment stop_steps() const { return steps(0); } // counts steps of the default order
     moment free_steps() const { return steps(1); }
-    std::uint64_t orders() const; // distinct ones; an estimate from about 100,000 on
+    std::uint64_t orders() const; // number of distinct orders; an estimate above about 100,000
     bool many_orders() const { return orders() > 100'000; }
 
 private:
-    static constexpr std::uint32_t most_requests = 64; // beyond that the table says nothing to anybody
+    static constexpr std::uint32_t most_requests = 64; // a larger table would not help a reader
     enum phase : std::uint32_t { not_connected, connected, sent, begun, answered, finished, over, waiting };
     static bool moves_a_request(traces::kind what) {
         using enum traces::kind;
@@ -57,9 +57,9 @@ private:
     moment steps(std::size_t which) const;
 
     std::uint32_t requests_, per_connection_;
-    std::vector<std::uint32_t> phases_;         // how many each request has
-    std::vector<std::uint32_t> now_;            // the phase of each request; waiting + k: in its k-th wait
-    std::vector<std::uint32_t> handlers_;       // the request of a coroutine, by number
+    std::vector<std::uint32_t> phases_;         // number of phases of each request
+    std::vector<std::uint32_t> now_;            // current phase of each request; waiting + k means its k-th wait
+    std::vector<std::uint32_t> handlers_;       // number of the request of each coroutine
     std::vector<std::vector<bool>> reached_[2]; // at stop, at free
     std::vector<bool> at_step_[2];
     std::vector<std::uint64_t> orders_; // a bitmap: linear counting (Whang, Vander-Zanden, Taylor 1990)

@@ -29,13 +29,13 @@ struct common {
     clock::time_point deadline;
     std::uint64_t before = 0; // executions of earlier stages
     std::atomic<std::uint64_t> executions = 0, findings = 0;
-    std::atomic<bool> enough = false; // a first violation, out of time, or a bug of ours
+    std::atomic<bool> enough = false; // set on a first violation, at a timeout, or on an internal error
     std::atomic<bool> out_of_time = false;
 
     bool over() const { return stop.load(std::memory_order_relaxed) || enough.load(std::memory_order_relaxed); }
 };
 
-// One thread's part of a stage: its own simulator, rules and strategy.
+// One thread of a stage, with its own simulator, rules and strategy.
 class worker final : private traces::sink, private decision_source {
 public:
     worker(common& c, strategy_info const& how, share mine, std::uint64_t most)
@@ -115,7 +115,7 @@ private:
             violating = true;
             note(n, prints_.of(v), v.rule, v.level);
         }
-        // Of a server that was stopped a rule says that it never ended; of one that nobody stopped none does.
+        // A rule reports that a stopped server never ended; no rule reports it for a server that was not stopped.
         if (!complete && (!violating || rules_.state().t0 == traces::no_seq)) {
             ++unfinished;
             note(n, 0, {}, traces::severity::error);
@@ -124,7 +124,7 @@ private:
         if (violating && common_.options.stop_at_first) common_.enough = true;
     }
 
-    // Once an execution and fingerprint, however often it is violated in it.
+    // Counts a fingerprint once per execution, however often it is violated there.
     void note(std::uint64_t n, std::uint64_t key, std::string_view rule, traces::severity level) {
         auto const [at, fresh] = findings_.try_emplace(key);
         finding& f = at->second;
@@ -144,7 +144,7 @@ private:
         ++f.count;
     }
 
-    // Uncontrolled nondeterminism would make everything else worthless.
+    // Uncontrolled nondeterminism would invalidate every result.
     void verify() {
         schedule const taken = simulator_.taken();
         std::string texts[2];
@@ -175,7 +175,7 @@ private:
     std::unordered_map<std::uint64_t, std::uint64_t> last_;
 };
 
-// The stages of one exploration, one after the other, and what they found together.
+// Runs the stages of one exploration one after the other, and collects their findings.
 class explorer {
 public:
     explorer(scenario const& s, explore_options const& o, std::atomic<bool> const& stop,
@@ -212,8 +212,8 @@ private:
         run_stage(*how, options_.executions);
     }
 
-    // Sweep is cheap and finds what a moment alone brings about; exhaustive proves, where it ends within half of the budget;
-    // else the rest goes to those who draw.
+    // Sweep is cheap and finds violations that depend only on the moments of stop and free. Exhaustive gives a proof if
+    // it ends within its part of the budget; else the rest goes to the random strategies.
     void run_auto() {
         std::uint64_t const all = options_.executions;
         auto const left = [&](std::uint64_t percent) { return (all - std::min(all, tried_)) * percent / 100; };
@@ -223,7 +223,7 @@ private:
         for (auto const& [name, percent] : {std::pair("phase", 50), std::pair("pct", 50), std::pair("random", 100)})
             if (!over()) run_stage(*find_strategy(name), left(static_cast<std::uint64_t>(percent)));
     }
-    // How many each strategy tries depends on nothing that was seen, so every shard has the same numbers in mind.
+    // The number of executions of each strategy does not depend on results, so that it is the same in every shard.
     void run_auto_by_plan() {
         std::uint64_t const all = options_.executions, first = std::max(std::min<std::uint64_t>(all, 100), all / 5),
                             rest = all - first;
@@ -233,7 +233,7 @@ private:
     }
     bool over() const { return stop_ || enough_ || tried_ >= options_.executions; }
 
-    // True when nothing is left to try.
+    // Returns true when nothing is left to try.
     bool run_stage(strategy_info const& how, std::uint64_t most) {
         if (most == 0) return false;
         std::uint32_t const jobs = std::max(1u, options_.jobs);
@@ -307,7 +307,7 @@ private:
         if (shorter(f.shortest, mine.shortest)) mine.shortest = f.shortest;
     }
 
-    // In words, from the shortest example.
+    // Describes the finding by its shortest example.
     void describe(finding& f) const {
         f.decisions = f.shortest.choices.size();
         follow again(f.shortest);
@@ -338,7 +338,8 @@ private:
                 f.message = v.message;
                 return;
             }
-        throw nondeterminism("a violation of " + f.rule + " was not there again, schedule " + to_string(f.shortest));
+        throw nondeterminism(
+            "a violation of " + f.rule + " did not occur again under schedule " + to_string(f.shortest));
     }
 
     explore_options const& options_;
@@ -390,7 +391,7 @@ std::vector<std::string> exploration::guarantees() const {
     if (verdict() != traces::verdict::clean) return all;
     for (stage const& s : stages)
         if (!s.guarantee.empty()) all.push_back(s.guarantee);
-    // A proof says all that the others say.
+    // A proof includes the guarantees of the other strategies.
     if (!stages.empty() && stages.back().strategy == "exhaustive" && stages.back().done.complete && !all.empty())
         return {all.back()};
     return all;

@@ -11,7 +11,7 @@ using traces::ref;
 namespace {
 
 std::uint64_t key(ref r) { return static_cast<std::uint64_t>(r.type) << 32 | r.number; }
-// What has no id of its own.
+// Things without an id.
 constexpr std::uint64_t pair_of_sockets = std::uint64_t{100} << 32, instant = std::uint64_t{101} << 32,
                         listening = std::uint64_t{102} << 32, any_connection = std::uint64_t{103} << 32,
                         loop_counts = std::uint64_t{104} << 32, program = std::uint64_t{105} << 32;
@@ -50,7 +50,7 @@ void toucher::step(server::alternative const& a, footprint& f) {
     if (std::uint32_t const c = connection_of(of_, a.who)) f.write(pair_of_sockets | c);
     if (a.who.type == entity::server) f.write(listening);
     if (a.who.type == entity::world || a.who.type == entity::loop || a.who.type == entity::process)
-        f.touch_everything(); // time passes, the loop polls, the process ends
+        f.touch_everything(); // time passes, the loop polls, or the process ends
 }
 
 void toucher::learn(event const& e) {
@@ -66,7 +66,7 @@ void toucher::scope_and_above(ref s, footprint& f) const {
     for (std::uint32_t n = s.number; n; n = known(parents_, n)) f.write(key({entity::scope, n}));
 }
 
-// A connection is one thing with its client; which client that is, is known once a request has begun on it.
+// A connection and its client are one thing. The client is known once a request has begun on the connection.
 std::uint64_t toucher::connection(ref c) const {
     if (c.type == entity::connection && of_.server == "scoped") {
         std::uint32_t const client = known(clients_, c.number);

@@ -1,19 +1,22 @@
-// What a step touched, read off the facts that it recorded: the basis of the claim that two steps can be exchanged.
+// The footprint of a step: what it touched, according to the events that it recorded. It decides whether two steps can
+// be exchanged.
 //
-// Two steps are dependent when they touch the same scope, coroutine, connection (with its client and its request), timer or
-// server state, unless both only read it. Touching is read generously; each rule names what would otherwise be missed:
-//   - a coroutine that comes, ends, is cancelled or leaves touches its scope and all scopes above: their counts change, and
-//     their listeners may be told;
-//   - what a scope does touches all scopes above it: cancellation and errors climb, and a child's place in its parent decides
-//     the order of a later cancellation;
-//   - a coroutine that waits for anything but time or an answer of its own, or is resumed from it, touches everything: what
-//     it waits for (a latch, the emptiness of a scope) is raised by others without a fact of its own;
-//   - stop, free, a stall, a shutdown and a failed assertion touch everything, and so does the passing of time; once the server
-//     is stopped, so does each coroutine that leaves: with the last one the process ends and closes what it had;
-//   - two timers that are due at the same instant are served in the order of arming: arming touches the instant;
-//   - a connection that is opened or closed touches the listener, whose backlog has an order, and the loop, which counts.
-// A set of 512 bits by hash: two different things may share a bit, which makes steps dependent that are not, never the other
-// way round.
+// Two steps are dependent when they touch the same scope, coroutine, connection (with its client and its request),
+// timer or server state, unless both only read it. The rules err on the safe side; each names what would otherwise be
+// missed:
+//   - a coroutine that is spawned, finishes, is canceled or removed touches its scope and all scopes above: their
+//     counts change, and their listeners may be notified;
+//   - an event of a scope touches all scopes above it: cancellation and errors climb, and the position of a child in
+//     its parent decides the order of a later cancellation;
+//   - a coroutine that waits for anything but time or its own answer, or is resumed from that, touches everything: what
+//     it waits for (a latch, the emptiness of a scope) is raised by others without an event of its own;
+//   - stop, free, a stall, a shutdown, a failed assertion and the passing of time touch everything. Once the server is
+//     stopped, so does each coroutine that is removed: with the last one the process exits and closes its sockets;
+//   - timers due at the same time fire in the order of arming, so arming touches that time;
+//   - a connection that is opened or closed touches the listener, whose backlog has an order, and the loop, which
+//     counts.
+// A footprint is a set of 512 bits, addressed by hash. Two things may share a bit, which makes independent steps
+// dependent, never the other way round.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -43,14 +46,14 @@ private:
     bool everything_ = false;
 };
 
-// Reads facts into footprints; knows the tree of scopes as it grows in one execution.
+// Reads events into footprints. It follows the tree of scopes of one execution.
 class toucher {
 public:
     explicit toucher(scenario const& s) : of_(s) {}
     void begin();
-    // A step begins with this.
+    // Begins a step with this alternative.
     void step(server::alternative const&, footprint&);
-    // Every event in order, also those of steps whose footprint is not wanted (null).
+    // Takes every event in order, including those of steps whose footprint is not wanted (null).
     void saw(traces::event const&, footprint*);
 
 private:
@@ -60,9 +63,9 @@ private:
     std::uint64_t connection(traces::ref) const;
 
     scenario const& of_;
-    std::vector<std::uint32_t> parents_, homes_, clients_; // of a scope, of a coroutine, of a connection, by number
-    std::vector<char> outside_waits_;                      // of a coroutine: it waits for time or an answer of its own
-    std::uint32_t reads_of_ = 0; // the step is the server's reading of this client's connection
+    std::vector<std::uint32_t> parents_, homes_, clients_; // of scopes, of coroutines, of connections, by number
+    std::vector<char> outside_waits_;                      // whether a coroutine waits for time or its own answer
+    std::uint32_t reads_of_ = 0;                           // the client whose connection the server reads in this step
     bool stopped_ = false;
 };
 

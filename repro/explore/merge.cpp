@@ -13,7 +13,7 @@ void add(std::vector<finding>& all, finding const& f) {
     if (!shorter(f, *mine)) return;
     mine->shortest = f.shortest;
     mine->decisions = f.decisions;
-    mine->message = f.message; // it is that of the shortest
+    mine->message = f.message; // the message of the shortest example
 }
 
 void add(stage& s, stage const& part) {

@@ -1,12 +1,13 @@
-// The shards of an exploration as the one that they are parts of.
+// Merges the shards of an exploration.
 #pragma once
 #include <vector>
 #include "repro/explore/explore.hpp"
 
 namespace shutdown_repro::repro {
 
-// Counts are summed, findings that are alike are one, and what it is worth is judged anew, as no part can say that. `parts`:
-// every shard once, of one scenario, and with the same stages; at least one. What was covered stays with the parts.
+// Returns the whole exploration: counts are added, equal findings are merged, and the guarantees are derived again,
+// because a shard alone has none. `parts` has every shard once, at least one, all of one scenario and with the same
+// stages. Coverage is not merged.
 exploration merged(std::vector<exploration> const& parts);
 
 } // namespace shutdown_repro::repro

@@ -1,5 +1,6 @@
-// Random numbers of an exploration: a function of (seed, number of the execution), so that what is tried does not depend on
-// how many work on it. SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
+// Random numbers of an exploration: a function of (seed, number of the execution), so that what is tried does not
+// depend on the number of threads. SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
+// OOPSLA 2014).
 #pragma once
 #include <cstdint>
 
@@ -14,7 +15,7 @@ public:
         state_ += 0x9E3779B97F4A7C15u;
         return mixed(state_);
     }
-    // One of 0 .. n-1; n > 0.
+    // Returns a number from 0 to n-1; n must be greater than 0.
     std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>((next() >> 32) * n >> 32); }
     bool coin() { return next() >> 63; }
 

@@ -7,8 +7,8 @@ namespace shutdown_repro::repro {
 
 namespace {
 
-constexpr std::uint64_t most_tries = 20'000;      // of one search for something smaller
-constexpr std::uint64_t tries_with_fewer = 2'000; // schedules of a scenario with a request less
+constexpr std::uint64_t most_tries = 20'000;      // executions of one search
+constexpr std::uint64_t tries_with_fewer = 2'000; // schedules tried with one request less
 constexpr std::uint64_t most_twins = 5'000;
 
 schedule trimmed(schedule s) {
@@ -20,7 +20,7 @@ std::uint32_t requests_of(scenario const& s) {
     return s.server == "reactor" ? s.reactor.connections : s.server == "scoped" ? s.config.requests : 1;
 }
 
-// Without the i-th request (from 0): its handler goes too, where it has one of its own.
+// Returns the scenario without request i (from 0), and without its handler if it has one of its own.
 scenario without_request(scenario s, std::uint32_t i) {
     if (s.server == "reactor") {
         --s.reactor.connections;
@@ -65,7 +65,8 @@ private:
         return false;
     }
 
-    // One change that makes it smaller; the measure (decisions away, then their places and choices) falls with each.
+    // Tries one change that makes the schedule smaller: fewer decisions away from the default, then earlier ones and
+    // lower choices.
     bool smaller_schedule() {
         std::vector<std::size_t> away;
         for (std::size_t i = 0; i < best_.when.choices.size(); ++i)

@@ -1,8 +1,9 @@
-// The smallest failing schedule, and the nearest one that passes.
+// Finds the smallest failing schedule, and the nearest one that passes.
 //
-// Shrinking tries, in this order, fewer requests, fewer decisions away from the default, earlier ones and lower choices, and
-// keeps what still violates the same rule about the same kind of thing. It ends when no single such change does: the result is
-// 1-minimal (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, IEEE TSE 28, 2002).
+// Shrinking tries, in this order, fewer requests, fewer decisions away from the default, earlier decisions and lower
+// choices. It keeps a change if the execution still violates the same rule about the same kind of thing. It ends when
+// no single change does: the result is 1-minimal (Zeller, Hildebrandt: Simplifying and isolating failure-inducing
+// input, IEEE TSE 28, 2002).
 #pragma once
 #include <atomic>
 #include <optional>
@@ -14,23 +15,24 @@ namespace shutdown_repro::repro {
 struct shrunk {
     scenario of;
     schedule when;
-    std::uint64_t executions = 0; // that it took
+    std::uint64_t executions = 0; // number of executions of the search
 };
-// `what`: see what_went_wrong. Returns the best so far when `stop` is set.
+// `what` comes from what_went_wrong(). Returns the best result so far when `stop` is set.
 shrunk shrink(scenario const&, schedule const&, std::string const& what, std::atomic<bool> const& stop);
 
-// The part of a violation that has to stay the same: its rule and its subject's kind and name, without numbers.
+// Returns the part of a violation that must stay the same: its rule, and the kind and name of its subject without
+// numbers.
 std::string what_went_wrong(traces::trace const&, traces::violation const&);
-// The execution's violation of that description, null when there is none.
+// Returns the violation of the execution with that description, or null.
 traces::violation const* find_violation(judged_execution const&, std::string const& what);
 
-std::uint32_t away_from_default(schedule const&); // decisions
+std::uint32_t away_from_default(schedule const&); // number of decisions that differ from the default
 
-// A schedule that violates nothing and shares the longest beginning with a failing one.
+// A schedule without a violation that shares the longest prefix with a failing one.
 struct passing_twin {
     schedule when;
-    std::uint64_t decision = 0; // the first that differs
-    std::string taken, instead; // "control:1 free is called", in words
+    std::uint64_t decision = 0; // the first decision that differs
+    std::string taken, instead; // its choices in words, such as "control:1: free is called"
 };
 std::optional<passing_twin> find_passing_twin(scenario const&, schedule const& failing, std::atomic<bool> const& stop);
 

@@ -1,5 +1,5 @@
-// A strategy proposes schedules: it is asked at each decision of an execution and told when one begins and ends. Each is a
-// small file in strategies/, with its paper.
+// A strategy proposes schedules: it is called at each decision of an execution, and when an execution begins. Each
+// strategy is a small file in strategies/ that cites its paper.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,14 +13,14 @@
 
 namespace shutdown_repro::repro {
 
-// What is known before an exploration begins: how the default order goes when stop and free come last.
+// What is known before an exploration: the default order with stop and free at the end.
 struct terrain {
     scenario const* of = nullptr;
-    std::uint32_t decisions = 0;         // stop and free can be called at each of them
+    std::uint32_t decisions = 0;         // number of decisions; stop and free can be called at each
     std::uint32_t connections = 0;       // numbered from 1
-    std::vector<std::uint32_t> progress; // of connection i at i: the steps that are its own
+    std::vector<std::uint32_t> progress; // number of steps of connection i at index i
 };
-// Whose connection a step is about: its number, 0 for the server's, the world's and the control's own.
+// Returns the number of the connection that a step belongs to; 0 for steps of the server, the world or the control.
 std::uint32_t connection_of(scenario const&, traces::ref who);
 inline bool is_stop(alternative const& a) { return a.what == move::stop_is_called; }
 inline bool is_free(alternative const& a) { return a.what == move::free_is_called; }
@@ -31,42 +31,45 @@ inline std::size_t natural_ones(std::span<alternative const> offered) {
     return n;
 }
 
-// Who works on it: worker `index` of `count`, each with its own strategy of the same seed. Together they try what one alone
-// would try.
+// The share of one worker: number `index` of `count`. Each worker has its own strategy with the same seed; together
+// they try what a single one would.
 struct share {
     std::uint32_t index = 0, count = 1;
 };
 
-// What was done, for the sentence that says what it is worth.
+// What was tried; the guarantee follows from it.
 struct effort {
     std::uint64_t executions = 0, violating = 0;
-    std::uint64_t longest = 0; // decisions of the longest execution
-    bool complete = false;     // nothing is left to try
+    std::uint64_t longest = 0; // number of decisions of the longest execution
+    bool complete = false;     // whether everything was tried
 };
 
 class strategy : public decision_source {
 public:
-    // Execution n of this strategy, n in the worker's share: index, index + count, …; false: nothing is left to try.
+    // Begins execution n of this strategy, where n is in the worker's share: index, index + count, and so on. Returns
+    // false when nothing is left to try.
     virtual bool begin(std::uint64_t n) = 0;
-    virtual void saw(traces::event const&) {} // as it is recorded
-    // Of the execution that has ended: false when another worker counts it.
+    virtual void saw(traces::event const&) {} // receives each event as it is recorded
+    // Returns whether this worker counts the execution that has ended; otherwise another worker does.
     virtual bool mine() const { return true; }
 };
 
 struct strategy_info {
     std::string_view name, summary;
     std::unique_ptr<strategy> (*make)(terrain const&, std::uint64_t seed, share);
-    // A sentence that follows from the effort, "" when none does. None of them says more than what was tried.
+    // Returns the guarantee that follows from the effort as a sentence, or "". It never claims more than what was
+    // tried.
     std::string (*guarantee)(terrain const&, effort const&);
-    bool wants_events; // saw() is to be called
-    bool draws;        // each execution is drawn for itself, so that the guarantee holds of any part of them, too
+    bool wants_events; // whether saw() is called
+    bool draws;        // executions are drawn independently, so that the guarantee holds for any part of them, too
 };
 std::span<strategy_info const> all_strategies();
 strategy_info const* find_strategy(std::string_view name);
 
 // For strategies.
 std::string with_commas(std::uint64_t);
-// The sentence of independent draws of which none violated (the exact binomial bound; about 3/n, the "rule of three").
+// Returns the guarantee of independent draws without a violation (the exact binomial bound; about 3/n, the "rule of
+// three").
 std::string sampled_guarantee(effort const&, std::string_view drawn);
 
 strategy_info sweep_strategy();

@@ -20,15 +20,15 @@ namespace {
 
 constexpr traces::nanoseconds never = std::numeric_limits<traces::nanoseconds>::max();
 
-// libcurl is initialised once for the process, without TLS.
+// Initializes libcurl once per process, without TLS.
 void initialise() {
     static bool const done = curl_global_init(CURL_GLOBAL_NOTHING) == CURLE_OK;
-    if (!done) throw std::runtime_error("libcurl cannot be initialised");
+    if (!done) throw std::runtime_error("libcurl cannot be initialized");
 }
 
 } // namespace
 
-// One client and its connection. libcurl holds its address.
+// One client and its connection. libcurl holds its address, so it must not move.
 struct curl_client {
     curl_client(curl_clients& all, std::uint32_t its_number, std::uint32_t its_first, std::uint32_t its_last);
     curl_client(curl_client const&) = delete;
@@ -49,7 +49,7 @@ struct curl_client {
     static std::size_t on_body(char*, std::size_t, std::size_t, void*);
 
     curl_clients& owner;
-    std::uint32_t number, next, last; // next: the request under way
+    std::uint32_t number, next, last; // next: the request in flight
     CURL* easy;
     CURLSH* own_pool = nullptr;
     bool over = false;
@@ -89,7 +89,8 @@ curl_client::curl_client(curl_clients& all, std::uint32_t its_number, std::uint3
         set(CURLOPT_FRESH_CONNECT, 1L);
         return;
     }
-    // A pool of its own: libcurl would pick any idle connection to the server, also another client's.
+    // A connection pool of its own: otherwise libcurl would use any idle connection to the server, even that of another
+    // client.
     own_pool = curl_share_init();
     curl_share_setopt(own_pool, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
     set(CURLOPT_SHARE, own_pool);
@@ -116,7 +117,7 @@ void curl_client::record(kind what, std::initializer_list<traces::field> detail)
     owner.on_.record.emit(what, me, {}, detail);
 }
 
-// Just before the connection is begun. A second one would be libcurl trying the request again: it may not.
+// Called just before a connection is opened. A second one means that libcurl retries the request, which is not allowed.
 curl_socket_t curl_client::on_open(void* self, curlsocktype, curl_sockaddr* address) {
     curl_client& c = *static_cast<curl_client*>(self);
     if (c.opened) return CURL_SOCKET_BAD;
@@ -135,7 +136,7 @@ curl_socket_t curl_client::on_open(void* self, curlsocktype, curl_sockaddr* addr
     return fd;
 }
 
-// The kernel knows how the connection stands, whatever libcurl made of it.
+// Asks the kernel for the state of the connection, because libcurl does not report all of it.
 int curl_client::on_close(void* self, curl_socket_t fd) {
     curl_client& c = *static_cast<curl_client*>(self);
     tcp_info info{};
@@ -147,7 +148,7 @@ int curl_client::on_close(void* self, curl_socket_t fd) {
     return ::close(fd);
 }
 
-// Just before a request is sent, on a new connection or on the one that there is.
+// Called just before a request is sent, on a new or on the existing connection.
 int curl_client::on_connected(void* self, char*, char*, int, int) {
     curl_client& c = *static_cast<curl_client*>(self);
     c.owner.on_.clock = traces::monotonic_now();
@@ -174,7 +175,7 @@ std::size_t curl_client::on_body(char*, std::size_t, std::size_t size, void* sel
     return size;
 }
 
-// libcurl does not tell of bytes before they are a line.
+// libcurl does not report bytes before they form a line.
 void curl_client::peek(int fd) {
     char bytes[1024];
     ssize_t const there = sent && !first ? ::recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT) : 0;
@@ -226,13 +227,13 @@ curl_clients::curl_clients(client_surroundings const& on) : on_(on), due_(never)
     for (auto const& c : clients_) c->begin();
 }
 
-// What libcurl closes now still tells its client: clients go last.
+// Closing handles still calls back into the clients, so the clients are destroyed last.
 curl_clients::~curl_clients() {
     for (auto const& c : clients_) curl_multi_remove_handle(multi_, c->easy);
     curl_multi_cleanup(multi_);
 }
 
-// No exception may pass through libcurl.
+// An exception must not propagate through libcurl.
 void curl_clients::watch(int fd, std::uint32_t events) noexcept {
     try {
         on_.events.watch(fd, events, *this);
@@ -261,7 +262,7 @@ void curl_clients::advance(int fd, int events) {
 void curl_clients::take_results() {
     int left = 0;
     while (CURLMsg* const message = curl_multi_info_read(multi_, &left)) {
-        CURLcode const result = message->data.result; // the message goes with the handle
+        CURLcode const result = message->data.result; // a copy: removing the handle frees the message
         CURL* const easy = message->easy_handle;
         void* self = nullptr;
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);

@@ -1,5 +1,5 @@
-// Clients that send one request after the other, on libcurl's multi interface: one easy handle a connection, all in the
-// runner's epoll set.
+// Clients that send one request after the other, on libcurl's multi interface: one easy handle per connection, all in
+// the epoll set of the runner.
 #pragma once
 #include <memory>
 #include <vector>

@@ -26,10 +26,11 @@ using traces::nanoseconds;
 
 namespace {
 
-constexpr std::uint64_t spare_descriptors = 64;         // everything that is no connection
-constexpr nanoseconds last_words = 2'000 * millisecond; // for the clients to see the end of a process that is gone
+constexpr std::uint64_t spare_descriptors = 64;         // descriptors that are not connections
+constexpr nanoseconds last_words = 2'000 * millisecond; // time for the clients to see the end of an exited process
 
-// Server and clients share one process and one loop: it has no clients of ours, and ends by itself or at its cap.
+// In the reactor's process server and clients share one loop. It needs no clients of this process, and ends by itself
+// or at its cap.
 bool is_reactor(scenario const& s) { return s.server == "reactor"; }
 
 void need_descriptors(scenario const& s) {
@@ -38,7 +39,7 @@ void need_descriptors(scenario const& s) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     std::uint64_t const most = limit.rlim_cur, free = most - std::min(most, spare_descriptors);
-    std::uint64_t const each = is_reactor(s) ? 2 : 1; // both ends are in its process
+    std::uint64_t const each = is_reactor(s) ? 2 : 1; // both ends of a connection are in its process
     std::uint64_t const connections = is_reactor(s) ? s.reactor.connections : connections_of(s);
     if (connections * each <= free) return;
     std::uint64_t requests = is_reactor(s) ? free / each : free * std::max(1u, s.per_connection);
@@ -55,13 +56,13 @@ std::string config_of(scenario const& s) {
 }
 
 nanoseconds longest_delay(scenario const& s) {
-    constexpr std::int64_t default_most = 200; // the acts' own delays, but for the request's number
+    constexpr std::int64_t default_most = 200; // upper bound of the default delays of acts, without the request number
     std::int64_t longest = default_most + s.config.requests;
     for (server::handler_config const& h : s.config.handlers) longest = std::max(longest, h.delay_ms.value_or(0));
     return longest * millisecond;
 }
 
-// From the moment in which it listens.
+// Counted from the moment when the server listens.
 nanoseconds time_to_end(scenario const& s, live_options const& options) {
     if (is_reactor(s)) return s.reactor.cap_ms * millisecond;
     return longest_delay(s) + (s.config.grace_ms + options.patience_ms) * millisecond;
@@ -137,7 +138,8 @@ void execution::wait(nanoseconds until) {
     if (clients_ && !clients_->failure().empty()) throw input_error(clients_->failure());
 }
 
-// The server says its port once it listens. One that ends before may have been stopped that early: that is an execution too.
+// The server writes its port once it listens. A server that exits before that may have been stopped early, which is a
+// valid execution.
 void execution::wait_for_port() {
     nanoseconds const patience = traces::monotonic_now() + options_.patience_ms * millisecond;
     while (!port_text_.ends_with('\n') && (story_.runs() || notes_open_ || story_.speaks())) {
@@ -184,7 +186,7 @@ void execution::look_for_port() {
         kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", now && now == port_inode_}});
 }
 
-// What is known when it is called.
+// Joins what is known so far into one trace.
 traces::trace execution::joined() {
     traces::trace of_server;
     try {
@@ -205,7 +207,7 @@ traces::trace execution::joined() {
 } // namespace
 
 std::string why_not_live(scenario const& s) {
-    if (s.server == "scopes") return "scopes alone have no server process; use the simulated world";
+    if (s.server == "scopes") return "a scenario of scopes only has no server process; use the simulated world";
     bool const open = is_reactor(s) ? s.reactor.when == server::stop_moment::any
                                     : server::lists(s.config.stop_at, "any") || server::lists(s.config.free_at, "any");
     return open

@@ -1,7 +1,7 @@
-// One execution of a scenario in the live world: the server a process of its own, libcurl clients in ours, readiness
-// observed and not slept for, everything that server, clients and the process table said joined into one trace.
-// The reactor's clients share its loop and hence its process; what was left free there was drawn, and the trace's schedule
-// says how.
+// Runs one execution of a scenario in the live world. The server is a process of its own, and the clients run in this
+// process on libcurl. Readiness is observed, never waited for by sleeping. The events of the server, of the clients and
+// of the process table are joined into one trace. The clients of the reactor share its loop and therefore its process;
+// decisions there are drawn at random, and the schedule of the trace records them.
 #pragma once
 #include <string>
 #include "repro/process/child_story.hpp"
@@ -11,20 +11,22 @@
 namespace shutdown_repro::repro {
 
 struct live_options {
-    std::string server_path;  // the executable server-under-test; "" = beside us, then libexec, see find_server()
-    std::string partial_path; // where the joined trace goes when we are interrupted; "" = nowhere
-    std::int64_t patience_ms = 10'000; // beyond the grace, until the server counts as hung and is killed
-                                       // (the reactor at its scenario's cap); and until it must listen
+    std::string server_path;  // the executable server-under-test; "" to search for it, see find_server()
+    std::string partial_path; // file for the trace when this process is interrupted; "" for none
+    std::int64_t patience_ms =
+        10'000; // time until the server must listen; also the time after the grace period until it counts
+                // as hung and is killed (the reactor has a cap in its scenario)
 };
 
-// What keeps a scenario from the live world; "" when nothing does.
+// Returns why a scenario can't run in the live world; "" when it can.
 std::string why_not_live(scenario const&);
 
-// Throws input_error: what why_not_live() says, executable missing, no start (port in use …), not enough descriptors; each with the remedy.
-// Interrupted by SIGINT or SIGTERM it ends the child, keeps what was recorded and throws interrupted.
+// Returns the trace. Throws input_error, with the remedy, for a reason of why_not_live(), a missing executable, a
+// server that does not start (for example because its port is in use), or too few descriptors. On SIGINT or SIGTERM it
+// kills the child, keeps the partial trace and throws interrupted.
 traces::trace run_live(scenario const&, live_options const&);
 
-// Throws input_error when there is none: says where it looked and how to build it.
+// Returns the path of the executable. Throws input_error that says where it looked and how to build it.
 std::string find_server(std::string const& wanted);
 
 } // namespace shutdown_repro::repro

@@ -51,7 +51,7 @@ private:
     traces::ref me_;
     descriptor socket_;
     std::string out_, in_;
-    std::vector<std::size_t> ends_; // of each request in out_
+    std::vector<std::size_t> ends_; // the end of each request in out_
     std::size_t sent_ = 0;
     std::uint32_t const first_, last_;
     std::uint32_t awaited_, next_sent_;
@@ -91,10 +91,11 @@ void pipelining_client::connected() {
     record(kind::client_connected);
 }
 
-// Dated before the call that sent the last byte, so never after the server's reading it.
+// The event gets the time before the call that sent the last byte, so that it is never later than the server's reading
+// it.
 void pipelining_client::send() {
     ssize_t const taken = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
-    if (taken < 0) return; // receive() finds out how the connection ended
+    if (taken < 0) return; // receive() will see how the connection ended
     sent_ += static_cast<std::size_t>(taken);
     for (; next_sent_ <= last_; ++next_sent_) {
         std::size_t const index = next_sent_ - first_;

@@ -1,5 +1,5 @@
-// Clients that send all their requests at once, without waiting for responses: plain sockets, because libcurl does not
-// pipeline.
+// Clients that send all their requests at once, without waiting for responses. They use plain sockets, because libcurl
+// does not support pipelining.
 #pragma once
 #include <memory>
 #include <vector>

@@ -1,4 +1,4 @@
-// The scenarios that are there without a file: each reproduces a public report with the report's own parameters.
+// The built-in scenarios. Each reproduces a public report with the parameters of the report.
 #include <utility>
 #include "repro/scenario/scenario.hpp"
 
@@ -7,9 +7,10 @@ namespace {
 
 using server::act;
 
-// true-async/server#74: a handler calls stop after its answer, another is still in its delay, and start() returns over
-// it. Freed, the server cancels that handler, which fails while it is torn down; its error climbs to the server's scope,
-// whose listener drops the last reference: the disposal reaches the scope that the failing handler still is in.
+// true-async/server#74: a handler calls stop after its answer while another is still in its delay, and start() returns.
+// When the server is freed, it cancels the other handler, which then fails. The error climbs to the scope of the
+// server, whose listener releases the last reference. So the disposal reaches the scope in which the failing handler
+// still is.
 scenario scope_disposal() {
     scenario s;
     s.name = "scope-disposal";
@@ -23,7 +24,8 @@ scenario scope_disposal() {
     return s;
 }
 
-// The same end on a shorter way: the listener is there from the start, so the free alone disposes over a parked handler.
+// A shorter way to the same failure: the listener attaches at the start, so free alone disposes the scope of a waiting
+// handler.
 scenario scope_disposal_on_free() {
     scenario s = scope_disposal();
     s.name = "scope-disposal-on-free";
@@ -33,9 +35,9 @@ scenario scope_disposal_on_free() {
     return s;
 }
 
-// mojolicious/mojo#2286: the client's callback stops the loop gracefully, stops the server and drops it, all in the
-// process of its server. Whether the server's end of the connection is served before the client's decides whether the transaction was
-// finished by then. Timeouts are those of the framework.
+// mojolicious/mojo#2286: a callback of the client stops the loop gracefully, stops the server and drops it; client and
+// server are in one process. Which end of the connection is served first decides whether the transaction has finished
+// by then. Timeouts are those of the framework.
 scenario lost_finish() {
     scenario s;
     s.name = "lost-finish";
@@ -50,7 +52,7 @@ scenario lost_finish() {
     return s;
 }
 
-// The same program with a timer of 2 s that its handler arms.
+// The same program with a 2 s timer that its handler arms.
 scenario lost_timer() {
     scenario s = lost_finish();
     s.name = "lost-timer";
@@ -59,7 +61,7 @@ scenario lost_timer() {
     return s;
 }
 
-// What that kind of server does when SIGQUIT asks it to stop gracefully.
+// A server of this kind that SIGQUIT asks to stop gracefully.
 scenario quit(std::string name, std::string summary) {
     scenario s = lost_timer();
     s.name = std::move(name);

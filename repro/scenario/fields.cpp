@@ -39,7 +39,7 @@ template <std::string_view const&... allowed> void one_of(located_value const& v
 constexpr std::string_view scoped = "scoped", scopes = "scopes", reactor = "reactor", main_scope = "main",
                            none = "none", run = "run", shutdown = "shutdown", stop = "stop", free = "free";
 
-// It names files that are written beside the user's, so it must not lead anywhere else.
+// The name becomes part of file names in the user's folder, so it must not lead to another folder.
 void scenario_name(located_value const& v) {
     std::string const& name = v.text("a name");
     auto const allowed = [](char c) {
@@ -51,7 +51,7 @@ void scenario_name(located_value const& v) {
         v.must_be("a name of up to 64 letters, digits, - _ and .");
 }
 
-// Printed as it is.
+// Checks a text that is printed unchanged.
 void one_line(located_value const& v) {
     std::string const& text = v.text("one line of text");
     if (text.size() > 200 ||
@@ -59,7 +59,7 @@ void one_line(located_value const& v) {
         v.must_be("one line of text, of up to 200 characters");
 }
 
-// A suggestion for the first kind in a list of stop points that is none.
+// Suggests a name for the first unknown kind in a list of stop points.
 std::string kind_meant(std::string_view points) {
     std::vector<std::string_view> kinds{"handler", "any", "never"};
     for (std::size_t k = 0; k < traces::kind_count; ++k) kinds.push_back(name_of(static_cast<traces::kind>(k)));
@@ -72,18 +72,18 @@ std::string kind_meant(std::string_view points) {
 }
 
 void stop_points(located_value const& v) {
-    std::string const& points = v.text("stop points, as in \"coroutine.suspend#2\"");
+    std::string const& points = v.text("stop points, such as \"coroutine.suspend#2\"");
     try {
         server::parse_stop_points(points);
-    } catch (std::invalid_argument const& e) { v.fail(std::string("is wrong: ") + e.what() + kind_meant(points)); }
+    } catch (std::invalid_argument const& e) { v.fail(std::string("is not valid: ") + e.what() + kind_meant(points)); }
 }
 
-// Nobody calls there: something sends.
+// At these points a signal is sent, so the words for calls are refused.
 void signal_points(located_value const& v) {
     stop_points(v);
     std::string const& points = v.json().get_ref<std::string const&>();
     if (server::lists(points, "handler") || server::lists(points, "any"))
-        v.must_be("stop points, as in \"request.begin#1\"");
+        v.must_be("stop points, such as \"request.begin#1\"");
 }
 
 // ---- objects
@@ -110,7 +110,7 @@ void handlers(located_value const& v) {
     static constexpr field fields[] = {
         {"act", word<server::act>}, {"delay", milliseconds}, {"steps", steps}, {"calls", calls}};
     for (located_value const& handler : v.items("a list of handlers", 1, most_handlers)) {
-        handler.check_object("a handler, as in {\"act\": \"park\"}");
+        handler.check_object("a handler, such as {\"act\": \"park\"}");
         check_fields(handler, fields);
     }
 }
@@ -183,18 +183,18 @@ struct server_kind {
 };
 constexpr server_kind server_kinds[] = {{scoped, scoped_fields}, {scopes, scopes_fields}, {reactor, reactor_fields}};
 
-// A field that this server has not, but another has.
+// Refuses a field that this server does not have, but another server has.
 void check_whose_fields(located_value const& document, server_kind const& mine) {
     for (located_value const& member : document.members()) {
         if (std::ranges::count(mine.fields, member.name(), &field::name)) continue;
         for (server_kind const& other : server_kinds)
             if (std::ranges::count(other.fields, member.name(), &field::name))
-                member.fail("is a field of the server \"" + std::string(other.name) + "\", this is \"" +
+                member.fail("is a field of the server \"" + std::string(other.name) + "\", but the server is \"" +
                     std::string(mine.name) + "\"");
     }
 }
 
-// "handler" promises that one calls it. A scenario in which nobody does would only ever hang.
+// "handler" means that a handler makes the call. Without such a handler the scenario would always hang.
 void check_somebody_calls(located_value const& document, server::config const& c, std::string_view what) {
     std::string const& points = what == stop ? c.stop_at : c.free_at;
     if (!server::lists(points, "handler")) return;
@@ -202,30 +202,31 @@ void check_somebody_calls(located_value const& document, server::config const& c
     if (std::ranges::any_of(serving, [&](auto const& h) { return what == stop ? h.calls_stop : h.calls_free; })) return;
     std::string const named(what);
     document.find(what).value_or(document).fail("leaves \"" + named +
-        "\" to a handler, but none that serves a request has \"calls\": [\"" + named + "\"]; say when in \"" + named +
-        "\" (\"server.ready#1\", or \"never\")");
+        "\" to a handler, but none that serves a request has \"calls\": [\"" + named + "\"]; name a stop point in \"" +
+        named + "\" (\"server.ready#1\", or \"never\")");
 }
 
-// SIGQUIT asks for a graceful stop and SIGTERM for a plain one; no signal only frees.
+// SIGQUIT asks for a graceful stop and SIGTERM for a plain one; there is no signal that only frees the server.
 void check_signal(located_value const& document) {
     auto const c = server::reactor_config_from_json(document.json());
     if (c.when == server::stop_moment::signal &&
         (c.what == server::stop_action::u || c.what == server::stop_action::un))
-        document.find("what").value_or(document).fail("is no stop that a signal asks for: with \"when\": \"signal\" it "
-                                                      "is \"g\", \"gs\", \"gsu\", \"gsn\" or \"stop\"");
+        document.find("what").value_or(document).fail(
+            "can't be requested by a signal: with \"when\": \"signal\" it must "
+            "be \"g\", \"gs\", \"gsu\", \"gsn\" or \"stop\"");
 }
 
 } // namespace
 
 void check_scenario(located_value const& document) {
-    document.check_object("a scenario, as in {\"scenario\": \"name\"}");
+    document.check_object("a scenario, such as {\"scenario\": \"name\"}");
     auto const kind = document.find("server");
     if (kind) one_of<scoped, scopes, reactor>(*kind);
     std::string const name = kind ? kind->json().get<std::string>() : std::string(scoped);
     server_kind const& mine = *std::ranges::find(server_kinds, name, &server_kind::name);
     check_whose_fields(document, mine);
     check_fields(document, mine.fields);
-    if (!document.find("scenario")) document.fail("has no \"scenario\": its name");
+    if (!document.find("scenario")) document.fail("has no \"scenario\", its name");
 
     if (name == reactor) check_signal(document);
     if (name != scoped) return;

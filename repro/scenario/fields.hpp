@@ -1,11 +1,11 @@
-// What a scenario document may say: its fields, and the check of each. Adding a field is one row in fields.cpp and
-// its reading and writing where the value lives (server_under_test/scopes/config.cpp or scenario.cpp).
+// The fields of a scenario document and their checks. To add a field, add a row to fields.cpp, and read and write the
+// value where it is stored (server_under_test/scopes/config.cpp or scenario.cpp).
 #pragma once
 #include "repro/input/located_json.hpp"
 
 namespace shutdown_repro::repro {
 
-// Throws input_error at the first field that is unknown, or whose value makes no sense, alone or with another's.
+// Throws input_error for the first field that is unknown, or whose value is invalid by itself or together with another.
 void check_scenario(located_value const& document);
 
 } // namespace shutdown_repro::repro

@@ -29,7 +29,7 @@ ordered_json to_json(server::cell const& c) {
     return j;
 }
 
-// Of a checked document.
+// Reads a checked document.
 server::cell cell_from_json(json const& j) {
     server::cell c;
     auto const word = [&](char const* key, auto parse, auto& into) {
@@ -50,7 +50,8 @@ server::cell cell_from_json(json const& j) {
 
 scenario from_document(located_document const& document) { return scenario_from(document.root()); }
 
-// The place in the document that a dotted path leads to; a field that is not there yet is added, for the check to judge.
+// Returns the place in the document that a dotted path leads to. A missing field is added, and the later check accepts
+// or refuses it.
 json& place_of(json& document, std::string_view path, std::string const& who) {
     json* at = &document;
     for (std::string_view rest = path;;) {
@@ -155,7 +156,7 @@ void set_field(scenario& s, std::string_view key, std::string_view value) {
     std::string const who = "--set " + std::string(key);
     if (key == "server")
         throw input_error(
-            who + ": can't be changed, a scenario of another server is another scenario (list scenarios)");
+            who + ": the server of a scenario can't be changed; choose another scenario (see: list scenarios)");
     json document = json::parse(to_json_text(s));
     place_of(document, key, who) = value_of(value, who);
     s = from_document(located_document::of(std::move(document), who));

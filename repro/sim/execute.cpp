@@ -16,7 +16,7 @@ namespace shutdown_repro::repro {
 
 namespace {
 
-// Where the recorder's events go between two executions.
+// Receives events that are recorded between two executions.
 struct nowhere final : traces::sink {
     void put(traces::event const&) override {}
 };
@@ -30,7 +30,7 @@ struct both final : traces::sink {
     }
 };
 
-// Notes what was decided.
+// Records the decisions of another source.
 struct noting final : decision_source {
     decision_source* decide = nullptr;
     schedule taken;
@@ -42,8 +42,8 @@ struct noting final : decision_source {
     void only(alternative const& a) override { decide->only(a); }
 };
 
-// The programs of one execution: scopes alone, or the scoped server with its clients. Asked before every step, so the
-// simulator is compiled for each of them.
+// The programs of an execution: scopes only, or the scoped server with its clients. They are called before every step,
+// so the simulator is compiled separately for each of them.
 class cell_run {
 public:
     cell_run(server::runtime& rt, scenario const& s) : run_(rt, s.cell) {}
@@ -71,7 +71,7 @@ private:
     server::scoped_server run_;
 };
 
-constexpr std::uint64_t most_steps = 200'000'000; // an execution that takes more is our bug
+constexpr std::uint64_t most_steps = 200'000'000; // an execution with more steps is a bug of this program
 
 } // namespace
 
@@ -97,7 +97,7 @@ struct simulator::impl {
         server::control control(s.config.stop_at, s.config.free_at, to);
         record.record_to(control);
         as_new const whatever_happens{*this};
-        std::optional<program> p; // goes after what waits in it was forgotten
+        std::optional<program> p; // destroyed after the waits in it were forgotten
         before_they_go const waits_end{world};
         p.emplace(runtime, s).start();
         if (p->stoppable()) begin_clients(s);
@@ -117,14 +117,14 @@ struct simulator::impl {
             if (steps > most_steps) std::abort();
     }
 
-    // As the live runner does with a server that does not end by itself.
+    // Kills the server, as the live runner does with a server that does not end by itself.
     void kill(traces::footer& foot) {
         record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
         end_process("SIGKILL");
         foot.signal = "SIGKILL";
-        foot.note = "killed: nothing could happen any more";
+        foot.note = "killed: nothing more could happen";
     }
-    // "": by itself. The kernel closes what it had.
+    // Ends the process: by itself if `signal` is "". The kernel closes its sockets.
     void end_process(std::string_view signal) {
         traces::recorder::because_of const killed(record, signal.empty() ? traces::no_seq : record.next() - 1);
         world.end_process();
@@ -135,13 +135,13 @@ struct simulator::impl {
         else record.emit(traces::kind::process_exit, {traces::entity::process, 1}, {}, {{"signal", signal}});
     }
 
-    // The server and its timers go before the world that has them armed.
+    // The server and its timers are destroyed before the world in which they are armed.
     struct before_they_go {
         server::sim_world& world;
         ~before_they_go() { world.forget_waits(); }
     };
 
-    // An execution that was abandoned leaves parked frames and waits behind, too.
+    // An abandoned execution also leaves suspended frames and waits.
     struct as_new {
         impl& of;
         ~as_new() {
@@ -151,7 +151,7 @@ struct simulator::impl {
         }
     };
 
-    // Its loop polls, so it runs by itself until it ends or is killed.
+    // The loop of the reactor polls, so it runs by itself until it ends or is killed.
     traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
         server::signal_sender signals(s.reactor, to);
         record.record_to(signals);
@@ -187,7 +187,7 @@ struct simulator::impl {
         }
     }
 
-    // One step; false when nothing can happen any more.
+    // Takes one step; returns false when nothing can happen.
     template <class program> bool proceed(program& p, server::control& control) {
         if (!world.ended()) {
             if (world.dead()) {
@@ -220,7 +220,7 @@ struct simulator::impl {
         return true;
     }
 
-    // Everything is over, and somebody may still call stop before the process ends.
+    // Everything has ended, but stop may still be called before the process exits.
     bool late_call(server::stoppable& server, server::control& control) {
         if (!control.open()) return false;
         std::vector<alternative> offered{{move::process_ends, {traces::entity::process, 1}}};
@@ -230,7 +230,7 @@ struct simulator::impl {
         return choice > 0;
     }
 
-    // That the server goes on, or time, and nobody stops or frees it, is told by what follows.
+    // A step in which only the server or time continues is not recorded: the events that follow show it.
     std::uint32_t decide(std::vector<alternative> const& offered, std::size_t natural) {
         std::uint32_t const choice = decisions.choose(offered);
         if (natural == 1 && choice == 0) return choice;

@@ -1,4 +1,5 @@
-// One execution of a scenario in the simulated world, in process: pure function of (scenario, schedule).
+// Runs one execution of a scenario in the simulated world, inside this process. It is a pure function of (scenario,
+// schedule).
 #pragma once
 #include "repro/scenario/scenario.hpp"
 #include "repro/schedule/decision.hpp"
@@ -7,22 +8,23 @@
 
 namespace shutdown_repro::repro {
 
-// Reusable: keeps its memory between executions, also after one that was abandoned (what choose() throws passes through).
+// Can be reused: it keeps its memory between executions, even after an execution that was abandoned by an exception
+// from choose().
 class simulator {
 public:
     simulator();
     ~simulator();
-    // The trace is replaced. `also` (e.g. a rule_run) sees each event as it is recorded; may be null.
+    // Replaces the trace. `also` (for example a rule_run) receives each event as it is recorded; it may be null.
     void run(scenario const&, decision_source&, traces::trace& into, traces::sink* also = nullptr);
-    // Without keeping the events, for speed: only `to` sees them.
+    // Does not keep the events, for speed: only `to` receives them.
     struct ending {
         traces::footer foot;
-        bool complete = false; // the server ended by itself
+        bool complete = false; // whether the server ended by itself
     };
     ending run(scenario const&, decision_source&, traces::sink& to);
-    // From here on decisions are left out of what is recorded, or told without a label where the server records them itself.
+    // From now on decisions are not recorded, or recorded without a label where the server records them itself.
     void without_words();
-    schedule const& taken() const; // of the latest execution
+    schedule const& taken() const; // the decisions of the latest execution
 
 private:
     struct impl;

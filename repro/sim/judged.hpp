@@ -1,4 +1,4 @@
-// One simulated execution under a schedule, with its trace and what the rules say of it.
+// Runs one simulated execution under a schedule and judges its trace by the rules.
 #pragma once
 #include <vector>
 #include "repro/schedule/decision.hpp"
@@ -11,8 +11,8 @@ struct judged_execution {
     traces::trace trace;
     std::vector<traces::violation> violations;
     schedule taken;
-    std::vector<std::vector<alternative>> offered; // at each decision
-    std::string diverged;                          // where it left the schedule, "" when it did not
+    std::vector<std::vector<alternative>> offered; // the alternatives at each decision
+    std::string diverged;                          // where it diverged from the schedule; "" if it did not
     traces::verdict verdict = traces::verdict::inconclusive;
 };
 judged_execution judge_execution(scenario const&, schedule const&);

@@ -15,17 +15,17 @@ constexpr std::string_view format_name = "shutdown-repro/schedule";
 recording from_document(std::string const& path) {
     located_document const document = located_document::read(path);
     located_value const root = document.root();
-    root.check_object("a schedule, as in {\"format\": \"shutdown-repro/schedule\", …}");
+    root.check_object("a schedule, such as {\"format\": \"shutdown-repro/schedule\", …}");
     auto const format = root.find("format");
     if (!format || format->text("a format") != format_name)
-        root.fail("is no schedule: its \"format\" is not \"" + std::string(format_name) + "\"");
+        root.fail("is not a schedule: its \"format\" must be \"" + std::string(format_name) + "\"");
     auto const s = root.find("scenario"), when = root.find("schedule");
     if (!s) root.fail("has no \"scenario\"");
     if (!when) root.fail("has no \"schedule\"");
     recording r;
     r.of = s->json().is_string() ? load_scenario(s->json().get<std::string>())
                                  : scenario_from_text(s->json().dump(), path + ", \"scenario\"");
-    r.when = parse_schedule(when->text("a schedule, like \"3=1,17=2\""));
+    r.when = parse_schedule(when->text("a schedule, such as \"3=1,17=2\""));
     return r;
 }
 
@@ -36,7 +36,7 @@ std::string line_of(traces::event const* e) {
     return line;
 }
 
-// "decision 17: control:1 free is called", the latest at or before the event.
+// Returns the latest decision at or before the event, such as "decision 17 (control:1: free is called)".
 std::string decision_before(traces::trace const& t, std::size_t place) {
     for (std::size_t i = std::min(place + 1, t.events.size()); i-- > 0;) {
         traces::event const& e = t.events[i];
@@ -55,10 +55,10 @@ recording load_recording(std::string const& path) {
     r.recorded = traces::read_file(path);
     traces::header const& head = r.recorded.head;
     if (head.world != "sim")
-        throw input_error(path + ": only simulated executions can be replayed, this one is \"" + head.world +
-            "\"; run its scenario again, or explore it");
+        throw input_error(path + ": only simulated executions can be replayed, but the world of this one is \"" +
+            head.world + "\"; run its scenario again, or explore it");
     if (head.scenario.empty() || head.schedule.empty())
-        throw input_error(path + ": the header names no scenario and schedule");
+        throw input_error(path + ": the header has no scenario and schedule, so it can't be replayed");
     r.of = scenario_from_text(head.scenario, path + ", \"scenario\"");
     r.when = parse_schedule(head.schedule);
     return r;

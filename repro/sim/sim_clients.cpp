@@ -30,11 +30,11 @@ server::move http_client::next_move() const {
 void http_client::act() {
     traces::recorder::acting const as_client(on_->trace, id());
     step();
-    if (pipelined_) on_->acts_otherwise(*this); // what it is waiting to do besides is called after its state
+    if (pipelined_) on_->acts_otherwise(*this); // its other pending act is named after its state
 }
 
 void http_client::step() {
-    // A pipelining client has its sending and its reading both under way: what the server did shows first as readable.
+    // A pipelining client sends and reads at the same time; the server's act makes it readable first.
     if (socket_ && socket_->client_queued &&
         (state_ == state::waits || socket_->from_server != server::sim_socket::end::open))
         return read();

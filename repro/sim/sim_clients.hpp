@@ -1,5 +1,5 @@
-// The simulated clients: each connects, sends its requests (one after the other, or all at once when pipelined) and reads,
-// recording what it sees. The counterpart of repro/live/curl_clients.hpp.
+// The simulated clients. Each connects, sends its requests (one after the other, or all at once when pipelined), reads
+// the responses and records what it sees. The counterpart of repro/live/curl_clients.hpp.
 #pragma once
 #include "repro/scenario/scenario.hpp"
 #include "server_under_test/worlds/sim_world.hpp"
@@ -9,7 +9,7 @@ namespace shutdown_repro::repro {
 class http_client final : public server::sim_client {
 public:
     http_client(server::sim_world& w, std::uint32_t number) : on_(&w), number_(number) {}
-    // Requests first .. last, then it closes.
+    // Sends the requests first to last and then closes the connection.
     void begin(std::uint32_t first, std::uint32_t last, bool pipelined);
     bool over() const { return state_ == state::over; }
 
@@ -32,8 +32,8 @@ private:
     bool pipelined_ = false, told_ = false;
     server::sim_socket* socket_ = nullptr;
     std::string request_;      // the bytes being sent
-    std::size_t read_ = 0;     // bytes of to_client that were taken
-    std::size_t response_ = 0; // where the response being read begins
+    std::size_t read_ = 0;     // number of bytes of to_client that were read
+    std::size_t response_ = 0; // where the current response begins
 };
 
 } // namespace shutdown_repro::repro

@@ -9,7 +9,7 @@ namespace shutdown_repro::server {
 using traces::entity;
 using traces::kind;
 
-// The server's end of a connection.
+// The server end of a connection.
 class sim_stream final : public stream, public pooled {
 public:
     sim_stream(sim_world& w, sim_socket& s) : on_(w), s_(&s) {}
@@ -35,7 +35,7 @@ public:
         s_->readable = &w;
         on_.offer_read(*s_);
     }
-    void when_writable(work& w) override { // the buffer is without bound: at once
+    void when_writable(work& w) override { // the buffer is unbounded, so it is writable at once
         s_->writable = &w;
         if (!std::exchange(s_->writable_queued, true))
             on_.becomes_possible(move::server_writes, s_->client->id(), {.socket = s_});
@@ -105,7 +105,7 @@ std::unique_ptr<listener> sim_world::listen(std::uint16_t port, std::string& err
 
 void sim_world::die(std::string_view) {
     dead_ = true;
-    trace.mute(); // what still runs on the stack would not have run
+    trace.mute(); // a real process would not have run what is still on the stack
 }
 
 void sim_world::end_process() {
@@ -242,7 +242,7 @@ sim_socket* sim_world::connect(sim_client& c) {
 void sim_world::send(sim_socket& s, std::string_view bytes) {
     s.to_server.append(bytes);
     if (!s.server_has_it && s.from_server != sim_socket::end::open && s.from_server != sim_socket::end::reset) {
-        s.from_server = sim_socket::end::reset; // nobody reads there any more
+        s.from_server = sim_socket::end::reset; // the server no longer reads from it
         return tell_client(s);
     }
     offer_read(s);

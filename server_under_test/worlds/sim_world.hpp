@@ -1,11 +1,12 @@
-// The simulated world: virtual time, in-memory TCP, one thread, in process. It does what a loopback and an event loop do and
-// leaves free what they leave free:
-//   - ready work runs first in, first out, and to the end, before the loop looks at the outside again (no decision);
-//   - what can happen outside then (a client acts, a handle becomes ready, somebody answers a handler's question) happens in
-//     any order: one decision each time that there are two or more, the oldest first by default;
-//   - time passes only when nothing else can happen, to the next timer; timers of one instant in the order of arming.
-// The kernel is modelled where it shows: bytes sent are in the peer's buffer at once; closing with unread bytes resets;
-// closing a listener resets its backlog; a process that dies closes everything it had.
+// The simulated world: virtual time and in-memory TCP, in one thread of this process. It models a loopback and an event
+// loop, and leaves to the schedule what they leave free:
+//   - ready work runs first in, first out, and completely, before the loop looks at the outside again (no decision);
+//   - external events (a client acts, a handle becomes ready, a handler's question is answered) happen in any order: a
+//     decision each time there are two or more, the oldest first by default;
+//   - time passes only when nothing else can happen, to the next timer; timers due at the same time fire in the order
+//     of arming.
+// It models what programs can observe of a kernel: sent bytes are in the peer's buffer at once; closing a socket with
+// unread bytes resets it; closing a listener resets its backlog; a process that dies closes all its sockets.
 #pragma once
 #include <memory>
 #include <string>
@@ -16,20 +17,20 @@
 
 namespace shutdown_repro::server {
 
-// A TCP connection, both ends.
+// Both ends of a TCP connection.
 struct sim_socket {
     enum class end : std::uint8_t { open, fin, reset };
     std::string to_server, to_client;
-    std::size_t taken_by_server = 0; // bytes of to_server read
+    std::size_t taken_by_server = 0; // number of bytes of to_server that the server has read
     end from_client = end::open, from_server = end::open;
-    bool server_has_it = false; // accepted and not closed
-    work* readable = nullptr;   // the server's waits
+    bool server_has_it = false; // the server has accepted and not closed it
+    work* readable = nullptr;   // waits of the server
     work* writable = nullptr;
     bool readable_queued = false, writable_queued = false, client_queued = false;
     class sim_client* client = nullptr;
 };
 
-// What the outside does next on behalf of somebody.
+// A client, as the simulated world sees it.
 class sim_client {
 public:
     virtual ~sim_client() = default;
@@ -51,27 +52,28 @@ public:
     std::unique_ptr<listener> listen(std::uint16_t port, std::string& error) override;
     void die(std::string_view message) override;
 
-    // What can happen next, in the default order: when the server has ready work, only that. Kept up to date and not made anew,
-    // because an exploration asks for it before each step: who adds something takes it away again before the step.
+    // Returns what can happen next, in the default order; only the ready work of the server if there is any. The list
+    // is kept up to date, because an exploration asks for it before each step. A caller that adds to it must remove
+    // that before the step.
     std::vector<alternative>& offer();
-    // The one of offer()'s at this place happens.
+    // Performs the alternative at this index of offer().
     void take(std::size_t choice);
-    bool busy() const { return !ready.empty(); } // offer() has one: the ready work
+    bool busy() const { return !ready.empty(); } // the server has ready work, so offer() has only that
     bool dead() const { return dead_; }
-    // The process is gone, by its own end or its death: the kernel closes what it had. What runs then is the clients only.
+    // Ends the process after its exit or death: the kernel closes its sockets. Only the clients run after that.
     void end_process();
     bool ended() const { return ended_; }
-    // The server waits for a socket: a real loop would wait on, whatever else is over.
+    // Returns whether the server waits for a socket; a real loop would keep waiting.
     bool server_waits() const;
 
     // For clients.
     void will_act(sim_client&);
     void acts_otherwise(sim_client&); // next_move() has changed
-    sim_socket* connect(sim_client&); // null: refused
+    sim_socket* connect(sim_client&); // null if refused
     void send(sim_socket&, std::string_view);
     void close_from_client(sim_socket&);
 
-    // Whatever waits is not run any more; its owners may go.
+    // Drops all waits without running them, so that their owners can be destroyed.
     void forget_waits();
     void clear();
 
@@ -97,11 +99,11 @@ private:
     nanoseconds& clock_;
     timer_heap timers_;
     std::vector<outside> possible_;
-    std::vector<alternative> offered_;                 // of each possible_
-    std::vector<alternative> other_;                   // the one that there is when none of them can happen
+    std::vector<alternative> offered_;                 // one for each of possible_
+    std::vector<alternative> other_;                   // the only alternative when none of possible_ can happen
     std::vector<std::unique_ptr<sim_socket>> sockets_; // recycled by clear()
     std::size_t socket_count_ = 0;
-    std::vector<sim_socket*> backlog_; // who connected and was not accepted, the oldest first
+    std::vector<sim_socket*> backlog_; // connected and not accepted, the oldest first
     work* acceptable_ = nullptr;
     bool listening_ = false, accept_offered_ = false, dead_ = false, ended_ = false;
 };

@@ -1,20 +1,21 @@
 // exhaustive: every schedule up to equivalence, depth first, with sleep sets (Godefroid: Partial-order methods for the
 // verification of concurrent systems, LNCS 1032, 1996, chapter 5).
 //
-// A step is what happens from one look at the outside to the next: one thing outside, then all of the server's ready work, in
-// the loop's own order, with the places in it at which stop or free were called. Its footprint (footprint.hpp) is read off the
-// facts that it recorded.
+// A step lasts from one look at the outside to the next: one external event, then all ready work of the server in the
+// loop's own order, with the places at which stop or free were called. Its footprint (footprint.hpp) is read from the
+// events that it recorded.
 //
-// Why nothing is missed. Let s be a state and t a step from it that was explored, with everything behind it. When another step
-// u from s is explored next and t does not depend on u, every execution that begins u t … is one that begins t u … with two
-// neighbours exchanged: the same state, the same facts in the order of each thing that they are about, hence the same
-// violations, which are about things and causes, not about the order of strangers. So below u the step t sleeps until
-// something that depends on it has happened. A step that time alone brings is only ever offered when nothing else outside can
-// happen, so no step enables or prevents an independent one. Sleep sets prune transitions, never states, and they need no
-// knowledge of what a step will do before it was taken once.
-// tests/proofs/exhaustive_test.cpp compares with plain enumeration: the same violations and the same final states.
+// Why nothing is missed. Let s be a state and t a step from it that was explored completely. When another step u from s
+// is explored next, and t does not depend on u, every execution that begins u t … equals one that begins t u … with two
+// neighbors exchanged: it has the same state and the same events in the order of each thing, and therefore the same
+// violations, which do not depend on the order of unrelated events. So below u the step t sleeps until something that
+// depends on it has happened. A step that only time brings is offered only when nothing else outside can happen, so no
+// step enables or prevents an independent one. Sleep sets prune transitions, never states, and need no knowledge of a
+// step before it was taken once. tests/proofs/exhaustive_test.cpp compares with plain enumeration: the same violations
+// and the same final states.
 //
-// Several workers walk the same tree; a subtree at a fixed depth belongs to one of them, and the others turn back there.
+// Several workers search the same tree. A subtree at a fixed depth belongs to one of them, and the others turn back
+// there.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -25,13 +26,14 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr std::size_t shared_depth = 7; // looks at the outside that every worker walks
+constexpr std::size_t shared_depth = 7; // number of looks at the outside that every worker searches
 
-// A step by name: what it began with, which of several of that name, and where stop and free were called within.
+// Identifies a step: its first alternative, its number among those with the same name, and where stop and free were
+// called in it.
 struct step {
     alternative first;
     std::uint32_t nth = 0;
-    std::array<std::uint32_t, 2> calls{}; // place in the step * 4 + choice; 0: none
+    std::array<std::uint32_t, 2> calls{}; // place in the step * 4 + choice; 0 for none
     friend bool operator==(step const&, step const&) = default;
 };
 
@@ -40,13 +42,13 @@ struct known_step {
     footprint touched;
 };
 
-// A decision on the path that is being explored.
+// A decision on the current path.
 struct node {
-    bool outside = true; // a look at the outside, from which a step begins; else a place within the step
+    bool outside = true; // true for a look at the outside, which begins a step; false for a place within a step
     std::uint32_t offers = 1, choice = 0;
-    std::vector<alternative> offered; // of a look
-    std::vector<known_step> sleeping; // of a look: those that slept on arrival and those explored since
-    footprint touched;                // by the step that begins here, as it was taken last
+    std::vector<alternative> offered; // for a look: the alternatives
+    std::vector<known_step> sleeping; // for a look: the steps that slept on arrival, and those explored since
+    footprint touched;                // footprint of the step that begins here, as last taken
 
     void reset(bool is_outside, std::uint32_t n) {
         outside = is_outside;
@@ -76,7 +78,7 @@ public:
     }
 
     std::uint32_t choose(std::span<alternative const> offered) override {
-        // The server is at work before anybody looks at the outside: its first step begins there.
+        // The server works before the first look at the outside: the first step begins there.
         return offered[0].what == move::server_runs && look_ != none ? within(offered) : look(offered);
     }
     void only(alternative const& a) override { look({&a, 1}); }
@@ -113,7 +115,7 @@ private:
     }
 
     void arrive(std::span<alternative const> offered) {
-        // A step that slept is an old acquaintance: with what is behind it, it was explored elsewhere.
+        // A sleeping step was explored elsewhere, with everything behind it.
         if (reduce_ && look_ != none && sleeps(nodes_[look_], step_from(look_))) abandon();
         node& n = push(true, static_cast<std::uint32_t>(offered.size()));
         n.offered.assign(offered.begin(), offered.end());
@@ -128,9 +130,9 @@ private:
     }
 
     void turn_back_unless_mine() {
-        if (changed_ < at_ || at_ == 0) ++subtree_; // the path to here is another than in the execution before
+        if (changed_ < at_ || at_ == 0) ++subtree_; // the path to here differs from that of the execution before
         if (subtree_ % mine_.count == mine_.index) return;
-        used_ = at_; // as if everything below had been explored
+        used_ = at_; // treats everything below as explored
         throw abandoned{};
     }
 
@@ -138,8 +140,8 @@ private:
         return std::ranges::any_of(n.sleeping, [&](known_step const& k) { return k.what == s; });
     }
 
-    // To the next choice that does not sleep; false when there is none. Where stop or free may still be called within a step,
-    // what it becomes is only known once it was taken.
+    // Moves to the next choice that does not sleep; returns false when there is none. If stop or free may still be
+    // called within a step, the step is known only once it was taken.
     bool skip_sleeping(node& n) const {
         if (std::ranges::any_of(n.offered, [](alternative const& a) { return is_stop(a) || is_free(a); }))
             return n.choice < n.offers;
@@ -159,12 +161,12 @@ private:
                 s.calls[calls++] = static_cast<std::uint32_t>(i - look) * 4 + nodes_[i].choice;
         return s;
     }
-    // The step from this look, with everything behind it.
+    // Returns the step that begins at this look, with its calls.
     void explored(std::size_t look) {
         if (reduce_) nodes_[look].sleeping.push_back({step_from(look), nodes_[look].touched});
     }
 
-    // To the next path: the deepest decision that has another choice takes it. False when none has.
+    // Moves to the next path: the deepest decision with another choice takes it. Returns false when there is none.
     bool advance() {
         if (ended_ && used_ > 0) explored(look_above(used_ - 1));
         for (; used_ > 0; --used_) {
@@ -176,7 +178,7 @@ private:
                 return true;
             }
             if (n.outside && used_ > 1) {
-                --used_; // the step that led here is without it
+                --used_; // removes the step that led here
                 explored(look_above(used_ - 1));
                 ++used_;
             }
@@ -187,10 +189,10 @@ private:
     toucher touch_;
     share mine_;
     bool reduce_, begun_ = false, ended_ = true;
-    std::vector<node> nodes_;                    // recycled; the path is the first used_
-    std::size_t used_ = 0, at_ = 0;              // length of the path; the place on it that the execution has come to
-    std::size_t look_ = none, looks_ = 0;        // where the present step began; how many looks so far
-    std::size_t changed_ = 0, changed_look_ = 0; // from here on the path is another than in the execution before
+    std::vector<node> nodes_;                    // recycled; the first used_ nodes are the path
+    std::size_t used_ = 0, at_ = 0;              // length of the path; current place of the execution on it
+    std::size_t look_ = none, looks_ = 0;        // where the current step began; number of looks so far
+    std::size_t changed_ = 0, changed_look_ = 0; // from here on the path differs from that of the execution before
     std::uint64_t subtree_ = 0;
 };
 
@@ -217,7 +219,7 @@ strategy_info exhaustive_strategy() {
 strategy_info plain_strategy() {
     return {
         .name = "plain",
-        .summary = "every schedule, one by one: the yardstick of exhaustive",
+        .summary = "every schedule, one by one; a reference for exhaustive",
         .make = [](terrain const& t, std::uint64_t, share s) -> std::unique_ptr<strategy> {
             return std::make_unique<exhaustive>(t, s, false);
         },

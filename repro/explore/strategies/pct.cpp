@@ -1,9 +1,10 @@
-// pct: probabilistic concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic
-// guarantees of finding bugs, ASPLOS 2010).
+// pct: probabilistic concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte: A randomized scheduler with
+// probabilistic guarantees of finding bugs, ASPLOS 2010).
 //
-// Each actor has a random priority, and the one with the highest always goes. At d - 1 random steps of an assumed k the actor
-// that would go falls below everybody. A violation that d ordering constraints bring about is then hit by an execution with a
-// probability of at least 1 / (n k^(d-1)), for n actors: as long as no execution took more than k steps.
+// Each actor has a random priority, and the actor with the highest priority always takes its step. At d - 1 random
+// steps of an assumed k, the actor that would step falls below all others. An execution then hits a violation that
+// needs d ordering constraints with a probability of at least 1 / (n k^(d-1)) for n actors, as long as no execution
+// takes more than k steps.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,7 +17,7 @@ namespace shutdown_repro::repro {
 namespace {
 
 constexpr std::uint32_t depth = 3;
-constexpr std::uint32_t others = 4; // besides the connections: the server, the world, stop, free
+constexpr std::uint32_t others = 4; // actors besides the connections: the server, the world, stop, free
 
 std::uint32_t actors(terrain const& t) { return t.connections + others; }
 // Stop and free add steps of their own to those of the default order.
@@ -83,7 +84,7 @@ strategy_info pct_strategy() {
     return {
         .name = "pct",
         .summary =
-            "random priorities that change at two random steps; says with what probability a bug of depth 3 is found",
+            "random priorities that change at two random steps; states the probability of finding a bug of depth 3",
         .make = [](terrain const& t, std::uint64_t seed, share) -> std::unique_ptr<strategy> {
             return std::make_unique<pct>(t, seed);
         },

@@ -1,11 +1,12 @@
-// phase: a shutdown bug is seldom a matter of the whole order, it is a matter of how far each request is when stop comes and
-// when free comes. So that is what is drawn: for each connection its progress at stop and at free. Every second execution
-// draws all of it uniformly; the others put everybody at an extreme (nothing begun, all over, or either) and let one to three
-// deviate. The steps are then taken in random order, but only by those who have not reached their mark. In every eighth
-// execution free comes before stop.
+// phase: a shutdown bug seldom depends on the whole order, but on the progress of each request at stop and at free. So
+// this strategy draws the progress of each connection at stop and at free. Every second execution draws all of it
+// uniformly; the others put all connections at an extreme (not begun, finished, or either) and let one to three
+// deviate. Steps are then taken in random order, but only by connections that have not reached their mark. In every
+// eighth execution free comes before stop.
 //
-// Stratified by phase instead of by step, the rare shapes (one alone in flight among finished ones, one that arrives last)
-// come up every few dozen executions, where a random order needs thousands (tests/bench/bench_search.cpp).
+// Because it draws phases instead of steps, rare situations (one request in flight while the others have finished, one
+// that arrives last) occur every few dozen executions, where a random order needs thousands
+// (tests/bench/bench_search.cpp).
 #include <algorithm>
 #include <vector>
 #include "repro/explore/random.hpp"
@@ -59,7 +60,7 @@ private:
         for (std::uint32_t i = 1; i < done_.size(); ++i) draw(i);
     }
     void draw_extremes() {
-        std::uint32_t const mode = random_.below(3); // nothing begun, all over, either
+        std::uint32_t const mode = random_.below(3); // not begun, finished, or either
         for (std::uint32_t i = 1; i < done_.size(); ++i)
             at_first_[i] = at_second_[i] = mode == 0 ? 0 : mode == 1 || random_.coin() ? of_.progress[i] : 0;
         if (done_.size() < 2) return;
@@ -71,14 +72,15 @@ private:
         return c > 0 && (stage_ == stage::after || done_[c] < (stage_ == stage::first_act ? at_first_ : at_second_)[c]);
     }
 
-    // The act that ends the stage, once everybody is at the mark; before that somebody who is behind.
+    // Chooses the act that ends the stage once all connections are at their marks, else a connection that is behind.
     std::uint32_t next(std::span<alternative const> offered) {
         std::size_t const none = offered.size();
         auto const act = static_cast<std::size_t>(
             std::ranges::find_if(offered, (stage_ == stage::first_act) != free_first_ ? is_stop : is_free) -
             offered.begin());
         if (act < none && all_there()) {
-            // In every other execution the act comes between the steps of the work that brought the last one to its mark.
+            // In every other execution the act comes between the steps of the work that brought the last one to its
+            // mark.
             if (!runs_on(offered[0]) || inside_ || (inside_ = random_.below(4) == 0))
                 return static_cast<std::uint32_t>(act);
             return 0;
@@ -90,8 +92,8 @@ private:
         if (candidates_.empty())
             for (std::uint32_t i = 0; i < none; ++i)
                 if (connection(offered[i]) == 0 && !is_stop(offered[i]) && !is_free(offered[i]))
-                    candidates_.push_back(i);                                          // who is behind may need it
-        if (candidates_.empty() && act < none) return static_cast<std::uint32_t>(act); // they can't get there
+                    candidates_.push_back(i); // a connection that is behind may need it
+        if (candidates_.empty() && act < none) return static_cast<std::uint32_t>(act); // they can't reach their marks
         if (candidates_.empty()) return 0;
         return candidates_[candidates_.size() > 1 ? random_.below(static_cast<std::uint32_t>(candidates_.size())) : 0];
     }

@@ -1,5 +1,5 @@
-// random: everything that the environment does is drawn uniformly, and stop and free each come at a uniformly drawn step.
-// (Drawn at each step with the rest, they would nearly always come within the first few.)
+// random: every choice of the environment is drawn uniformly, and stop and free each come at a uniformly drawn step.
+// (If they were drawn at each step like the rest, they would nearly always come within the first few steps.)
 #include "repro/explore/random.hpp"
 #include <algorithm>
 #include "repro/explore/strategy.hpp"
@@ -38,7 +38,7 @@ private:
 strategy_info random_strategy() {
     return {
         .name = "random",
-        .summary = "every order drawn uniformly, stop and free each at a uniformly drawn step",
+        .summary = "draws every choice uniformly, and a uniform step for stop and for free",
         .make = [](terrain const& t, std::uint64_t seed, share) -> std::unique_ptr<strategy> {
             return std::make_unique<random_strategy_>(t, seed);
         },

@@ -1,14 +1,14 @@
-// sweep: the default order, with stop and free at each of its steps. First stop everywhere with free right behind it and with
-// free at the end, then every other pair, spread over the square so that an exploration that ends early has seen all of it
-// coarsely (van der Corput's sequence: halves, quarters, eighths …).
+// sweep: the default order, with stop and free at each of its steps. First it calls stop at every step with free right
+// behind it and with free at the end. Then it tries every other pair, spread so that an exploration that ends early has
+// covered all of them coarsely (van der Corput's sequence: halves, quarters, eighths and so on).
 #include <algorithm>
 #include "repro/explore/strategy.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
 
-// A permutation of 0 .. n-1 that leaves no large gap unvisited for long: bit-reversed counting, what is beyond n left out.
-// Calculated, not stored: the square may have billions of places.
+// A permutation of 0 to n-1 that leaves no large gap unvisited for long: bit-reversed counting without the values
+// beyond n. It is computed, not stored, because there may be billions of pairs.
 class spread {
 public:
     explicit spread(std::uint64_t n) : n_(n) {
@@ -66,7 +66,7 @@ private:
             std::uint64_t const p = pairs_.next();
             stop_at_ = static_cast<std::uint32_t>(p / steps_);
             free_at_ = static_cast<std::uint32_t>(p % steps_);
-            if (free_at_ == stop_at_) continue; // had its turn
+            if (free_at_ == stop_at_) continue; // tried before
             free_first_ = free_at_ < stop_at_;
             return true;
         }

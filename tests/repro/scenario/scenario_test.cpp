@@ -111,11 +111,11 @@ TEST_CASE("a wrong field of a scenario file is reported with file, line and what
         "mine.json:5: \"requests\" must be a number from 1 to 1000000, not 1000001");
     CHECK(complaint(R"("port": 65536)") == "mine.json:5: \"port\" must be a port number from 0 to 65535, not 65536");
     CHECK(complaint(R"("free": "server.stoped#1")") ==
-        "mine.json:5: \"free\" is wrong: \"server.stoped#1\" is not a stop point: a stop point is KIND#N "
+        "mine.json:5: \"free\" is not valid: \"server.stoped#1\" is not a stop point: a stop point is KIND#N "
         "(coroutine.suspend#2), handler, any or never; "
         "did you mean \"server.stopped\"?");
-    CHECK(
-        complaint(R"("free": 3)") == "mine.json:5: \"free\" must be stop points, as in \"coroutine.suspend#2\", not 3");
+    CHECK(complaint(R"("free": 3)") ==
+        "mine.json:5: \"free\" must be stop points, such as \"coroutine.suspend#2\", not 3");
 }
 
 TEST_CASE("a wrong handler of a scenario file is reported with its number") {
@@ -130,7 +130,7 @@ TEST_CASE("a wrong handler of a scenario file is reported with its number") {
     CHECK(complaint(R"("handlers": [])") == "mine.json:5: \"handlers\" must have 1 to 10000 items, has 0");
     CHECK(complaint(R"("handlers": "park")") == "mine.json:5: \"handlers\" must be a list of handlers, not \"park\"");
     CHECK(complaint(R"("handlers": ["park"])") ==
-        "mine.json:5: \"handlers.1\" must be a handler, as in {\"act\": \"park\"}, not \"park\"");
+        "mine.json:5: \"handlers.1\" must be a handler, such as {\"act\": \"park\"}, not \"park\"");
     CHECK(complaint(R"("handlers": [{"calls": ["halt"]}])") ==
         "mine.json:5: \"handlers.1.calls.1\" can't be \"halt\": one of \"stop\", \"free\"");
     CHECK(complaint(R"("handlers": [{"calls": "stop"}])") ==
@@ -142,9 +142,9 @@ TEST_CASE("a scenario of the scopes alone has its own fields") {
     CHECK(complaint(R"("sequence": "late_fre")", "scopes") ==
         "mine.json:5: \"sequence\" can't be \"late_fre\"; did you mean \"late_free\"?");
     CHECK(complaint(R"("grace": 10)", "scopes") ==
-        "mine.json:5: \"grace\" is a field of the server \"scoped\", this is \"scopes\"");
+        "mine.json:5: \"grace\" is a field of the server \"scoped\", but the server is \"scopes\"");
     CHECK(complaint(R"("sequence": "free")") ==
-        "mine.json:5: \"sequence\" is a field of the server \"scopes\", this is \"scoped\"");
+        "mine.json:5: \"sequence\" is a field of the server \"scopes\", but the server is \"scoped\"");
     CHECK(complaint(R"("acts": ["park", "prak"])", "scopes") ==
         "mine.json:5: \"acts.2\" can't be \"prak\"; did you mean \"park\"?");
     CHECK(complaint(R"("parent": "R1")", "scopes") ==
@@ -178,7 +178,7 @@ TEST_CASE("a scenario's name can't lead to another folder and its summary can't 
     CHECK_THAT(
         complaint(R"("summary": "two\nlines")"), StartsWith("mine.json:5: \"summary\" must be one line of text"));
     CHECK_THROWS_WITH(
-        scenario_from_text(R"({"stop": "never"})", "x.json"), "x.json:1: the document has no \"scenario\": its name");
+        scenario_from_text(R"({"stop": "never"})", "x.json"), "x.json:1: the document has no \"scenario\", its name");
 }
 
 TEST_CASE("whatever a scenario file holds, it is read or refused with the file's name") {

@@ -455,11 +455,11 @@ TEST_CASE("a server whose signal's handler drops it goes once") {
 
 TEST_CASE("what no signal asks for, and a moment that is no stop point, are refused with the way to say it") {
     repro::scenario s = repro::load_scenario("quit-slow-request");
-    CHECK_THROWS_WITH(repro::set_field(s, "what", "u"), ContainsSubstring("is no stop that a signal asks for"));
+    CHECK_THROWS_WITH(repro::set_field(s, "what", "u"), ContainsSubstring("can't be requested by a signal"));
     CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "request.begun#1"), ContainsSubstring("request.begin"));
     CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "any"), ContainsSubstring("must be stop points"));
     CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "handler"),
-        ContainsSubstring("must be stop points, as in \"request.begin#1\""));
+        ContainsSubstring("must be stop points, such as \"request.begin#1\""));
 }
 
 // ---- the document
