@@ -21,13 +21,12 @@ struct close_not_announced final : rule {
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_done},
             .summary = "a response that begins more than 250 ms after the stop does not say Connection: close",
-            .why = "The server is going to close the connection, and a client that is not told keeps it for its next "
-                   "request, which then "
-                   "races against the close. One header takes the race away. It is a note: HTTP allows it, and a "
-                   "response of HTTP/2 "
-                   "has no such header.",
+            .why =
+                "The server is going to close the connection. A client that is not told keeps the connection for its "
+                "next request, which then races with the close. One header avoids the race. This is a note, because "
+                "HTTP allows it, and responses of HTTP/2 have no such header.",
             .cites = "gunicorn#2313, wai#853",
-            .fix = "add Connection: close to every response from the stop on",
+            .fix = "add Connection: close to every response after the stop",
             .make = make<close_not_announced>,
         };
     }
@@ -41,13 +40,13 @@ struct close_not_announced final : rule {
             told_ = true; // it is the server's manner, not that of one response
             violation v{.subject = who, .at = e.seq, .witness = {m.t0}};
             v.message = to_string(who) + " was answered " + duration_text(e.t - m.t0_time) +
-                " after the stop, and not told that the connection will be closed";
+                " after the stop without Connection: close";
             out.report(std::move(v));
         });
     }
     std::string_view lacks(model const& m) const override {
         return lacks_stop(
-            m, looked_ ? "" : "a response that begins after the stop, and whether it says Connection: close");
+            m, looked_ ? "" : "a response that begins after the stop and whether it says Connection: close");
     }
     void reset() override { looked_ = told_ = false; }
 
@@ -63,17 +62,18 @@ struct accept_after_stop final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_done, kind::client_fail, kind::client_closed},
-            .summary = "a connection begun more than 250 ms after the stop is accepted; an error when it is then reset",
-            .why = "A server that stops should turn new clients away at once, so that they go to another instance. One "
-                   "that goes on "
-                   "accepting prolongs its own drain, and one that accepts and then resets loses requests that would "
-                   "have been served "
-                   "elsewhere. A refused connection is fine, and a connection begun before the stop is no new one. A "
-                   "readiness probe, "
-                   "and traffic that is to prolong the drain, are judged by rules of their own.",
+            .summary =
+                "a connection that a client begins more than 250 ms after the stop is accepted; an error if it is "
+                "then reset",
+            .why =
+                "A stopping server should refuse new connections at once, so that clients use another instance. A "
+                "server that continues to accept prolongs its own drain, and one that accepts and then resets loses "
+                "requests that another instance would have served. A refused connection is not a violation, and a "
+                "connection begun before the stop is not new. Readiness probes, and traffic that is meant to prolong "
+                "the drain, have rules of their own.",
             .cites = "cockroach#1546, granian#548",
-            .fix = "close the listening socket first of all; a socket that is no longer accepted from still completes "
-                   "connections",
+            .fix = "close the listening socket first: the kernel completes connections on it even if the server no "
+                   "longer accepts",
             .make = make<accept_after_stop>,
         };
     }
@@ -115,15 +115,13 @@ struct readiness_not_flipped final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_done, kind::client_fail},
-            .summary = "a readiness probe that is sent more than 250 ms after the stop is still answered with a status "
-                       "of success",
-            .why = "A load balancer sends new requests for as long as the probe succeeds. A server that stops while it "
-                   "calls itself ready "
-                   "goes on getting them until its listener is closed, and every one is then refused or raced. A probe "
-                   "that is "
-                   "refused, fails or is answered with 503 says what it should.",
+            .summary = "a readiness probe that is sent more than 250 ms after the stop still gets a successful status",
+            .why =
+                "A load balancer sends new requests while the probe succeeds. A stopping server that still reports "
+                "itself ready keeps receiving requests until its listener is closed, and each of them is then "
+                "refused or races with the close. A probe that is refused, fails or is answered with 503 is correct.",
             .cites = "",
-            .fix = "let the readiness handler answer 503 from the stop on, and close the listener only after the "
+            .fix = "let the readiness handler answer 503 after the stop, and close the listener only after the load "
                    "balancer has seen it",
             .make = make<readiness_not_flipped>,
         };
@@ -159,11 +157,10 @@ struct ghost_connection final : rule {
             .level = severity::note,
             .needs = clients | process,
             .kinds = {kind::client_open},
-            .summary = "the process is gone and a client of it has seen neither an end of stream nor a reset",
-            .why = "The kernel closes what a process had open when it goes. A connection that stays was inherited by "
-                   "somebody who is still "
-                   "there, or sits behind something that holds it open: its client waits for a response until its own "
-                   "time-out.",
+            .summary = "the process has exited, and one of its clients has seen neither an end of stream nor a reset",
+            .why = "When a process exits, the kernel closes its files. A connection that stays open was inherited by a "
+                   "process that still runs, or a proxy holds it open. The client waits for a response until its own "
+                   "timeout.",
             .cites = "",
             .fix = "open sockets close-on-exec, and end every process that shares them",
             .make = make<ghost_connection>,
@@ -174,7 +171,7 @@ struct ghost_connection final : rule {
         if (m.process_exited)
             out.report({.subject = e.id,
                 .at = e.seq,
-                .message = to_string(e.id) + " still has its connection to a process that is gone"});
+                .message = to_string(e.id) + " still has its connection to a process that has exited"});
     }
     std::string_view lacks(model const& m) const override { return m.process_exited ? "" : "the exit of the process"; }
 };

@@ -14,18 +14,18 @@ struct connection_reset_inflight final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_fail},
-            .summary = "a request that was wholly sent before the stop gets a reset or an end of stream and no byte of "
-                       "a response",
-            .why = "The request was in the server's hands before it was asked to stop, so a graceful stop owes it a "
-                   "response. The "
-                   "client can't tell whether it was executed: it must not repeat what is not idempotent, and the user "
-                   "sees an error. "
-                   "Mostly the process exits, or the handler is dropped, while the response is still to come. A "
-                   "request that another "
-                   "rule has a more particular name for is left to it.",
+            .summary =
+                "a request that was completely sent before the stop gets a reset or an end of stream and no byte of "
+                "a response",
+            .why = "The server had the complete request before the stop, so a graceful stop owes it a response. The "
+                   "client can't tell whether the request was executed: it must not repeat a request that is not "
+                   "idempotent, and the user sees an error. Usually the process exits, or the handler is dropped, "
+                   "before the response is written. If a more specific rule describes the loss, only that rule reports "
+                   "it.",
             .cites = "gunicorn#2529, vert.x#5184, actix-net#945",
-            .fix = "count a request as active from its first byte on, and close its connection only after its response "
-                   "was written",
+            .fix =
+                "count a request as active from its first byte, and close its connection only after its response was "
+                "written",
             .make = make<connection_reset_inflight>,
         };
     }
@@ -40,8 +40,9 @@ struct connection_reset_inflight final : rule {
 private:
     static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
         report_lost(who, s.sent,
-            to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop and " +
-                (e.text("how") == "reset" ? "reset" : "closed") + " without a byte of a response",
+            to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop, and " +
+                "its connection was " + (e.text("how") == "reset" ? "reset" : "closed") +
+                " without a byte of a response",
             e, m, out);
     }
 };
@@ -53,15 +54,15 @@ struct response_truncated final : rule {
             .level = severity::error,
             .needs = clients,
             .kinds = {kind::client_fail},
-            .summary = "response bytes, then an end of stream or a reset before the response's framing ends",
-            .why = "Part of a response is worse than none: a client or a cache that is not careful takes it for the "
-                   "whole. The server "
-                   "closed the connection, or exited, with the rest still in its buffers or still to be produced. A "
-                   "response that "
-                   "has no end of its own, such as a stream of events, is exempt: a stop has to cut it off.",
+            .summary = "a response begins, and a reset or an end of stream comes before the response's framing ends",
+            .why = "A partial response is worse than none: a careless client or cache takes it for the complete "
+                   "response. The server closed the connection, or exited, while the rest was still in its buffers or "
+                   "not yet produced. A response without an end, such as an event stream, is exempt: a stop has to cut "
+                   "it off.",
             .cites = "jetty#4047",
-            .fix = "close only after the response was flushed to the socket, and end a response that can't be "
-                   "completed with a reset",
+            .fix =
+                "close only after the response was flushed to the socket, and end a response that can't be completed "
+                "with a reset",
             .make = make<response_truncated>,
         };
     }
@@ -85,7 +86,7 @@ private:
         violation v{.subject = who, .at = e.seq};
         for (seq_t const s : shown)
             if (s != no_seq) v.witness.push_back(s);
-        v.message = to_string(who) + "'s response was cut off" +
+        v.message = to_string(who) + "'s response was truncated" +
             (received > 0 ? " after " + std::to_string(received) + " bytes" : "") +
             (e.text("how") == "reset" ? " by a reset" : " by the end of the stream");
         out.report(std::move(v));
@@ -100,14 +101,15 @@ struct response_short_framed final : rule {
             .needs = clients,
             .kinds = {kind::client_done, kind::client_fail},
             .summary =
-                "a response of success whose framing ends well lacks the end of the body that is known to belong to it",
-            .why = "A response without a length and without chunks ends when its connection does, so a client can't "
-                   "tell a server that is "
-                   "done from one that was stopped: it takes the part for the whole, and nothing anywhere reports an "
-                   "error. It is "
-                   "seen only because the client knows beforehand how long the body has to be.",
+                "a successful response ends with correct framing, but its body is shorter than the client knows it "
+                "to be",
+            .why = "A response without a length and without chunks ends when its connection closes, so a client can't "
+                   "distinguish a server that is done from one that was stopped: it takes the part for the whole, and "
+                   "no error is reported anywhere. The rule detects it only where the client knows the length of the "
+                   "body in advance.",
             .cites = "",
-            .fix = "announce a length or send chunks, so that what is cut off can be told from what is complete",
+            .fix = "send a Content-Length or use chunks, so that a client can distinguish a truncated response from a "
+                   "complete one",
             .make = make<response_short_framed>,
         };
     }
@@ -124,16 +126,16 @@ struct response_short_framed final : rule {
         m.each_sent(e, [&](ref who, sent_request const& s) { report(who, s, e, out); });
     }
     std::string_view lacks(model const&) const override {
-        return looked_ ? "" : "a response whose length the client knows beforehand";
+        return looked_ ? "" : "a response whose length the client knows in advance";
     }
     void reset() override { looked_ = false; }
 
 private:
     static void report(ref who, sent_request const& s, event const& e, rule_run& out) {
         violation v{.subject = who, .at = e.seq, .witness = {s.sent}};
-        v.message =
-            to_string(who) + "'s response seems complete with " + std::to_string(e.integer("body")) + " bytes of body";
-        if (e.find("expected")) v.message += ", and has " + std::to_string(e.integer("expected"));
+        v.message = to_string(who) + "'s response ended correctly after " + std::to_string(e.integer("body")) +
+            " bytes of body";
+        if (e.find("expected")) v.message += ", but the body has " + std::to_string(e.integer("expected"));
         out.report(std::move(v));
     }
     bool looked_ = false;
@@ -146,16 +148,16 @@ struct goaway_stream_loss final : rule {
             .level = severity::error,
             .needs = clients,
             .kinds = {kind::client_goaway, kind::client_fail},
-            .summary = "an HTTP/2 stream at or below the last one that the server announced with GOAWAY gets no "
-                       "complete response",
-            .why = "GOAWAY names the highest stream that the server may still act on. Those above it were never looked "
-                   "at and can be sent "
-                   "elsewhere at once; those at or below it can't, because they may have been executed. A server that "
-                   "announces a "
-                   "stream and then drops it leaves its client with neither a response nor the right to try again.",
+            .summary = "an HTTP/2 stream at or below the last stream announced in GOAWAY gets no complete response",
+            .why =
+                "GOAWAY names the highest stream that the server may still process. Streams above it were not "
+                "processed, and the client can send them elsewhere at once. Streams at or below it may have been "
+                "executed, so the client can't. A server that announces a stream and then drops it leaves the client "
+                "with neither a response nor permission to retry.",
             .cites = "grpc-go#1387, pingora#388",
-            .fix = "announce the highest stream that is really handed to a handler, and close only after the last of "
-                   "them was answered",
+            .fix =
+                "announce the highest stream that was handed to a handler, and close only after the last of them was "
+                "answered",
             .make = make<goaway_stream_loss>,
         };
     }

@@ -16,18 +16,17 @@ struct scope_disposed_nonempty final : rule {
             .level = severity::error,
             .needs = scopes | coroutines,
             .kinds = {kind::scope_dispose, kind::scope_disposed},
-            .summary = "a scope is disposed while a coroutine of its subtree is not finished and removed, or a used "
-                       "child scope is undisposed",
-            .why = "A scope owns its coroutines: they may use its memory until they have been removed from it. A "
-                   "coroutine that has "
-                   "finished still belongs to its scope while its completion hook runs and its error climbs, so an end "
-                   "that is "
-                   "triggered from inside that window frees the scope under it. The innermost scope that holds the "
-                   "coroutine is "
-                   "named; the scopes around it only when its own disposal never begins.",
+            .summary =
+                "a scope is disposed while a coroutine in it or below it is not finished and removed, or while a "
+                "child scope that was used is not disposed",
+            .why = "A scope owns its coroutines: they may use its memory until they are removed from it. A finished "
+                   "coroutine still belongs to its scope while its completion hook runs and while its error climbs to "
+                   "the parent. A disposal that is triggered from inside that window frees the scope under the "
+                   "coroutine. The violation names the innermost scope that holds the coroutine. An outer scope is "
+                   "named only if its own disposal never begins.",
             .cites = "true-async/server#74, libunifex#641, scylladb#1013",
-            .fix = "dispose only what is strictly empty: cancel, await until every coroutine is removed, then let go "
-                   "of the last reference",
+            .fix = "dispose a scope only when it is strictly empty: cancel, await the removal of every coroutine, then "
+                   "drop the last reference",
             .make = make<scope_disposed_nonempty>,
         };
     }
@@ -92,7 +91,7 @@ private:
 
     void report(ref scope, seq_t at, std::span<ref const> inside, model const& m, rule_run& out) {
         violation v{
-            .subject = scope, .at = at, .message = m.label(scope) + " disposed with " + names(inside) + " inside"};
+            .subject = scope, .at = at, .message = m.label(scope) + " was disposed with " + names(inside) + " inside"};
         show(v, m, inside);
         out.report(std::move(v));
         reported_.first(scope);
@@ -111,16 +110,13 @@ struct scope_leaked final : rule {
             .level = severity::warning,
             .needs = scopes,
             .kinds = {kind::act_free},
-            .summary = "a scope is not disposed at the end; exempt is one whose owner lives and was never freed",
-            .why = "A scope that nobody disposes keeps its memory, and whoever awaits its completion waits for ever. "
-                   "Usually the last "
-                   "reference was dropped on a path that only releases and does not try to dispose, or a coroutine in "
-                   "it never "
-                   "ended. A server that is never freed may keep its own scope. A server that died of a signal or a "
-                   "failed "
-                   "assertion is not judged.",
+            .summary = "a scope is not disposed by the end of the trace, unless its owner is alive and was never freed",
+            .why = "A scope that is never disposed keeps its memory, and a caller that awaits its completion waits "
+                   "forever. Usually the last reference was dropped on a code path that only releases the scope and "
+                   "does not try to dispose it, or a coroutine in the scope never ended. A server that is never freed "
+                   "may keep its own scope. A server that died of a signal or a failed assertion is not judged.",
             .cites = "",
-            .fix = "try to dispose whenever the last coroutine is removed and whenever the owner lets go",
+            .fix = "try to dispose the scope whenever its last coroutine is removed and whenever its owner drops it",
             .make = make<scope_leaked>,
         };
     }
@@ -149,10 +145,10 @@ struct scope_disposed_twice final : rule {
             .level = severity::error,
             .needs = scopes,
             .kinds = {kind::scope_dispose, kind::scope_disposed},
-            .summary = "two disposals of one scope",
-            .why = "Disposal frees: a second one works on memory that is gone or about to go. It happens when two "
-                   "paths both believe "
-                   "that they hold the last reference, or when what runs during the disposal leads back into it.",
+            .summary = "a scope is disposed twice",
+            .why = "Disposal frees memory: a second disposal works on memory that is freed or about to be freed. It "
+                   "happens when two code paths both believe that they hold the last reference, or when code that runs "
+                   "during the disposal starts it again.",
             .cites = "",
             .fix = "mark the scope when its disposal begins, and give the last reference exactly one holder",
             .make = make<scope_disposed_twice>,
@@ -165,8 +161,8 @@ struct scope_disposed_twice final : rule {
         bool const begun = s && s->disposing != e.seq && e.what == kind::scope_dispose;
         if ((!gone && !begun) || !reported_.first(e.id)) return;
         violation v{.subject = e.id, .at = e.seq};
-        v.message =
-            m.label(e.id) + " disposed a second time, " + (gone ? "when it was gone" : "while it was being disposed");
+        v.message = m.label(e.id) + " was disposed a second time, " +
+            (gone ? "after it was freed" : "while it was being disposed");
         if (begun) v.witness.push_back(s->disposing);
         out.report(std::move(v));
     }
@@ -183,14 +179,14 @@ struct spawn_after_close final : rule {
             .level = severity::error,
             .needs = scopes | coroutines,
             .kinds = {},
-            .summary = "a coroutine spawned into a closed scope neither runs nor is refused nor ended",
-            .why = "Who submits work must learn what became of it. A scope that is closed has to refuse the spawn, or "
-                   "run it, or end it "
-                   "as never run; work that is taken and forgotten leaves its submitter waiting for ever. A server "
-                   "that died of a "
-                   "signal or a failed assertion is not judged.",
+            .summary = "a coroutine that is spawned into a closed scope does not run, is not refused and is not ended",
+            .why =
+                "The caller that submits work must learn what became of it. A closed scope has to refuse the spawn, "
+                "run the coroutine, or end it as \"never ran\". If the work is accepted and forgotten, its submitter "
+                "waits forever. A server that died of a signal or a failed assertion is not judged.",
             .cites = "tokio#7499, swift-nio#1383, puma#4015",
-            .fix = "check for closed and queue the work in one step, and refuse with an error that the submitter sees",
+            .fix = "check for \"closed\" and queue the work in one step, and refuse with an error that the submitter "
+                   "sees",
             .make = make<spawn_after_close>,
         };
     }
@@ -201,8 +197,8 @@ struct spawn_after_close final : rule {
             if (!c.after_close || c.started != no_seq || c.finished != no_seq) return;
             ref const who{entity::coroutine, n};
             violation v{.subject = who, .at = m.last};
-            v.message =
-                m.label(who) + " was spawned into the closed " + to_string(c.scope) + ", neither ran nor was refused";
+            v.message = m.label(who) + " was spawned into the closed " + to_string(c.scope) +
+                ", and neither ran nor was refused";
             show(v, m, {&who, 1});
             out.report(std::move(v));
         });
@@ -223,15 +219,13 @@ struct cancelled_not_awaited final : rule {
             .level = severity::error,
             .needs = coroutines | server_acts,
             .kinds = {kind::server_stopped, kind::server_free},
-            .summary = "cancel was requested, and the server stopped or was freed before the coroutine was finished "
-                       "and removed",
-            .why = "A cancellation is a request: clean-up may wait, a safe cancellation even lets the handler go on as "
-                   "a zombie. Stop "
-                   "has to await the end of everything that it cancelled, all of it and not only the first that ends. "
-                   "What is "
-                   "still at work when stop returns works in a server that its owner believes is at rest. The "
-                   "coroutine that "
-                   "returns from start itself, and those of the scopes around the server's own, are exempt.",
+            .summary = "a coroutine was asked to cancel, and the server stopped or was freed before the coroutine was "
+                       "finished and removed",
+            .why = "A cancellation is only a request: cleanup may wait, and a safe cancellation lets the handler "
+                   "continue as a zombie. Stop has to await the end of every coroutine that it cancelled, not only of "
+                   "the first one that ends. A coroutine that still works when stop returns works in a server that its "
+                   "owner believes to be at rest. The coroutine that returns from start, and coroutines of scopes "
+                   "outside the server, are exempt.",
             .cites = "aspnet/KestrelHttpServer#1258",
             .fix = "after cancelling, wait in a loop until the scope is strictly empty, zombies and completion hooks "
                    "included",
@@ -252,7 +246,7 @@ struct cancelled_not_awaited final : rule {
         reported_.first(e.id);
         violation v{.subject = e.id, .at = e.seq};
         v.message = m.label(e.id) + (e.what == kind::server_free ? " was freed" : " stopped") +
-            " before the cancelled " + names(inside) + (inside.size() > 1 ? " were over" : " was over");
+            " before the cancelled " + names(inside) + " had ended";
         show(v, m, inside);
         out.report(std::move(v));
     }
@@ -269,14 +263,14 @@ struct coroutine_lost final : rule {
             .level = severity::error,
             .needs = coroutines,
             .kinds = {kind::coroutine_finish, kind::loop_stop},
-            .summary = "a coroutine never finished, was finished while suspended, or waited for what nobody would do",
-            .why = "A coroutine that is abandoned runs neither the rest of its body nor its clean-up: locks stay held, "
-                   "the response is "
-                   "never sent, whoever awaits it never goes on. A server that died of a signal or a failed assertion "
-                   "is not judged, "
-                   "work that a closed scope swallowed is spawn-after-close, detached work whose response was sent "
-                   "background-work-lost, "
-                   "and who waits for the stop that it called stop-from-handler-deadlock.",
+            .summary = "a coroutine never finished, was finished while suspended, or waited for an event that could no "
+                       "longer happen",
+            .why = "An abandoned coroutine runs neither the rest of its body nor its cleanup: locks stay held, the "
+                   "response is never sent, and a caller that awaits the coroutine never continues. A server that died "
+                   "of a signal or a failed assertion is not judged. Three cases have rules of their own: "
+                   "spawn-after-close for work that a closed scope accepted and dropped, background-work-lost for "
+                   "detached work whose response was sent, and stop-from-handler-deadlock for a coroutine that waits "
+                   "for the stop that it called.",
             .cites = "uvicorn#2433, beast#290",
             .fix = "keep every coroutine reachable from a scope that is awaited before the loop ends",
             .make = make<coroutine_lost>,
@@ -317,7 +311,7 @@ private:
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
             ref const who{entity::coroutine, n};
             if (c.finished == no_seq && who != waits_for_itself(m))
-                report(who, e.seq, m.label(who) + " waited for what nobody would do any more", m, out);
+                report(who, e.seq, m.label(who) + " waited for an event that could no longer happen", m, out);
         });
     }
 
@@ -335,14 +329,13 @@ struct coroutine_resumed_after_finish final : rule {
             .level = severity::error,
             .needs = coroutines,
             .kinds = {kind::coroutine_suspend, kind::coroutine_resume},
-            .summary = "a coroutine is resumed after it has finished; waiting in its completion hook is exempt",
-            .why = "Its frame is over: resuming it runs code on a frame that may be freed. A timer, a socket or a "
-                   "cancellation still "
-                   "held a way to wake it. A completion hook may suspend and be resumed; only a resume that nothing "
-                   "suspended for "
-                   "counts.",
+            .summary = "a coroutine is resumed after it has finished, unless its completion hook had suspended it",
+            .why =
+                "A finished coroutine has no body left to run: resuming it runs code on a frame that may be freed. A "
+                "timer, a socket or a cancellation still held a way to resume it. A completion hook may suspend and "
+                "be resumed. Only a resume without such a suspension is reported.",
             .cites = "",
-            .fix = "take back every wake-up (timers, readiness, waiters) before the coroutine is marked finished",
+            .fix = "cancel every pending resume (timers, readiness, waiters) before the coroutine is marked finished",
             .make = make<coroutine_resumed_after_finish>,
         };
     }
@@ -383,13 +376,12 @@ struct finalized_while_queued final : rule {
             .needs = coroutines,
             .kinds = {kind::coroutine_finish},
             .summary = "a coroutine is finished while it is still in a ready queue",
-            .why = "The queue will hand it out once more, and then the loop runs something that is over. It shows when "
-                   "a suspended "
-                   "coroutine was cancelled (which makes it ready) and is finished without having been resumed, or "
-                   "when the server "
-                   "says so itself (\"queued\").",
+            .why = "The queue will return the coroutine once more, and then the loop runs a finished coroutine. The "
+                   "trace shows it in two ways: a suspended coroutine was cancelled (which makes it ready) and is "
+                   "finished without having been resumed, or the server says so itself (\"queued\").",
             .cites = "php-async",
-            .fix = "take it out of the queue before finishing it, or let the queue finish it when its turn comes",
+            .fix = "remove the coroutine from the queue before finishing it, or let the queue finish it when its turn "
+                   "comes",
             .make = make<finalized_while_queued>,
         };
     }
@@ -413,14 +405,16 @@ struct finish_event_lost final : rule {
             .level = severity::error,
             .needs = requests,
             .kinds = {},
-            .summary = "a request began and has no finish at the end",
-            .why = "Logs, metrics, rate limits and drains count on the finish of every request. A request whose "
-                   "connection or owner is "
-                   "torn down first has to be finished as cancelled or dropped. A transaction that was made for a "
-                   "request that never "
-                   "arrived has no finish to lose. A server that died of a signal or a failed assertion is not judged.",
+            .summary = "a request began and has no finish event by the end of the trace",
+            .why =
+                "Logs, metrics, rate limits and drains rely on the finish event of every request. When the "
+                "connection or the owner of a request is torn down first, the request has to be finished as "
+                "cancelled or dropped. A transaction that was created for a request that never arrived has no finish "
+                "event to lose. A server that died of a signal or a failed assertion is not judged.",
             .cites = "mojo#2286, armeria#3748",
-            .fix = "finish the request from the one place that ends it, whatever ended it, before its owner is let go",
+            .fix =
+                "finish the request in the one place where every request ends, for whatever reason, before its owner "
+                "is released",
             .make = make<finish_event_lost>,
         };
     }
@@ -443,12 +437,12 @@ struct finish_event_doubled final : rule {
             .level = severity::warning,
             .needs = requests,
             .kinds = {kind::request_finish},
-            .summary = "more than one finish for one request",
-            .why = "Whoever counts active requests by their begins and finishes ends below zero, and a drain that "
-                   "waits for zero goes "
-                   "on too early. Two paths ended the request: usually the handler's and the connection's.",
+            .summary = "a request has more than one finish event",
+            .why = "Code that counts active requests by their begin and finish events falls below zero, and a drain "
+                   "that waits for zero continues too early. Two code paths ended the request: usually that of the "
+                   "handler and that of the connection.",
             .cites = "netty#1924",
-            .fix = "let one owner finish the request, and make the second attempt do nothing",
+            .fix = "let one owner finish the request, and make a second attempt do nothing",
             .make = make<finish_event_doubled>,
         };
     }
@@ -478,17 +472,15 @@ struct access_after_free final : rule {
                 kind::scope_unref, kind::scope_access, kind::coroutine_spawn, kind::coroutine_start,
                 kind::coroutine_suspend, kind::coroutine_cancel, kind::coroutine_zombie, kind::coroutine_finish,
                 kind::coroutine_hook, kind::coroutine_remove, kind::connection_open},
-            .summary = "an operation touches a scope, a coroutine or a server after it is gone",
-            .why = "What was freed may already be something else: the access reads or writes a stranger's memory, "
-                   "mostly without any "
-                   "sign of it. Typical is a callback that goes on with the object that its own notification has just "
-                   "freed, and a "
-                   "late stop on a server that is gone. A refused spawn is no access; a second disposal and a late "
-                   "resume have "
-                   "rules of their own.",
+            .summary = "an operation uses a scope, a coroutine or a server after it was freed",
+            .why =
+                "Freed memory may already hold another object: the access reads or writes that object, mostly "
+                "without any visible sign. Typical causes are a callback that continues with an object that its own "
+                "notification has just freed, and a late stop of a freed server. A refused spawn is not an access. A "
+                "second disposal and a late resume have rules of their own.",
             .cites = "envoy#733, stdexec#1731, true-async/server#2",
-            .fix = "hold a reference across every callback out of the object, and take back timers and listeners "
-                   "before freeing it",
+            .fix = "hold a reference during every call out of the object, and cancel timers and listeners before "
+                   "freeing it",
             .make = make<access_after_free>,
         };
     }
@@ -516,7 +508,7 @@ private:
         std::string_view const operation = e.text("operation", name_of(e.what));
         violation v{.subject = what,
             .at = e.seq,
-            .message = to_string(what) + " was used after it was gone: " + std::string(operation)};
+            .message = to_string(what) + " was used after it was freed: " + std::string(operation)};
         if (e.by) v.message += " by " + to_string(e.by);
         v.witness.assign(e.because.begin(), e.because.end());
         out.report(std::move(v));
@@ -533,14 +525,13 @@ struct assertion_failed final : rule {
             .needs = 0,
             .needs_one_of = scopes | coroutines | requests | server_acts | process,
             .kinds = {kind::assertion, kind::process_stderr},
-            .summary = "the server recorded a failed assertion, or its stderr holds one",
-            .why = "The server's own developers wrote down what must hold, and it did not. In a build without "
-                   "assertions the same run "
-                   "goes on with a broken invariant, so the sign disappears and the defect does not. An assertion that "
-                   "was both "
-                   "recorded and printed counts once.",
+            .summary = "the server recorded a failed assertion, or its stderr contains one",
+            .why =
+                "The developers of the server wrote down a condition that must hold, and it did not hold. In a build "
+                "without assertions the same run continues with a broken invariant: the sign disappears, the defect "
+                "does not. An assertion that was both recorded and printed counts once.",
             .cites = "true-async/server#74",
-            .fix = "look at what else this trace violates: the assertion is mostly the first visible sign of it",
+            .fix = "look at the other violations of this trace: a failed assertion is usually their first visible sign",
             .make = make<assertion_failed>,
         };
     }

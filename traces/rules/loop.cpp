@@ -40,16 +40,16 @@ struct timer_lost final : rule {
             .needs = timers,
             .needs_one_of = loops | process,
             .kinds = {kind::loop_start, kind::loop_stopping, kind::loop_stop, kind::process_exit},
-            .summary = "a program's one-shot timer is neither fired nor cancelled when its loop ends",
-            .why = "Whoever set the timer relies on it: a retry, a flush, a delayed answer. A graceful stop that "
-                   "counts connections "
-                   "alone ends the loop under it, and nobody is told. Recurring timers have no last time, and timers "
-                   "that the server "
-                   "sets for itself (keep-alive, inactivity, connect) only serve connections: both are exempt, and how "
-                   "many were is "
-                   "said. A loop that runs again keeps its timers; a server that died is not judged.",
+            .summary = "a one-shot timer of the program is neither fired nor cancelled when its loop ends",
+            .why =
+                "The code that set the timer relies on it: a retry, a flush, a delayed response. A graceful stop "
+                "that counts only connections ends the loop before the timer is due, and no error is reported. Two "
+                "sorts of timers are exempt, and the message counts them: recurring timers, which have no last time, "
+                "and timers that the server sets for itself (keep-alive, inactivity, connect), which only serve "
+                "connections. A loop that runs again keeps its timers. A server that died is not judged.",
             .cites = "mojo#2286, tokio#4862",
-            .fix = "let the stop wait for one-shot timers of the program, up to a cap, then cancel them and say so",
+            .fix = "let the stop wait for the one-shot timers of the program, up to a limit, then cancel them and "
+                   "report it",
             .make = make<timer_lost>,
         };
     }
@@ -110,14 +110,14 @@ struct timer_after_destroy final : rule {
             .level = severity::error,
             .needs = timers,
             .kinds = and_what_frees({kind::timer_fire}),
-            .summary = "a timer fires whose owner was freed",
-            .why = "The timer's callback works on an object that it does not keep alive, and the object went without "
-                   "taking the "
-                   "timer back. It finds nobody, or memory that is somebody else's by now. It is judged by the owner "
-                   "that the timer "
-                   "was set with; a timer without one, or one that keeps its owner alive, can't break it.",
+            .summary = "a timer fires after its owner was freed",
+            .why = "The timer's callback works on an object that it does not keep alive, and the object was freed "
+                   "without cancelling the timer. The callback finds no object, or memory that now belongs to another "
+                   "object. The rule uses the owner that the timer was set with. A timer without an owner, or one that "
+                   "keeps its owner alive, can't violate it.",
             .cites = "mojo#2286",
-            .fix = "cancel an object's timers in its destructor, or let the callback ask first whether it is there",
+            .fix = "cancel the timers of an object in its destructor, or let the callback check first that the object "
+                   "exists",
             .make = make<timer_after_destroy>,
         };
     }
@@ -152,15 +152,15 @@ struct callback_after_destroy final : rule {
             .level = severity::error,
             .needs = callbacks,
             .kinds = and_what_frees({kind::callback_enter}),
-            .summary = "a callback enters with an owner that was freed",
-            .why = "The loop outlives the objects whose callbacks it holds. A callback that holds its owner weakly and "
-                   "calls it "
-                   "unasked fails where the language notices, and uses freed memory where it does not; what it had to "
-                   "do (finish "
-                   "the request, give back a slot) is never done. One that asks first and finds nobody does not enter.",
+            .summary = "a callback enters a method of an object that was freed",
+            .why = "The loop outlives the objects whose callbacks it holds. A callback that holds its owner by a weak "
+                   "reference and calls it without a check fails where the language detects it, and uses freed memory "
+                   "where it does not. The work of the callback (finish the request, release a slot) is never done. A "
+                   "callback that checks first and finds no owner does not enter.",
             .cites = "mojo#2286, aspnetcore#46779, swift-nio-extras#219",
-            .fix = "unsubscribe an object's callbacks before it goes and finish what they would have, or keep it alive "
-                   "until they ran",
+            .fix =
+                "unsubscribe the callbacks of an object before it is freed and finish what they would have finished, "
+                "or keep it alive until they ran",
             .make = make<callback_after_destroy>,
         };
     }
@@ -190,14 +190,14 @@ struct listener_notified_after_free final : rule {
             .needs_one_of = listeners | hooks,
             .kinds = and_what_frees({kind::listener_wake, kind::hook_begin}),
             .summary =
-                "a listener or hook is called after its subject was freed, also when a listener before it freed it",
-            .why = "Telling listeners calls out, and any of them may drop the last reference to what they listen to. "
-                   "Who goes on "
-                   "through the list then reads freed memory, and tells listeners of a subject that is not there. With "
-                   "one listener "
-                   "it never shows.",
+                "a listener or hook is called after its subject was freed, also when an earlier listener freed it",
+            .why =
+                "Notifying listeners runs foreign code, and any listener may drop the last reference to the subject. "
+                "If the notification continues through the list, it reads freed memory and reports a subject that no "
+                "longer exists. With a single listener the defect never shows.",
             .cites = "true-async/server 40546ea",
-            .fix = "hold a reference to the subject until the last listener was told, and tell a copy of the list",
+            .fix = "hold a reference to the subject until the last listener was notified, and iterate over a copy of "
+                   "the list",
             .make = make<listener_notified_after_free>,
         };
     }
@@ -208,8 +208,8 @@ struct listener_notified_after_free final : rule {
         seq_t const gone = freed_.of(e.parent);
         bool const meanwhile = gone != no_seq && !e.because.empty() && e.because.front() < gone;
         violation v{.subject = e.parent, .at = e.seq};
-        v.message = to_string(e.id) + " was told of " + to_string(e.parent) + ", which was freed" +
-            (meanwhile ? " while it told its listeners" : " before");
+        v.message = to_string(e.id) + " was notified of " + to_string(e.parent) + ", which was freed " +
+            (meanwhile ? "while it notified its listeners" : "earlier");
         if (meanwhile) v.witness.push_back(e.because.front());
         freed_.show(v, e.parent);
         out.report(std::move(v));
@@ -229,14 +229,13 @@ struct destroy_order_inverted final : rule {
             .level = severity::error,
             .needs = dependencies,
             .kinds = and_what_frees({kind::object_depend}),
-            .summary = "an object is freed before one that depends on it",
-            .why = "The dependant still holds what it was given: its own destructor, or a callback before it, uses a "
-                   "provider that is "
-                   "gone. Members that are destroyed in the order of their declaration, and globals of several files, "
-                   "come to this "
-                   "order by accident, and only in a shutdown.",
+            .summary = "an object is freed before an object that depends on it",
+            .why = "The dependent object still holds a reference to its provider: its destructor, or an earlier "
+                   "callback, uses a provider that is freed. Members that are destroyed in reverse order of "
+                   "declaration, and globals of several files, get this order by accident, and it shows only during "
+                   "shutdown.",
             .cites = "envoy#4940, asio#1117",
-            .fix = "free dependants first, or let them share the ownership of what they depend on",
+            .fix = "free dependent objects first, or let them share ownership of what they depend on",
             .make = make<destroy_order_inverted>,
         };
     }
@@ -274,16 +273,14 @@ struct shutdown_hook_skipped final : rule {
             .needs = hooks,
             .kinds = {kind::hook_add, kind::hook_begin, kind::hook_end, kind::object_free, kind::server_stopped,
                 kind::loop_stop},
-            .summary = "a registered shutdown hook is not run by the end of a stop, or not awaited",
-            .why = "Programs close their files, flush their logs and hand over their leases in hooks. A stop that "
-                   "takes another way "
-                   "(a second signal, a stop of the loop itself, the object simply freed) ends without them, and so "
-                   "does one that "
-                   "starts them and does not wait. A hook that was freed before is exempt; a server that died is not "
-                   "judged.",
+            .summary = "a registered shutdown hook is not run by the end of a stop, or is not awaited",
+            .why = "Programs close their files, flush their logs and release their leases in hooks. A stop that takes "
+                   "another path (a second signal, a stop of the loop itself, an object that is simply freed) ends "
+                   "without them. So does a stop that starts the hooks and does not wait for them. A hook that was "
+                   "freed earlier is exempt. A server that died is not judged.",
             .cites = "uvicorn#451, frankenphp#1226",
-            .fix =
-                "call the hooks from the one place that every stop passes, and await each, bounded by the grace period",
+            .fix = "call the hooks from the one place that every stop passes, and await each of them within the grace "
+                   "period",
             .make = make<shutdown_hook_skipped>,
         };
     }
@@ -303,14 +300,14 @@ struct shutdown_hook_skipped final : rule {
             return;
         default: // whoever stopped does not wait for the hooks that still run
             for (hook const& h : hooks_)
-                if (h.begun != no_seq && m.t0 != no_seq) report(h, e.seq, "was begun and not awaited", out);
+                if (h.begun != no_seq && m.t0 != no_seq) report(h, e.seq, "was started and not awaited", out);
             std::erase_if(hooks_, [&](hook const& h) { return h.begun != no_seq && m.t0 != no_seq; });
         }
     }
     void end(model const& m, bool complete, rule_run& out) override {
         if (!complete || m.t0 == no_seq) return;
         for (hook const& h : hooks_)
-            report(h, m.last, h.begun == no_seq ? "was registered and never run" : "was begun and never ended", out);
+            report(h, m.last, h.begun == no_seq ? "was registered and never run" : "was started and never ended", out);
     }
     std::string_view lacks(model const& m) const override { return lacks_stop(m); }
     void reset() override { hooks_.clear(); }
@@ -341,15 +338,16 @@ struct loop_stopped_with_pending_work final : rule {
             .level = severity::warning,
             .needs = loops,
             .kinds = {kind::loop_stop},
-            .summary = "a loop ends with ready handles, queued callbacks, due timers, or streams that still write or "
-                       "wait for their drain",
-            .why = "What was queued was promised: a response that is half written, a callback for when it is out, the "
-                   "next step of a "
-                   "stop. A loop that ends at once, or that counts connections alone, leaves them behind without a "
-                   "word. Idle "
-                   "connections and timers that are not due yet are no pending work.",
+            .summary =
+                "a loop ends with ready handles, queued callbacks, due timers, or streams that still write or wait "
+                "for their drain",
+            .why =
+                "Queued work is a promise: a response that is half written, a callback for when it is sent, the next "
+                "step of a stop. A loop that ends at once, or that counts only connections, drops this work without "
+                "an error. Idle connections and timers that are not due yet are not pending work.",
             .cites = "mojo#2286",
-            .fix = "end the loop when its queues are empty and no stream writes, or cancel what is left and say so",
+            .fix = "end the loop when its queues are empty and no stream writes, or cancel the remaining work and "
+                   "report it",
             .make = make<loop_stopped_with_pending_work>,
         };
     }
@@ -374,9 +372,11 @@ struct loop_stopped_with_pending_work final : rule {
                     std::string(v->integer == 1 ? k.one : k.many);
         }
         if (!left.empty())
-            out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " ended and left " + left});
+            out.report({.subject = e.id, .at = e.seq, .message = to_string(e.id) + " ended and dropped " + left});
     }
-    std::string_view lacks(model const&) const override { return told_ ? "" : "what its loop left behind"; }
+    std::string_view lacks(model const&) const override {
+        return told_ ? "" : "counts of the work that is left when the loop ends";
+    }
     void reset() override { told_ = false; }
 
 private:
@@ -390,15 +390,15 @@ struct unhandled_exception_at_stop final : rule {
             .level = severity::warning,
             .needs = loops,
             .kinds = {kind::loop_error, kind::loop_stop},
-            .summary = "after the stop an error leaves a callback, or every scope, and nobody but the loop sees it",
-            .why = "A loop survives what its callbacks throw: it prints a line, if anything, and goes on. The rest of "
-                   "that callback is "
-                   "not run, and in a shutdown the rest is what ends things in order. Nobody reads the log of a "
-                   "process that was "
-                   "asked to go. The same error before the stop is the program's daily business and not judged here.",
+            .summary =
+                "after the stop, an error leaves a callback, or leaves every scope, and only the loop catches it",
+            .why = "A loop survives the exceptions of its callbacks: at most it prints a line, and it continues. The "
+                   "rest of that callback does not run, and during a shutdown that rest is what ends things in order. "
+                   "Few people read the log of a process that was asked to exit. The same error before the stop is not "
+                   "judged by this rule.",
             .cites = "true-async/server#101",
-            .fix = "give each callback of a stop an owner that sees its error and ends in order what the callback was "
-                   "to end",
+            .fix = "give each callback of a stop an owner that receives its error and completes what the callback had "
+                   "to complete",
             .make = make<unhandled_exception_at_stop>,
         };
     }
@@ -408,7 +408,7 @@ struct unhandled_exception_at_stop final : rule {
         std::string_view const error = e.text("error");
         violation v{.subject = e.id, .at = e.seq};
         std::string const what =
-            e.what == kind::loop_stop ? "an error that nobody took ended " : "an error left a callback of ";
+            e.what == kind::loop_stop ? "an uncaught error ended " : "an error left a callback of ";
         v.message = what + to_string(e.id) + ", " + since_stop(e, m) + (error.empty() ? "" : ": " + std::string(error));
         v.witness.assign(e.because.begin(), e.because.end());
         out.report(std::move(v));
@@ -425,11 +425,9 @@ struct background_work_lost final : rule {
             .kinds = {kind::coroutine_finish, kind::process_exit},
             .summary = "detached work is cancelled, or its process exits, after the stop and after the response that "
                        "promised it",
-            .why = "The client has its response and believes that the mail is sent and the order stored; what does it "
-                   "was started on the side "
-                   "and belongs to no request. A drain that counts requests is done and takes the work with it, and "
-                   "nobody is left who "
-                   "could report that.",
+            .why = "The client has its response and assumes that the mail is sent and the order is stored. The work "
+                   "itself was started in the background and belongs to no request. A drain that counts requests ends "
+                   "and cuts the work off, and no code is left to report the loss.",
             .cites = "swoole#3014",
             .fix = "spawn background work into a scope that the stop awaits, or hand it to a queue that outlives the "
                    "process",
@@ -469,7 +467,7 @@ private:
         ref who, coroutine_state const& c, seq_t at, std::string_view fate, model const& m, rule_run& out) {
         violation v{.subject = who, .at = at};
         v.message = m.label(who).append(fate) + " after the stop";
-        if (c.request) v.message += "; " + to_string(c.request) + " had its response";
+        if (c.request) v.message += "; " + to_string(c.request) + " had been answered";
         show(v, m, {&who, 1});
         out.report(std::move(v));
     }

@@ -76,13 +76,13 @@ void describe(line_of& line, coroutine_state const& c) {
     if (c.spawned != no_seq) line.add("spawned at ", c.spawned);
     if (c.finished != no_seq) {
         line.add("finished at ", c.finished);
-        return line.add(c.suspended != no_seq && c.suspended > c.finished ? "its completion hook still at work"
-                                                                          : "not yet removed");
+        return line.add(
+            c.suspended != no_seq && c.suspended > c.finished ? "its completion hook still runs" : "not yet removed");
     }
     if (c.zombie) line.add("a zombie");
     else if (c.cancel_requested != no_seq) line.add("cancel pending since ", c.cancel_requested);
     if (c.suspended != no_seq) {
-        line.add("parked");
+        line.add("suspended");
         if (!c.waits_on.empty()) {
             line.append(" on ");
             line.append(c.waits_on);
@@ -106,7 +106,7 @@ void describe(line_of& line, request_state const& r) {
     if (r.begun != no_seq) line.add("begun at ", r.begun);
     if (r.responded == no_seq) return line.add("not answered");
     line.add("answered at ", r.responded);
-    line.append(", not over");
+    line.append(", not finished");
 }
 
 void describe(line_of& line, timer_state const& t) {

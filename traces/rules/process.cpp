@@ -32,14 +32,14 @@ struct crash_on_stop final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_start, kind::process_stderr, kind::process_exit},
-            .summary = "the process, or one that it forked, dies of a signal that it was not sent (SIGSEGV, SIGABRT, "
-                       "SIGBUS and the like), or a sanitizer reports",
-            .why = "A crash takes every request with it, leaves a core file or nothing, and looks to a supervisor like "
-                   "a failure in "
-                   "the middle of a deployment. Shutdown is where objects are freed in an order that nothing else "
-                   "exercises.",
+            .summary =
+                "the process, or one that it forked, dies of a signal that was not sent to it (SIGSEGV, SIGABRT, "
+                "SIGBUS and the like), or a sanitizer reports an error",
+            .why =
+                "A crash loses every request, leaves a core file or nothing, and looks to a supervisor like a failed "
+                "deployment. A shutdown frees objects in an order that no other code path exercises.",
             .cites = "drogon#1382, envoy#15217",
-            .fix = "look at what this trace violates before the crash, and run the server under AddressSanitizer",
+            .fix = "look at the violations before the crash in this trace, and run the server under AddressSanitizer",
             .make = make<crash_on_stop>,
         };
     }
@@ -95,16 +95,13 @@ struct killed_after_grace final : rule {
             .needs = process,
             .kinds = {kind::process_start, kind::process_signal, kind::process_exit},
             .summary =
-                "the process had to be killed with SIGKILL after the stop, and nothing that is seen explains why",
-            .why = "A stop that never ends is ended by the supervisor, and then nothing is orderly: no response, no "
-                   "flush, no hook. "
-                   "What was still alive inside is what the stop waited for. Where connections, traffic, a configured "
-                   "time-out, a stop "
-                   "that came too early or a handler that waits for its own stop explain it, their rule reports it "
-                   "instead, as an "
-                   "error.",
+                "the process had to be killed with SIGKILL after the stop, and no other observation explains why",
+            .why = "The supervisor ends a stop that does not end by itself, and then nothing is orderly: no response, "
+                   "no flush, no hook. The stop waited for the requests and coroutines that were still active. If "
+                   "connections, traffic, a configured timeout, a stop before the server was ready, or a handler that "
+                   "waits for its own stop explain the kill, the rule for that reports it instead, as an error.",
             .cites = "",
-            .fix = "bound every wait of the stop by the grace period, then cancel, await and close",
+            .fix = "limit every wait of the stop to the grace period, then cancel, await and close",
             .make = make<killed_after_grace>,
         };
     }
@@ -150,13 +147,13 @@ struct port_not_released final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_port, kind::process_orphan},
-            .summary = "a socket still listens on the server's port after its exit, and no process of the server's is "
-                       "known to be left",
-            .why = "The next start fails, or clients connect to a socket from which nobody accepts: a child process "
-                   "inherited the "
-                   "listener, or somebody that it was handed to. A worker that outlived the process is orphan-process. "
-                   "It is read from the kernel's table of sockets, because an attempt to "
-                   "bind also fails for connections in TIME_WAIT, which are normal.",
+            .summary =
+                "after the server's exit a socket still listens on its port, and no process of the server is known "
+                "to be left",
+            .why = "The next start fails, or clients connect to a socket that no process accepts from. A child process "
+                   "inherited the listener, or the server passed it to another process. A worker that outlived the "
+                   "process is reported as orphan-process. The rule reads the socket table of the kernel, because an "
+                   "attempt to bind also fails for connections in TIME_WAIT, which are normal.",
             .cites = "mongoose#1302",
             .fix = "open the listener close-on-exec, and end the workers before the process exits",
             .make = make<port_not_released>,
@@ -177,9 +174,10 @@ struct port_not_released final : rule {
         for (open_port const& p : open_)
             out.report({.subject = p.of,
                 .at = p.seen,
-                .message = "port " + std::to_string(p.number) + " still listens after the exit of " + to_string(p.of)});
+                .message = "a socket still listens on port " + std::to_string(p.number) + " after the exit of " +
+                    to_string(p.of)});
     }
-    std::string_view lacks(model const&) const override { return looked_ ? "" : "a look at the port after the exit"; }
+    std::string_view lacks(model const&) const override { return looked_ ? "" : "a check of the port after the exit"; }
     void reset() override {
         looked_ = orphan_ = false;
         seen_.clear();
@@ -204,16 +202,14 @@ struct exit_status_misleading final : rule {
             .level = severity::warning,
             .needs = clients | process,
             .kinds = {kind::client_fail, kind::process_exit},
-            .summary = "the process exits with status 0 although it lost requests that it had in hand, or with one "
-                       "that is not accepted "
-                       "although it lost none",
-            .why = "Supervisors and deployments look at nothing else. A zero that hides lost requests lets every "
-                   "rollout pass; a failure "
-                   "after an orderly stop raises an alarm each time, until nobody looks at it any more. A process that "
-                   "died of a signal "
-                   "has no status and is not judged.",
+            .summary =
+                "the process exits with status 0 although it lost requests that it had received, or with a status "
+                "that is not accepted although it lost none",
+            .why = "Supervisors and deployments look only at the exit status. A zero that hides lost requests lets "
+                   "every rollout pass. A failure after an orderly stop raises a false alarm each time, until it is "
+                   "ignored. A process that died of a signal has no exit status and is not judged.",
             .cites = "traccar#4121",
-            .fix = "exit with 0 exactly when everything that was in flight has been answered",
+            .fix = "exit with 0 if and only if every in-flight request was answered",
             .make = make<exit_status_misleading>,
         };
     }
@@ -236,7 +232,8 @@ struct exit_status_misleading final : rule {
             to_string(exit_.subject) + " exited with status " + std::to_string(m.exit_status.value_or(0));
         if (lost_ && m.exit_status == 0) {
             exit_.witness = {first_};
-            exit_.message = status + " and had lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests");
+            exit_.message =
+                status + " although it lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests");
         } else if (!lost_ && complete && !accepted_) {
             exit_.witness = {m.t0};
             exit_.message = status + " after a stop that lost no request";
@@ -246,7 +243,7 @@ struct exit_status_misleading final : rule {
         out.report(std::move(exit_));
     }
     std::string_view lacks(model const& m) const override {
-        return lacks_stop(m, says_ ? "" : "an exit status, and whether it is accepted");
+        return lacks_stop(m, says_ ? "" : "an exit status and whether it is accepted");
     }
     void reset() override {
         exit_ = {};
@@ -269,15 +266,14 @@ struct orphan_process final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_orphan, kind::process_left},
-            .summary = "a process that descends from the server's is there although the server's main process is gone",
-            .why = "Nobody supervises it any more. It keeps memory, locks, connections and often the listening socket, "
-                   "so that the next start "
-                   "fails or shares its port with a worker of the old version. A supervisor that looks only at the "
-                   "main process "
-                   "calls the stop a success.",
+            .summary = "a descendant of the server's main process still runs after the main process has exited",
+            .why =
+                "No supervisor watches the descendant any more. It keeps memory, locks, connections and often the "
+                "listening socket, so that the next start fails or shares its port with a worker of the old version. "
+                "A supervisor that looks only at the main process reports a successful stop.",
             .cites = "swoole#932",
-            .fix = "stop the children, wait for each of them, and let them die with their parent (PR_SET_PDEATHSIG, a "
-                   "pipe that closes)",
+            .fix = "stop the children, wait for each of them, and let them die with their parent (PR_SET_PDEATHSIG, or "
+                   "a pipe that closes)",
             .make = make<orphan_process>,
         };
     }
@@ -288,11 +284,11 @@ struct orphan_process final : rule {
         std::string const name(e.text("name"));
         out.report({.subject = e.id,
             .at = e.seq,
-            .message = to_string(e.id) + (name.empty() ? "" : " (" + name + ")") + " outlived the server" +
-                after_stop(m, e.t)});
+            .message = to_string(e.id) + (name.empty() ? "" : " (" + name + ")") +
+                " still runs after the exit of the server" + after_stop(m, e.t)});
     }
     std::string_view lacks(model const&) const override {
-        return looked_ ? "" : "a look at who is left after the exit";
+        return looked_ ? "" : "a check for remaining processes after the exit";
     }
     void reset() override { looked_ = false; }
 
@@ -307,17 +303,16 @@ struct fd_leak final : rule {
             .level = severity::warning,
             .needs = process,
             .kinds = {kind::process_files},
-            .summary = "after the stop, with no client connected, a process has more descriptors open than when it was "
-                       "ready, or connections in "
-                       "CLOSE_WAIT",
-            .why = "Its listener is closed by then, so it should have fewer. What is left belongs to requests that are "
-                   "over: a file, a pipe, a "
-                   "connection to a backend, or one whose client is gone and that nobody closes. In a server that is "
-                   "reloaded rather "
-                   "than restarted they add up until accept fails.",
+            .summary =
+                "after the stop, with no client connected, a process has more open file descriptors than when it was "
+                "ready, or connections in CLOSE_WAIT",
+            .why =
+                "Its listener is closed by then, so it should have fewer. The remaining descriptors belong to "
+                "finished requests: a file, a pipe, a connection to a backend, or a connection whose client has left "
+                "and that was not closed. In a server that is reloaded instead of restarted they add up until accept "
+                "fails.",
             .cites = "haproxy#1053",
-            .fix = "tie each descriptor to an owner whose end closes it, on the path of an error and of a "
-                   "cancellation, too",
+            .fix = "tie each descriptor to an owner that closes it, also on error and on cancellation",
             .make = make<fd_leak>,
         };
     }
@@ -336,13 +331,13 @@ struct fd_leak final : rule {
         if (!more && !waiting) return;
         violation v{.subject = e.id, .at = e.seq};
         if (of != ready_.end()) v.witness = {of->seen};
-        v.message = to_string(e.id) + " has " + std::to_string(open) + " descriptors open without a client";
+        v.message = to_string(e.id) + " has " + std::to_string(open) + " file descriptors open and no client connected";
         if (more) v.message += ", " + std::to_string(open - of->open) + " more than when it was ready";
         if (waiting) v.message += ", " + std::to_string(waiting) + " of them in CLOSE_WAIT";
         out.report(std::move(v));
     }
     std::string_view lacks(model const&) const override {
-        return looked_ ? "" : "counts of descriptors when ready and when drained";
+        return looked_ ? "" : "counts of file descriptors when ready and when drained";
     }
     void reset() override {
         ready_.clear();

@@ -17,18 +17,16 @@ struct backlog_reset final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_connect, kind::client_send, kind::client_fail, kind::client_closed},
-            .summary = "a connection that stood before the stop and waited to be accepted is reset or closed without a "
-                       "byte of a response",
-            .why = "The kernel completes a connection before the server accepts it. Closing the listening socket "
-                   "resets everything that "
-                   "still waits in its queue: the clients were connected and had sent their requests, and a server "
-                   "that is merely "
-                   "busy has many of them. It is judged for connections that were made while the server was frozen, or "
-                   "in the "
-                   "instant of the stop by clients that say so.",
+            .summary = "a connection that was in the accept backlog at the stop is reset or closed without a byte of a "
+                       "response",
+            .why =
+                "The kernel completes a connection before the server accepts it. Closing the listening socket resets "
+                "every connection in its backlog: those clients were connected and had sent their requests, and a "
+                "busy server has many of them. The rule judges connections that were made while the server was "
+                "frozen, and connections made at the moment of the stop by clients with the role \"backlog\".",
             .cites = "gunicorn#2529, granian#567",
-            .fix = "on stop accept what is already in the queue, then close the listener; or hand the listener over to "
-                   "the next process",
+            .fix = "on stop, accept the connections in the backlog, then close the listener; or hand the listener over "
+                   "to the next process",
             .make = make<backlog_reset>,
         };
     }
@@ -53,14 +51,14 @@ struct backlog_reset final : rule {
             report(e.id, p->connect, e, m, out);
     }
     std::string_view lacks(model const& m) const override {
-        return lacks_stop(m, there_ ? "" : "a connection that waits to be accepted when the server is stopped");
+        return lacks_stop(m, there_ ? "" : "a connection that is in the accept backlog at the stop");
     }
     void reset() override { there_ = false; }
 
 private:
     static void report(ref who, seq_t shown, event const& e, model const& m, rule_run& out) {
         std::string message = to_string(who) + (who.type == entity::request ? " waited" : "'s connection waited") +
-            " to be accepted when the stop came and was ";
+            " to be accepted when the stop came, and was ";
         report_lost(who, shown, message.append(ending(e)), e, m, out);
     }
     bool there_ = false;
@@ -74,19 +72,17 @@ struct keepalive_race_reset final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_send, kind::client_fail},
-            .summary = "a request that reached an idle kept connection before the server closed it is reset or closed "
-                       "without a byte of a "
-                       "response; an error when its method is not idempotent",
+            .summary =
+                "a request that reached an idle keep-alive connection before the server closed it is reset or closed "
+                "without a byte of a response; an error if its method is not idempotent",
             .why = "A server may close an idle connection at any time, but not one on which a request has arrived: the "
-                   "client sent it in good "
-                   "faith and can't tell whether it was executed. Clients repeat a GET by themselves; a POST is lost. "
-                   "It is judged "
-                   "for requests that were sent while the server was frozen, and for those that waited for more than "
-                   "250 ms: a "
-                   "close that was on its way would have come sooner.",
+                   "client sent it in good faith and can't tell whether it was executed. Clients repeat a GET by "
+                   "themselves; a POST is lost. The rule judges requests that were sent while the server was frozen, "
+                   "and requests that waited for more than 250 ms, because a close that was already on its way would "
+                   "have arrived sooner.",
             .cites = "nginx#437, golang/go#65805, haproxy#3472",
-            .fix = "look once more for bytes before an idle connection is closed, and answer what is there with "
-                   "Connection: close",
+            .fix = "check once more for bytes before closing an idle connection, and answer a request that is there "
+                   "with Connection: close",
             .make = make<keepalive_race_reset>,
         };
     }
@@ -99,7 +95,8 @@ struct keepalive_race_reset final : rule {
         }
         each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
             if (how != loss::keepalive_race) return;
-            std::string message = to_string(who) + " was on a kept connection before the server closed it, and was ";
+            std::string message =
+                to_string(who) + " had arrived on a keep-alive connection before the server closed it, and was ";
             message.append(ending(e)).append(" without a byte of a response");
             if (!s.how.repeatable) message += "; its client must not repeat it";
             report_lost(
@@ -107,7 +104,7 @@ struct keepalive_race_reset final : rule {
         });
     }
     std::string_view lacks(model const& m) const override {
-        return lacks_stop(m, there_ ? "" : "a request on a kept connection that crosses the stop");
+        return lacks_stop(m, there_ ? "" : "a request on a keep-alive connection that crosses the stop");
     }
     void reset() override { there_ = false; }
 
@@ -123,17 +120,14 @@ struct partial_request_dropped final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_send, kind::client_fail},
-            .summary =
-                "a request of whose head half was sent before the stop is completed after it and gets no response",
-            .why = "A head that arrives in two pieces is normal on a slow link. The server has read the first piece "
-                   "and knows that a request "
-                   "is coming; dropping the connection then looks to the client like any failure in the middle, while "
-                   "a 503, or the "
-                   "response itself, would have told it where it stands. A connection that is closed before the rest "
-                   "could be sent "
-                   "counts as well.",
+            .summary = "a request whose head was half sent before the stop and completed after it gets no response",
+            .why =
+                "A head that arrives in two pieces is normal on a slow link. The server has read the first piece and "
+                "knows that a request is coming. If it drops the connection, the client sees an ordinary connection "
+                "failure, while a 503, or the response itself, would have told the client what happened. A "
+                "connection that is closed before the client could send the rest counts as well.",
             .cites = "puma#2398",
-            .fix = "count a connection as busy from the first byte of a head, with a time-out of its own for the rest",
+            .fix = "count a connection as busy from the first byte of a head, with a separate timeout for the rest",
             .make = make<partial_request_dropped>,
         };
     }
@@ -145,15 +139,18 @@ struct partial_request_dropped final : rule {
         }
         each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
             if (how == loss::half_request)
-                report(who, s.sent, " was completed " + duration_text(s.sent_at - m.t0_time) + " after the stop and ",
+                report(who, s.sent,
+                    " was completed " + duration_text(s.sent_at - m.t0_time) +
+                        " after the stop, and its connection was ",
                     e, m, out);
         });
         peer_state const* const p = m.peers.find(e.id.number);
         if (!p || p->half == no_seq || p->half >= m.t0 || m.t0 == no_seq || !ends_connection(e.text("how"))) return;
-        report(p->half_of ? p->half_of : e.id, p->half, " was sent in half before the stop and ", e, m, out);
+        report(p->half_of ? p->half_of : e.id, p->half, " was half sent before the stop, and its connection was ", e, m,
+            out);
     }
     std::string_view lacks(model const& m) const override {
-        return lacks_stop(m, there_ ? "" : "a request that is sent in half before the stop");
+        return lacks_stop(m, there_ ? "" : "a request that is half sent before the stop");
     }
     void reset() override { there_ = false; }
 

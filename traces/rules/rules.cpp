@@ -115,7 +115,7 @@ rule_info const* find_rule(std::string_view id) {
 }
 
 std::string names(std::span<ref const> who) {
-    if (who.empty()) return "nobody";
+    if (who.empty()) return "nothing";
     std::string out = to_string(who[0]);
     if (who.size() == 2) out += " and " + to_string(who[1]);
     if (who.size() > 2) out += " and " + std::to_string(who.size() - 1) + " more";

@@ -16,15 +16,13 @@ struct stop_returned_early final : rule {
             .needs = requests,
             .needs_one_of = server_acts | process,
             .kinds = {kind::server_stopped, kind::process_exit},
-            .summary = "the server calls itself stopped, or its process exits, with live requests",
-            .why = "Whoever waits for stop frees what the handlers use, or exits: a request that is still alive then "
-                   "is cut off, and "
-                   "nothing tells its client or its author. A process that an assertion, a fault or a kill ended did "
-                   "not return from "
-                   "stop and has rules of its own.",
+            .summary = "the server reports that it has stopped, or its process exits, while requests are still active",
+            .why = "A caller that awaits stop then frees what the handlers use, or exits: a request that is still "
+                   "active is cut off, and neither its client nor its author is told. A process that ended by a failed "
+                   "assertion, a fault or a kill did not return from stop. Other rules report that.",
             .cites = "golang/go#34163, cpp-httplib#2440",
-            .fix = "let the lifecycle wait until the last request has its finish, bounded by a grace period that ends "
-                   "in cancel and await",
+            .fix = "let the lifecycle coroutine wait until the last request has finished, within a grace period that "
+                   "ends in cancel and await",
             .make = make<stop_returned_early>,
         };
     }
@@ -36,8 +34,8 @@ struct stop_returned_early final : rule {
         std::vector<ref> live;
         m.requests.each([&](std::uint32_t n, request_state const&) { live.push_back({entity::request, n}); });
         violation v{.subject = e.id, .at = e.seq};
-        v.message = m.label(e.id) + (e.what == kind::server_stopped ? " stopped" : " exited") + " with " + names(live) +
-            " alive";
+        v.message = m.label(e.id) + (e.what == kind::server_stopped ? " stopped" : " exited") + " while " +
+            names(live) + (live.size() == 1 ? " was" : " were") + " still active";
         show(v, m, live);
         out.report(std::move(v));
         reported_ = true;
@@ -57,17 +55,15 @@ struct stop_not_idempotent final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_fail},
-            .summary = "a request that survived the first stop is lost within 250 ms after a second one that is to "
-                       "change nothing",
-            .why = "Supervisors, terminals and impatient people send a signal twice; a library calls stop that its "
-                   "user has called already. "
-                   "The second must find the first at work and leave it alone. Where the handler was reset by the "
-                   "first signal the "
-                   "default action of the second kills the process in the middle of its drain. A second stop that is "
-                   "documented to "
-                   "end the server at once is not judged.",
+            .summary =
+                "a request that survived the first stop is lost within 250 ms after a second stop that should change "
+                "nothing",
+            .why = "Supervisors, terminals and impatient people send a signal twice, or a library calls stop after its "
+                   "user has already called it. The second stop must detect the first and leave it alone. If the first "
+                   "signal reset the signal handler, the default action of the second kills the process in the middle "
+                   "of its drain. A second stop that is documented to end the server at once is not judged.",
             .cites = "h2o#2913, cockroach#48070",
-            .fix = "make stop a state that is entered once, and keep the signal's handler in place until the exit",
+            .fix = "make stop a state that is entered once, and keep the signal handler installed until the exit",
             .make = make<stop_not_idempotent>,
         };
     }
@@ -77,12 +73,12 @@ struct stop_not_idempotent final : rule {
             if (how != loss::second_stop) return;
             violation v{.subject = who, .at = e.seq, .witness = {s.sent, m.t0, m.second}};
             v.message = to_string(who) + " survived the stop for " + duration_text(m.second_at - m.t0_time) +
-                " and was lost " + duration_text(e.t - m.second_at) + " after the second one";
+                " and was lost " + duration_text(e.t - m.second_at) + " after the second stop";
             out.report(std::move(v));
         });
     }
     std::string_view lacks(model const& m) const override {
-        return m.second == no_seq || m.second_forces ? "a second stop that is to change nothing" : "";
+        return m.second == no_seq || m.second_forces ? "a second stop that should change nothing" : "";
     }
 };
 
@@ -95,13 +91,11 @@ struct stop_before_start_race final : rule {
             .kinds = {kind::process_signal, kind::process_exit},
             .summary =
                 "a stop that comes before the server is ready is ignored: the process has to be killed with SIGKILL",
-            .why = "A deployment that is rolled back stops what it has just started. A stop that is taken between "
-                   "listen and ready sets a flag "
-                   "that start then clears, or wakes a loop that does not run yet: the server comes up, serves, and "
-                   "never hears of "
-                   "the stop again.",
+            .why = "A deployment that is rolled back stops the process that it has just started. A stop between listen "
+                   "and ready sets a flag that start then clears, or wakes a loop that does not run yet. The server "
+                   "starts, serves requests, and has forgotten the stop.",
             .cites = "cpp-httplib#1371, seastar#396",
-            .fix = "let start look at the stop flag after it has set up everything, and never clear it",
+            .fix = "let start check the stop flag after the whole setup, and never clear it",
             .make = make<stop_before_start_race>,
         };
     }
@@ -133,14 +127,14 @@ struct stop_from_handler_deadlock final : rule {
             .level = severity::error,
             .needs = coroutines | server_acts,
             .kinds = {kind::act_stop, kind::loop_stop, kind::process_exit},
-            .summary = "a coroutine that called stop waits for the stop to be over, and the stop never is, because it "
-                       "waits for the coroutine",
-            .why = "A stop that drains waits for every handler, and a handler that awaits the stop is one of them: "
-                   "neither goes on. It is how "
-                   "an endpoint for shutting down, or a handler that gives up on a fatal error, is written at first.",
+            .summary =
+                "a coroutine that called stop waits for the end of the stop, and the stop waits for the coroutine",
+            .why = "A stop that drains waits for every handler. A handler that awaits the stop is one of them, so "
+                   "neither can continue. The first version of a shutdown endpoint, or of a handler that reacts to a "
+                   "fatal error, is usually written this way.",
             .cites = "",
-            .fix = "let stop only ask and return, and await its end from outside every handler; or except the caller "
-                   "from the drain",
+            .fix = "let stop only request the shutdown and return, and await its end outside every handler; or exempt "
+                   "the caller from the drain",
             .make = make<stop_from_handler_deadlock>,
         };
     }
@@ -153,7 +147,7 @@ struct stop_from_handler_deadlock final : rule {
     void end(model const& m, bool complete, rule_run& out) override {
         if (complete) judge_at(m.last, m, out);
     }
-    std::string_view lacks(model const&) const override { return called_ ? "" : "a stop that a coroutine calls"; }
+    std::string_view lacks(model const&) const override { return called_ ? "" : "a call of stop by a coroutine"; }
     void reset() override { called_ = reported_ = false; }
 
 private:
@@ -161,7 +155,7 @@ private:
         ref const who = waits_for_itself(m);
         if (!who || std::exchange(reported_, true)) return;
         violation v{.subject = who, .at = at};
-        v.message = m.label(who) + " called stop and waits for its end, which waits for " + to_string(who);
+        v.message = m.label(who) + " called stop and waits for its end, and the stop waits for " + to_string(who);
         show(v, m, {&who, 1});
         v.witness.push_back(m.coroutines.find(who.number)->called_stop);
         out.report(std::move(v));
@@ -177,16 +171,16 @@ struct stop_signal_unhandled final : rule {
             .needs = process,
             .kinds = {kind::process_status, kind::process_exit},
             .summary =
-                "just before the stop the process does not catch the signal that stops it, or ignores or blocks it; or "
-                "it dies of one after a command or a request has stopped it",
-            .why = "A signal that nobody catches ends the process on the spot, and what it loses is reported besides; "
-                   "one that is ignored or "
-                   "blocked is not heard at all. A runtime installs no handler by itself, a shell starts background "
-                   "jobs with some "
-                   "signals ignored, and the first process of a container has no default action.",
+                "just before the stop the process does not catch its stop signal, ignores it or blocks it; or the "
+                "process dies of a signal after a command or a request has stopped it",
+            .why = "A signal that the process does not catch ends it immediately, and other rules report what is lost. "
+                   "A signal that is ignored or blocked has no effect at all. A runtime installs no handler by itself, "
+                   "a shell starts background jobs with some signals ignored, and the first process of a container has "
+                   "no default action.",
             .cites = "h2o#127",
-            .fix = "install the handler before the server is ready, and unblock the signal in the thread that waits "
-                   "for it",
+            .fix =
+                "install the handler before the server is ready, and unblock the signal in the thread that waits for "
+                "it",
             .make = make<stop_signal_unhandled>,
         };
     }
@@ -206,7 +200,7 @@ struct stop_signal_unhandled final : rule {
                 signal});
     }
     std::string_view lacks(model const&) const override {
-        return looked_ ? "" : "a look at what the process does with the signal";
+        return looked_ ? "" : "a check of how the process handles the signal";
     }
     void reset() override {
         looked_ = false;
@@ -223,7 +217,7 @@ private:
                 .at = e.seq,
                 .witness = {m.t0},
                 .message = to_string(e.id) + " died of " + m.signal.str() +
-                    " when it was told to stop: it does not catch it"});
+                    " when it was told to stop: it does not catch this signal"});
     }
 
     bool looked_ = false;
@@ -239,14 +233,13 @@ struct stop_signal_not_graceful final : rule {
             .level = severity::warning,
             .needs = clients | process,
             .kinds = {kind::process_signal, kind::client_fail},
-            .summary = "the signal loses requests in flight that another signal of the same server keeps",
-            .why = "Many servers have two signals, and the one that supervisors send by default is the fast one: what "
-                   "is in flight is cut off, "
-                   "by the book, although the server could have finished it. It is judged where the trace states that "
-                   "the same server "
-                   "lost nothing with its graceful signal, and the lost requests are then reported by no other rule.",
+            .summary = "the signal loses in-flight requests that another signal of the same server keeps",
+            .why = "Many servers have two stop signals, and the one that supervisors send by default is the fast one: "
+                   "it cuts off in-flight requests, as documented, although the server could have finished them. The "
+                   "rule judges only traces which state that the same server lost nothing with its graceful signal. No "
+                   "other rule then reports the lost requests.",
             .cites = "sclorg/nginx-container#243, ingress-nginx#8650",
-            .fix = "tell the supervisor which signal is the graceful one (STOPSIGNAL, KillSignal=)",
+            .fix = "configure the graceful signal in the supervisor (STOPSIGNAL, KillSignal=)",
             .make = make<stop_signal_not_graceful>,
         };
     }
@@ -264,14 +257,14 @@ struct stop_signal_not_graceful final : rule {
         if (!lost_) return;
         violation v{.subject = subject_, .at = m.t0, .witness = {first_}};
         v.message = sent_.str() + " lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests") +
-            " in flight, and " + (instead_.empty() ? "the graceful signal" : instead_.str()) + " loses none";
+            " in flight; " + (instead_.empty() ? "the graceful signal" : instead_.str()) + " loses none";
         v.witness.push_back(m.t0);
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {
         return m.ungraceful
             ? ""
-            : "a signal that is not the graceful one, and that the graceful one keeps requests in flight";
+            : "a stop by a signal that is not the graceful one, and a record that the graceful one loses no request";
     }
     void reset() override {
         lost_ = 0;

@@ -18,11 +18,17 @@ std::string_view lacks_exit(model const& m) { return lacks_stop(m, m.process_exi
 
 bool was_killed(event const& exit) { return exit.text("signal") == "SIGKILL"; }
 
+// "the idle connection of client:1", or "the idle connection:1" where the server's own facts name the connection.
+std::string idle_text(ref who) {
+    return (who.type == entity::client ? "the idle connection of " : "the idle ") + to_string(who);
+}
+
 void report_held(ref who, std::string_view what, holding const& how, event const& exit, model const& m, rule_run& out) {
     violation v{.subject = who, .at = exit.seq, .witness = {how.shown, m.t0}};
     if (was_killed(exit)) v.level = severity::error;
-    v.message = to_string(exit.id) + (was_killed(exit) ? " had to be killed with " : " ended only with ") +
-        std::string(what) + ", " + duration_text(exit.t - m.t0_time) + " after the stop";
+    v.message = to_string(exit.id) + (was_killed(exit) ? " had to be killed while " : " exited only when ") +
+        std::string(what) + (was_killed(exit) ? " continued, " : " ended, ") + duration_text(exit.t - m.t0_time) +
+        " after the stop";
     if (how.quiet != exit.t - m.t0_time) v.message += " and " + duration_text(how.quiet) + " after the last work";
     out.report(std::move(v));
 }
@@ -34,15 +40,14 @@ struct drain_timeout_exceeded final : rule {
             .level = severity::error,
             .needs = process,
             .kinds = {kind::process_exit},
-            .summary = "the process exits more than a second later than the drain time-out that it is configured with, "
-                       "or is killed then",
-            .why = "A drain time-out is a promise to the supervisor, whose own patience is set by it: when the server "
-                   "takes longer it is killed "
-                   "in the middle of whatever it does. Usually the time-out bounds one wait of several, or starts anew "
-                   "with each. It "
-                   "is reported instead of whatever kept the server, which the bound was there to cut off.",
+            .summary = "the process exits, or is killed, more than a second after its configured drain timeout",
+            .why =
+                "A drain timeout is a promise to the supervisor, which sets its own limit by it: a server that takes "
+                "longer is killed in the middle of its work. Usually the timeout limits only one of several waits, "
+                "or starts again with each of them. This rule is reported instead of the rule for what the server "
+                "waited for, because the timeout should have ended that wait.",
             .cites = "ktor#1457, hypercorn#374",
-            .fix = "compute one deadline when the stop begins, and bound every later wait by what is left of it",
+            .fix = "compute one deadline when the stop begins, and limit every later wait to the time that is left",
             .make = make<drain_timeout_exceeded>,
         };
     }
@@ -50,12 +55,12 @@ struct drain_timeout_exceeded final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         if (is_descendant(e.id) || !is_overdue(e.t, m)) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
-        v.message = to_string(e.id) + (was_killed(e) ? " had to be killed " : " ended ") +
-            duration_text(e.t - m.t0_time) + " after the stop; its drain time-out is " + duration_text(m.drain_timeout);
+        v.message = to_string(e.id) + (was_killed(e) ? " had to be killed " : " exited ") +
+            duration_text(e.t - m.t0_time) + " after the stop; its drain timeout is " + duration_text(m.drain_timeout);
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {
-        return !m.drain_timeout ? "a drain time-out that the server is configured with" : lacks_exit(m);
+        return !m.drain_timeout ? "a configured drain timeout" : lacks_exit(m);
     }
 };
 
@@ -71,19 +76,17 @@ struct idle_connection_blocks_stop final : rule {
             .kinds = {kind::connection_open, kind::connection_close, kind::request_begin, kind::request_finish,
                 kind::stream_timeout, kind::stream_close, kind::loop_stopping, kind::loop_stop, kind::server_stopped,
                 kind::process_exit},
-            .summary = "the stop ends only when an idle keep-alive connection goes, with no request open; an error "
-                       "when it has to be killed",
-            .why = "Between two requests of a kept connection nothing is owed: closing it then is what keep-alive "
-                   "allows. A stop that "
-                   "counts connections instead of requests waits for the keep-alive timeout, or for a client that "
-                   "never closes, "
-                   "and each deployment takes that much longer. It is seen in the server's own facts, or from outside "
-                   "when the exit "
-                   "follows the end of an idle connection more than 250 ms after the last work. Where a connection "
-                   "that never sent "
-                   "a byte is open too, outside facts can't tell which of them it was, and are not judged.",
+            .summary =
+                "the stop ends only when an idle keep-alive connection ends, with no request open; an error if the "
+                "process has to be killed",
+            .why = "Between two requests of a keep-alive connection the server owes nothing and may close it. A stop "
+                   "that counts connections instead of requests waits for the keep-alive timeout, or for a client that "
+                   "never closes, and each deployment takes that much longer. The rule reads it from the server's own "
+                   "facts, or from outside, when the exit follows the end of an idle connection more than 250 ms after "
+                   "the last work. If a connection that never sent a byte is open too, outside facts can't tell which "
+                   "of the two it was, and they are not judged.",
             .cites = "aiohttp#1221, node#2642",
-            .fix = "close idle connections when the stop begins, and each other one with its response",
+            .fix = "close idle connections when the stop begins, and every other connection after its response",
             .make = make<idle_connection_blocks_stop>,
         };
     }
@@ -152,8 +155,7 @@ private:
     void by_own_facts(event const& e, model const& m, rule_run& out) {
         bool const because = std::find(e.because.begin(), e.because.end(), timed_out_at_) != e.because.end();
         if (timed_out_at_ == no_seq || !because || e.t - quiet_since(m) < felt) return;
-        std::string message =
-            to_string(e.id) + " ended only when the idle " + to_string(timed_out_) + " was inactive for too long";
+        std::string message = to_string(e.id) + " ended only when the idle " + to_string(timed_out_) + " timed out";
         report(timed_out_, timed_out_at_, std::move(message), e, m, out);
     }
 
@@ -167,9 +169,9 @@ private:
         if (how.by != holder::idle) return;
         if (e.what != kind::process_exit || !was_killed(e))
             return report(
-                how.who, how.shown, to_string(e.id) + " ended only with the idle " + to_string(how.who), e, m, out);
+                how.who, how.shown, to_string(e.id) + " ended only when " + idle_text(how.who) + " ended", e, m, out);
         reported_ = true;
-        report_held(how.who, "the idle " + to_string(how.who), how, e, m, out);
+        report_held(how.who, idle_text(how.who), how, e, m, out);
     }
 
     holding held_by_served(event const& e, model const& m) const {
@@ -210,14 +212,15 @@ struct silent_connection_blocks_stop final : rule {
             .level = severity::error,
             .needs = clients | process,
             .kinds = {kind::client_connected, kind::process_exit},
-            .summary = "the exit comes only when a connection goes on which no byte was ever sent, or has to be forced",
-            .why = "Browsers and connection pools open connections in advance, and port scanners open them for "
-                   "nothing. A server that takes "
-                   "such a connection for a request that is about to begin waits for the time-out of the head, often a "
-                   "minute or "
-                   "none at all: anybody can hold up its stop without sending a byte.",
+            .summary =
+                "the process exits only when a connection ends on which no byte was ever sent, or has to be killed",
+            .why =
+                "Browsers and connection pools open connections in advance, and port scanners open them and send "
+                "nothing. A server that takes such a connection for the beginning of a request waits for its header "
+                "timeout, which is often a minute or unlimited. Any client can then delay the stop without sending a "
+                "byte.",
             .cites = "golang/go#22682, hyper#2730",
-            .fix = "from the stop on close a connection without a byte as an idle one, at once or after a few seconds",
+            .fix = "after the stop, close a connection without a byte like an idle one, at once or after a few seconds",
             .make = make<silent_connection_blocks_stop>,
         };
     }
@@ -226,7 +229,7 @@ struct silent_connection_blocks_stop final : rule {
         holding how;
         if (e.what == kind::client_connected) connected_ = true;
         else if (is_held_by(holder::silent, e, m, how))
-            report_held(how.who, "the silent " + to_string(how.who), how, e, m, out);
+            report_held(how.who, "the silent connection of " + to_string(how.who), how, e, m, out);
     }
     std::string_view lacks(model const& m) const override { return connected_ ? lacks_exit(m) : "a connection"; }
     void reset() override { connected_ = false; }
@@ -242,15 +245,15 @@ struct stream_blocks_stop final : rule {
             .level = severity::warning,
             .needs = clients | process,
             .kinds = {kind::client_send, kind::process_exit},
-            .summary = "the exit comes only when a response without an end goes, with no other work left; an error "
-                       "when it has to be killed",
-            .why = "A stream of events or a long poll never ends by itself. A drain that waits for every response to "
-                   "end waits for the client's "
-                   "mood, until somebody's patience is over, and then cuts off everything at once. Nothing but the "
-                   "server can tell "
-                   "the handler of such a stream that it is time.",
+            .summary =
+                "the process exits only when a response without an end ends, with no other work left; an error if "
+                "the process has to be killed",
+            .why =
+                "An event stream or a long poll never ends by itself. A drain that waits for every response to end "
+                "waits for the client, until the supervisor loses patience and cuts off everything at once. Only the "
+                "server can tell the handler of such a stream that it is time to end.",
             .cites = "axum#2673",
-            .fix = "tell handlers of the stop through a token that they can await, and let streams end on it",
+            .fix = "notify handlers of the stop through a token that they can await, and let streams end on it",
             .make = make<stream_blocks_stop>,
         };
     }
@@ -280,16 +283,16 @@ struct drain_starved final : rule {
             .level = severity::warning,
             .needs = clients | process,
             .kinds = {kind::client_traffic, kind::process_exit},
-            .summary = "the process exits only when traffic that went on after the stop ends; an error when it has to "
-                       "be killed",
-            .why = "A drain that waits for a moment without a request never ends on a busy server: requests on kept "
-                   "connections, or new ones "
-                   "from a listener that is still open, follow each other without a gap. The server is quick to stop "
-                   "in every test "
-                   "and slow in production.",
+            .summary =
+                "the process exits only when traffic that continued after the stop ends; an error if the process has "
+                "to be killed",
+            .why =
+                "A drain that waits for a moment without a request never ends on a busy server: requests on "
+                "keep-alive connections, or new ones from a listener that is still open, follow each other without a "
+                "gap. Such a server stops quickly in every test and slowly in production.",
             .cites = "actix-web#929",
-            .fix = "close the listener and stop keeping connections alive when the stop begins, so that the work left "
-                   "can only shrink",
+            .fix = "when the stop begins, close the listener and stop keeping connections alive, so that the remaining "
+                   "work can only shrink",
             .make = make<drain_starved>,
         };
     }
@@ -302,7 +305,7 @@ struct drain_starved final : rule {
                 who_, "the traffic of " + to_string(who_), {.shown = how.shown, .quiet = e.t - m.t0_time}, e, m, out);
     }
     std::string_view lacks(model const& m) const override {
-        return who_ ? lacks_exit(m) : "traffic that goes on after the stop";
+        return who_ ? lacks_exit(m) : "traffic that continues after the stop";
     }
     void reset() override { who_ = {}; }
 
@@ -317,15 +320,15 @@ struct full_delay_without_work final : rule {
             .level = severity::note,
             .needs = clients | process,
             .kinds = {kind::process_exit},
-            .summary = "the exit comes with the drain time-out that is configured, although no connection was open for "
-                       "half of it or more",
-            .why = "The time-out is meant as the most that a stop may take, and this server sleeps it out: each "
-                   "deployment of an idle instance "
-                   "takes as long as that of a busy one, and whoever sets it generously for the rare long request pays "
-                   "for it "
-                   "always.",
+            .summary =
+                "the process exits only after its whole drain timeout, although no connection was open for at least "
+                "half of it",
+            .why =
+                "The timeout is meant as the maximum that a stop may take, and this server always sleeps for all of "
+                "it. Each deployment of an idle instance takes as long as that of a busy one, and a generous timeout "
+                "for a rare long request delays every stop.",
             .cites = "openjdk/jdk#25333",
-            .fix = "wait for the last request with a time-out instead of for the time-out",
+            .fix = "wait for the last request, with the timeout as a limit",
             .make = make<full_delay_without_work>,
         };
     }
@@ -341,12 +344,11 @@ struct full_delay_without_work final : rule {
         if (how.by != holder::nobody || alone < m.drain_timeout / 2) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
         v.message = to_string(e.id) + " took " + duration_text(e.t - m.t0_time) +
-            " to stop, as long as its drain time-out allows, with no connection open for the last " +
-            duration_text(alone);
+            " to stop, its whole drain timeout, although no connection was open for the last " + duration_text(alone);
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {
-        return !m.drain_timeout ? "a drain time-out that the server is configured with" : lacks_exit(m);
+        return !m.drain_timeout ? "a configured drain timeout" : lacks_exit(m);
     }
 };
 

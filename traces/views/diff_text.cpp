@@ -26,7 +26,7 @@ std::string shown(event const& e, std::string_view key) {
 // Of two events that read alike: what the first one has otherwise.
 std::string otherwise(event const& e, event const& other) {
     std::vector<std::string> all;
-    auto const person = [](ref r) { return r ? to_string(r) : std::string("nobody"); };
+    auto const person = [](ref r) { return r ? to_string(r) : std::string("(none)"); };
     if (e.by != other.by) all.push_back("by " + person(e.by));
     if (e.parent != other.parent) all.push_back("in " + person(e.parent));
     for (event const* side : {&e, &other})
@@ -76,7 +76,7 @@ private:
     std::string row(std::string_view name, std::string_view text) const {
         return paint(look_, tint::faint, pad(name, diff_title)) + wrapped(text) + "\n";
     }
-    static std::string ending(std::string const& e) { return e.empty() ? "not said" : printable(e); }
+    static std::string ending(std::string const& e) { return e.empty() ? "unknown" : printable(e); }
 
     std::string headline(std::string_view letter, diff_side const& s) const {
         std::string text = printable(s.name);
@@ -90,13 +90,13 @@ private:
         std::string list;
         for (std::string_view rule : rules) list += (list.empty() ? "✗ " : ", ") + std::string(rule);
         return out + std::string(diff_title, ' ') +
-            (list.empty() ? paint(look_, tint::faint, "no rule is broken")
+            (list.empty() ? paint(look_, tint::faint, "no violation")
                           : paint(look_, tint::bad, wrap(list, look_.width, diff_title))) +
             "\n";
     }
 
     // An event of each trace, one under the other.
-    std::string both(std::string_view name, event_pair const& p, std::string_view without = "nothing there") const {
+    std::string both(std::string_view name, event_pair const& p, std::string_view without = "no such event") const {
         std::string out;
         for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
             std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : std::string(without);
@@ -110,17 +110,17 @@ private:
         if (!c_.decision) {
             bool const both = !a_.of.head.schedule.empty() && !b_.of.head.schedule.empty() && !c_.alike();
             bool const whole = a_.of.foot && b_.of.foot;
-            return both ? row("decided",
-                              whole ? "no decision separates them: all are the same"
-                                    : "no decision separates them as far as both go")
-                        : "";
+            return both
+                ? row("decided",
+                      whole ? "all decisions are the same" : "all decisions that both traces contain are the same")
+                : "";
         }
         changed_decision const& d = *c_.decision;
         std::string const later = !d.separates ? ", after other differences"
-            : d.later                          ? ", " + std::to_string(d.later) + " later ones differ too"
+            : d.later                          ? ", and " + std::to_string(d.later) + " later ones differ too"
                                                : "";
-        return row("decided", "otherwise first in decision " + std::to_string(d.index) + later) +
-            both("", d.at, "none: it goes on as by default");
+        return row("decided", "the first different decision is " + std::to_string(d.index) + later) +
+            both("", d.at, "none: the default order continues");
     }
 
     // Who does the same in both is named, not told.
@@ -134,17 +134,17 @@ private:
             ++actors;
             who += (who.empty() ? "" : ", ") + ids(a);
         }
-        if (c_.alike()) return row("alike", counted(events, "event") + " of " + counted(actors, "actor"));
+        if (c_.alike()) return row("same", counted(events, "event") + " of " + counted(actors, "actor"));
         std::string out;
         if (c_.reordered)
-            out += row("order", "everybody does the same, in another order, first at") + both("", *c_.reordered);
+            out += row("order", "the same events in another order; the first difference is") + both("", *c_.reordered);
         std::size_t const room = look_.width > diff_title ? 3 * (look_.width - diff_title) : 0;
-        out += row("alike", counted(events, "event") + (who.empty() ? "" : "; all of " + fit(who, room)));
+        out += row("same", counted(events, "event") + (who.empty() ? "" : "; all of " + fit(who, room)));
         return out;
     }
 
     static std::string ids(compared_actor const& a) {
-        if (!a.a && !a.b) return "nobody";
+        if (!a.a && !a.b) return "no actor";
         if (!a.a || !a.b || a.a == a.b) return to_string(a.a ? a.a : a.b);
         return to_string(a.a) + " = B's " + to_string(a.b);
     }
@@ -172,7 +172,7 @@ private:
         for (std::size_t i = from; i < to; ++i) {
             if (fold && i == head) {
                 out += left(' ', false, nullptr, nullptr) +
-                    paint(look_, tint::faint, "… " + std::to_string(tail - head) + " alike") + "\n";
+                    paint(look_, tint::faint, "… " + std::to_string(tail - head) + " the same") + "\n";
                 i = tail;
                 if (i == to) break;
             }

@@ -101,15 +101,15 @@ std::optional<std::size_t> explain_page::told_before(std::size_t number) const {
 std::string explain_page::one(std::size_t number) const {
     violation const& v = violations_[number];
     auto const& steps = ways_[number];
-    std::string const back = steps.empty() ? "" : ", " + counted(steps.size(), "step") + " back";
+    std::string const back = steps.empty() ? "" : ", " + counted(steps.size(), "step");
     std::string out = paint(look_, tint::bad, v.rule) + " at #" + std::to_string(v.at) + back + ":\n";
     out += "  " + wrap(printable(v.message), look_.width, 2) + "\n";
     std::size_t first = 0;
     if (auto const before = told_before(number)) {
         first = ways_[*before].size();
         out += paint(look_, tint::faint,
-                   "   … " + counted(first, "step") + " as of " + std::string(violations_[*before].rule) + " at #" +
-                       std::to_string(violations_[*before].at)) +
+                   "   … " + counted(first, "step") + ", the same as for " + std::string(violations_[*before].rule) +
+                       " at #" + std::to_string(violations_[*before].at)) +
             "\n";
     }
     std::size_t const last_of_head = first + most_steps / 3, tail = most_steps - most_steps / 3;

@@ -4,7 +4,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-std::string who(ref r) { return r ? to_string(r) : "somebody"; }
+std::string who(ref r) { return r ? to_string(r) : "(unnamed)"; }
 std::string subject(event const& e) { return who(e.id); }
 
 std::string shown(value const& v) {
@@ -17,10 +17,10 @@ std::string shown(value const& v) {
     }
     std::string list;
     for (ref r : v.ids) list += (list.empty() ? "" : ", ") + who(r);
-    return list.empty() ? "nobody" : list;
+    return list.empty() ? "none" : list;
 }
 
-// The detail between two pieces of text; nothing at all when the event lacks it or it is an empty text.
+// Returns the detail between two pieces of text, or "" if the event has no such detail or its text is empty.
 std::string with(event const& e, std::string_view before, std::string_view key, std::string_view after = {}) {
     value const* v = e.find(key);
     if (!v || (v->is == value::type::text && v->text.empty())) return {};
@@ -54,16 +54,16 @@ std::string refs_drop(event const& e) {
 
 std::string resumed(event const& e) {
     std::string_view const with_what = e.text("with");
-    return subject(e) + " goes on" + (with_what.empty() || with_what == "value" ? "" : " with " + printable(with_what));
+    return subject(e) + " resumes" + (with_what.empty() || with_what == "value" ? "" : " with " + printable(with_what));
 }
 
-// The bundled servers know only one error and call it that; others have texts.
+// The bundled servers have a single error, named "error"; other servers give a text.
 std::string error_text(event const& e) { return e.text("error") == "error" ? "" : quoted(e, " ", "error"); }
 
-// An ordinary error climbs to the scope, a cancellation does not: which of the two it was decides what follows.
+// An ordinary error climbs to the scope, a cancellation does not. The phrase says which of the two it is.
 std::string finished(event const& e) {
     std::string_view const result = e.text("result");
-    if (result == "failed") return subject(e) + " fails with an error" + error_text(e) + " (no cancellation)";
+    if (result == "failed") return subject(e) + " fails with an error" + error_text(e) + " (not a cancellation)";
     if (result == "never ran") return subject(e) + " ends without having run";
     return subject(e) + " ends" + (result.empty() ? "" : ": " + printable(result)) + error_text(e);
 }
@@ -71,14 +71,14 @@ std::string finished(event const& e) {
 std::string caught(event const& e) {
     value const* handled = e.find("handled");
     std::string const fate = !handled ? "" : handled->integer ? ", which handles it" : ", which has no handler";
-    return "the error" + error_text(e) + with(e, " of ", "from") + " has climbed to " + subject(e) + fate;
+    return "the error" + error_text(e) + with(e, " of ", "from") + " reaches " + subject(e) + fate;
 }
 
 std::string notified(event const& e) {
     value const* n = e.find("listeners");
-    std::string const to = !n || n->is != value::type::integer ? " tells its listeners"
-        : n->integer == 0                                      ? " has no listener to tell"
-                          : " tells " + counted(static_cast<std::uint64_t>(n->integer), "listener");
+    std::string const to = !n || n->is != value::type::integer ? " notifies its listeners"
+        : n->integer == 0                                      ? " has no listener to notify"
+                          : " notifies " + counted(static_cast<std::uint64_t>(n->integer), "listener");
     value const* error = e.find("error");
     return subject(e) + to + (!error ? "" : error->text.empty() ? ": it has ended" : ": " + shown(*error));
 }
@@ -86,16 +86,16 @@ std::string notified(event const& e) {
 std::string disposed_with(event const& e) {
     value const* live = e.find("live");
     bool const inside = live && live->is == value::type::ids && !live->ids.empty();
-    return subject(e) + " begins to be disposed" + with(e, ", refs ", "refs") +
+    return "the disposal of " + subject(e) + " begins" + with(e, ", refs ", "refs") +
         (inside ? with(e, ", with ", "live", " inside") : "");
 }
 
-// A process is not called: it is told by a command or over HTTP.
+// A process has no stop() to call: it is asked by a command or over HTTP.
 std::string stopped_by(event const& e) {
     if (e.id.type != entity::process)
         return "stop() is called on " + subject(e) + caller(e) + (e.integer("second") ? ", again" : "");
     std::string_view const how = e.text("how");
-    return subject(e) + " is told to stop" +
+    return subject(e) + " is asked to stop" +
         (how == "http"             ? " over HTTP"
                 : how == "command" ? " by a command"
                                    : with(e, " by ", "how")) +
@@ -104,11 +104,12 @@ std::string stopped_by(event const& e) {
 
 std::string asserted(event const& e) {
     return "assertion failed" + (e.id ? " on " + subject(e) : "") + quoted(e, ": ", "message") +
-        with(e, " at ", "file") + with(e, ":", "line") + with(e, ", live ", "live");
+        with(e, " at ", "file") + with(e, ":", "line") + with(e, ", still inside: ", "live");
 }
 
 std::string lost_response(event const& e) {
-    return subject(e) + " loses" + (e.find("request") ? with(e, " ", "request") : " its connection") +
+    return subject(e) +
+        (e.find("request") ? with(e, " gets no complete response to ", "request") : " loses its connection") +
         with(e, ": ", "how") + with(e, " after ", "received", " bytes");
 }
 
@@ -121,10 +122,10 @@ std::string sent(event const& e) {
 }
 
 std::string signalled(event const& e) {
-    std::string const what = e.find("signal") ? with(e, " ", "signal") : " a signal";
+    std::string const what = e.find("signal") ? with(e, "", "signal") : "a signal";
     value const* graceful = e.find("graceful");
-    return subject(e) + " is sent" + what + (e.integer("second") ? ", the second" : "") +
-        (graceful && !graceful->integer ? ", which is not its graceful one" : "");
+    return what + (graceful && !graceful->integer ? ", which is not the graceful signal," : "") + " is sent to " +
+        subject(e) + (e.integer("second") ? ", as a second stop" : "");
 }
 
 std::string disposition(event const& e) {
@@ -141,7 +142,7 @@ std::string files(event const& e) {
     std::string const when = e.text("when") == "ready" ? " when ready"
         : e.text("when") == "drained"                  ? " when drained"
                                                        : "";
-    return subject(e) + " has" + how_many(e, " ", "open", "descriptor") + " open" + when +
+    return subject(e) + " has" + how_many(e, " ", "open", "file descriptor") + " open" + when +
         (e.integer("close_wait") ? how_many(e, ", and ", "close_wait", "connection") + " in CLOSE_WAIT" : "");
 }
 
@@ -152,31 +153,31 @@ std::string exited(event const& e) {
 
 std::string port_state(event const& e) {
     value const* listening = e.find("listening");
-    return "port" + with(e, " ", "port") +
-        (!listening                  ? " was looked at"
-                : listening->integer ? " is still listened on"
-                                     : " is released");
+    std::string const port = "port" + with(e, " ", "port");
+    if (!listening) return port + " was checked";
+    return listening->integer ? "a socket still listens on " + port : port + " is released";
 }
 
-// A buffered stream is known by whose end it is.
+// A buffered stream is named together with its connection.
 std::string stream(event const& e) { return subject(e) + in_parent(e, " of "); }
 
 std::string queued(event const& e) {
     bool const nothing = e.find("bytes") && e.integer("bytes") == 0, drain = e.integer("drain") != 0;
     if (nothing && drain) return stream(e) + " queues a callback for its next drain, and no bytes";
     return stream(e) + " queues" + with(e, " ", "bytes", " bytes") +
-        (drain ? " and a callback for when they are out" : "");
+        (drain ? " and a callback for when they are written" : "");
 }
 
 std::string drained(event const& e) {
     value const* n = e.find("subscribers");
     if (n && n->is == value::type::integer && n->integer == 0)
-        return stream(e) + " has nothing more to write, and nobody waits for that";
-    return stream(e) + " has nothing more to write" + (n ? ": tells those who wait for that (" + shown(*n) + ")" : "");
+        return stream(e) + " is drained and has no subscriber to notify";
+    return stream(e) + " is drained" + how_many(e, " and notifies ", "subscribers", "subscriber");
 }
 
 std::string closed_gracefully(event const& e) {
-    return stream(e) + " is asked to close gracefully" + (e.integer("writing") ? ": waits, it is writing" : "");
+    return stream(e) + " is asked to close gracefully" +
+        (e.integer("writing") ? ": it waits until its data is written" : "");
 }
 
 std::string served(event const& e) {
@@ -190,7 +191,7 @@ std::string entered(event const& e) {
 }
 
 std::string loop_ended(event const& e) {
-    std::string out = subject(e) + " has ended" + with(e, ": ", "why");
+    std::string out = subject(e) + " ends" + with(e, ": ", "why");
     if (e.integer("timers")) out += how_many(e, ", ", "timers", "user timer") + " dropped";
     if (e.integer("queued")) out += how_many(e, ", ", "queued", "queued callback") + " dropped";
     if (e.integer("writing")) out += how_many(e, ", ", "writing", "stream") + " still writing";
@@ -209,16 +210,16 @@ struct row {
 
 constexpr row table[] = {
     {kind::server_open,
-        [](event const& e) { return subject(e) + " opens" + with(e, ": ", "name") + with(e, ", ", "policy"); }},
+        [](event const& e) { return subject(e) + " is created" + with(e, ": ", "name") + with(e, ", ", "policy"); }},
     {kind::server_listen, [](event const& e) { return subject(e) + " listens" + with(e, " on port ", "port"); }},
     {kind::server_ready, [](event const& e) { return subject(e) + " accepts connections"; }},
-    {kind::server_close, [](event const& e) { return subject(e) + " accepts no more"; }},
-    {kind::server_stopped, [](event const& e) { return subject(e) + " calls itself stopped"; }},
+    {kind::server_close, [](event const& e) { return subject(e) + " no longer accepts connections"; }},
+    {kind::server_stopped, [](event const& e) { return subject(e) + " reports that it has stopped"; }},
     {kind::server_destroy,
         [](event const& e) {
-            return subject(e) + " begins to be destroyed" + how_many(e, ", with ", "connections", "connection");
+            return "the destruction of " + subject(e) + " begins" + how_many(e, ", with ", "connections", "connection");
         }},
-    {kind::server_free, [](event const& e) { return subject(e) + " is gone"; }},
+    {kind::server_free, [](event const& e) { return subject(e) + " is freed"; }},
     {kind::act_stop, stopped_by},
     {kind::act_free, [](event const& e) { return "free() is called on " + subject(e) + caller(e); }},
     {kind::act_return, [](event const& e) { return "the call on " + subject(e) + " returns"; }},
@@ -238,14 +239,16 @@ constexpr row table[] = {
     {kind::scope_catch, caught},
     {kind::scope_notify, notified},
     {kind::scope_unref,
-        [](event const& e) { return subject(e) + " loses a reference" + with(e, " (", "via", ")") + refs_drop(e); }},
+        [](event const& e) {
+            return "a reference to " + subject(e) + " is dropped" + with(e, " (", "via", ")") + refs_drop(e);
+        }},
     {kind::scope_dispose, disposed_with},
-    {kind::scope_disposed, [](event const& e) { return subject(e) + " is gone"; }},
+    {kind::scope_disposed, [](event const& e) { return subject(e) + " is disposed"; }},
     {kind::scope_refuse, [](event const& e) { return subject(e) + " refuses a spawn" + with(e, ": ", "reason"); }},
     {kind::scope_access,
         [](event const& e) {
-            return with(e, "", "operation", " touches ") + subject(e) +
-                (e.integer("freed", 1) ? " after it was gone" : "");
+            return (e.find("operation") ? with(e, "", "operation") : "an operation") + " uses " + subject(e) +
+                (e.integer("freed", 1) ? " after it was freed" : "");
         }},
     {kind::coroutine_spawn,
         [](event const& e) { return subject(e) + " is spawned" + in_parent(e, " in ") + with(e, ": ", "name"); }},
@@ -257,20 +260,21 @@ constexpr row table[] = {
     {kind::coroutine_resume, resumed},
     {kind::coroutine_cancel,
         [](event const& e) { return "a cancel request reaches " + subject(e) + with(e, ", ", "mode"); }},
-    {kind::coroutine_zombie, [](event const& e) { return subject(e) + " becomes a zombie: runs on, counts no more"; }},
+    {kind::coroutine_zombie,
+        [](event const& e) { return subject(e) + " becomes a zombie: it runs on but is no longer counted"; }},
     {kind::coroutine_finish, finished},
-    {kind::coroutine_hook, [](event const& e) { return subject(e) + " is finished, its completion hook runs"; }},
+    {kind::coroutine_hook, [](event const& e) { return subject(e) + " is finished and its completion hook runs"; }},
     {kind::coroutine_remove,
-        [](event const& e) { return subject(e) + (e.parent ? " leaves " + who(e.parent) : " leaves its scope"); }},
-    {kind::request_open, [](event const& e) { return subject(e) + " exists" + in_parent(e, " on "); }},
+        [](event const& e) { return subject(e) + " is removed from " + (e.parent ? who(e.parent) : "its scope"); }},
+    {kind::request_open, [](event const& e) { return subject(e) + " is created" + in_parent(e, " on "); }},
     {kind::request_begin,
         [](event const& e) {
             return subject(e) + " begins" + in_parent(e, " on ") + with(e, ": ", "method") + with(e, " ", "path");
         }},
     {kind::request_respond, [](event const& e) { return subject(e) + " is answered" + with(e, ": ", "status"); }},
     {kind::request_finish,
-        [](event const& e) { return subject(e) + " is over" + with(e, ": ", "result") + with(e, ", ", "status"); }},
-    {kind::request_free, [](event const& e) { return subject(e) + " is gone"; }},
+        [](event const& e) { return subject(e) + " is finished" + with(e, ": ", "result") + with(e, ", ", "status"); }},
+    {kind::request_free, [](event const& e) { return subject(e) + " is freed"; }},
     {kind::connection_open, [](event const& e) { return subject(e) + " is accepted" + in_parent(e, " by "); }},
     {kind::connection_read, [](event const& e) { return subject(e) + " reads" + with(e, " ", "bytes", " bytes"); }},
     {kind::connection_write, [](event const& e) { return subject(e) + " writes" + with(e, " ", "bytes", " bytes"); }},
@@ -280,7 +284,7 @@ constexpr row table[] = {
     {kind::stream_queue, queued},
     {kind::stream_write, [](event const& e) { return stream(e) + " writes" + with(e, " ", "bytes", " bytes"); }},
     {kind::stream_drain, drained},
-    {kind::stream_timeout, [](event const& e) { return stream(e) + " was inactive for too long"; }},
+    {kind::stream_timeout, [](event const& e) { return stream(e) + " times out: it was inactive for too long"; }},
     {kind::stream_close_gracefully, closed_gracefully},
     {kind::stream_close, [](event const& e) { return stream(e) + " closes" + with(e, ": ", "how"); }},
     {kind::timer_arm,
@@ -290,9 +294,8 @@ constexpr row table[] = {
         }},
     {kind::timer_fire, [](event const& e) { return subject(e) + " fires" + with(e, ": ", "name"); }},
     {kind::timer_cancel, [](event const& e) { return subject(e) + " is cancelled"; }},
-    {kind::loop_start, [](event const& e) { return subject(e) + " runs"; }},
-    {kind::loop_tick,
-        [](event const& e) { return subject(e) + " has something to do" + with(e, ": tick ", "number"); }},
+    {kind::loop_start, [](event const& e) { return subject(e) + " starts"; }},
+    {kind::loop_tick, [](event const& e) { return subject(e) + " has work to do" + with(e, ": tick ", "number"); }},
     {kind::loop_serve, served},
     {kind::loop_error,
         [](event const& e) { return "an error leaves a callback of " + subject(e) + quoted(e, ": ", "error"); }},
@@ -301,7 +304,7 @@ constexpr row table[] = {
             return subject(e) + " is asked to stop gracefully" +
                 how_many(e, ", with ", "incoming", "accepted connection") + (e.find("incoming") ? " open" : "");
         }},
-    {kind::loop_finish, [](event const& e) { return subject(e) + " tells its listeners that it will stop"; }},
+    {kind::loop_finish, [](event const& e) { return subject(e) + " notifies its listeners that it will stop"; }},
     {kind::loop_stopping,
         [](event const& e) {
             return subject(e) + " will end after this tick" + with(e, ": ", "why") + with(e, ", ", "cause");
@@ -336,23 +339,23 @@ constexpr row table[] = {
         }},
     {kind::client_done,
         [](event const& e) {
-            return subject(e) + " has the whole response" + with(e, " to ", "request") + with(e, ": ", "status");
+            return subject(e) + " has the complete response" + with(e, " to ", "request") + with(e, ": ", "status");
         }},
     {kind::client_fail, lost_response},
     {kind::client_closed,
         [](event const& e) {
             return subject(e) + " sees its idle connection " + (e.text("how") == "reset" ? "reset" : "closed");
         }},
-    {kind::client_leave, [](event const& e) { return subject(e) + " closes its connection by itself"; }},
+    {kind::client_leave, [](event const& e) { return subject(e) + " closes its own connection"; }},
     {kind::client_open,
         [](event const& e) {
             return subject(e) + " still has its connection: neither an end of stream nor a reset came";
         }},
     {kind::client_goaway,
-        [](event const& e) { return subject(e) + " is told to go away" + with(e, ": the last stream is ", "last"); }},
+        [](event const& e) { return subject(e) + " receives GOAWAY" + with(e, ": the last stream is ", "last"); }},
     {kind::client_traffic,
         [](event const& e) {
-            return "the traffic of " + subject(e) + (e.integer("going") ? " goes on" : " has ended");
+            return "the traffic of " + subject(e) + (e.integer("going") ? " continues" : " has ended");
         }},
     {kind::process_start,
         [](event const& e) { return subject(e) + " starts" + in_parent(e, ", forked by ") + with(e, ": ", "name"); }},
@@ -360,11 +363,13 @@ constexpr row table[] = {
         [](event const& e) { return subject(e) + " is ready" + how_many(e, ", with ", "workers", "worker"); }},
     {kind::process_status, disposition},
     {kind::process_signal, signalled},
-    {kind::process_stderr, [](event const& e) { return subject(e) + " says" + quoted(e, " ", "text"); }},
+    {kind::process_stderr, [](event const& e) { return subject(e) + " writes to stderr" + quoted(e, ": ", "text"); }},
     {kind::process_files, files},
     {kind::process_exit, exited},
     {kind::process_orphan,
-        [](event const& e) { return subject(e) + with(e, " (", "name", ")") + " outlives the server"; }},
+        [](event const& e) {
+            return subject(e) + with(e, " (", "name", ")") + " still runs after the exit of the server";
+        }},
     {kind::process_left,
         [](event const& e) {
             return subject(e) + " leaves " + (e.integer("count") ? std::to_string(e.integer("count")) : "none") +

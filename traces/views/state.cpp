@@ -15,8 +15,8 @@ std::string since(seq_t seq) { return " since #" + std::to_string(seq); }
 std::string state(coroutine_state const& c) {
     if (c.finished != no_seq) {
         std::string const how = c.result.empty() ? "" : " (" + printable(c.result.str()) + ")";
-        return "finished" + how + since(c.finished) + (c.suspended != no_seq ? ", its hook still at work" : "") +
-            ", not removed";
+        return "finished" + how + since(c.finished) +
+            (c.suspended != no_seq ? ", its completion hook still runs" : "") + ", not removed";
     }
     std::string out;
     if (c.suspended != no_seq) {
@@ -41,7 +41,7 @@ std::string state(scope_state const& s) {
     return out;
 }
 
-std::string state(request_state const& r) { return r.responded != no_seq ? "answered, not over" : "not answered"; }
+std::string state(request_state const& r) { return r.responded != no_seq ? "answered, not finished" : "not answered"; }
 
 std::string state(client_state const& c) {
     if (c.received > 0) return "has received " + std::to_string(c.received) + " bytes";
@@ -67,7 +67,7 @@ event const* event_index::find(seq_t seq) const {
 std::string state_of(ref who, model const& m) {
     switch (who.type) {
     case entity::server:
-        if (m.servers.is_gone(who.number)) return "gone";
+        if (m.servers.is_gone(who.number)) return "freed";
         break;
     case entity::coroutine:
         if (auto const* c = m.coroutines.find(who.number)) return state(*c);

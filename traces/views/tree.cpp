@@ -7,27 +7,27 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t deepest_drawn = 12; // levels of indentation; further ones are drawn there
-constexpr std::size_t most_gone = 6;      // siblings in a row that are gone; more are counted
+constexpr std::size_t deepest_drawn = 12; // levels of indentation; deeper levels are drawn at this one
+constexpr std::size_t most_gone = 6;      // consecutive siblings that have ended; more are only counted
 
 bool dies(event const& e) { return e.what == kind::assertion || e.what == kind::scope_access; }
 
 std::string fate_of(event const& e, std::string const& before) {
     switch (e.what) {
     case kind::server_ready: return "accepts";
-    case kind::server_close: return "accepts no more";
-    case kind::server_stopped: return "calls itself stopped";
+    case kind::server_close: return "no longer accepts";
+    case kind::server_stopped: return "stopped";
     case kind::act_free: return (before.empty() ? "" : before + ", ") + "free() called at #" + std::to_string(e.seq);
     case kind::act_stop: return (before.empty() ? "" : before + ", ") + "stop() called at #" + std::to_string(e.seq);
-    case kind::server_free: return "gone";
+    case kind::server_free: return "freed";
     case kind::scope_disposed: return "disposed";
     case kind::coroutine_finish: return printable(e.text("result", "finished"));
-    case kind::request_finish: return printable(e.text("result", "over"));
+    case kind::request_finish: return printable(e.text("result", "finished"));
     case kind::connection_open: return "open";
     case kind::connection_close: return "closed" + (e.text("how").empty() ? "" : ", " + printable(e.text("how")));
-    case kind::client_done: return "has its whole response";
+    case kind::client_done: return "has its complete response";
     case kind::client_closed: return "idle connection closed by the server";
-    case kind::client_leave: return "closed its connection by itself";
+    case kind::client_leave: return "closed its own connection";
     case kind::client_open: return "connection still open at the end";
     case kind::client_fail: return "failed" + (e.text("how").empty() ? "" : ": " + printable(e.text("how")));
     case kind::process_start: return "runs";
@@ -136,7 +136,7 @@ void tree_page::scopes() {
         bool const closes = last[run > most_gone ? i + run - 1 : i];
         std::string const here = prefix[depth] + (closes ? "└ " : "├ ");
         if (run > most_gone) {
-            out_ += paint(look_, tint::faint, here + "… " + std::to_string(run) + " that are gone") + "\n";
+            out_ += paint(look_, tint::faint, here + "… " + std::to_string(run) + " that have ended") + "\n";
             i += run - 1;
             continue;
         }
@@ -145,7 +145,7 @@ void tree_page::scopes() {
     }
 }
 
-// How many from here on are gone, together with all that stands in them, at this depth.
+// Returns how many nodes from here on, at this depth, have ended together with everything below them.
 std::size_t tree_page::gone_run(std::vector<member> const& nodes, std::size_t from) const {
     std::size_t n = 0;
     while (from + n < nodes.size() && nodes[from + n].depth >= nodes[from].depth && gone(nodes[from + n])) ++n;

@@ -79,7 +79,7 @@ TEST_CASE("a filter leaves the rows that fit, and the lanes of who stands in the
     CHECK(rows.size() < numbers(all).size());
     for (std::string const& line : lines(some)) {
         if (numbers(line + "\n").empty()) continue;
-        CHECK((line.find("begins to be disposed") != line.npos || line.find("○") != line.npos ||
+        CHECK((line.find("the disposal of") != line.npos || line.find("○") != line.npos ||
             line.find("control:1") != line.npos));
     }
     CHECK(some.find("C client") == some.npos);
@@ -205,7 +205,7 @@ TEST_CASE("what is watched is judged as it comes") {
     std::string const text = page({"inspect", path, "--watch"});
     std::size_t const broken = text.find("✗ scope-disposed-nonempty");
     REQUIRE(broken != text.npos);
-    CHECK(text.rfind("begins to be disposed", broken) != text.npos);
+    CHECK(text.rfind("the disposal of", broken) != text.npos);
     CHECK(text.find("✗ scope-disposed-nonempty", broken + 1) == text.npos);
 }
 
@@ -250,7 +250,7 @@ TEST_CASE("two executions are compared, and the decision that separates them is 
     INFO(r.out << r.err);
     CHECK(r.status == 1);
     CHECK_THAT(r.out,
-        ContainsSubstring("decided   otherwise first in decision 1") &&
+        ContainsSubstring("decided   the first different decision is 1") &&
             ContainsSubstring("A  #14 choice 0 of 3: the client connects (client:2)"));
     json const document = json::parse(run({"diff", "default.jsonl", "1=1.jsonl", "--json"}, there).out);
     CHECK(document.at("format") == "shutdown-repro/diff");

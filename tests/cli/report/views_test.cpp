@@ -56,7 +56,7 @@ TEST_CASE("the report's trace is drawn as a timeline when nothing else is asked 
     CHECK_THAT(text, ContainsSubstring("free() is called on server:1 by control:1"));
     auto const rows = lines(text);
     CHECK(std::any_of(rows.begin(), rows.end(),
-        [](std::string const& row) { return row.starts_with("✗ ") && row.find("begins to be disposed") != row.npos; }));
+        [](std::string const& row) { return row.starts_with("✗ ") && row.find("the disposal of") != row.npos; }));
 }
 
 TEST_CASE("the report's scope tree shows the coroutine that was finished and not removed") {

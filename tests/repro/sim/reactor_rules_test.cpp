@@ -94,7 +94,7 @@ TEST_CASE("the loop's finish hook runs when the loop is asked to stop gracefully
 
 TEST_CASE("a loop that is stopped in a handler leaves a response that is queued") {
     judged const j = run(R"("timer":"none","when":"handler","what":"stop")");
-    CHECK(j.of("loop-stopped-with-pending-work").message == "loop:1 ended and left 1 stream that still writes");
+    CHECK(j.of("loop-stopped-with-pending-work").message == "loop:1 ended and dropped 1 stream that still writes");
 }
 
 TEST_CASE("every rule of loops can judge the reactor's traces, whatever happened in them") {
@@ -117,15 +117,15 @@ std::string explained(judged const& j, std::string_view rule) {
 
 } // namespace
 
-TEST_CASE("the explanation of the lost finish tells the report's second scenario step by step") {
+TEST_CASE("the explanation of the lost finish shows the report's second scenario step by step") {
     judged const j = run(R"("order":"client-first")");
     CHECK(explained(j, "finish-event-lost") == R"(
-finish-event-lost at #72, 18 steps back:
+finish-event-lost at #72, 18 steps:
   request:1 (GET /1) began and never finished
  1 #34  request.begin      request:1 begins on connection:1: GET /1
                            request:1 (GET /1): not answered
  2 #36  request.respond    request:1 is answered: 200
-                           request:1 (GET /1): answered, not over
+                           request:1 (GET /1): answered, not finished
  3 #43  stream.queue       stream:1 of connection:1 queues a callback for its
                            next drain, and no bytes
  4 #45  loop.serve         loop:1 serves client connection:1 read before server
@@ -134,14 +134,14 @@ finish-event-lost at #72, 18 steps back:
  6 #50  loop.stop_gracefully loop:1 is asked to stop gracefully, with 1 accepted
                              connection open
  7 #55  act.free           free() is called on server:1 by client:1
- 8 #56  server.destroy     server:1 begins to be destroyed, with 1 connection
+ 8 #56  server.destroy     the destruction of server:1 begins, with 1 connection
  9 #57  stream.close_gracefully stream:1 of connection:1 is asked to close
-                                gracefully: waits, it is writing
+                                gracefully: it waits until its data is written
 10 #61  loop.serve         loop:1 serves server connection:1 write (tick 6)
-11 #62  stream.drain       stream:1 of connection:1 has nothing more to write:
-                           tells those who wait for that (1)
+11 #62  stream.drain       stream:1 of connection:1 is drained and notifies 1
+                           subscriber
 12 #63  callback.enter     a callback of connection:1 calls _finish of server:1
-                           server:1: gone
+                           server:1: freed
 13 #64  loop.error         an error leaves a callback of loop:1: "I/O watcher
                            failed: Can't call method "_finish" on an undefined
                            value"
@@ -149,17 +149,17 @@ finish-event-lost at #72, 18 steps back:
 15 #69  loop.stopping      loop:1 will end after this tick:
                            last_incoming_closed, graceful_after_write
 16 #70  stream.close       stream:1 of connection:1 closes: graceful_after_write
-17 #71  loop.stop          loop:1 has ended, 1 user timer dropped
+17 #71  loop.stop          loop:1 ends, 1 user timer dropped
 18 #72  process.exit       process:1 exits with status 0
   still inside
-    request:1   GET /1, begun at #34, answered at #36, not over
+    request:1   GET /1, begun at #34, answered at #36, not finished
 )");
 }
 
-TEST_CASE("the explanation of the lost timer tells who set it, what ended the loop, and that nobody waited for it") {
+TEST_CASE("the explanation of the lost timer names who set it, what ended the loop, and that the loop did not wait") {
     judged const j = run(R"("order":"server-first")");
     CHECK(explained(j, "timer-lost") == R"(
-timer-lost at #71, 8 steps back:
+timer-lost at #71, 8 steps:
   timer:7 (U1) neither fired nor was cancelled: loop:1 ended 300 ms before it
   was due and did not wait for it; exempt: 1 internal
  1 #35  timer.arm          timer:7 is set for 300 ms by request:1: U1
@@ -167,12 +167,12 @@ timer-lost at #71, 8 steps back:
  3 #57  loop.stop_gracefully loop:1 is asked to stop gracefully, with 1 accepted
                              connection open
  4 #62  act.free           free() is called on server:1 by client:1
- 5 #63  server.destroy     server:1 begins to be destroyed, with 1 connection
+ 5 #63  server.destroy     the destruction of server:1 begins, with 1 connection
  6 #64  stream.close_gracefully stream:2 of connection:1 is asked to close
                                 gracefully
  7 #66  loop.stopping      loop:1 will end after this tick:
                            last_incoming_closed, server_destroyed
- 8 #71  loop.stop          loop:1 has ended, 1 user timer dropped
+ 8 #71  loop.stop          loop:1 ends, 1 user timer dropped
   still inside
     timer:7   U1, set at #35 by request:1
 )");

@@ -49,7 +49,7 @@ TEST_CASE("a scope disposed with a parked handler is reported with the handler's
     violation const& v = run.violations()[0];
     CHECK(v.at == at);
     REQUIRE(v.inside.size() == 1);
-    CHECK(v.inside[0] == "coroutine:1   handler of GET /1, spawned at #3, parked on delay since #5");
+    CHECK(v.inside[0] == "coroutine:1   handler of GET /1, spawned at #3, suspended on delay since #5");
     CHECK(v.witness == std::vector<seq_t>{3, 5, at});
 }
 
@@ -79,13 +79,13 @@ TEST_CASE("each of those inside is described: queued, cancel pending, zombie, in
     rule_run run;
     play(s.told, run, false);
     REQUIRE(told_by(run.violations()) == "scope-disposed-nonempty scope:1");
-    CHECK(run.violations()[0].message == "scope:1 disposed with coroutine:1 and 3 more inside");
+    CHECK(run.violations()[0].message == "scope:1 was disposed with coroutine:1 and 3 more inside");
     CHECK(run.violations()[0].inside ==
         std::vector<std::string>{
             "coroutine:1   spawned at #1, queued, never ran",
-            "coroutine:2   spawned at #2, cancel pending since #9, parked on write since #8",
+            "coroutine:2   spawned at #2, cancel pending since #9, suspended on write since #8",
             "coroutine:3   spawned at #3, a zombie, running",
-            "coroutine:4   spawned at #4, finished at #11, its completion hook still at work",
+            "coroutine:4   spawned at #4, finished at #11, its completion hook still runs",
         });
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("when the inner scope's own disposal never begins, the scope around it
         play(s.told, run, false);
         REQUIRE(told_by(run.violations()) == "scope-disposed-nonempty scope:1");
         CHECK(run.violations()[0].at == at);
-        CHECK(run.violations()[0].message == "scope:1 (server) disposed with coroutine:1 and coroutine:2 inside");
+        CHECK(run.violations()[0].message == "scope:1 (server) was disposed with coroutine:1 and coroutine:2 inside");
         CHECK(judge(run.violations(), false) == verdict::violated);
     }
     SECTION("because it is forgotten") {
@@ -149,7 +149,7 @@ TEST_CASE("a used child scope that outlives its parent is reported although it i
     s.tell("scope.disposed", "scope:1");
     for (auto id : {"scope:2", "scope:3"}) s.tell("scope.dispose", id), s.tell("scope.disposed", id);
     violation const v = only(s);
-    CHECK(v.message == "scope:1 disposed with scope:2 inside");
+    CHECK(v.message == "scope:1 was disposed with scope:2 inside");
     CHECK(v.inside == std::vector<std::string>{"scope:2   used, opened at #1, not disposed"});
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("of very many inside the first are listed and the rest counted") {
     rule_run run;
     play(s.told, run, false);
     REQUIRE(run.violations().size() == 1);
-    CHECK(run.violations()[0].message == "scope:1 disposed with coroutine:1 and 4999 more inside");
+    CHECK(run.violations()[0].message == "scope:1 was disposed with coroutine:1 and 4999 more inside");
     CHECK(run.violations()[0].inside.size() == 17);
     CHECK(run.violations()[0].inside.back() == "and 4984 more");
 }
@@ -197,16 +197,17 @@ TEST_CASE("stop that returns while a cancelled handler cleans up, or sleeps on a
     SECTION("a clean-up") {
         for (auto handler : {"coroutine:1", "coroutine:2"}) s.tell("coroutine.cancel", handler, {{"mode", "unsafe"}});
         over(s, "coroutine:1", "scope:2");
-        inside = "coroutine:2   handler of GET /2, spawned at #7, cancel pending since #13, parked on delay since #9";
+        inside =
+            "coroutine:2   handler of GET /2, spawned at #7, cancel pending since #13, suspended on delay since #9";
     }
     SECTION("a zombie") {
         for (auto handler : {"coroutine:1", "coroutine:2"}) s.tell("coroutine.zombie", handler);
         over(s, "coroutine:1", "scope:2");
-        inside = "coroutine:2   handler of GET /2, spawned at #7, a zombie, parked on delay since #9";
+        inside = "coroutine:2   handler of GET /2, spawned at #7, a zombie, suspended on delay since #9";
     }
     SECTION("one that only its scope was told for") {
         over(s, "coroutine:1", "scope:2");
-        inside = "coroutine:2   handler of GET /2, spawned at #7, parked on delay since #9";
+        inside = "coroutine:2   handler of GET /2, spawned at #7, suspended on delay since #9";
     }
     s.tell("server.stopped", "server:1");
     s.tell("act.free", "server:1");
@@ -216,7 +217,7 @@ TEST_CASE("stop that returns while a cancelled handler cleans up, or sleeps on a
     s.tell("scope.disposed", "scope:1");
     violation const v = only(s);
     CHECK(v.rule == "cancelled-not-awaited");
-    CHECK(v.message == "server:1 stopped before the cancelled coroutine:2 was over");
+    CHECK(v.message == "server:1 stopped before the cancelled coroutine:2 had ended");
     CHECK(v.inside == std::vector<std::string>{inside});
 }
 

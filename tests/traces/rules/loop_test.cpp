@@ -143,7 +143,8 @@ TEST_CASE("without facts of timers, callbacks, hooks or dependencies their rules
     CHECK(why_not(s, "loop-stopped-with-pending-work") == "needs loops facts, the trace has none");
     CHECK_FALSE(why_not(s, "listener-notified-after-free").empty());
     s.tell("loop.stop", "loop:1", {{"timers", 0}});
-    CHECK(why_not(s, "loop-stopped-with-pending-work") == "needs what its loop left behind, the trace has none");
+    CHECK(why_not(s, "loop-stopped-with-pending-work") ==
+        "needs counts of the work that is left when the loop ends, the trace has none");
     s.tell("loop.stop", "loop:1", {{"queued", 0}});
     CHECK(why_not(s, "loop-stopped-with-pending-work") == "");
 }
@@ -169,10 +170,10 @@ TEST_CASE(
         s.tell("hook.end", "listener:1");
         auto const found = found_in(s, false);
         REQUIRE(told_by(found) == "shutdown-hook-skipped listener:1");
-        CHECK(found[0].message == "the hook listener:1 (flush) of loop:1 was begun and not awaited");
+        CHECK(found[0].message == "the hook listener:1 (flush) of loop:1 was started and not awaited");
     }
     SECTION("it never ended") {
-        CHECK(found_in(s).at(0).message == "the hook listener:1 (flush) of loop:1 was begun and never ended");
+        CHECK(found_in(s).at(0).message == "the hook listener:1 (flush) of loop:1 was started and never ended");
     }
 }
 
@@ -244,8 +245,7 @@ TEST_CASE("the server's own facts say that the loop ended only when an idle conn
     end_loop_because_of_timeout(s);
     auto const found = found_in(s, false);
     REQUIRE(told_by(found) == "idle-connection-blocks-stop connection:1");
-    CHECK(found[0].message ==
-        "loop:1 ended only when the idle connection:1 was inactive for too long, 470 ms after the stop");
+    CHECK(found[0].message == "loop:1 ended only when the idle connection:1 timed out, 470 ms after the stop");
     CHECK(found[0].level == severity::warning);
 }
 

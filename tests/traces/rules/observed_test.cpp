@@ -182,7 +182,7 @@ TEST_CASE("a rule whose facts a trace has not is not applicable and says what it
         CHECK(not_applicable(run, "connection-reset-inflight") == "needs a stop, the trace has none");
         CHECK(not_applicable(run, "accept-after-stop") == "needs a stop, the trace has none");
         CHECK(
-            not_applicable(run, "port-not-released") == "needs a look at the port after the exit, the trace has none");
+            not_applicable(run, "port-not-released") == "needs a check of the port after the exit, the trace has none");
     }
     SECTION("but never a rule that reported something") {
         s.tell("assert", "scope:1");

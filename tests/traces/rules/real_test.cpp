@@ -125,11 +125,9 @@ TEST_CASE("without a drain time-out there is none to exceed, and none to sleep o
     s.stop();
     s.at(9000).exit();
     CHECK(judged(s) == "");
-    CHECK(why_not(s, "drain-timeout-exceeded") ==
-        "needs a drain time-out that the server is configured with, the trace has none");
+    CHECK(why_not(s, "drain-timeout-exceeded") == "needs a configured drain timeout, the trace has none");
     s.connect("idle");
-    CHECK(why_not(s, "full-delay-without-work") ==
-        "needs a drain time-out that the server is configured with, the trace has none");
+    CHECK(why_not(s, "full-delay-without-work") == "needs a configured drain timeout, the trace has none");
 }
 
 TEST_CASE("a lost request has one name, by how it was sent and when") {
@@ -222,7 +220,7 @@ TEST_CASE("the first half of a head is sent before the stop, or there is nothing
     s.fail(1, "eof");
     CHECK(judged(s) == "");
     CHECK(why_not(s, "partial-request-dropped") ==
-        "needs a request that is sent in half before the stop, the trace has none");
+        "needs a request that is half sent before the stop, the trace has none");
 }
 
 TEST_CASE("what a second stop loses is not in flight, of one that is to end the server nothing is") {
@@ -402,7 +400,7 @@ TEST_CASE("an exit alone does not say that nobody was left: an orphan has to hav
     real_server s;
     s.stop();
     s.exit();
-    CHECK(why_not(s, "orphan-process") == "needs a look at who is left after the exit, the trace has none");
+    CHECK(why_not(s, "orphan-process") == "needs a check for remaining processes after the exit, the trace has none");
     s.tell("process.left", "process:1", {{"count", 0}});
     CHECK(why_not(s, "orphan-process") == "");
 }
@@ -417,8 +415,10 @@ TEST_CASE(
     s.tell("process.files", "process:2", {{"when", "drained"}, {"open", 10}, {"close_wait", 0}});
     auto const found = found_in(s);
     REQUIRE(told_by(found) == "fd-leak process:1\nfd-leak process:2");
-    CHECK(found[0].message == "process:1 has 19 descriptors open without a client, 2 of them in CLOSE_WAIT");
-    CHECK(found[1].message == "process:2 has 10 descriptors open without a client, 1 more than when it was ready");
+    CHECK(
+        found[0].message == "process:1 has 19 file descriptors open and no client connected, 2 of them in CLOSE_WAIT");
+    CHECK(found[1].message ==
+        "process:2 has 10 file descriptors open and no client connected, 1 more than when it was ready");
 }
 
 TEST_CASE("a zero is misleading when a request was lost, also one that is seen only after the exit, unknown statuses "
@@ -435,7 +435,7 @@ TEST_CASE("a zero is misleading when a request was lost, also one that is seen o
         (known ? "exit-status-misleading process:1\nconnection-reset-inflight request:1"
                : "connection-reset-inflight request:1"));
     CHECK((why_not(s, "exit-status-misleading") ==
-              "needs an exit status, and whether it is accepted, the trace has none") == !known);
+              "needs an exit status and whether it is accepted, the trace has none") == !known);
 }
 
 TEST_CASE("traffic that is still on when the server is killed starved its drain, and traffic that ended long before "

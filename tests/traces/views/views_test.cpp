@@ -146,9 +146,9 @@ TEST_CASE("every kind has words, and lacks of details leave no holes in them") {
 TEST_CASE("a failed coroutine is told from a cancelled one") {
     trace t;
     read(t, disposal);
-    CHECK(phrase(t.events[19]) == "coroutine:2 fails with an error \"torn\" (no cancellation)");
+    CHECK(phrase(t.events[19]) == "coroutine:2 fails with an error \"torn\" (not a cancellation)");
     CHECK(phrase(t.events[10]) == "coroutine:1 ends: completed");
-    CHECK(phrase(t.events[23]) == "scope:1 loses a reference (listener): refs 2 → 1");
+    CHECK(phrase(t.events[23]) == "a reference to scope:1 is dropped (listener): refs 2 → 1");
 }
 
 TEST_CASE("a kind of a later version is shown by its own name, with its details") {
@@ -311,7 +311,7 @@ TEST_CASE("zombies, pending cancellations and who never ran are told apart in th
     CHECK_THAT(line_with(page, "scope:1 "), ContainsSubstring("open, 3 coroutines"));
 }
 
-TEST_CASE("many that are gone are counted, who lives among them is shown") {
+TEST_CASE("many that have ended are counted, who lives among them is shown") {
     trace t;
     std::string events = R"({"seq":0,"t":0,"kind":"scope.open","id":"scope:1"})"
                          "\n";
@@ -325,9 +325,9 @@ TEST_CASE("many that are gone are counted, who lives among them is shown") {
     read(t, events);
     std::string const page = tree(t, {}, {});
     INFO(page);
-    CHECK_THAT(page, ContainsSubstring("├ … 29 that are gone"));
+    CHECK_THAT(page, ContainsSubstring("├ … 29 that have ended"));
     CHECK_THAT(page, ContainsSubstring("├ scope:31 · open"));
-    CHECK_THAT(page, ContainsSubstring("└ … 20 that are gone"));
+    CHECK_THAT(page, ContainsSubstring("└ … 20 that have ended"));
 }
 
 TEST_CASE("following an id shows what concerns it, wherever it stands, and what caused that") {
@@ -342,7 +342,7 @@ TEST_CASE("following an id shows what concerns it, wherever it stands, and what 
 
     std::string const other = follow(t, {entity::scope, 3}, {100, false});
     CHECK(place(other, "#25  scope.dispose") <
-        place(other, "← #24 scope.dispose: scope:1 begins to be disposed, refs 0"));
+        place(other, "← #24 scope.dispose: the disposal of scope:1 begins, refs 0"));
     CHECK(follow(t, {entity::coroutine, 99}, {}).empty());
 }
 
@@ -353,12 +353,12 @@ TEST_CASE("an explanation walks from the act that began it to the violation, in 
     std::string const page = explain(t, broken, {120, false});
     INFO(page);
     CHECK(page.starts_with(
-        "scope-disposed-nonempty at #25, 10 steps back:\n  scope:3 (request:2) disposed with coroutine:2 inside\n"));
+        "scope-disposed-nonempty at #25, 10 steps:\n  scope:3 (request:2) disposed with coroutine:2 inside\n"));
     std::vector<std::string> steps;
     for (std::string const& line : lines(page))
         if (std::smatch m; std::regex_search(line, m, std::regex("^ *[0-9]+ (#[0-9]+) "))) steps.push_back(m[1]);
     CHECK(steps == std::vector<std::string>{"#6", "#15", "#16", "#17", "#18", "#19", "#20", "#21", "#24", "#25"});
-    CHECK_THAT(page, ContainsSubstring("and scope:1 loses a reference (listener): refs 2 → 1 (#23)"));
+    CHECK_THAT(page, ContainsSubstring("and a reference to scope:1 is dropped (listener): refs 2 → 1 (#23)"));
     CHECK(place(page, "coroutine:2 (handler of GET /2): never ran") < place(page, "act.free"));
     CHECK(place(page, "suspended on delay since #9, cancel pending") > place(page, "#17"));
     CHECK(place(page, "finished (failed) since #19, not removed") > place(page, "#19"));
@@ -374,7 +374,7 @@ TEST_CASE("a failure that breaks two rules is explained once") {
     asserted.at = 26;
     std::string const page = explain(t, std::vector{disposed_nonempty(), asserted}, {120, false});
     INFO(page);
-    std::string const second = page.substr(place(page, "assertion-failed at #26, 11 steps back"));
+    std::string const second = page.substr(place(page, "assertion-failed at #26, 11 steps"));
     CHECK_THAT(second, ContainsSubstring("… 10 steps as of scope-disposed-nonempty at #25\n11 #26"));
     CHECK(second.find("#20") == second.npos);
 }
@@ -400,9 +400,9 @@ TEST_CASE("an explanation of what has no recorded cause names the stop that it c
     v.message = "request:1 was reset";
     std::string const page = explain(t, std::vector{v}, {});
     INFO(page);
-    CHECK_THAT(page, ContainsSubstring("at #2, 3 steps back"));
-    CHECK(place(page, "client.send") < place(page, "process:1 is sent SIGTERM"));
-    CHECK(place(page, "process:1 is sent SIGTERM") < place(page, "client:1 loses request:1: reset"));
+    CHECK_THAT(page, ContainsSubstring("at #2, 3 steps"));
+    CHECK(place(page, "client.send") < place(page, "SIGTERM is sent to process:1"));
+    CHECK(place(page, "SIGTERM is sent to process:1") < place(page, "client:1 gets no complete response to request:1: reset"));
     CHECK_THAT(page, ContainsSubstring("client:1: waits for its response"));
 }
 
@@ -418,7 +418,7 @@ TEST_CASE("an explanation of a way that never ends is cut in the middle") {
     v.rule = "r";
     v.at = 999;
     std::string const page = explain(t, std::vector{v}, {});
-    CHECK_THAT(page, ContainsSubstring("1000 steps back"));
+    CHECK_THAT(page, ContainsSubstring("1000 steps"));
     CHECK_THAT(page, ContainsSubstring("… 970 steps in between"));
     CHECK_THAT(page, ContainsSubstring("#999"));
     CHECK(lines(page).size() < 80);
@@ -458,22 +458,22 @@ process:1 starts: nginx
 process:1 is ready, with 2 workers
 client:3 connects to port 40217, keepalive
 process:1 catches SIGQUIT
-process:2 has 14 descriptors open when ready
-the traffic of client:4 goes on
-process:1 is sent SIGTERM, which is not its graceful one
-process:1 is told to stop by a command
-process:1 is sent SIGQUIT, the second
+process:2 has 14 file descriptors open when ready
+the traffic of client:4 continues
+SIGTERM, which is not the graceful signal, is sent to process:1
+process:1 is asked to stop by a command
+SIGQUIT is sent to process:1, as a second stop
 client:3 has sent half of the head of request:3, 20 bytes
 client:3 has sent the rest of request:3, 58 bytes, to a frozen server
-client:3 is told to go away: the last stream is 1
-client:3 has the whole response to request:3: 200
-client:5 loses request:4: eof after 90 bytes
+client:3 receives GOAWAY: the last stream is 1
+client:3 has the complete response to request:3: 200
+client:5 gets no complete response to request:4: eof after 90 bytes
 client:6 sees its idle connection closed
-client:7 closes its connection by itself
+client:7 closes its own connection
 client:8 still has its connection: neither an end of stream nor a reset came
-process:1 is told to stop over HTTP, again
+process:1 is asked to stop over HTTP, again
 process:1 exits with status 0
-process:2 (nginx) outlives the server
+process:2 (nginx) still runs after the exit of the server
 process:1 leaves 1 of its processes behind
 )");
 }
