@@ -70,7 +70,7 @@ struct restored {
 
 } // namespace
 
-TEST_CASE("the servers as they are violate nothing in any scenario of the mutants") {
+TEST_CASE("the unmodified servers have no violation in any scenario of the mutants") {
     for (scenario const& s : read_scenarios()) {
         found const f = search(s, most_in_vain);
         INFO(s.name << ": " << f.rules << ", execution " << f.executions << ", schedule " << f.schedule);
@@ -78,7 +78,7 @@ TEST_CASE("the servers as they are violate nothing in any scenario of the mutant
     }
 }
 
-TEST_CASE("auto finds every mutant, but those for which something is missing") {
+TEST_CASE("auto finds every mutant except those marked as undetectable") {
     restored const original_again;
     auto const scenarios = read_scenarios();
     std::cout << "executions  rules, scenario and schedule\n";

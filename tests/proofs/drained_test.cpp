@@ -219,7 +219,7 @@ TEST_CASE("drained is clean in orders drawn at random of every cell with 2 to 8 
         });
 }
 
-TEST_CASE("drained is clean when the grace is none", "[proof]") {
+TEST_CASE("drained is clean with a grace period of 0", "[proof]") {
     traces::trace t;
     each_cell(3, [&](repro::scenario s) {
         s.reactor.grace_ms = 0;
@@ -251,13 +251,13 @@ TEST_CASE("drained closes an idle connection at once and waits for nothing else"
     CHECK(ms_from_stop(t) == 0);
 }
 
-TEST_CASE("a recurring timer does not hold a drain, and that it is taken away is said") {
+TEST_CASE("a recurring timer does not delay a drain, and its cancellation is recorded") {
     auto const t = run(drained([](auto& c) { c.timer = user_timer::recurring; }));
     CHECK(ms_from_stop(t) == 0);
     CHECK(first(t, kind::timer_cancel, "reason", "drained"));
 }
 
-TEST_CASE("a drained stop waits for slow handlers, and each of their responses says that it is the last") {
+TEST_CASE("a drained stop waits for slow handlers, and each response announces that it is the last") {
     for (reply const handler : {reply::delay, reply::delay_weak}) {
         auto const t = run(drained([&](auto& c) {
             c.connections = 3, c.handler = handler, c.when = stop_moment::timer, c.timer = user_timer::none;
@@ -270,7 +270,7 @@ TEST_CASE("a drained stop waits for slow handlers, and each of their responses s
     CHECK(first(before, kind::request_respond)->integer("close") == 0);
 }
 
-TEST_CASE("drained serves the requests that had arrived before the stop and were not read") {
+TEST_CASE("drained serves requests that arrived before the stop but were not read yet") {
     for (stop_action const what : every<stop_action>()) {
         auto const t = run(drained([&](auto& c) {
             c.connections = 3, c.when = stop_moment::handler, c.what = what, c.order = serve_order::client_first;
@@ -279,7 +279,7 @@ TEST_CASE("drained serves the requests that had arrived before the stop and were
     }
 }
 
-TEST_CASE("under drained a failing handler is a 500 to its own client, and a finish") {
+TEST_CASE("under drained a failing handler gives its own client a 500, and the request finishes") {
     for (reply const handler : {reply::throws, reply::throw_raw, reply::throw_late})
         for (stop_moment const when : every<stop_moment>()) {
             if (when == stop_moment::any) continue;
@@ -289,7 +289,7 @@ TEST_CASE("under drained a failing handler is a 500 to its own client, and a fin
         }
 }
 
-TEST_CASE("a request that is not answered within the grace is cancelled: 503, and a finish that says so") {
+TEST_CASE("a request that is not answered within the grace period is canceled with 503, and its finish says so") {
     auto const t = run(drained([](auto& c) {
         c.handler = reply::never, c.when = stop_moment::timer, c.timer = user_timer::none, c.grace_ms = 300;
     }));
@@ -298,7 +298,7 @@ TEST_CASE("a request that is not answered within the grace is cancelled: 503, an
     CHECK(ms_from_stop(t) == 301);
 }
 
-TEST_CASE("a timer that is due after the grace is cancelled with the reason, one within it fires") {
+TEST_CASE("a timer due after the grace period is canceled with the reason, one due within it fires") {
     for (auto const& [grace, fires] : {std::pair{100, false}, {5000, true}}) {
         auto const t = run(drained([&](auto& c) { c.timer = user_timer::stopcb, c.grace_ms = grace; }));
         CHECK((first(t, kind::timer_fire, "what", "user") != nullptr) == fires);
@@ -307,13 +307,13 @@ TEST_CASE("a timer that is due after the grace is cancelled with the reason, one
     }
 }
 
-TEST_CASE("a handler is not inactivity: drained lets it take longer than the server's timeout") {
+TEST_CASE("a running handler is not inactivity: under drained it may exceed the server's timeout") {
     auto const t =
         run(drained([](auto& c) { c.handler = reply::delay, c.inactivity_ms = 20, c.timer = user_timer::none; }));
     CHECK(statuses(t) == std::vector<std::int64_t>{200});
 }
 
-TEST_CASE("a drop alone stops the drained program, though a timer recurs for ever") {
+TEST_CASE("dropping the server stops the drained program even if a timer recurs forever") {
     for (stop_action const what : {stop_action::u, stop_action::un}) {
         auto const t = run(drained([&](auto& c) { c.what = what, c.timer = user_timer::recurring; }));
         CHECK(ms_from_stop(t) == 0);
@@ -370,7 +370,7 @@ constexpr char const* a_request = "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n";
 
 } // namespace
 
-TEST_CASE("who waits to be accepted at the stop is served, who connects after it is refused") {
+TEST_CASE("clients in the backlog at the stop are served, and later clients are refused") {
     bare_server s;
     server::descriptor waiting = server::no_descriptor, late = 0;
     s.at(10, [&] {
@@ -383,8 +383,8 @@ TEST_CASE("who waits to be accepted at the stop is served, who connects after it
     CHECK(late == server::no_descriptor);
 }
 
-TEST_CASE("a client that stays silent, or never ends its request, holds a drain no longer than the server's patience "
-          "and the grace") {
+TEST_CASE("a client that stays silent, or never ends its request, delays a drain only until the server's timeout and "
+          "the grace period") {
     bare_server s;
     server::descriptor const silent = s.client(""), half = s.client("GET /1 HTTP/1.1\r\n");
     s.config.inactivity_ms = 50'000;
@@ -396,7 +396,7 @@ TEST_CASE("a client that stays silent, or never ends its request, holds a drain 
     CHECK(first(s.trace, kind::request_finish)->text("result") == "cancelled");
 }
 
-TEST_CASE("a handler that fails over the half of its response has its connection closed, and a finish") {
+TEST_CASE("when a handler fails in the middle of its response, the connection is closed and the request finishes") {
     bare_server s;
     s.does = [](server::transaction& tx) {
         std::string bytes;
@@ -411,7 +411,8 @@ TEST_CASE("a handler that fails over the half of its response has its connection
     CHECK_FALSE(first(s.trace, kind::loop_error));
 }
 
-TEST_CASE("a response whose handler never goes on is cut off a second after the grace, and its finish says so") {
+TEST_CASE(
+    "a response whose handler never continues is cut off a second after the grace period, and its finish says so") {
     bare_server s;
     s.does = [](server::transaction& tx) {
         std::string bytes;
@@ -426,7 +427,7 @@ TEST_CASE("a response whose handler never goes on is cut off a second after the 
     CHECK(first(s.trace, kind::request_finish)->text("result") == "cancelled");
 }
 
-TEST_CASE("who answers after having been cancelled is not heard") {
+TEST_CASE("the answer of a canceled handler is ignored") {
     traces::trace t;
     traces::nanoseconds clock = 0;
     traces::recorder record(t, clock);
@@ -440,7 +441,7 @@ TEST_CASE("who answers after having been cancelled is not heard") {
     CHECK(first(t, kind::request_finish)->text("result") == "cancelled");
 }
 
-TEST_CASE("a program that arms a timer from each timer ends when its grace is over, too") {
+TEST_CASE("a program that arms a new timer in each timer ends after the grace period, too") {
     bare_server s;
     std::function<void()> again;
     again = [&] { s.reactor.timer(millisecond, "user", "again", [&] { again(); }); };
@@ -454,7 +455,7 @@ TEST_CASE("a program that arms a timer from each timer ends when its grace is ov
 
 // ---- all orders
 
-TEST_CASE("all orders are as many as there are choices, and each is taken once") {
+TEST_CASE("the number of orders is the product of the choices, and each order is run once") {
     repro::all_orders orders;
     std::vector<std::string> seen;
     do {
@@ -465,7 +466,7 @@ TEST_CASE("all orders are as many as there are choices, and each is taken once")
     CHECK(seen == std::vector<std::string>{"0", "10", "11", "12"});
 }
 
-TEST_CASE("of the three decisions of lost-finish only the third matters, as on the real program") {
+TEST_CASE("of the three decisions of lost-finish only the third matters, as in the real program") {
     repro::scenario const s = repro::load_scenario("lost-finish");
     repro::all_orders orders;
     repro::simulator sim;

@@ -163,7 +163,7 @@ TEST_CASE("exhaustive needs a fraction of the schedules of plain enumeration", "
     CHECK(reduced.executions * 2 < every.executions);
 }
 
-TEST_CASE("workers that share an exhaustive walk count each schedule once", "[proof]") {
+TEST_CASE("workers that share an exhaustive search count each schedule once", "[proof]") {
     auto const s = with({{"policy", "as-reported"}});
     auto const alone = walk(s, "exhaustive");
     walked together;

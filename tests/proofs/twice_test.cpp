@@ -16,7 +16,7 @@ std::atomic<bool> const nobody_asks = false;
 
 } // namespace
 
-TEST_CASE("random schedules of each scenario, run twice, are the same to the byte") {
+TEST_CASE("random schedules of each scenario, run twice, give identical traces") {
     for (repro::scenario const& s : repro::builtin_scenarios()) {
         repro::explore_options how;
         how.strategy = "random";

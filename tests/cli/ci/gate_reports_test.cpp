@@ -29,7 +29,7 @@ bool has(result const& r, std::string const& part) { return r.out.find(part) != 
 
 } // namespace
 
-TEST_CASE("gate writes JUnit and SARIF beside its text, with what failed and where") {
+TEST_CASE("gate writes JUnit and SARIF reports that name each failure and its place") {
     folder here;
     result const r = run_gate(here, {"--junit", "junit.xml", "--sarif", "gate.sarif"});
     INFO(r.out << r.err);
@@ -54,7 +54,7 @@ TEST_CASE("gate writes JUnit and SARIF beside its text, with what failed and whe
     CHECK(step["message"]["text"].get<std::string>().starts_with("#" + json::parse(line)["seq"].dump() + " "));
 }
 
-TEST_CASE("gate --github annotates, keeps names from being commands, and appends to the step summary") {
+TEST_CASE("gate --github prints annotations, escapes names that look like commands, and appends to the step summary") {
     folder here;
     here.write("summary.md", "before\n");
     result const r = run_gate(here, {"--github"}, {{"GITHUB_STEP_SUMMARY", here.file("summary.md")}});
@@ -65,7 +65,7 @@ TEST_CASE("gate --github annotates, keeps names from being commands, and appends
     CHECK_THAT(here.read("summary.md"), ContainsSubstring("before\n### shutdown-repro gate: 4 checks passed, 1 not\n"));
 }
 
-TEST_CASE("gate --tap prints TAP and nothing else, and only one may have standard output") {
+TEST_CASE("gate --tap prints only TAP, and only one report can go to standard output") {
     folder here;
     result const r = run_gate(here, {"--tap"});
     CHECK(r.status == 1);
@@ -76,7 +76,8 @@ TEST_CASE("gate --tap prints TAP and nothing else, and only one may have standar
     CHECK_THAT(both.err, ContainsSubstring("--json, --github and --tap all print on standard output"));
 }
 
-TEST_CASE("a report that can't be written is told with its flag, and the verdict's exit status stays") {
+TEST_CASE(
+    "a report that can't be written is an error that names its option, and the exit status of the verdict stays") {
     folder here;
     result const failed = run_gate(here, {"--junit", "/dev/full"});
     CHECK(failed.status == 1);
@@ -102,7 +103,7 @@ TEST_CASE("a report that can't be written is told with its flag, and the verdict
     CHECK_THAT(early.err, ContainsSubstring("--junit: there is no folder reports"));
 }
 
-TEST_CASE("a report does not replace a scenario or a report that is read") {
+TEST_CASE("a report never replaces a scenario or a report that is an input") {
     folder here;
     here.write("mine.json", slurp(SOURCE_DIR "/tests/fuzz/corpus/scenario/late-free.json"));
     std::string const before = here.read("mine.json");
@@ -116,8 +117,7 @@ TEST_CASE("a report does not replace a scenario or a report that is read") {
     CHECK(run({"merge", "1.json", "--sarif", "1.json"}, {.in = here.path()}).status == 2);
 }
 
-TEST_CASE("a gate that can't be run says so in every report, at the line, so that none of the last run is taken for "
-          "its own") {
+TEST_CASE("a gate that can't be run says why in every report, so that no report of the last run is mistaken for it") {
     folder here;
     here.write("gate.json", "{\n\"format\": \"shutdown-repro/gate\", \"version\": \"1.0\",\n\"checks\": 7}");
     here.write("old.xml", "<?xml version=\"1.0\"?><testsuites/>");
@@ -139,7 +139,7 @@ TEST_CASE("a gate that can't be run says so in every report, at the line, so tha
     CHECK_THAT(run({"gate", "none.json", "--tap"}, {.in = here.path()}).out, ContainsSubstring("not ok 1"));
 }
 
-TEST_CASE("annotations and SARIF name files from the top of the repository, wherever in it the gate is run") {
+TEST_CASE("annotations and SARIF name files relative to the top of the repository, wherever the gate is run") {
     folder here;
     std::filesystem::create_directory(here.file("server"));
     std::filesystem::create_directory(here.file("ci"));

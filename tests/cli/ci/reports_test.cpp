@@ -81,7 +81,7 @@ struct runner {
 
 } // namespace
 
-TEST_CASE("JUnit: what failed or is stale is a failure, what is inconclusive an error, and the counts say so") {
+TEST_CASE("JUnit: failed and stale checks are failures, inconclusive checks are errors, and the counts agree") {
     std::string const text = as_junit(ordinary_gate());
     INFO(text);
     CHECK_THAT(text,
@@ -120,11 +120,11 @@ void check_junit(std::string const& schema) {
         run_line("xmllint --noout --schema '" + schema + "' wrong.xml", here.path()).status == 3); // it is well-formed
 }
 
-TEST_CASE("JUnit: a schema that is narrower than Jenkins' accepts the report, also of hostile names") {
+TEST_CASE("JUnit: a schema stricter than Jenkins' accepts the report, even with hostile names") {
     check_junit(TEST_DATA "/junit.xsd");
 }
 
-TEST_CASE("JUnit: the schema that Jenkins publishes accepts the report, also of hostile names") {
+TEST_CASE("JUnit: the schema that Jenkins publishes accepts the report, even with hostile names") {
     std::string const published = PUBLISHED_SCHEMAS "/jenkins-junit.xsd";
     if (!std::filesystem::exists(published))
         return shutdown_repro::tests::skip(
@@ -133,7 +133,7 @@ TEST_CASE("JUnit: the schema that Jenkins publishes accepts the report, also of 
     check_junit(published);
 }
 
-TEST_CASE("JUnit: no name is markup, a control character or no UTF-8") {
+TEST_CASE("JUnit: no name becomes markup, a control character or invalid UTF-8") {
     std::string const text = as_junit(hostile_gate());
     CHECK(harmless_xml(text));
     CHECK(text.find("<script") == text.npos);
@@ -141,7 +141,7 @@ TEST_CASE("JUnit: no name is markup, a control character or no UTF-8") {
     CHECK(text.size() < 4'000'000);
 }
 
-TEST_CASE("JUnit: a time has a dot, whatever the locale") {
+TEST_CASE("JUnit: a time has a decimal point in every locale") {
     struct comma : std::numpunct<char> {
         char do_decimal_point() const override { return ','; }
         std::string do_grouping() const override { return "\3"; }
@@ -152,7 +152,8 @@ TEST_CASE("JUnit: a time has a dot, whatever the locale") {
     CHECK_THAT(text, ContainsSubstring(R"(time="1.500")"));
 }
 
-TEST_CASE("GitHub: an annotation for each check that did not pass, at its line, and reading it gives the texts back") {
+TEST_CASE(
+    "GitHub: each check that did not pass has an annotation at its line, from which the runner reads the same texts") {
     auto const all = lines(as_github(ordinary_gate()));
     REQUIRE(all.size() == 5);
     CHECK(all[0].starts_with("::error file=ci/gate.json,line=30,title=has a new violation%3A "
@@ -164,7 +165,7 @@ TEST_CASE("GitHub: an annotation for each check that did not pass, at its line, 
                           "stale::ci/baseline.json%0Athe check"));
 }
 
-TEST_CASE("GitHub: names in annotations are no commands and no further properties") {
+TEST_CASE("GitHub: names in annotations become neither commands nor properties") {
     std::string const text = as_github(hostile_gate());
     runner r;
     r.read(text);
@@ -178,7 +179,7 @@ TEST_CASE("GitHub: names in annotations are no commands and no further propertie
     }
 }
 
-TEST_CASE("GitHub: nothing that is printed between two commands is taken for one, even when it guesses how they end") {
+TEST_CASE("GitHub: no text between the two stop commands is read as a command, even if it guesses their token") {
     std::string text;
     for (std::string const& a : attacks()) text += a + "\n";
     text += "::SHUTDOWN-REPRO-OUTPUT-1-ENDS::\n##[shutdown-repro-output-2-ends]\n::add-mask::x\n";
@@ -191,7 +192,8 @@ TEST_CASE("GitHub: nothing that is printed between two commands is taken for one
         "::stop-commands::shutdown-repro-output-0-ends\nno end\n::shutdown-repro-output-0-ends::\n");
 }
 
-TEST_CASE("the step summary is a table with what did not pass first, in which nothing is markup, and fits") {
+TEST_CASE(
+    "the step summary is a table of limited size that begins with the failures and contains no markup of others") {
     std::string const plain = as_step_summary(ordinary_gate(), 1 << 20);
     INFO(plain);
     CHECK_THAT(plain, ContainsSubstring("### shutdown-repro gate: 3 checks passed, 5 not\n"));
@@ -213,7 +215,7 @@ TEST_CASE("the step summary is a table with what did not pass first, in which no
     CHECK_THAT(cut, ContainsSubstring("further checks did not fit here"));
 }
 
-TEST_CASE("TAP: a point for each check, numbered, with its place and what was seen") {
+TEST_CASE("TAP: each check is a numbered test point with its place and its violations") {
     std::string const text = as_tap(ordinary_gate());
     INFO(text);
     CHECK(text.starts_with("TAP version 14\n1..8\nok 1 - all clean\n  ---\n"));
@@ -223,7 +225,7 @@ TEST_CASE("TAP: a point for each check, numbered, with its place and what was se
     CHECK_THAT(text, ContainsSubstring("  at:\n    file: \"ci/gate.json\"\n    line: 30\n"));
 }
 
-TEST_CASE("TAP: whatever the names, there are as many points as checks, no directive, and blocks that end") {
+TEST_CASE("TAP: with any names there is one test point per check, no directive, and every block ends") {
     std::string const text = as_tap(hostile_gate());
     std::size_t points = 0, blocks = 0;
     std::regex const point(R"((not )?ok (\d+) - (.*))"),
@@ -259,7 +261,7 @@ TEST_CASE("TAP: whatever the names, there are as many points as checks, no direc
     CHECK(blocks == points);
 }
 
-TEST_CASE("TAP: Perl's harness, which reads version 13, counts what passed and what did not") {
+TEST_CASE("TAP: Perl's harness, which reads version 13, counts passed and failed checks") {
     if (there_is_no("prove", "perl")) return;
     folder here;
     for (auto const& [gate, points] :
@@ -272,8 +274,8 @@ TEST_CASE("TAP: Perl's harness, which reads version 13, counts what passed and w
     }
 }
 
-TEST_CASE("a report replaces what was there as a whole, leaves nothing beside it, and follows links instead of "
-          "replacing them") {
+TEST_CASE(
+    "a report replaces an old file as a whole, leaves no temporary file, and follows links instead of replacing them") {
     folder here;
     std::string const path = here.write("report.xml", "something longer that was there before");
     write_report("--junit", path, "new");
@@ -286,7 +288,7 @@ TEST_CASE("a report replaces what was there as a whole, leaves nothing beside it
     CHECK(here.read("report.xml") == "through it, and more");
 }
 
-TEST_CASE("a report that can't be written names the flag, the file and why") {
+TEST_CASE("the error for a report that can't be written names the option, the file and the reason") {
     auto const complaint = [](auto const& act) -> std::string {
         try {
             act();

@@ -108,7 +108,7 @@ json results_of(json const& log) { return log["runs"][0]["results"]; }
 
 } // namespace
 
-TEST_CASE("SARIF: the log has the shape of the standard, also with hostile names") {
+TEST_CASE("SARIF: the log has the form of the standard, even with hostile names") {
     for (auto const& gate : {ordinary_gate(), hostile_gate(), repro::gate_result{}}) {
         json const log = json::parse(as_sarif(gate, 1)); // refuses what is no UTF-8
         CHECK(wrong(log, "log", "") == "");
@@ -118,7 +118,7 @@ TEST_CASE("SARIF: the log has the shape of the standard, also with hostile names
     CHECK_THAT(wrong(broken, "log", ""), ContainsSubstring("startLine is no count"));
 }
 
-TEST_CASE("SARIF: the published schema accepts the log, also with hostile names") {
+TEST_CASE("SARIF: the published schema accepts the log, even with hostile names") {
     std::string const python = "/usr/bin/python3",
                       schema = PUBLISHED_SCHEMAS "/sarif.json"; // Debian's, for which the package is
     folder here;
@@ -147,7 +147,7 @@ TEST_CASE("SARIF: the published schema accepts the log, also with hostile names"
         refused_with("/runs/0/tool/driver/rules/0/helpText", "?"), ContainsSubstring("'helpText' was unexpected"));
 }
 
-TEST_CASE("SARIF: a rule has its id, its words and its level, and a result points at the rule of its id") {
+TEST_CASE("SARIF: a rule has its id, texts and level, and a result refers to the rule with its id") {
     json const log = json::parse(as_sarif(ordinary_gate(), 1));
     json const& rules = log["runs"][0]["tool"]["driver"]["rules"];
     CHECK(rules.size() == traces::all_rules().size() + 3);
@@ -160,7 +160,8 @@ TEST_CASE("SARIF: a rule has its id, its words and its level, and a result point
     for (json const& r : results_of(log)) CHECK(rules[r["ruleIndex"].get<std::size_t>()]["id"] == r["ruleId"]);
 }
 
-TEST_CASE("SARIF: what nobody expected is a result at the check's line, with its witness as a flow through the trace") {
+TEST_CASE("SARIF: an unexpected violation is a result at the line of its check, with its witness as a flow through the "
+          "trace") {
     json const all = results_of(json::parse(as_sarif(ordinary_gate(), 1)));
     REQUIRE(all.size() ==
         7); // the new one, two that the baseline has, three checks that failed without a violation, its entries without a check
@@ -179,8 +180,7 @@ TEST_CASE("SARIF: what nobody expected is a result at the check's line, with its
         std::string::npos);
 }
 
-TEST_CASE("SARIF: what the baseline knows is suppressed, what a reproducer reproduces is no result, and failing "
-          "otherwise is one") {
+TEST_CASE("SARIF: violations in the baseline are suppressed, expected violations are not results, other failures are") {
     json const all = results_of(json::parse(as_sarif(ordinary_gate(), 1)));
     REQUIRE(all.size() == 7);
     CHECK(all[1]["suppressions"][0]["justification"] == "in the baseline (ci/baseline.json)");

@@ -8,7 +8,7 @@
 
 using namespace shutdown_repro;
 
-TEST_CASE("the documents that the fuzzers start from are read") {
+TEST_CASE("the documents in the corpus of the fuzzers are valid") {
     std::string const corpus = SOURCE_DIR "/tests/fuzz/corpus/";
     CHECK_FALSE(repro::load_gate(corpus + "gate/two.json").checks.empty());
     CHECK_FALSE(repro::load_baseline(corpus + "baseline/both.json").current.empty());

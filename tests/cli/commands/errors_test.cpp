@@ -19,7 +19,7 @@ void check_complaint(result const& r, std::vector<std::string> const& says) {
 
 } // namespace
 
-TEST_CASE("a command line that makes no sense is refused with the flag and the remedy") {
+TEST_CASE("the error for an invalid command line names the option and the remedy") {
     struct {
         std::vector<std::string> typed, says;
     } const cases[] = {
@@ -104,7 +104,7 @@ TEST_CASE("a command line that makes no sense is refused with the flag and the r
     }
 }
 
-TEST_CASE("a complaint about what would steer the terminal shows it instead") {
+TEST_CASE("errors show control characters instead of sending them to the terminal") {
     std::string const steers = "\x1b[2J\xff\xc2\x9b"
                                "1";
     for (std::vector<std::string> const& typed :
@@ -119,27 +119,27 @@ TEST_CASE("a complaint about what would steer the terminal shows it instead") {
     }
 }
 
-TEST_CASE("a mistake in a scenario file is named with its line") {
+TEST_CASE("an error in a scenario file names its line") {
     folder const here;
     here.write("mine.json", "{\n  \"scenario\": \"mine\",\n  \"grace\": \"lots\"\n}\n");
     check_complaint(run({"run", "./mine.json"}, {.in = here.path()}), {"mine.json:3:", "\"grace\"", "\"lots\""});
 }
 
-TEST_CASE("a flag that the scenario can't take is named as it was typed") {
+TEST_CASE("the error for an option that the scenario does not support names the option as typed") {
     folder const here;
     here.write("cell.json", R"({"scenario": "cell", "server": "scopes"})");
     check_complaint(run({"run", "./cell.json", "--world", "sim", "--policy", "drained"}, {.in = here.path()}),
         {"--policy:", "scoped"});
 }
 
-TEST_CASE("a trace that can't be written is noticed before anything is run") {
+TEST_CASE("a trace file that can't be written is an error before anything runs") {
     folder const here;
     check_complaint(run({"run", "scope-disposal", "--trace", "no/such/folder/x.jsonl"}, {.in = here.path()}),
         {"--trace", "no/such/folder/x.jsonl", "No such file"});
     check_complaint(run({"run", "scope-disposal", "--trace", "."}, {.in = here.path()}), {"--trace", "is a directory"});
 }
 
-TEST_CASE("a disk that is full is noticed, and what was found is told all the same") {
+TEST_CASE("a full disk is an error, and violations are reported all the same") {
     result const r = run({"run", "scope-disposal", "--world", "sim", "--trace", "/dev/full"});
     CHECK(r.status == 2);
     CHECK_THAT(r.out, ContainsSubstring("scope-disposed-nonempty"));
@@ -148,13 +148,13 @@ TEST_CASE("a disk that is full is noticed, and what was found is told all the sa
     CHECK_THAT(r.err, ContainsSubstring("/dev/full: No space left on device"));
 }
 
-TEST_CASE("a violation counts also where its trace can't be kept unasked") {
+TEST_CASE("a violation counts even if its trace, which was not asked for, can't be kept") {
     folder const here;
     CHECK(
         run_line("mkdir scope-disposal.jsonl; shutdown-repro run scope-disposal --world sim", here.path()).status == 1);
 }
 
-TEST_CASE("a standard output that can't be written is an error") {
+TEST_CASE("an error on standard output gives an error status") {
     for (auto where : {stream_is::full, stream_is::closed})
         for (std::vector<std::string> const& typed : {std::vector<std::string>{"list", "rules"}, {"--help"},
                  {"--version"}, {"run", "scope-disposal", "--world", "sim", "--json"}}) {

@@ -22,7 +22,7 @@ std::size_t widest(std::string const& text) {
 
 } // namespace
 
-TEST_CASE("explore names each finding with what was seen, how to see it again, and what was covered") {
+TEST_CASE("explore reports each finding with its violation and its replay command, and the coverage") {
     folder here;
     result const r = run({"explore", "scope-disposal", "--executions", "200"}, {.in = here.path()});
     INFO(r.out << r.err);
@@ -35,7 +35,7 @@ TEST_CASE("explore names each finding with what was seen, how to see it again, a
     CHECK(widest(r.out) <= 80);
 }
 
-TEST_CASE("a finding is replayed to the byte, and explained with what passes instead") {
+TEST_CASE("a finding is replayed byte by byte, and explained with the decision that makes it pass") {
     folder here;
     run({"explore", "lost-finish", "--executions", "100", "--keep", "kept"}, {.in = here.path()});
     REQUIRE(here.has("kept/1.jsonl"));
@@ -50,7 +50,7 @@ TEST_CASE("a finding is replayed to the byte, and explained with what passes ins
     CHECK(run({"diff", "kept/1.jsonl", "kept/1.passing.jsonl"}, {.in = here.path()}).status == 1);
 }
 
-TEST_CASE("explore prints what was proven where it finds nothing") {
+TEST_CASE("explore prints a guarantee when it finds nothing") {
     result const r = run(
         {"explore", "scope-disposal", "--policy", "drained", "--strategy", "exhaustive", "--executions", "1000000"});
     INFO(r.out << r.err);
@@ -60,7 +60,7 @@ TEST_CASE("explore prints what was proven where it finds nothing") {
     CHECK(widest(r.out) <= 80);
 }
 
-TEST_CASE("explore's document has the verdict, the guarantee, the findings and what was never reached") {
+TEST_CASE("the document of explore has the verdict, the guarantee, the findings and the uncovered phases") {
     folder here;
     json const bad =
         json::parse(run({"explore", "scope-disposal", "--executions", "150", "--json"}, {.in = here.path()}).out);
@@ -78,7 +78,7 @@ TEST_CASE("explore's document has the verdict, the guarantee, the findings and w
     CHECK_FALSE(good["coverage"]["never"].empty());
 }
 
-TEST_CASE("the same seed explores the same, with any number of jobs") {
+TEST_CASE("the same seed gives the same exploration with any number of jobs") {
     auto const of = [](char const* jobs, char const* seed) {
         folder here;
         return run({"explore", "scope-disposal", "--strategy", "random", "--executions", "300", "--jobs", jobs,
@@ -90,7 +90,7 @@ TEST_CASE("the same seed explores the same, with any number of jobs") {
     CHECK(of("1", "7") != of("1", "8"));
 }
 
-TEST_CASE("Ctrl-C prints what was explored so far") {
+TEST_CASE("Ctrl-C prints the results so far") {
     program p({"explore", "scope-disposal", "--policy", "drained", "--requests", "4", "--strategy", "random",
         "--executions", "100000000"});
     // Before it catches the signal, that would end it as any program.
@@ -108,7 +108,7 @@ TEST_CASE("Ctrl-C prints what was explored so far") {
     CHECK(r.status == 3);
 }
 
-TEST_CASE("a schedule is replayed as a string and as a file, and one that does not fit diverges at its decision") {
+TEST_CASE("a schedule is replayed from a string and from a file, and an unsuitable one diverges at a named decision") {
     folder here;
     CHECK(run({"replay", "default", "--scenario", "lost-finish"}).status == 1);
     std::string const file = here.write("s.json",
@@ -119,7 +119,7 @@ TEST_CASE("a schedule is replayed as a string and as a file, and one that does n
     CHECK_THAT(off.err, ContainsSubstring("the replay diverged: decision 0 ("));
 }
 
-TEST_CASE("a trace that was changed by hand diverges with both sides shown") {
+TEST_CASE("replaying a trace that was edited shows both sides of the divergence") {
     folder here;
     run({"run", "lost-finish", "--world", "sim", "--trace", "t.jsonl"}, {.in = here.path()});
     std::string text = here.read("t.jsonl");
@@ -133,7 +133,7 @@ TEST_CASE("a trace that was changed by hand diverges with both sides shown") {
     CHECK_THAT(r.err, ContainsSubstring("the replay diverged at #"));
 }
 
-TEST_CASE("what can't be replayed or shrunk is refused in words") {
+TEST_CASE("the error for an input that can't be replayed or shrunk says why") {
     folder here;
     struct row {
         std::vector<std::string> typed;
@@ -158,7 +158,7 @@ TEST_CASE("what can't be replayed or shrunk is refused in words") {
     }
 }
 
-TEST_CASE("shrink keeps what is wrong and makes everything else smaller") {
+TEST_CASE("shrink keeps the violation and makes everything else smaller") {
     folder here;
     run({"explore", "scope-disposal", "--requests", "4", "--strategy", "random", "--executions", "200", "--keep", "k"},
         {.in = here.path()});
@@ -169,7 +169,7 @@ TEST_CASE("shrink keeps what is wrong and makes everything else smaller") {
     CHECK(run({"replay", "small.jsonl"}, {.in = here.path()}).status == 1);
 }
 
-TEST_CASE("list strategies names each that explore takes") {
+TEST_CASE("list strategies names each strategy that explore takes") {
     result const r = run({"list", "strategies"});
     CHECK(r.status == 0);
     for (char const* name : {"auto", "sweep", "exhaustive", "phase", "pct", "random", "plain"})

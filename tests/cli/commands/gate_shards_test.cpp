@@ -82,7 +82,7 @@ json check_named(json const& report, std::string const& name) {
 } // namespace
 
 TEST_CASE(
-    "a gate in shards, merged, is the gate that was not shared out: the same counts, violations, words and reports") {
+    "merging the shards of a gate gives the same counts, violations, texts and reports as a gate without shards") {
     gate_folder const here({drained, reported, reproducer, sampled, proven, explored_reproducer});
     json const whole = essence(here.gate().out);
     CHECK(check_named(whole, "sampled")["violations"].size() > 3);
@@ -97,7 +97,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("the executions of one exploration are made by all shards, and a check of one execution by one of them") {
+TEST_CASE("all shards share the executions of an exploration, and one shard runs a check with one execution") {
     gate_folder const here({reported, drained, sampled});
     CHECK(here.in_shards(2) == std::vector<int>{1, 1});
     for (int i : {1, 2}) {
@@ -110,7 +110,7 @@ TEST_CASE("the executions of one exploration are made by all shards, and a check
     }
 }
 
-TEST_CASE("each of a live check's repeats is made by one shard") {
+TEST_CASE("each repetition of a live check is run by one shard") {
     gate_folder const here(
         {R"({"name": "live", "scenario": "lost-finish", "policy": "drained", "world": "live", "repeat": 5, "expect": "clean"})"});
     CHECK(here.in_shards(3) == std::vector<int>{0, 0, 0});
@@ -120,7 +120,7 @@ TEST_CASE("each of a live check's repeats is made by one shard") {
     CHECK(json::parse(merged.out)["checks"][0]["why"][0] == "clean, 5 executions");
 }
 
-TEST_CASE("what is worse than the baseline is said by merge and not by a shard, and a trace of it was kept") {
+TEST_CASE("only merge reports that a violation is worse than the baseline, and its trace was kept") {
     gate_folder const here({sampled});
     REQUIRE(here.gate({"--update-baseline"}).status == 0);
     CHECK(here.in_shards(2) == std::vector<int>{0, 0});
@@ -139,7 +139,7 @@ TEST_CASE("what is worse than the baseline is said by merge and not by a shard, 
     CHECK(essence(merged.out) == essence(here.gate().out));
 }
 
-TEST_CASE("what the baseline knows and nobody saw is gone when all shards together have seen enough") {
+TEST_CASE("a violation in the baseline counts as fixed when all shards together ran enough clean trials") {
     gate_folder const here(
         {R"({"name": "c", "scenario": "lost-finish", "policy": "drained", "strategy": "random", "executions": 60, "expect": "clean"})"});
     here.write("gate.baseline.json", R"({"format": "shutdown-repro/baseline", "version": "1.0", "current": [
@@ -153,7 +153,7 @@ TEST_CASE("what the baseline knows and nobody saw is gone when all shards togeth
     CHECK(here.merge(3).status == 0);
 }
 
-TEST_CASE("a reproducer reproduces when one shard saw it, and no more when none did") {
+TEST_CASE("a reproducer passes when one shard saw its violation, and fails when none did") {
     gate_folder const here({explored_reproducer,
         R"({"name": "gone", "scenario": "lost-finish", "policy": "drained", "strategy": "random", "executions": 40, "expect": {"violated": ["timer-lost"]}})"});
     CHECK(here.in_shards(7) == std::vector<int>(7, 0));
@@ -164,7 +164,7 @@ TEST_CASE("a reproducer reproduces when one shard saw it, and no more when none 
     CHECK(check_named(d, "gone")["why"][0] == "no longer reproduces timer-lost: not seen in 40 executions");
 }
 
-TEST_CASE("a walk through all schedules that its shards did not end is inconclusive, in each shard and as a whole") {
+TEST_CASE("an exhaustive search that its shards did not complete is inconclusive, in each shard and as a whole") {
     gate_folder const here(
         {R"({"name": "c", "scenario": "scope-disposal", "policy": "drained", "strategy": "exhaustive", "executions": 40, "expect": "clean"})"});
     CHECK(here.in_shards(2) == std::vector<int>{3, 3});
@@ -173,8 +173,8 @@ TEST_CASE("a walk through all schedules that its shards did not end is inconclus
     CHECK_THAT(json::parse(merged.out)["checks"][0]["trouble"], ContainsSubstring("40 executions were not enough"));
 }
 
-TEST_CASE(
-    "a shard says in its text which it is and that merge judges the whole, and keeps its traces beside the others'") {
+TEST_CASE("the text of a shard names the shard and says that merge judges the whole, and its traces have names of "
+          "their own") {
     gate_folder const here(
         {reported, R"({"name": "too", "scenario": "scope-disposal", "policy": "as-reported", "expect": "clean"})"});
     for (int i : {1, 2}) {
@@ -189,7 +189,7 @@ TEST_CASE(
         run({"gate", "gate.json", "--shard", "1/1"}, {.in = here.path()}).out, ContainsSubstring("shard 1 of 1\n"));
 }
 
-TEST_CASE("merge refuses shards of a gate that are missing, of another gate, interrupted, or mixed with explorations") {
+TEST_CASE("merge refuses missing or interrupted shards, shards of another gate, and shards mixed with explorations") {
     gate_folder const here({drained, reported, sampled});
     here.in_shards(2);
     here.write("all.json", here.gate().out);

@@ -58,7 +58,7 @@ bool installed(std::string const& name) {
 
 } // namespace
 
-TEST_CASE("a target that stops as it is told passes its check, three times when nothing else is said") {
+TEST_CASE("a target that stops correctly passes its check, which runs it three times by default") {
     folder const here;
     write_server(here, "polite");
     result const r = run_gate(here, {R"({"target": "polite.json", "probe": "idle", "expect": "clean"})"});
@@ -67,8 +67,7 @@ TEST_CASE("a target that stops as it is told passes its check, three times when 
     CHECK_THAT(r.out, ContainsSubstring("polite idle  clean, 3 executions"));
 }
 
-TEST_CASE(
-    "a target that violates anew fails its check, its trace is kept, and the command to see it again shows it again") {
+TEST_CASE("a target with a new violation fails its check, its trace is kept, and the printed command reproduces it") {
     folder const here;
     write_server(here, "ignores");
     result const r = run_gate(here, {R"({"target": "ignores.json", "probe": "idle", "repeat": 2, "expect": "clean"})"});
@@ -83,7 +82,7 @@ TEST_CASE(
     CHECK_THAT(repeated.out, ContainsSubstring("stop-signal-unhandled 2 of 2"));
 }
 
-TEST_CASE("the files of targets are beside the gate file, and the command to see it again is for the current folder") {
+TEST_CASE("target files are relative to the gate file, and the printed command is relative to the current folder") {
     folder const here;
     run_line("mkdir ci", here.path());
     write_target(here, "ci/ignores", {}, target_of("ignores", {server, "ignores", "{port}"}));
@@ -93,7 +92,7 @@ TEST_CASE("the files of targets are beside the gate file, and the command to see
     CHECK_THAT(r.out, ContainsSubstring("shutdown-repro run --target ci/ignores.json --probe idle\n"));
 }
 
-TEST_CASE("a target is a reproducer as long as it violates what it is to violate") {
+TEST_CASE("a target is a reproducer as long as it violates the expected rules") {
     folder const here;
     write_server(here, "ignores");
     write_server(here, "polite");
@@ -111,8 +110,7 @@ TEST_CASE("a target is a reproducer as long as it violates what it is to violate
     CHECK(unclear.status == 3);
 }
 
-TEST_CASE("a reproducer that does not say how often is run until it has reproduced, or as often as says that it does "
-          "no more") {
+TEST_CASE("a reproducer without repeat runs until it reproduces, or until enough trials show that it no longer does") {
     folder const here;
     write_moody(here, "ignores"); // the second time
     write_server(here, "polite");
@@ -135,7 +133,7 @@ TEST_CASE("a reproducer that does not say how often is run until it has reproduc
     CHECK(trials("polite", 1) > 4);
 }
 
-TEST_CASE("an execution that never ended is inconclusive, also when what it violated before is tolerated") {
+TEST_CASE("an execution that never ended is inconclusive, even if its violations are tolerated") {
     folder const here;
     write_target(here, "hangs",
         {"/bin/sh", "-c",
@@ -152,8 +150,8 @@ TEST_CASE("an execution that never ended is inconclusive, also when what it viol
     CHECK_THAT(r.out, ContainsSubstring("inconclusive: the program did not exit by itself"));
 }
 
-TEST_CASE(
-    "what a target does now and then is counted, fails when it is new, and passes when the baseline has its rate") {
+TEST_CASE("an intermittent violation of a target is counted, fails when it is new, and passes when the baseline has "
+          "its rate") {
     folder const here;
     write_moody(here, "ignores");
     std::vector<std::string> const checks{R"({"target": "moody.json", "probe": "idle", "expect": "clean"})"};
@@ -176,7 +174,7 @@ TEST_CASE(
     CHECK_THAT(anew.out, ContainsSubstring("new: stop-signal-unhandled, 1 of 3"));
 }
 
-TEST_CASE("a target that never starts is inconclusive, is tried once, and the checks behind it are run") {
+TEST_CASE("a target that never starts is inconclusive after one try, and the checks after it run") {
     folder const here;
     write_server(here, "exits");
     write_server(here, "polite");
@@ -192,7 +190,7 @@ TEST_CASE("a target that never starts is inconclusive, is tried once, and the ch
     CHECK(checks[1]["outcome"] == "passed");
 }
 
-TEST_CASE("a target that does not start each time is inconclusive, and not clean") {
+TEST_CASE("a target that sometimes does not start is inconclusive, not clean") {
     folder const here;
     write_moody(here, "exits");
     result const r = run_gate(here, {R"({"target": "moody.json", "probe": "idle", "expect": "clean"})"}, {"--json"});
@@ -239,7 +237,7 @@ TEST_CASE("reports name the target and its probe, and shards of a gate of target
     CHECK(both[1]["probe"] == "silent");
 }
 
-TEST_CASE("what does not fit a check of a target is refused with its line and the remedy") {
+TEST_CASE("the error for a field that a check of a target does not take names its line and the remedy") {
     folder const here;
     write_server(here, "polite");
     here.write("torn.json", "{\n\"format\": 1}");
@@ -271,7 +269,7 @@ TEST_CASE("what does not fit a check of a target is refused with its line and th
     refused(R"("scenario": "lost-finish", "probe": "idle")", R"(applies only to a check with a "target")");
 }
 
-TEST_CASE("Ctrl-C in the middle of a check of a target ends its server, and what was seen is told as inconclusive") {
+TEST_CASE("Ctrl-C during a check of a target ends its server, and the check is inconclusive with the trials so far") {
     folder const here;
     write_target(here, "waits", {"/bin/sh", "-c", std::string("echo $$ > pid; exec ") + server + " ignores {port}"},
         {{"grace_ms", 60000}});
@@ -288,7 +286,7 @@ TEST_CASE("Ctrl-C in the middle of a check of a target ends its server, and what
     CHECK(readable_in_time(alive.get()));
 }
 
-TEST_CASE("nginx loses what is in flight on SIGTERM, as a gate expects of it, and answers all of it on SIGQUIT") {
+TEST_CASE("nginx loses the requests in flight on SIGTERM, as a gate expects, and answers all of them on SIGQUIT") {
     if (!installed("nginx")) return;
     folder const here;
     result const r = run_gate(here,
@@ -300,7 +298,7 @@ TEST_CASE("nginx loses what is in flight on SIGTERM, as a gate expects of it, an
     CHECK_THAT(r.out, ContainsSubstring("clean, 1 execution\n"));
 }
 
-TEST_CASE("a program that stops itself is a check, in the order or by the schedule that the gate says") {
+TEST_CASE("a check can run a program that stops itself, in an order or by a schedule") {
     if (!installed("mojolicious-timer")) return;
     folder const here;
     result const r = run_gate(here,

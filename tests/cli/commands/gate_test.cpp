@@ -49,7 +49,7 @@ std::size_t widest(std::string const& text) {
 
 } // namespace
 
-TEST_CASE("what gate prints is the same to the byte, and 80 columns wide") {
+TEST_CASE("the text of gate is as recorded, byte by byte, and 80 columns wide") {
     gate_folder const here(clean + "," + reproducer + "," + broken + "," + unproven);
     result const r = here.gate();
     INFO(r.err);
@@ -61,7 +61,7 @@ TEST_CASE("what gate prints is the same to the byte, and 80 columns wide") {
     CHECK(run({"check", "findings/lost-finish-as-reported-1.jsonl"}, {.in = here.path()}).status == 1);
 }
 
-TEST_CASE("gate exits by the worst that came") {
+TEST_CASE("the exit status of gate is that of its worst check") {
     struct {
         std::string checks;
         int status;
@@ -82,7 +82,7 @@ TEST_CASE("gate exits by the worst that came") {
     }
 }
 
-TEST_CASE("gate --only selects by name and pattern, and nothing selected is told with the nearest name") {
+TEST_CASE("gate --only selects by name and pattern, and suggests the nearest name when nothing matches") {
     gate_folder const here(clean + "," + broken + "," + reproducer);
     CHECK(here.gate({"--only", "r"}).out.find("1 passed") != std::string::npos);
     CHECK(here.gate({"--only", "*drained"}).status == 0);
@@ -117,7 +117,7 @@ TEST_CASE("a known violation passes, a fixed one makes the baseline stale, and -
         "[]\n}\n");
 }
 
-TEST_CASE("an exception is kept by --update-baseline, and expires by the day that SOURCE_DATE_EPOCH says") {
+TEST_CASE("--update-baseline keeps an exception, which expires by the date of SOURCE_DATE_EPOCH") {
     gate_folder const here(R"({"name": "c", "scenario": "quit-connection-close", "expect": "clean"})");
     here.write("gate.baseline.json",
         baseline_of(
@@ -133,7 +133,7 @@ TEST_CASE("an exception is kept by --update-baseline, and expires by the day tha
     CHECK(here.gate({}, "soon").status == 2);
 }
 
-TEST_CASE("gate --update-baseline writes nothing of a walk that did not end, also when it found something") {
+TEST_CASE("gate --update-baseline writes nothing for an incomplete search, even if it found violations") {
     gate_folder const here(
         R"({"name": "c", "scenario": "lost-finish", "set": {"order": "any"}, "strategy": "exhaustive", "executions": 100, "expect": "clean"})");
     result const r = here.gate({"--update-baseline"});
@@ -144,8 +144,8 @@ TEST_CASE("gate --update-baseline writes nothing of a walk that did not end, als
     CHECK_FALSE(here.has("gate.baseline.json"));
 }
 
-TEST_CASE("a live check whose repeat is unsaid runs on until what the baseline knows is gone, so that it is new when "
-          "it comes back") {
+TEST_CASE(
+    "a live check without repeat runs until known violations are proven fixed, so that they are new when they return") {
     auto const live = [](std::string const& more) {
         return gate_of(R"({"name": "c", "scenario": "lost-finish", "world": "live", "order": "client-first", )" + more +
             R"("expect": "clean"})");
@@ -195,7 +195,7 @@ TEST_CASE("gate --update-baseline writes nothing when something was inconclusive
         CHECK(entry.path().extension() != ".tmp");
 }
 
-TEST_CASE("a violation is told and reported when its trace can't be kept, and nothing says where that is") {
+TEST_CASE("a violation whose trace can't be kept is reported without a path of a trace") {
     gate_folder const here(
         broken + R"(,{"name": "too", "scenario": "lost-finish", "order": "client-first", "expect": "clean"})");
     result const r = here.gate({"--keep", "/dev/null/x", "--junit", "junit.xml", "--json"});
@@ -210,7 +210,7 @@ TEST_CASE("a violation is told and reported when its trace can't be kept, and no
     CHECK_THAT(explored.out, ContainsSubstring("finish-event-lost") && !ContainsSubstring("replay"));
 }
 
-TEST_CASE("checks whose names differ in punctuation alone keep their traces apart") {
+TEST_CASE("checks whose names differ only in punctuation have separate trace files") {
     std::string const tail = R"(", "scenario": "lost-finish", "order": "client-first", "expect": "clean"})";
     gate_folder const here(R"({"name": "a b)" + tail + R"(,{"name": "a-b)" + tail + R"(,{"name": "a-b-2)" + tail);
     std::vector<std::string> kept;
@@ -221,7 +221,7 @@ TEST_CASE("checks whose names differ in punctuation alone keep their traces apar
         kept == std::vector<std::string>{"findings/a-b-1.jsonl", "findings/a-b-2-1.jsonl", "findings/a-b-2-2-1.jsonl"});
 }
 
-TEST_CASE("gate's document has the verdict, and of each check what was seen and how to see it again") {
+TEST_CASE("the document of gate has the verdict, and the violations of each check with their replay commands") {
     gate_folder const here(broken);
     json const d = json::parse(here.gate({"--json"}).out);
     CHECK(d["format"] == "shutdown-repro/report");
@@ -236,7 +236,7 @@ TEST_CASE("gate's document has the verdict, and of each check what was seen and 
     CHECK(run({"check", v["trace"]}, {.in = here.path()}).status == 1);
 }
 
-TEST_CASE("a mistake in a gate file or a baseline is named with its line, its field and the remedy") {
+TEST_CASE("an error in a gate file or a baseline names the line, the field and the remedy") {
     struct {
         std::string checks, says;
     } const cases[] = {
@@ -300,7 +300,7 @@ TEST_CASE("a mistake in a gate file or a baseline is named with its line, its fi
     }
 }
 
-TEST_CASE("a live server that does not start makes its check inconclusive, and the others are made") {
+TEST_CASE("a live server that does not start makes its check inconclusive, and the other checks run") {
     std::string const live =
         R"({"scenario": "lost-finish", "policy": "drained", "world": "live", "repeat": 3, "expect": "clean"})";
     gate_folder const here(live + "," + broken);
@@ -315,7 +315,7 @@ TEST_CASE("a live server that does not start makes its check inconclusive, and t
     CHECK(here.gate({"--server", here.file("none"), "--only", "*live"}).status == 3);
 }
 
-TEST_CASE("what a complaint quotes of a server is no command to GitHub's runner") {
+TEST_CASE("GitHub's runner reads no command in the quoted output of a server") {
     folder const here;
     here.write("no-server", "#!/bin/sh\nprintf '::error::a\\n  ::add-mask::b\\nx ##[error]c\\n' >&2\nexit 7\n");
     std::filesystem::permissions(here.file("no-server"), std::filesystem::perms::owner_all);
@@ -324,8 +324,8 @@ TEST_CASE("what a complaint quotes of a server is no command to GitHub's runner"
     CHECK(r.err == "shutdown-repro: the server did not start: ::error::a\n  |   ::add-mask::b\n  | x ##\\x5berror]c\n");
 }
 
-TEST_CASE("a schedule that the server no longer takes shows nothing, neither what is to come back nor what the "
-          "baseline knows") {
+TEST_CASE(
+    "a trial that diverges from its schedule proves nothing, neither that a violation remains nor that it is fixed") {
     std::string const schedule = R"("scenario": "lost-finish", "order": "client-first", "schedule": "1=77", )";
     gate_folder const reproduces("{" + schedule + R"("expect": {"violated": ["finish-event-lost"]}})");
     result const r = reproduces.gate();
@@ -337,7 +337,7 @@ TEST_CASE("a schedule that the server no longer takes shows nothing, neither wha
     CHECK_FALSE(is_clean.has("gate.baseline.json"));
 }
 
-TEST_CASE("a scenario's file is looked for beside the gate file") {
+TEST_CASE("scenario files are relative to the gate file") {
     folder const here;
     std::filesystem::create_directory(here.file("ci"));
     here.write("ci/mine.json", R"({"scenario": "mine", "policy": "drained", "stop": "server.ready#1"})");
@@ -345,7 +345,7 @@ TEST_CASE("a scenario's file is looked for beside the gate file") {
     CHECK(run({"gate", "ci/gate.json"}, {.in = here.path()}).status == 0);
 }
 
-TEST_CASE("Ctrl-C reports what was done, and it has not passed") {
+TEST_CASE("Ctrl-C reports the checks so far, and the gate does not pass") {
     gate_folder const here(clean +
         R"(,{"name": "long", "scenario": "scope-disposal", "policy": "drained", "set": {"requests": 6}, "strategy": "random", "executions": 1000000000, "expect": "clean"})");
     program gate({"gate", "gate.json", "--json"}, {.in = here.path()});
@@ -363,7 +363,7 @@ TEST_CASE("Ctrl-C reports what was done, and it has not passed") {
     CHECK(d["verdict"] == "inconclusive");
 }
 
-TEST_CASE("what --print prints is the bundled gate, the file that CI runs, and its SARIF has a place for each result") {
+TEST_CASE("gate --print prints the bundled gate, which CI runs as a file, and its SARIF has a place for each result") {
     std::string const file = slurp(SOURCE_DIR "/repro/gate/bundled_gate.json");
     CHECK(run({"gate", "--print"}).out == file);
     CHECK_THAT(
@@ -378,7 +378,7 @@ TEST_CASE("what --print prints is the bundled gate, the file that CI runs, and i
         CHECK(r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "gate.json");
 }
 
-TEST_CASE("gate --bisect exits as git bisect run reads it, also when the command line makes no sense") {
+TEST_CASE("gate --bisect exits with the statuses of git bisect run, even for an invalid command line") {
     struct {
         std::string checks;
         std::vector<std::string> more;

@@ -62,7 +62,7 @@ std::string without_source_lines(std::string text) {
 
 } // namespace
 
-TEST_CASE("pages for people are what they were, to the byte, and 80 columns wide") {
+TEST_CASE("pages for people are as recorded, byte by byte, and 80 columns wide") {
     bool const regenerate = std::getenv("SHUTDOWN_REPRO_REGENERATE");
     std::string const kept = TEST_DATA "/golden/";
     folder const here;

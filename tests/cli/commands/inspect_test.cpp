@@ -70,7 +70,7 @@ void until_read(program const& p, std::string const& path) {
 
 } // namespace
 
-TEST_CASE("a filter leaves the rows that fit, and the lanes of who stands in them") {
+TEST_CASE("a filter keeps the matching rows, and the lanes of their actors") {
     std::string const all = page({"inspect", golden}),
                       some = page({"inspect", golden, "--filter", "scope.dispose or by control:1"});
     INFO(some);
@@ -86,7 +86,7 @@ TEST_CASE("a filter leaves the rows that fit, and the lanes of who stands in the
     CHECK(page({"inspect", golden, "--filter", "scope.* or not scope.*"}) == all);
 }
 
-TEST_CASE("a filter applies to what is followed, counted and exported as well") {
+TEST_CASE("a filter also applies to followed, counted and exported events") {
     CHECK(numbers(page({"inspect", golden, "--follow", "coroutine:4", "--filter", "coroutine.*"})).size() <
         numbers(page({"inspect", golden, "--follow", "coroutine:4"})).size());
     CHECK_THAT(page({"inspect", golden, "--stats", "--filter", "scope.dispose"}), ContainsSubstring(" of 1 kind in "));
@@ -100,7 +100,7 @@ TEST_CASE("a filter applies to what is followed, counted and exported as well") 
     CHECK(marks == numbers(page({"inspect", golden, "--filter", "scope.dispose"})).size());
 }
 
-TEST_CASE("a filter that is wrong is told with its column, and one that nothing fits is no success") {
+TEST_CASE("an error in a filter names its column, and a filter that matches nothing is not a success") {
     complains(
         {"inspect", golden, "--filter", "scope.* and and"}, 2, "--filter: column 13: expected a kind such as scope.*");
     complains({"inspect", golden, "--filter", "quantum.*"}, 4, "--filter: no event of the trace matches");
@@ -108,7 +108,7 @@ TEST_CASE("a filter that is wrong is told with its column, and one that nothing 
         {"inspect", golden, "--filter", "quantum.*", "--export", "otlp"}, 4, "--filter: no event of the trace matches");
 }
 
-TEST_CASE("what does not go together is refused") {
+TEST_CASE("options that can't be combined are refused") {
     complains({"inspect", golden, "--at", "5"}, 2, "add --tree");
     complains({"inspect", golden, "--output", "x"}, 2, "add --export");
     complains({"inspect", golden, "--export", "dot", "--tree"}, 2, "--export can't be combined with views");
@@ -130,7 +130,7 @@ TEST_CASE("the tree is drawn at any event") {
     CHECK(lines(early).size() < lines(end).size());
 }
 
-TEST_CASE("the figures of a trace are those of its rows") {
+TEST_CASE("the statistics of a trace agree with its rows") {
     std::string const text = page({"inspect", golden, "--stats"});
     INFO(text);
     for (std::string const kind : {"coroutine.spawn", "scope.open", "decision"}) {
@@ -142,7 +142,7 @@ TEST_CASE("the figures of a trace are those of its rows") {
     CHECK(std::regex_search(text, std::regex("waited +[0-9]+ ms  coroutine:[0-9]+ \\(main\\) on stop from #[0-9]+")));
 }
 
-TEST_CASE("a pipe is drawn as a file is") {
+TEST_CASE("a trace from a pipe is drawn like one from a file") {
     CHECK(page({"inspect", "-"}, {.input = slurp(golden)}) == page({"inspect", golden}));
     CHECK(page({"inspect", "-", "--tree", "--follow", "coroutine:4"}, {.input = slurp(golden)}) ==
         page({"inspect", golden, "--tree", "--follow", "coroutine:4"}));
@@ -161,7 +161,7 @@ TEST_CASE("an export goes to the file that is named") {
     CHECK_FALSE(here.has("kept"));
 }
 
-TEST_CASE("an export over its own trace is refused, whatever name it has, and the trace is kept") {
+TEST_CASE("an export never overwrites its own trace, under whatever name") {
     folder const here;
     std::string const text = slurp(golden);
     here.write("trace.jsonl", text);
@@ -199,7 +199,7 @@ TEST_CASE("a trace is watched while it grows, a torn line waits for its rest, an
     CHECK_THAT(r.out, ContainsSubstring("4 events · 3.0 ms · clean\n"));
 }
 
-TEST_CASE("what is watched is judged as it comes") {
+TEST_CASE("a watched trace is judged while it grows") {
     folder const here;
     std::string const path = here.write("breaks.jsonl", slurp(golden));
     std::string const text = page({"inspect", path, "--watch"});
@@ -209,7 +209,7 @@ TEST_CASE("what is watched is judged as it comes") {
     CHECK(text.find("✗ scope-disposed-nonempty", broken + 1) == text.npos);
 }
 
-TEST_CASE("Ctrl-C ends watching, and what was there is out") {
+TEST_CASE("Ctrl-C ends watching after the rows so far") {
     folder const here;
     std::string const path = here.write("endless.jsonl", header + event(0, R"("kind":"scope.open","id":"scope:1")"));
     program watching({"inspect", path, "--watch"});
@@ -260,7 +260,7 @@ TEST_CASE("two executions are compared, and the decision that separates them is 
     CHECK(json::parse(run({"diff", "default.jsonl", "default.jsonl", "--json"}, there).out).at("alike") == true);
 }
 
-TEST_CASE("a report and its mended twin are compared") {
+TEST_CASE("a report is compared with its fixed twin") {
     folder const here;
     how const there{.in = here.path()};
     for (std::string const policy : {"as-reported", "drained"})
@@ -276,13 +276,13 @@ TEST_CASE("a report and its mended twin are compared") {
         CHECK(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }) <= 80);
 }
 
-TEST_CASE("diff says what it can't read") {
+TEST_CASE("diff names a trace that it can't read") {
     complains({"diff", golden}, 2, "B is required");
     complains({"diff", "-", "-"}, 2, "only one of the traces can be standard input");
     complains({"diff", golden, "/no/such/trace"}, 2, "/no/such/trace: No such file");
 }
 
-TEST_CASE("what is piped is as wide as COLUMNS says, and no line of it is wider") {
+TEST_CASE("piped text is at most as wide as COLUMNS") {
     folder const here;
     std::string text = slurp(golden);
     std::string long_name;

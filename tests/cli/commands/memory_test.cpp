@@ -34,7 +34,7 @@ double peak(folder const& here, std::string const& words) {
 
 } // namespace
 
-TEST_CASE("a look at a trace takes no more memory when ten times as much happens in it") {
+TEST_CASE("inspecting a trace with ten times the events takes no more memory") {
     folder here;
     if (run_line(python + " -c 'import resource'", here.path()).status != 0)
         return shutdown_repro::tests::skip("there is no " + python + ", so no memory was measured");

@@ -33,7 +33,7 @@ TEST_CASE("the second report's race is forced both ways on the real Mojolicious,
     CHECK_THAT(server.out, ContainsSubstring("✗ timer-lost") && !ContainsSubstring("finish-event-lost"));
 }
 
-TEST_CASE("explore of a real program runs each of its orders and says that these were all") {
+TEST_CASE("explore runs every order of a real program and says that these were all") {
     if (no_mojolicious()) return;
     folder const here;
     auto const told = run({"explore", "--target", "mojolicious-timer"}, {.in = here.path()});
@@ -42,7 +42,7 @@ TEST_CASE("explore of a real program runs each of its orders and says that these
     CHECK_THAT(told.out, ContainsSubstring("run --target mojolicious-timer --schedule 2=1"));
 }
 
-TEST_CASE("a program that is no preset is run again from its own file") {
+TEST_CASE("the printed command runs a program again from its own target file") {
     folder const here;
     here.write("mine.json",
         R"({"format": "shutdown-repro/target", "version": "1.0", "name": "other", "program": true, "adapter": "own", "grace_ms": 200,
@@ -52,7 +52,7 @@ TEST_CASE("a program that is no preset is run again from its own file") {
     CHECK_THAT(told.out, ContainsSubstring("shutdown-repro run --target ./mine.json --repeat 2\n"));
 }
 
-TEST_CASE("Ctrl-C in a program keeps what was seen of it, or the violation that was seen before it") {
+TEST_CASE("Ctrl-C during a program keeps its partial trace, or the trace of an earlier violation") {
     folder const here;
     bool const violated_first = GENERATE(false, true);
     std::string const first =
@@ -72,7 +72,7 @@ TEST_CASE("Ctrl-C in a program keeps what was seen of it, or the violation that 
         ContainsSubstring(violated_first ? "\"process.orphan\"" : "\"note\":\"interrupted by SIGINT\""));
 }
 
-TEST_CASE("what does not fit a program that is a target is refused with the flag") {
+TEST_CASE("the error for an option that a program does not take names the option") {
     auto const refused = [](std::vector<std::string> const& words, std::string const& why) {
         auto const r = run(words);
         CHECK(r.status == 2);

@@ -16,7 +16,7 @@ result simulated(std::string const& scenario, std::vector<std::string> more = {}
 
 } // namespace
 
-TEST_CASE("client first the finish is lost every time, server first it is not") {
+TEST_CASE("with client-first the finish is lost every time, with server-first never") {
     for (int i = 0; i < 3; ++i) {
         result const client = simulated("lost-finish", {"--order", "client-first"}),
                      server = simulated("lost-finish", {"--order", "server-first"});
@@ -27,7 +27,7 @@ TEST_CASE("client first the finish is lost every time, server first it is not") 
     }
 }
 
-TEST_CASE("the report of a reactor scenario ends with a command that shows it fixed") {
+TEST_CASE("the report of a reactor scenario ends with a command that runs the correct policy") {
     folder const here;
     result const r = simulated("lost-finish", {"--order", "client-first", "--connections", "2"}, here.path());
     INFO(r.out << r.err);
@@ -40,7 +40,7 @@ TEST_CASE("the report of a reactor scenario ends with a command that shows it fi
     CHECK(drained.status == 0);
 }
 
-TEST_CASE("the flags for requests, the moment of stop and the grace mean the reactor's own fields") {
+TEST_CASE("the options for requests, stop and grace set the fields of the reactor") {
     json const r = json::parse(simulated("lost-finish", {"--requests", "3", "--json"}).out);
     CHECK(r["requests"] == 3);
     folder const here;
@@ -52,7 +52,7 @@ TEST_CASE("the flags for requests, the moment of stop and the grace mean the rea
     CHECK_THAT(here.read("t.jsonl"), ContainsSubstring("grace is over"));
 }
 
-TEST_CASE("what only the other server has is refused with the names that fit") {
+TEST_CASE("the error for a value of the other server lists the valid names") {
     struct {
         std::vector<std::string> more, says;
     } const cases[] = {
@@ -78,7 +78,7 @@ TEST_CASE("what only the other server has is refused with the names that fit") {
     CHECK_THAT(run({"run", "lost-finish", "--all-orders"}).err, ContainsSubstring("add --world sim"));
 }
 
-TEST_CASE("every order is told on a line of its own, and only the third decision matters") {
+TEST_CASE("every order has a line of its own, and only the third decision matters") {
     folder const here;
     result const r = simulated("lost-finish", {"--all-orders"}, here.path());
     INFO(r.out << r.err);
@@ -102,7 +102,7 @@ TEST_CASE("every order is told on a line of its own, and only the third decision
     CHECK(simulated("lost-finish", {"--all-orders", "--policy", "drained"}, here.path()).status == 0);
 }
 
-TEST_CASE("the moments in which a reactor's program stops are listed and can be used") {
+TEST_CASE("the stop points of the reactor are listed and can be used") {
     int moments = 0;
     for (std::string const& line : lines(run({"list", "stop-points", "lost-finish"}).out))
         if (!line.starts_with(" ")) {

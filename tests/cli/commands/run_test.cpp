@@ -27,7 +27,7 @@ std::vector<std::string> sim(std::vector<std::string> more = {}) {
 
 } // namespace
 
-TEST_CASE("the report is reproduced by default: a live server aborts, and it is told who was still inside") {
+TEST_CASE("the report is reproduced by default: a live server aborts, and the live members of the scope are named") {
     folder const here;
     result const r = run({"run", "scope-disposal"}, {.in = here.path()});
     INFO(r.out << r.err);
@@ -46,8 +46,7 @@ TEST_CASE("the report is reproduced by default: a live server aborts, and it is 
     CHECK(here.has("scope-disposal.jsonl"));
 }
 
-TEST_CASE(
-    "a bug that a drawn order shows sometimes is shown again, for certain, by the command that the report names") {
+TEST_CASE("the command in the report reproduces reliably a bug that a random order showed") {
     folder const here;
     here.write("drawn.json", R"({"scenario": "drawn", "server": "reactor", "timer": "none"})");
     result const r = run({"run", "./drawn.json", "--repeat", "60"}, {.in = here.path()});
@@ -61,7 +60,7 @@ TEST_CASE(
     CHECK_THAT(same.out, ContainsSubstring("finish-event-lost"));
 }
 
-TEST_CASE("each command that a report says to type next does what it promises") {
+TEST_CASE("each command that a report suggests does what it promises") {
     for (std::string const world : {"live", "sim"}) {
         folder const here;
         result const r =
@@ -81,12 +80,12 @@ TEST_CASE("each command that a report says to type next does what it promises") 
     }
 }
 
-TEST_CASE("what a shell would take apart is quoted") {
+TEST_CASE("words with special characters are quoted for a shell") {
     CHECK(shell_line({"run", "a b", "coroutine.suspend#2", "#x", "", "it's", "$HOME"}) ==
         "run 'a b' coroutine.suspend#2 '#x' '' 'it'\\''s' '$HOME'");
 }
 
-TEST_CASE("the simulated run repeats to the byte") {
+TEST_CASE("a simulated run repeats byte by byte") {
     folder const here;
     result const first = run(sim({"--trace", "1.jsonl"}), {.in = here.path()});
     run(sim({"--trace", "2.jsonl", "--schedule", "default"}), {.in = here.path()});
@@ -95,7 +94,7 @@ TEST_CASE("the simulated run repeats to the byte") {
     CHECK(here.read("1.jsonl").size() > 1000);
 }
 
-TEST_CASE("another schedule is followed, told and can be typed again") {
+TEST_CASE("a given schedule is followed, reported, and can be typed again") {
     folder const here;
     result const r = run(sim({"--schedule", "0=1"}), {.in = here.path()});
     INFO(r.out << r.err);
@@ -105,7 +104,7 @@ TEST_CASE("another schedule is followed, told and can be typed again") {
         "0=1");
 }
 
-TEST_CASE("exit statuses tell clean, violated, inconclusive and diverged apart") {
+TEST_CASE("clean, violated, inconclusive and diverged have different exit statuses") {
     CHECK(run(sim({"--policy", "drained"})).status == 0);
     CHECK(run(sim()).status == 1);
     result const open = run(sim({"--stop-at", "never", "--free-at", "never"}));
@@ -117,7 +116,7 @@ TEST_CASE("exit statuses tell clean, violated, inconclusive and diverged apart")
     CHECK(run(sim({"--schedule", "4000=1"})).status == 6);
 }
 
-TEST_CASE("a trace is kept when something was violated or when it was asked for") {
+TEST_CASE("a trace is kept when there was a violation or when it was asked for") {
     folder const here;
     run(sim({"--policy", "drained"}), {.in = here.path()});
     CHECK_FALSE(here.has("scope-disposal.jsonl"));
@@ -150,7 +149,7 @@ TEST_CASE("hundreds of violations are counted for people and listed for programs
     CHECK(json::parse(run(sim({"--requests", "300", "--json"}), {.in = here.path()}).out)["violations"].size() > 299);
 }
 
-TEST_CASE("of several executions the first of the worst is told") {
+TEST_CASE("of several executions the report shows the first of the worst") {
     using namespace shutdown_repro;
     cli::run_report r;
     auto const add = [&](traces::verdict v, std::uint64_t events) {
@@ -176,7 +175,7 @@ TEST_CASE("of several executions the first of the worst is told") {
     CHECK(r.by_rule == decltype(r.by_rule){{"r", 2}}); // executions, not violations
 }
 
-TEST_CASE("with --json standard output is one document and nothing else, whatever happens") {
+TEST_CASE("with --json standard output is always exactly one document") {
     folder const here;
     here.write("cut.jsonl",
         "{\"format\":\"shutdown-repro/"
@@ -211,7 +210,7 @@ TEST_CASE("with --json standard output is one document and nothing else, whateve
     }
 }
 
-TEST_CASE("a violation in the document says where, who and how to see it again") {
+TEST_CASE("a violation in the document has its place, its subject and its replay command") {
     folder const here;
     json const d = json::parse(run(sim({"--json"}), {.in = here.path()}).out);
     CHECK(d["scenario"] == "scope-disposal");
@@ -230,7 +229,7 @@ TEST_CASE("a violation in the document says where, who and how to see it again")
     CHECK(run_line((*found)["replay"], here.path()).status == 1);
 }
 
-TEST_CASE("check judges each trace, also from standard input, and its status is the worst") {
+TEST_CASE("check judges each trace, even from standard input, and exits with the worst status") {
     folder const here;
     run(sim({"--trace", "bad.jsonl"}), {.in = here.path()});
     run(sim({"--trace", "good.jsonl", "--policy", "drained"}), {.in = here.path()});
@@ -245,7 +244,7 @@ TEST_CASE("check judges each trace, also from standard input, and its status is 
     CHECK(run({"check", "-"}, {.in = here.path(), .input = good}).status == 0);
 }
 
-TEST_CASE("a rule that could not judge is said, it does not pass silently") {
+TEST_CASE("a rule that could not judge is reported and does not pass silently") {
     folder const here;
     here.write("foreign.jsonl",
         "{\"format\":\"shutdown-repro/trace\",\"version\":\"1.0\",\"observes\":[\"process\"]}\n"
@@ -260,7 +259,7 @@ TEST_CASE("a rule that could not judge is said, it does not pass silently") {
     CHECK(d["traces"][0]["not_applicable"].size() > 3);
 }
 
-TEST_CASE("scopes alone run in the simulated world, and say so for the live one") {
+TEST_CASE("a scenario of scopes only runs in the simulated world, and is refused in the live one") {
     folder const here;
     here.write(
         "cell.json", R"({"scenario": "cell", "server": "scopes", "acts": ["park", "throw_cancel"], "owner": "owns"})");
@@ -286,7 +285,7 @@ std::vector<std::string> const endless{"run", "scope-disposal", "--stop-at", "ne
 
 } // namespace
 
-TEST_CASE("an interrupted run ends its server, keeps what was recorded and dies of the signal") {
+TEST_CASE("an interrupted run ends its server, keeps the partial trace and dies of the signal") {
     folder const here;
     program interrupted(endless, {.in = here.path()});
     std::string const server = server_of(interrupted);
@@ -299,7 +298,7 @@ TEST_CASE("an interrupted run ends its server, keeps what was recorded and dies 
     CHECK(kill(std::stoi(server), 0) != 0);
 }
 
-TEST_CASE("nothing that is opened later takes the place of a closed standard output") {
+TEST_CASE("a file that is opened later never becomes a closed standard output") {
     program closed(endless, {.standard_output = stream_is::closed});
     bool const runs = !server_of(closed).empty();
     std::error_code none;

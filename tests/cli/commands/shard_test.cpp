@@ -58,7 +58,7 @@ json essence(std::string const& report) {
 
 } // namespace
 
-TEST_CASE("a shard is typed as I/N, and anything else is refused by name") {
+TEST_CASE("a shard is given as I/N, and other values are refused") {
     CHECK(chosen("2/3", {}) == "2/3 from --shard");
     CHECK(chosen("1/1", {{"TEST_TOTAL_SHARDS", "7"}, {"TEST_SHARD_INDEX", "1"}}) == "1/1 from --shard");
     CHECK(chosen("", {}) == "none");
@@ -68,7 +68,7 @@ TEST_CASE("a shard is typed as I/N, and anything else is refused by name") {
             ContainsSubstring("--shard must be I/N with 1 <= I <= N <= 100000, not \"" + std::string(bad)));
 }
 
-TEST_CASE("Bazel, Slurm arrays and Kubernetes Indexed Jobs say which shard it is, and that is told") {
+TEST_CASE("Bazel, Slurm arrays and Kubernetes Indexed Jobs select the shard, and a note says so") {
     std::string notes;
     CHECK(chosen("", {{"TEST_TOTAL_SHARDS", "4"}, {"TEST_SHARD_INDEX", "0"}}, &notes) == "1/4 from TEST_SHARD_INDEX");
     CHECK(notes == "shard 1 of 4, selected by TEST_SHARD_INDEX (--shard 1/1 selects all of the work)");
@@ -83,7 +83,7 @@ TEST_CASE("Bazel, Slurm arrays and Kubernetes Indexed Jobs say which shard it is
     CHECK_THAT(notes, ContainsSubstring("SHUTDOWN_REPRO_SHARDS, the number of pods, is not"));
 }
 
-TEST_CASE("a variable that makes no sense is an error that names it") {
+TEST_CASE("the error for an invalid variable names it") {
     CHECK_THAT(chosen("", {{"TEST_TOTAL_SHARDS", "x"}}),
         ContainsSubstring(
             "TEST_TOTAL_SHARDS must be a whole number from 0 to 100000, not \"x\"; correct it, or give --shard I/N"));
@@ -103,7 +103,7 @@ TEST_CASE("a variable that makes no sense is an error that names it") {
         ContainsSubstring("not \"\\x1b[2J\""));
 }
 
-TEST_CASE("explore takes its shard from Bazel, tells so, and touches the file by which Bazel knows") {
+TEST_CASE("explore takes its shard from Bazel, says so, and touches Bazel's status file") {
     folder here;
     result const r =
         run({"explore", "scope-disposal", "--policy", "drained", "--strategy", "random", "--executions", "100"},
@@ -120,7 +120,7 @@ TEST_CASE("explore takes its shard from Bazel, tells so, and touches the file by
     CHECK(here.has("status"));
 }
 
-TEST_CASE("merge makes one report of all shards, in any order, the one that a single shard has") {
+TEST_CASE("merging all shards, in any order, gives the report of a single shard") {
     folder here;
     explore_shards(here);
     result const one =
@@ -136,14 +136,14 @@ TEST_CASE("merge makes one report of all shards, in any order, the one that a si
             ContainsSubstring("shutdown-repro replay findings/"));
 }
 
-TEST_CASE("shards keep their findings side by side in one folder") {
+TEST_CASE("shards can keep their findings in one folder") {
     folder here;
     explore_shards(here);
     for (char const* name : {"findings/1-1.jsonl", "findings/2-1.jsonl", "findings/3-1.jsonl"}) CHECK(here.has(name));
 }
 
 TEST_CASE(
-    "merge refuses a shard that is missing, there twice, of another exploration, of another program or no report") {
+    "merge refuses a missing or duplicate shard, one of another exploration or program version, and other files") {
     folder here;
     explore_shards(here);
     std::string const text = here.read("1.json");
@@ -204,7 +204,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("what merge says of a hostile report is text, and no more of it is held than was sent") {
+TEST_CASE("merge escapes a hostile report, and holds no more of it than was sent") {
     folder here;
     json d = json::parse(
         run({"explore", "scope-disposal", "--executions", "150", "--shard", "1/1", "--json"}, {.in = here.path()}).out);
@@ -240,7 +240,7 @@ TEST_CASE("what merge says of a hostile report is text, and no more of it is hel
         ContainsSubstring(".schedule\" is no schedule: those of a report have 10,000,000 decisions at most"));
 }
 
-TEST_CASE("a shard that was interrupted makes the whole inconclusive, when nothing was violated") {
+TEST_CASE("an interrupted shard makes the whole inconclusive unless there was a violation") {
     folder here;
     for (std::string const part : {"1", "2"}) {
         json d = json::parse(run({"explore", "scope-disposal", "--policy", "drained", "--executions", "100", "--shard",
@@ -257,7 +257,7 @@ TEST_CASE("a shard that was interrupted makes the whole inconclusive, when nothi
     CHECK_THAT(r.out, ContainsSubstring("interrupted") && !ContainsSubstring("clean"));
 }
 
-TEST_CASE("GNU parallel runs the shards, and merge puts them together") {
+TEST_CASE("GNU parallel runs the shards, and merge combines their reports") {
     if (run_line("parallel --version | grep -q GNU", "/").status != 0) {
         shutdown_repro::tests::skip(
             "there is no GNU parallel on this machine, so no shards were run by it (apt install parallel)");

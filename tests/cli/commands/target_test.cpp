@@ -44,7 +44,7 @@ cut_short cut(int signal) {
 
 } // namespace
 
-TEST_CASE("a command is a target, and a server that stops when it is told to is clean") {
+TEST_CASE("a command can be a target, and a server that stops correctly is clean") {
     folder const here;
     result const r = run(target({"--probe", "idle,silent"}, hostile("polite")), {.in = here.path()});
     INFO(r.out << r.err);
@@ -68,8 +68,7 @@ TEST_CASE("a command after the dashes is enough to name a server, and an empty -
     }
 }
 
-TEST_CASE("a server that ignores its signal is violated, its trace is kept and judged alike, and the command to see it "
-          "again is told") {
+TEST_CASE("a server that ignores its signal is a violation, its trace is kept and the replay command printed") {
     folder const here;
     result const r =
         run(target({"--probe", "idle", "--grace", "200", "--connections", "2", "--repeat", "2"}, hostile("ignores")),
@@ -84,7 +83,7 @@ TEST_CASE("a server that ignores its signal is violated, its trace is kept and j
     CHECK(run({"check", "hostile-server-idle.jsonl"}, {.in = here.path()}).status == 1);
 }
 
-TEST_CASE("what a target can't be probed for is said in the table") {
+TEST_CASE("the table says why a probe can't be run against the target") {
     folder const here;
     result const r = run(target({"--connections", "2"}, hostile("polite")), {.in = here.path()});
     INFO(r.out << r.err);
@@ -92,7 +91,7 @@ TEST_CASE("what a target can't be probed for is said in the table") {
     CHECK_THAT(r.out, ContainsSubstring("stream           - not run: it has no endless response"));
 }
 
-TEST_CASE("probes that were not tried take nothing from those that were, and are no result when all are") {
+TEST_CASE("probes that were not run do not change the result of the others, and give no result by themselves") {
     using shutdown_repro::traces::verdict;
     shutdown_repro::cli::target_report report;
     report.probes.resize(2);
@@ -124,7 +123,7 @@ TEST_CASE("the report of a target names each probe, its runs and its rates") {
     CHECK(d["violations"][0]["probe"] == "idle");
 }
 
-TEST_CASE("a target that does not start is inconclusive, and what it said is told") {
+TEST_CASE("a target that does not start is inconclusive, and its output is reported") {
     result const r = run(target({"--probe", "idle"}, hostile("exits")));
     CHECK(r.status == 3);
     CHECK(r.out.empty());
@@ -132,7 +131,7 @@ TEST_CASE("a target that does not start is inconclusive, and what it said is tol
     CHECK_THAT(r.err, ContainsSubstring("no config"));
 }
 
-TEST_CASE("a run that does not start takes nothing from those of the same probe that do, whichever comes first") {
+TEST_CASE("a run that does not start does not change the results of other runs of the probe, whichever comes first") {
     folder const here;
     here.write("server.sh",
         "echo start >> starts; [ $(wc -l < starts) = 2 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER
@@ -164,8 +163,7 @@ TEST_CASE("presets and probes are listed") {
     CHECK_THAT(run({"list", "probes"}).out, ContainsSubstring("backlog-frozen"));
 }
 
-TEST_CASE(
-    "Ctrl-C in the middle of a probe ends the server and us, and what was seen by then is kept and inconclusive") {
+TEST_CASE("Ctrl-C during a probe ends the server and this program, and the partial trace is kept and inconclusive") {
     cut_short const c = cut(SIGINT);
     CHECK(c.r.status == 128 + SIGINT);
     CHECK_THAT(c.r.err, ContainsSubstring("interrupted; the trace so far is in sh-idle.jsonl"));
@@ -174,4 +172,4 @@ TEST_CASE(
     CHECK(c.server_ended);
 }
 
-TEST_CASE("a server does not survive our being killed") { CHECK(cut(SIGKILL).server_ended); }
+TEST_CASE("no server survives when this program is killed") { CHECK(cut(SIGKILL).server_ended); }

@@ -151,7 +151,7 @@ TEST_CASE("Tab in bash completes targets, checks with their spaces, and each ite
             "<run><--stop-at><never><--free-at=handler,coroutine.suspend#1>", "<gate><--only><lost-timer drained>"});
 }
 
-TEST_CASE("Tab in bash keeps what it can't know, and takes words with their breaks as they are set") {
+TEST_CASE("Tab in bash keeps words that it can't complete, and respects the configured word breaks") {
     shell_folder const in("bash");
     CHECK(typed_at_bash(in,
               "shutdown-repro run --requests p\t\n"
@@ -217,7 +217,7 @@ TEST_CASE("fish completes every subcommand and every option that help shows, and
     CHECK(asked_of_fish(in, "shutdown-repro gate --only lost-timer\\ dr") == answers{"lost-timer drained"});
 }
 
-TEST_CASE("a shell that has no script is refused with those that have one") {
+TEST_CASE("the error for an unsupported shell lists the supported ones") {
     result const r = run({"completion", "ksh"});
     CHECK(r.status == 2);
     CHECK_THAT(r.err, ContainsSubstring("bash, zsh or fish"));

@@ -231,7 +231,7 @@ void read_readme(std::string const& path, reader& to) {
 
 } // namespace
 
-TEST_CASE("every example of the manual can be typed as it stands, and exits as it should") {
+TEST_CASE("every example of the manual works as printed and exits with the expected status") {
     int typed = 0;
     for (fs::directory_entry const& page : fs::directory_iterator(SOURCE_DIR "/man")) {
         if (page.path().extension() == ".txt" || page.path() == tutorial) continue;
@@ -250,7 +250,7 @@ TEST_CASE("the tutorial can be typed from its first command to its last, and sho
     CHECK(r.typed > 10);
 }
 
-TEST_CASE("every example of the README can be typed as it stands, and what it shows comes out") {
+TEST_CASE("every example of the README works as printed and gives the output shown") {
     reader r;
     read_readme(SOURCE_DIR "/README.md", r);
     CHECK(r.typed > 10);

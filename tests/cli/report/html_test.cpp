@@ -72,7 +72,7 @@ int visible_rows(browser& b) {
 
 } // namespace
 
-TEST_CASE("inspect --html writes a page and says so in a line") {
+TEST_CASE("inspect --html writes a page and reports it on one line") {
     folder const here;
     result const r = run({"inspect", golden, "--html", "p.html"}, {.in = here.path()});
     CHECK(r.status == 0);
@@ -100,7 +100,7 @@ TEST_CASE("a page that can't be written, or would replace its trace, is refused"
     CHECK_FALSE(here.has("p.html"));
 }
 
-TEST_CASE("a trace of more events than a browser takes is refused with what to do instead") {
+TEST_CASE("the error for a trace that is too long for a browser says what to do instead") {
     folder const here;
     std::string text = lines(slurp(golden))[0] + "\n";
     for (int i = 0; i <= 100'000; ++i)
@@ -110,7 +110,7 @@ TEST_CASE("a trace of more events than a browser takes is refused with what to d
     CHECK_THAT(r.err, ContainsSubstring("100001 events") && ContainsSubstring("--timeline"));
 }
 
-TEST_CASE("a finding's page has the passing twin that it names, when that lies beside it") {
+TEST_CASE("the page of a finding has its passing twin if that file is in the same folder") {
     folder const here;
     std::string const text = slurp(golden);
     auto const finding = [&](std::string const& twin) {
@@ -131,7 +131,7 @@ TEST_CASE("a finding's page has the passing twin that it names, when that lies b
         CHECK(finding(elsewhere).find("class=\"sides\"") == std::string::npos);
 }
 
-TEST_CASE("the page's command runs the very same execution again") {
+TEST_CASE("the command on the page runs the same execution again") {
     folder const here;
     here.write("r.json", R"({"scenario":"r","server":"reactor","order":"client-first"})");
     here.write(
@@ -148,7 +148,7 @@ TEST_CASE("the page's command runs the very same execution again") {
     CHECK(again_line({}).empty());
 }
 
-TEST_CASE("the page of the report opens without a complaint and without asking for anything else") {
+TEST_CASE("the page of the report opens without errors and without loading other files") {
     if (there_is_no_browser()) return;
     folder const here;
     browser b;
@@ -163,7 +163,7 @@ TEST_CASE("the page of the report opens without a complaint and without asking f
         }
 }
 
-TEST_CASE("verdict, command and facts stand in the first screen, and the rules that do not apply unfold") {
+TEST_CASE("verdict, command and facts are on the first screen, and the rules that do not apply unfold") {
     if (there_is_no_browser()) return;
     folder const here;
     browser b;
@@ -183,7 +183,7 @@ TEST_CASE("verdict, command and facts stand in the first screen, and the rules t
     }
 }
 
-TEST_CASE("in a narrow window, and beside a twin, words have room and nothing is cut") {
+TEST_CASE("in a narrow window, and beside a twin, text is readable and nothing is cut off") {
     if (there_is_no_browser()) return;
     folder const here;
     browser b;
@@ -208,7 +208,7 @@ TEST_CASE("in a narrow window, and beside a twin, words have room and nothing is
     }
 }
 
-TEST_CASE("following somebody whose lane is shared names it there and brings its events into view") {
+TEST_CASE("following an actor with a shared lane shows its name there and scrolls to its events") {
     if (there_is_no_browser()) return;
     folder const here;
     browser b;
@@ -303,7 +303,7 @@ TEST_CASE("the picture is stretched by its buttons, and walked through by the ke
     CHECK(b.complaints().empty());
 }
 
-TEST_CASE("an address with an event in it opens that event") {
+TEST_CASE("an address with the number of an event opens that event") {
     if (there_is_no_browser()) return;
     folder const here;
     browser b;
@@ -326,7 +326,7 @@ TEST_CASE("with scripts off the page still shows verdict, violations, lanes and 
     CHECK(b.complaints().empty());
 }
 
-TEST_CASE("where styles and scripts are refused the picture keeps its colours, and its names beside it") {
+TEST_CASE("where styles and scripts are blocked, the picture keeps its colors and its names") {
     if (there_is_no_browser()) return;
     folder const here;
     std::string const page = slurp(page_of(here, {golden}));
@@ -343,7 +343,7 @@ TEST_CASE("where styles and scripts are refused the picture keeps its colours, a
     CHECK(shown(b, "#e61"));
 }
 
-TEST_CASE("each theme has its colours, and in each the text stands out from its ground") {
+TEST_CASE("text has enough contrast in each theme") {
     if (there_is_no_browser()) return;
     folder const here;
     browser b;

@@ -68,7 +68,7 @@ TEST_CASE("the report's scope tree shows the coroutine that was finished and not
     CHECK(std::regex_search(text, inside));
 }
 
-TEST_CASE("an id is followed, several views are shown in one page") {
+TEST_CASE("an id is followed, and several views are printed together") {
     std::string const text = page({"inspect", golden, "--follow", "coroutine:4", "--tree"});
     CHECK(place(text, "└ scope:1 main") < place(text, "coroutine.spawn"));
     for (std::string const& line : lines(text.substr(place(text, "coroutine.spawn"))))
@@ -77,7 +77,7 @@ TEST_CASE("an id is followed, several views are shown in one page") {
     CHECK_THAT(run({"inspect", golden, "--follow", "me"}).err, ContainsSubstring("is not an id such as coroutine:5"));
 }
 
-TEST_CASE("a trace that is cut short is drawn, and its state said") {
+TEST_CASE("a truncated trace is drawn, and the output says that it is incomplete") {
     folder const here;
     std::string const whole = slurp(golden);
     REQUIRE(whole.size() > 1000);
@@ -90,7 +90,7 @@ TEST_CASE("a trace that is cut short is drawn, and its state said") {
     }
 }
 
-TEST_CASE("colour is for terminals, and for whoever asks for it") {
+TEST_CASE("color is used on terminals and when asked for") {
     auto const colored = [](std::vector<std::string> typed, how h) {
         return run(std::move(typed), std::move(h)).out.find('\x1b') != std::string::npos;
     };
@@ -125,7 +125,7 @@ TEST_CASE("pages are as wide as the terminal, and 80 columns without one") {
     CHECK(widest(run({"--color", "never", "inspect", golden}, {.standard_output = stream_is::terminal}).out) == 100);
 }
 
-TEST_CASE("what is listed can be used") {
+TEST_CASE("listed names can be used") {
     for (std::string const& line : lines(page({"list", "rules"})))
         if (!line.starts_with(" ")) {
             std::string const rule = line.substr(0, line.find(' '));
@@ -149,7 +149,7 @@ TEST_CASE("what is listed can be used") {
     CHECK_THAT(page({"list", "stop-points"}), ContainsSubstring("KIND#N"));
 }
 
-TEST_CASE("help is on standard output, and the manual has every option of it") {
+TEST_CASE("help goes to standard output, and the manual has every option") {
     std::string const manual = slurp(SOURCE_DIR "/man/shutdown-repro.1");
     for (std::string const command : {"", "run", "explore", "replay", "shrink", "check", "inspect", "diff", "gate",
              "list", "explain", "completion"}) {

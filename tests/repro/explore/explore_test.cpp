@@ -47,7 +47,7 @@ std::string handlers(std::string_view first, std::string_view second) {
 
 // ---- the reports
 
-TEST_CASE("the first report is found within 100 executions, told neither a stop point nor an order") {
+TEST_CASE("the first report is found within 100 executions without a given stop point or order") {
     exploration const e = explored(with("scope-disposal"), "auto", 100);
     CHECK(e.executions <= 100);
     REQUIRE(find(e, "scope-disposed-nonempty", "scope(request:#)"));
@@ -56,7 +56,7 @@ TEST_CASE("the first report is found within 100 executions, told neither a stop 
     CHECK(e.guarantees().empty());
 }
 
-TEST_CASE("the second report is found within 100 executions, told neither a stop point nor an order") {
+TEST_CASE("the second report is found within 100 executions without a given stop point or order") {
     exploration const finish = explored(with("lost-finish"), "auto", 100);
     CHECK(find(finish, "finish-event-lost"));
     CHECK(find(finish, "callback-after-destroy"));
@@ -109,7 +109,7 @@ TEST_CASE("drained has none of the three holes") {
 
 // ---- what is proven
 
-TEST_CASE("a sweep says how many pairs of steps it tried, and covers each step") {
+TEST_CASE("the guarantee of a sweep has the number of pairs of steps, and it covers each step") {
     exploration const e = explored(with("scope-disposal", {{"policy", "drained"}}), "sweep", 100'000);
     CHECK(e.stages[0].done.complete);
     REQUIRE(e.guarantees().size() == 1);
@@ -119,14 +119,14 @@ TEST_CASE("a sweep says how many pairs of steps it tried, and covers each step")
     CHECK(e.reached->free_steps().reached == e.reached->free_steps().of);
 }
 
-TEST_CASE("a sample claims the binomial bound of its size and no more") {
+TEST_CASE("a sample guarantees the binomial bound of its size and no more") {
     exploration const e = explored(with("scope-disposal", {{"policy", "drained"}}), "random", 2'000);
     REQUIRE(e.guarantees().size() == 1);
     CHECK(e.guarantees()[0] ==
         "2,000 independent random schedules, none violated: at most 0.15 % of schedules drawn so violate (95 %)");
 }
 
-TEST_CASE("pct claims its bound only while no execution was longer than it assumed") {
+TEST_CASE("pct guarantees its bound only if no execution was longer than assumed") {
     scenario const s = with("scope-disposal", {{"policy", "drained"}});
     auto const ground = repro::survey(s);
     auto const* pct = repro::find_strategy("pct");
@@ -146,7 +146,7 @@ TEST_CASE("a server that never ends is not clean") {
 
 // ---- a function of its options
 
-TEST_CASE("what is tried does not depend on how many work on it") {
+TEST_CASE("the schedules tried do not depend on the number of workers") {
     for (std::string const strategy : {"sweep", "exhaustive", "phase", "pct", "random"}) {
         scenario const s = with("scope-disposal");
         exploration const one = explored(s, strategy, strategy == "exhaustive" ? 1'000'000 : 500),
@@ -166,7 +166,7 @@ TEST_CASE("what is tried does not depend on how many work on it") {
     }
 }
 
-TEST_CASE("an exploration that is asked to stop says what it has") {
+TEST_CASE("an exploration that is asked to stop returns its results so far") {
     std::atomic<bool> const asked = true;
     exploration const e = repro::explore(with("scope-disposal"), {}, asked);
     CHECK(e.interrupted);
@@ -210,7 +210,7 @@ TEST_CASE("a shrunk schedule fails as before, and no single change of it does") 
     }
 }
 
-TEST_CASE("the passing twin passes and differs first at the decision that is named") {
+TEST_CASE("the passing twin passes and first differs at the named decision") {
     scenario const s = with("scope-disposal");
     exploration const e = explored(s, "sweep", 500);
     finding const* f = find(e, "scope-disposed-nonempty");
@@ -225,7 +225,7 @@ TEST_CASE("the passing twin passes and differs first at the decision that is nam
     CHECK(twin->taken != twin->instead);
 }
 
-TEST_CASE("a trace is replayed to the byte, and one that was changed diverges at a named decision") {
+TEST_CASE("a trace is replayed byte by byte, and a changed one diverges at a named decision") {
     scenario const s = with("lost-finish");
     exploration const e = explored(s, "sweep", 200);
     finding const* f = find(e, "finish-event-lost");

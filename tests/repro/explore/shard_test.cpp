@@ -48,7 +48,7 @@ void check_same(exploration const& a, exploration const& b) {
 
 } // namespace
 
-TEST_CASE("shards together find what one finds: the same violations, as often, with the same shortest schedules") {
+TEST_CASE("all shards together find what one exploration finds: the same violations, counts and shortest schedules") {
     for (char const* strategy : {"auto", "random", "sweep"}) {
         explore_options const o{.strategy = strategy, .executions = 400, .seconds = {}, .shard = {}};
         scenario const s = under("upstream-fix");
@@ -61,7 +61,7 @@ TEST_CASE("shards together find what one finds: the same violations, as often, w
     }
 }
 
-TEST_CASE("a shard of a proof proves nothing, all of them together prove what one proves") {
+TEST_CASE("a shard of an exhaustive search guarantees nothing, but all shards together do") {
     scenario s = under("drained");
     set_field(s, "requests", "1");
     explore_options const o{.strategy = "exhaustive", .executions = 1'000'000, .seconds = {}, .shard = {}};
@@ -76,7 +76,7 @@ TEST_CASE("a shard of a proof proves nothing, all of them together prove what on
     CHECK(merged(parts).guarantees().empty()); // none of them came to its end
 }
 
-TEST_CASE("a shard of a sweep says nothing of all steps, and a shard of draws says what its own draws are worth") {
+TEST_CASE("a shard of a sweep guarantees nothing about all steps, and a shard of draws guarantees only its own draws") {
     scenario const s = under("drained");
     auto const swept = in_shards(s, {.strategy = "sweep", .executions = 1'000, .seconds = {}, .shard = {}}, 2);
     CHECK(swept[0].guarantees().empty());

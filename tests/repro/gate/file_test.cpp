@@ -21,7 +21,7 @@ gate_file gate_of(std::string const& checks) {
 
 } // namespace
 
-TEST_CASE("a check has the scenario that it changes, its line, and a name of its own") {
+TEST_CASE("a check has its changed scenario, its line and a unique name") {
     gate_file const gate = gate_of(
         "\n"
         R"({"scenario": "lost-timer", "policy": "drained", "order": "server-first", "set": {"connections": 2, "timer_after": 20},
@@ -49,7 +49,7 @@ TEST_CASE("a check has the scenario that it changes, its line, and a name of its
     CHECK(b.expected.rules == std::vector<std::string>{"timer-lost"});
 }
 
-TEST_CASE("the bundled gate reproduces every built-in scenario and has it clean when drained") {
+TEST_CASE("the bundled gate reproduces every built-in scenario and checks that it is clean under drained") {
     gate_file const gate = bundled_gate();
     for (scenario const& s : builtin_scenarios()) {
         std::size_t reproduced = 0, clean = 0;
@@ -61,7 +61,7 @@ TEST_CASE("the bundled gate reproduces every built-in scenario and has it clean 
     }
 }
 
-TEST_CASE("a document that was cut anywhere is refused and nothing worse") {
+TEST_CASE("a document that is truncated anywhere is refused without a crash") {
     std::string const gate(bundled_gate_text());
     for (std::size_t n = 0; n + 2 < gate.size(); n += 7)
         CHECK_THROWS_AS(parse_gate(gate.substr(0, n), "gate.json"), input_error);
@@ -71,7 +71,7 @@ TEST_CASE("a document that was cut anywhere is refused and nothing worse") {
         CHECK_THROWS_AS(parse_baseline(text.substr(0, n), "b.json"), input_error);
 }
 
-TEST_CASE("a baseline is read back to the same bytes, sorted, whatever its texts hold") {
+TEST_CASE("a baseline is written and read back to the same sorted bytes, with any texts") {
     baseline const known{"b.json",
         {{"b", "timer-lost", "f\"\\\n</script>", {1, 2}}, {"a", "timer-lost", "g", {3, 4}},
             {"a", "finish-event-lost", "f", {5, 6}}},
@@ -111,7 +111,7 @@ TEST_CASE("the gates and the baseline that the manual page shows are read as suc
     CHECK(entries == 2);
 }
 
-TEST_CASE("a newer format is refused with a word about it") {
+TEST_CASE("the error for a newer format says so") {
     CHECK_THROWS_WITH(parse_gate(R"({"format": "shutdown-repro/gate", "version": "2.0", "checks": []})", "g"),
         ContainsSubstring("the file is newer than this program"));
     CHECK_THROWS_WITH(parse_baseline(R"({"format": "shutdown-repro/baseline", "version": "2.0"})", "b"),

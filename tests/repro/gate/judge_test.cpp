@@ -71,7 +71,7 @@ outcome came_in_part(checked c, gate_rules const& by = knows({})) {
 
 } // namespace
 
-TEST_CASE("a shard fails for what is new, is inconclusive where it could not see, and leaves all else to the whole") {
+TEST_CASE("a shard fails for a new violation, is inconclusive where its trials were, and leaves the rest to merge") {
     CHECK(came_in_part(sampled(10, {seen(1)})) == outcome::failed);
     CHECK(came_in_part(sampled(10)) == outcome::passed);
     CHECK(came_in_part(sampled(0)) == outcome::passed);
@@ -84,7 +84,7 @@ TEST_CASE("a shard fails for what is new, is inconclusive where it could not see
     CHECK(came_in_part(reproducer(troubled)) == outcome::inconclusive);
 }
 
-TEST_CASE("the only trial of an exact check is all there is, and its shard judges it") {
+TEST_CASE("the single trial of an exact check is judged by its shard") {
     CHECK(came_in_part(reproducer(exact())) == outcome::failed);
     CHECK(came_in_part(exact(), knows({entry(1, 1)})) == outcome::stale);
     checked elsewhere = reproducer(exact());
@@ -92,7 +92,7 @@ TEST_CASE("the only trial of an exact check is all there is, and its shard judge
     CHECK(came_in_part(elsewhere) == outcome::passed);
 }
 
-TEST_CASE("a violation that nobody knew fails, however rarely it was seen") {
+TEST_CASE("a new violation fails, however rare it is") {
     CHECK(came(sampled(1'000, {seen(1)})) == outcome::failed);
     CHECK_THAT(
         why(sampled(1'000, {seen(1)})), ContainsSubstring("new: finish-event-lost, 1 of 1,000 (baseline: none)"));
@@ -100,7 +100,7 @@ TEST_CASE("a violation that nobody knew fails, however rarely it was seen") {
     CHECK(came(sampled(1'000)) == outcome::passed);
 }
 
-TEST_CASE("a warning fails as an error does, a note and what is allowed do not") {
+TEST_CASE("warnings and errors fail, notes and allowed violations do not") {
     for (auto const& [level, expected] :
         {std::pair(traces::severity::warning, outcome::failed), {traces::severity::note, outcome::passed}}) {
         checked c = exact({seen(1)});
@@ -113,7 +113,7 @@ TEST_CASE("a warning fails as an error does, a note and what is allowed do not")
     CHECK(judged(c, knows({})).seen[0].stands == standing::allowed);
 }
 
-TEST_CASE("a known violation passes as long as it is not worse by its interval") {
+TEST_CASE("a known violation passes unless its interval is worse") {
     auto const by = knows({entry(3, 20)});
     CHECK(came(sampled(20, {seen(3)}), by) == outcome::passed);
     CHECK(came(sampled(20, {seen(6)}), by) == outcome::passed);
@@ -125,7 +125,8 @@ TEST_CASE("a known violation passes as long as it is not worse by its interval")
     CHECK(came(other, by) == outcome::failed);
 }
 
-TEST_CASE("what is exact is judged exactly: a larger share is worse, and one execution without it is fixed") {
+TEST_CASE(
+    "an exact check is judged exactly: a larger share is worse, and one execution without the violation is a fix") {
     CHECK(came(exact({seen(1)}), knows({entry(1, 1)})) == outcome::passed);
     CHECK(came(exact(), knows({entry(1, 1)})) == outcome::stale);
     checked all = exact({seen(900)});
@@ -138,7 +139,7 @@ TEST_CASE("what is exact is judged exactly: a larger share is worse, and one exe
         ContainsSubstring("worse: finish-event-lost, 900 of 1,000, the baseline has 899 of 1,000"));
 }
 
-TEST_CASE("a known violation is fixed only after as many clean trials as its rate asks for") {
+TEST_CASE("a known violation is fixed only after as many clean trials as its rate requires") {
     auto const by = knows({entry(10, 20)}); // its lower bound is 30 %
     std::uint64_t const needed = *clean_runs_needed({10, 20});
     CHECK(came(sampled(needed), by) == outcome::stale);
@@ -152,7 +153,7 @@ TEST_CASE("a known violation is fixed only after as many clean trials as its rat
     CHECK_THAT(why(sampled(needed), allowing), ContainsSubstring("fixed: finish-event-lost"));
 }
 
-TEST_CASE("what was not seen to its end is inconclusive and never clean, unless it fails anyway") {
+TEST_CASE("an incomplete trial is inconclusive and never clean, unless the check fails anyway") {
     checked c = sampled(20);
     c.inconclusive = 1;
     c.trouble = "killed after 10 ms";
@@ -179,7 +180,7 @@ TEST_CASE("one violated trial is enough for a reproducer") {
 }
 
 TEST_CASE(
-    "a reproducer without its violation fails when chance would not explain it, and says how many trials that takes") {
+    "a reproducer without its violation fails once chance can't explain it, and says how many trials that takes") {
     CHECK(came(reproducer(exact())) == outcome::failed);
     CHECK(came(reproducer(exact({seen(1, "crash-on-stop")}))) == outcome::failed);
     CHECK(came(reproducer(sampled(3))) == outcome::inconclusive);
@@ -193,7 +194,7 @@ TEST_CASE(
     CHECK(came(reproducer(sampled(needed)), rare) == outcome::failed);
 }
 
-TEST_CASE("an exception passes with its reason until it expires, and is stale when it matches nothing") {
+TEST_CASE("an exception tolerates a violation until it expires, and is stale when it matches nothing") {
     baseline::exception const until{"c", lost, "", "waits for a library", "2026-06-15"},
         expired{"c", lost, "", "waits for a library", "2026-06-14"};
     checked const passed = judged(exact({seen(1)}), knows({}, {until}));
@@ -210,7 +211,7 @@ TEST_CASE("an exception passes with its reason until it expires, and is stale wh
     CHECK(came(exact({seen(1)}), knows({}, {other})) == outcome::failed);
 }
 
-TEST_CASE("an exception that has expired tolerates nothing any more, also where stale entries are allowed") {
+TEST_CASE("an expired exception tolerates nothing, even if stale entries are allowed") {
     baseline::exception const expired{"c", lost, "", "waits for a library", "2026-06-14"};
     gate_rules by = knows({}, {expired});
     by.allow_stale = true;
@@ -224,8 +225,7 @@ TEST_CASE("an exception that has expired tolerates nothing any more, also where 
         outcome::stale); // it is known otherwise, and the exception is to go
 }
 
-TEST_CASE("a check whose trials are open goes on for what the baseline knows, as far as a hundred trials can say that "
-          "it is gone") {
+TEST_CASE("a check without repeat waits for known violations that a hundred clean trials can prove fixed") {
     baseline const b = knows({entry(3, 3), {"c", "timer-lost", "rare", {1, 200}}, {"other", lost, "f", {1, 1}}}).known;
     awaited const a = await(b, "c", {});
     REQUIRE(a.all.size() == 1);
@@ -239,8 +239,7 @@ TEST_CASE("a check whose trials are open goes on for what the baseline knows, as
     CHECK(await(b, "c", {.clean = false, .rules = {"timer-lost"}}).most_trials == *clean_runs_needed({1, 200}));
 }
 
-TEST_CASE("an updated baseline has no rate of a reproducer that was tried until it reproduced, and forgets nothing by "
-          "trials that were not seen to their end") {
+TEST_CASE("an updated baseline has no rate of a reproducer without repeat, and keeps entries after incomplete trials") {
     gate_result r;
     r.checks.push_back(reproducer(sampled(1, {seen(1)})));
     judge(r, knows({}));
@@ -256,7 +255,7 @@ TEST_CASE("an updated baseline has no rate of a reproducer that was tried until 
     CHECK(updated(cut, by).current.size() == 2);
 }
 
-TEST_CASE("entries of a check that the gate no longer has are stale, those of one that was not selected are not") {
+TEST_CASE("entries of a check that was removed are stale, entries of a check that was not selected are not") {
     gate_result r;
     auto by = knows({{"gone", lost, "f", {1, 1}}, {"unselected", lost, "f", {1, 1}}});
     by.names = {"c", "unselected"};
@@ -267,7 +266,7 @@ TEST_CASE("entries of a check that the gate no longer has are stale, those of on
     CHECK(worst_of(r) == outcome::stale);
 }
 
-TEST_CASE("failed goes before inconclusive before stale before passed") {
+TEST_CASE("the worst outcome is failed, then inconclusive, then stale, then passed") {
     gate_result r;
     for (outcome const o : {outcome::passed, outcome::stale, outcome::inconclusive, outcome::failed}) {
         r.checks.emplace_back().came = o;
@@ -278,8 +277,8 @@ TEST_CASE("failed goes before inconclusive before stale before passed") {
     CHECK(worst_of(cut) == outcome::inconclusive);
 }
 
-TEST_CASE("an updated baseline knows what was seen, forgets what is proven fixed, and keeps what people wrote and what "
-          "nobody looked at") {
+TEST_CASE("an updated baseline adds seen violations, removes proven fixes, and keeps exceptions and entries of checks "
+          "that did not run") {
     baseline::exception const mine{"c", "timer-lost", "", "why", "2027-01-01"};
     auto by = knows({{"c", lost, "rare", {1, 20}}, {"c", lost, "often", {20, 20}}, {"unselected", lost, "f", {1, 1}},
                         {"gone", lost, "f", {1, 1}}},
@@ -301,7 +300,7 @@ TEST_CASE("an updated baseline knows what was seen, forgets what is proven fixed
     CHECK(r.checks[0].came == outcome::passed);
 }
 
-TEST_CASE("what was violated on the way to no end is in the baseline with a rate that can be read back") {
+TEST_CASE("a violation in an incomplete trial goes to the baseline with a rate that can be read back") {
     auto const by = knows({});
     gate_result r;
     r.checks.push_back(sampled(3, {seen(2)}));
@@ -312,7 +311,7 @@ TEST_CASE("what was violated on the way to no end is in the baseline with a rate
     CHECK(parse_baseline(to_text(updated(r, by)), "b.json").current.at(0).counted.of == 2);
 }
 
-TEST_CASE("a baseline that only chance would change stays to the byte") {
+TEST_CASE("a baseline that only chance would change keeps its bytes") {
     auto const by = knows({entry(3, 20)});
     gate_result r;
     r.checks.push_back(sampled(20, {seen(5)}));

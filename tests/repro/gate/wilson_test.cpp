@@ -5,7 +5,7 @@
 
 using namespace shutdown_repro::repro;
 
-TEST_CASE("Wilson's intervals are those of the literature") {
+TEST_CASE("Wilson's intervals agree with the literature") {
     struct {
         rate of;
         double low, high;
@@ -19,7 +19,7 @@ TEST_CASE("Wilson's intervals are those of the literature") {
     }
 }
 
-TEST_CASE("an interval stays within what a rate can be, is of everything when nothing was counted, and mirrors") {
+TEST_CASE("an interval lies within 0 and 1, covers both when nothing was counted, and is symmetric") {
     CHECK(wilson({0, 0}).low == 0);
     CHECK(wilson({0, 0}).high == 1);
     for (std::uint64_t n = 1; n < 60; ++n)
@@ -39,7 +39,7 @@ TEST_CASE("a rate is worse only when the intervals do not overlap") {
     CHECK(worse({300, 3000}, {100, 3000}));
 }
 
-TEST_CASE("so many clean runs are needed as bring the upper bound below the lower bound of before, and not one fewer") {
+TEST_CASE("the number of clean runs needed is the smallest whose upper bound is below the old lower bound") {
     for (rate const before : {rate{1, 1}, {1, 20}, {3, 20}, {10, 20}, {20, 20}, {1, 10'000}}) {
         auto const needed = clean_runs_needed(before);
         REQUIRE(needed);

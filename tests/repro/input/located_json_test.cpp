@@ -50,7 +50,7 @@ TEST_CASE("each value of a document knows its line") {
     CHECK_FALSE(root.find("z"));
 }
 
-TEST_CASE("a number's line is its own also when the line ends behind it") {
+TEST_CASE("a number has its own line, even if the line ends right after it") {
     auto const document = located_document::parse("[1\n,2\r\n,\n3]", "f");
     auto const items = document.root().items("a list", 3, 3);
     CHECK(line_of(items[0]) == "f:1");
@@ -78,7 +78,7 @@ TEST_CASE("a syntax error names its file and line") {
     CHECK_THAT(complaint("// no comments\n{}"), StartsWith("gate.json:1: syntax error"));
 }
 
-TEST_CASE("a field that is given twice is an error with both lines") {
+TEST_CASE("the error for a duplicate field names both lines") {
     CHECK(complaint("{\"grace\": 1,\n\"port\": 2,\n\"grace\": 1}") ==
         "gate.json:3: \"grace\" is given twice, first at line 1");
     CHECK(complaint("{\"a\": {\"x\": 1}, \"b\": {\"x\": 1}}") == "none");
@@ -99,7 +99,7 @@ TEST_CASE("a document that is too long is refused before it is read") {
     CHECK_THAT(complaint("{\"" + std::string(101, 'n') + "\": 1}"), ContainsSubstring("too long a name"));
 }
 
-TEST_CASE("what a document says reaches the terminal printable and short") {
+TEST_CASE("text of a document reaches the terminal printable and short") {
     std::string bytes = "{\"a\": \"";
     for (int c = 1; c < 256; ++c)
         if (c != '\n') bytes += static_cast<char>(c);
@@ -115,7 +115,7 @@ TEST_CASE("what a document says reaches the terminal printable and short") {
         StartsWith("f:1: \"a\" must be a number, not \"\\u001b[2Jxxx") && EndsWith("xxx..."));
 }
 
-TEST_CASE("every prefix of a document is refused or a document, with a line, and nothing crashes") {
+TEST_CASE("every prefix of a document is read, or refused with a line, without a crash") {
     std::string const text = "{\n\"a\": [1, 2.5e3, true, null],\n\"b\": {\"c\": \"\\u00e9\\n\"},\n\"d\": -0\n}\n";
     for (std::size_t n = 0; n < text.size() - 2; ++n) {
         INFO(n);
@@ -124,7 +124,7 @@ TEST_CASE("every prefix of a document is refused or a document, with a line, and
     CHECK(complaint(text) == "none");
 }
 
-TEST_CASE("a value is checked in words") {
+TEST_CASE("an invalid value is refused with the expected form") {
     auto const document = located_document::parse(
         R"({"grace": "lots", "requests": 0, "half": 0.5, "huge": 18446744073709551615, "safe": 1, "owner": "ownes", "list": {}})",
         "gate.json");
@@ -146,7 +146,7 @@ TEST_CASE("a value is checked in words") {
         R"(gate.json:1: unknown field "grace"; known fields are "server", "owns", "extra")");
 }
 
-TEST_CASE("a document without a text says its name and no line") {
+TEST_CASE("errors in a document without text have its name and no line") {
     auto const document = located_document::of(nlohmann::json{{"grace", "lots"}, {"list", {1}}}, "--set grace");
     CHECK_THROWS_WITH(
         document.root().find("grace")->check_flag(), R"(--set grace: "grace" must be true or false, not "lots")");

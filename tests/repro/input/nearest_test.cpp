@@ -13,7 +13,7 @@ TEST_CASE("the distance of two names counts insertions, deletions, replacements 
     CHECK(edit_distance("kitten", "sitting") == 3);
 }
 
-TEST_CASE("a mistyped name is answered with the one that was meant") {
+TEST_CASE("the intended name is suggested for a mistyped one") {
     static constexpr std::string_view known[] = {"scope-disposal", "lost-finish", "lost-timer", "stop"};
     CHECK(nearest("scope-disposl", known) == "scope-disposal");
     CHECK(nearest("lost-finnish", known) == "lost-finish");
@@ -21,7 +21,7 @@ TEST_CASE("a mistyped name is answered with the one that was meant") {
     CHECK(did_you_mean("lost-tmer", known) == "; did you mean \"lost-timer\"?");
 }
 
-TEST_CASE("nothing is suggested when nothing is near") {
+TEST_CASE("no name is suggested when none is near") {
     static constexpr std::string_view known[] = {"scope-disposal", "stop", "ab"};
     CHECK(nearest("nginx", known).empty());
     CHECK(nearest("", known).empty());

@@ -142,8 +142,8 @@ struct stage {
 
 } // namespace
 
-TEMPLATE_TEST_CASE(
-    "a client records what it did and saw, in order and with growing times", "", curl_clients, pipelining_clients) {
+TEMPLATE_TEST_CASE("a client records its acts and observations in order and with increasing times", "", curl_clients,
+    pipelining_clients) {
     stage s([](std::string const&) { return ok; });
     traces::nanoseconds const before = traces::monotonic_now();
     s.run<TestType>(plan(1));
@@ -157,8 +157,8 @@ TEMPLATE_TEST_CASE(
     CHECK(s.seen.events[2].integer("bytes") > 20);
 }
 
-TEMPLATE_TEST_CASE(
-    "an end without a byte of the response is eof, a reset is reset", "", curl_clients, pipelining_clients) {
+TEMPLATE_TEST_CASE("an end of stream without a byte of the response is eof, and a reset is reset", "", curl_clients,
+    pipelining_clients) {
     stage s([](std::string const& path) { return reply{"", path == "/1" ? reply::then::fin : reply::then::reset}; });
     s.run<TestType>(plan(2));
     CHECK(s.story(1) == "connect connected send:1 fail:1=eof,0");
@@ -181,14 +181,15 @@ TEMPLATE_TEST_CASE("a response cut within its first line is truncated", "", curl
     CHECK(s.story() == "connect connected send:1 receive:1 fail:1=truncated,11");
 }
 
-TEMPLATE_TEST_CASE("nobody listens: refused", "", curl_clients, pipelining_clients) {
+TEMPLATE_TEST_CASE("a connection to a closed port is refused", "", curl_clients, pipelining_clients) {
     stage s([](std::string const&) { return ok; });
     s.server.stop_listening();
     s.run<TestType>(plan(1));
     CHECK(s.story() == "connect fail:1=refused,0");
 }
 
-TEMPLATE_TEST_CASE("who still waits when the runner gives up fails by timeout", "", curl_clients, pipelining_clients) {
+TEMPLATE_TEST_CASE(
+    "a client that still waits when the runner gives up fails with timeout", "", curl_clients, pipelining_clients) {
     bool asked = false;
     stage s([&](std::string const&) {
         asked = true;
@@ -232,7 +233,7 @@ TEMPLATE_TEST_CASE("after an announced close a client sends no more", "", curl_c
     CHECK(s.story().ends_with("receive:1 done:1=200"));
 }
 
-TEMPLATE_TEST_CASE("a request on a connection that is reset meanwhile is lost, and not tried again", "", curl_clients,
+TEMPLATE_TEST_CASE("a request on a connection that is reset meanwhile is lost, and not retried", "", curl_clients,
     pipelining_clients) {
     stage s([](std::string const& path) { return path == "/1" ? ok : reply{"", reply::then::reset}; });
     s.run<TestType>(plan(3, 3));

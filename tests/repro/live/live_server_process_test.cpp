@@ -82,7 +82,7 @@ process_end run_to_end(std::vector<std::string> const& arguments, std::string& s
 
 } // namespace
 
-TEST_CASE("the server says its port once it listens, and SIGTERM stops it as control:1") {
+TEST_CASE("the server writes its port once it listens, and SIGTERM stops it as control:1") {
     test_folder folder;
     running_server s(folder, serves(1));
     REQUIRE(s.port);
@@ -102,7 +102,7 @@ TEST_CASE("the server says its port once it listens, and SIGTERM stops it as con
     CHECK(stop->by == traces::ref{traces::entity::control, 1});
 }
 
-TEST_CASE("a server that cannot start says why on stderr and ends with 2") {
+TEST_CASE("a server that can't start prints the reason on stderr and exits with status 2") {
     test_folder folder;
     std::string const trace = (folder.path / "t.jsonl").string();
     struct mistake {
@@ -128,7 +128,7 @@ TEST_CASE("a server that cannot start says why on stderr and ends with 2") {
     }
 }
 
-TEST_CASE("killed at any moment while it serves, a server loses nothing but at most a torn last line") {
+TEST_CASE("a server that is killed while serving loses at most a torn last line of its trace") {
     std::minstd_rand random(74);
     constexpr std::uint32_t requests = 40;
     constexpr std::size_t least_trace = requests * 1500; // bytes; what is written for one request is more

@@ -121,7 +121,7 @@ struct environment_variable {
 
 } // namespace
 
-TEST_CASE("scope-disposal dies of SIGABRT, and its trace is complete all the same") {
+TEST_CASE("scope-disposal dies of SIGABRT, and its trace is complete nevertheless") {
     traces::trace const t = run_live(built_in("scope-disposal"), with_server());
     check_order(t);
     CHECK(t.problems.empty());
@@ -152,7 +152,7 @@ TEST_CASE("scope-disposal dies of SIGABRT, and its trace is complete all the sam
     CHECK(broken_rules(again) == broken_rules(t));
 }
 
-TEST_CASE("drained, the same scenario answers everybody, ends with 0 and breaks no rule") {
+TEST_CASE("under drained the same scenario answers all requests, exits with status 0 and violates no rule") {
     traces::trace const t = run_live(built_in("scope-disposal", server::policy::drained), with_server());
     check_order(t);
     CHECK(t.problems.empty());
@@ -197,7 +197,7 @@ TEST_CASE(
         if (e.what == kind::request_begin || e.what == kind::client_receive) CHECK_FALSE(e.because.empty());
 }
 
-TEST_CASE("a server that is stopped before anybody could connect is an execution too") {
+TEST_CASE("a server that is stopped before a client could connect is a valid execution") {
     scenario s = built_in("scope-disposal");
     s.config.stop_at = "server.listen#1";
     traces::trace const t = run_live(s, with_server());
@@ -207,7 +207,7 @@ TEST_CASE("a server that is stopped before anybody could connect is an execution
     CHECK(count(t, kind::act_stop) == 1);
 }
 
-TEST_CASE("a server that never ends is killed after its time, and never counts as clean") {
+TEST_CASE("a server that never exits is killed after a timeout, and never counts as clean") {
     live_options impatient = with_server();
     impatient.patience_ms = 2'000; // it must have started by then
     traces::trace const t = run_live(hung(), impatient);
@@ -220,7 +220,7 @@ TEST_CASE("a server that never ends is killed after its time, and never counts a
     CHECK(count(t, kind::client_fail) == 2);
 }
 
-TEST_CASE("what the server says on stderr is recorded by lines, the last one also without its end") {
+TEST_CASE("stderr of the server is recorded line by line, including an unterminated last line") {
     test_folder folder;
     std::string const server = folder.script("printf 'one\\n\\ntwo' >&2; exec " SERVER_UNDER_TEST " \"$@\"");
     traces::trace const t = run_live(built_in("scope-disposal", server::policy::drained), with_server(server));
@@ -230,7 +230,7 @@ TEST_CASE("what the server says on stderr is recorded by lines, the last one als
     CHECK(said == std::vector<std::string>{"one", "two"});
 }
 
-TEST_CASE("a port in use is said with the port, as a server that did not start") {
+TEST_CASE("the error for a port in use names the port, as for a server that did not start") {
     traces::trace nowhere;
     traces::nanoseconds clock = 0;
     traces::recorder record(nowhere, clock);
@@ -250,7 +250,7 @@ TEST_CASE("a port in use is said with the port, as a server that did not start")
     CHECK(waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
-TEST_CASE("a server that ends or stays silent instead of starting is reported, with what it said") {
+TEST_CASE("a server that exits or stays silent instead of starting is reported with its output") {
     test_folder folder;
     live_options o = with_server(folder.script("exit 3"));
     CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), o), "the server did not start: it exited with status 3");
@@ -262,7 +262,7 @@ TEST_CASE("a server that ends or stays silent instead of starting is reported, w
     CHECK(waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
-TEST_CASE("a server executable that is not there is reported with where it was looked for and how to build it") {
+TEST_CASE("the error for a missing server executable says where it was searched and how to build it") {
     CHECK_THROWS_WITH(run_live(built_in("scope-disposal"), with_server("/no/such/server")),
         ContainsSubstring("/no/such/server") && ContainsSubstring("cmake --build"));
     test_folder folder;
@@ -272,13 +272,13 @@ TEST_CASE("a server executable that is not there is reported with where it was l
     CHECK(find_server(SERVER_UNDER_TEST) == SERVER_UNDER_TEST);
 }
 
-TEST_CASE("a scenario of scopes alone has no server process") {
+TEST_CASE("a scenario of scopes only has no server process") {
     scenario s = built_in("scope-disposal");
     s.server = "scopes";
     CHECK_THROWS_WITH(run_live(s, with_server()), ContainsSubstring("--world sim"));
 }
 
-TEST_CASE("more connections than descriptors are refused before anything starts, with the number that fits") {
+TEST_CASE("too many connections are refused before anything starts, with the possible number") {
     int channel[2];
     REQUIRE(pipe2(channel, O_CLOEXEC) == 0);
     pid_t const poor = fork();
@@ -304,7 +304,7 @@ TEST_CASE("more connections than descriptors are refused before anything starts,
         "cannot hold 300 connections: the descriptor limit is 200 (ulimit -n, hard limit 200); use --requests 136");
 }
 
-TEST_CASE("interrupted, the runner ends the server, keeps what was recorded, and leaves nothing else") {
+TEST_CASE("an interrupted runner ends the server, keeps the partial trace, and leaves nothing else") {
     test_folder temporary, kept;
     live_options options = with_server();
     options.partial_path = (kept.path / "partial.jsonl").string();

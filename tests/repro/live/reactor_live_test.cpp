@@ -93,7 +93,8 @@ TEST_CASE("the reported program runs live as one process, and its trace is compl
     for (std::size_t i = 1; i < t.events.size(); ++i) CHECK(t.events[i].t >= t.events[i - 1].t);
 }
 
-TEST_CASE("what a live execution drew is in its header, and the simulated world follows it to the same end") {
+TEST_CASE(
+    "the header has the random decisions of a live execution, and the simulated world follows them to the same end") {
     simulator sim;
     std::set<std::size_t> ends;
     for (int i = 0; i < 40 && (i < 4 || ends.size() < 2); ++i) {
@@ -111,7 +112,7 @@ TEST_CASE("what a live execution drew is in its header, and the simulated world 
     CHECK(ends == std::set<std::size_t>{0, 1}); // "sometimes"
 }
 
-TEST_CASE("with an order there is nothing to draw, and no schedule") {
+TEST_CASE("with a given order nothing is random, and there is no schedule") {
     scenario s = reported();
     s.reactor.order = server::serve_order::client_first;
     traces::trace const t = run_live(s, with_server());
@@ -119,7 +120,7 @@ TEST_CASE("with an order there is nothing to draw, and no schedule") {
     CHECK(count(t, kind::decision) == 0);
 }
 
-TEST_CASE("a stop by signal is a real one: the poll that waits for the idle connection is ended by it") {
+TEST_CASE("a stop by signal uses a real signal, which ends the poll that waits for the idle connection") {
     scenario s = load_scenario("quit-idle-connection");
     for (auto const& [key, value] : {std::pair{"timer_after", "50"}, {"keep_alive", "150"}}) set_field(s, key, value);
     traces::trace const t = run_live(s, with_server());
@@ -129,7 +130,7 @@ TEST_CASE("a stop by signal is a real one: the poll that waits for the idle conn
     CHECK(count(t, kind::request_finish) == 1);
 }
 
-TEST_CASE("a signal from outside stops it too, SIGTERM at once") {
+TEST_CASE("a signal from outside stops the reactor, too, and SIGTERM does so at once") {
     scenario s = never_stopped(60'000);
     s.reactor.keep_alive_ms = s.reactor.client_inactivity_ms = 60'000;
     for (int const signal : {SIGTERM, SIGINT}) {
@@ -172,7 +173,7 @@ TEST_CASE("an execution of the reactor leaves no process, no descriptor and no f
     CHECK(waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
-TEST_CASE("interrupted, the runner ends the reactor and keeps what was recorded") {
+TEST_CASE("an interrupted runner ends the reactor and keeps the partial trace") {
     test_folder temporary, kept;
     live_options options = with_server();
     options.partial_path = (kept.path / "partial.jsonl").string();
@@ -204,7 +205,7 @@ TEST_CASE("interrupted, the runner ends the reactor and keeps what was recorded"
     CHECK(count(t, kind::request_finish) == 1);
 }
 
-TEST_CASE("killed while it serves, the reactor loses nothing but at most a torn last line") {
+TEST_CASE("a reactor that is killed while serving loses at most a torn last line of its trace") {
     scenario s = never_stopped(60'000);
     s.reactor.connections = 20;
     s.reactor.handler = server::reply::stream4;
@@ -227,7 +228,7 @@ TEST_CASE("killed while it serves, the reactor loses nothing but at most a torn 
     }
 }
 
-TEST_CASE("a server that is none is refused by name") {
+TEST_CASE("the error for an unknown server names it") {
     test_folder folder;
     child_process p(
         SERVER_UNDER_TEST, {"--config", R"({"server":"scopes"})", "--trace", (folder.path / "t.jsonl").string()});

@@ -51,16 +51,16 @@ bool runs_still(int pid) {
 
 } // namespace
 
-TEST_CASE("a target that exits at once did not start, and its last words are told") {
+TEST_CASE("a target that exits at once did not start, and its output is reported") {
     CHECK_THAT(refusal(hostile("exits")),
         ContainsSubstring("hostile did not start: it exited with status 7; its output:\nno config"));
 }
 
-TEST_CASE("a target that dies at once did not start, and the signal is told") {
+TEST_CASE("a target that is killed at once did not start, and the signal is reported") {
     CHECK_THAT(refusal(hostile("aborts")), ContainsSubstring("it was killed by SIGABRT"));
 }
 
-TEST_CASE("a target that never listens is not ready in its time") {
+TEST_CASE("a target that never listens does not become ready in time") {
     target t = hostile("deaf");
     t.ready.within_ms = 200;
     CHECK_THAT(refusal(t), ContainsSubstring("it did not become ready within 200 ms"));
@@ -73,13 +73,13 @@ TEST_CASE("a target that listens and never answers is not ready over HTTP") {
     CHECK_THAT(refusal(t), ContainsSubstring("it did not become ready within 200 ms"));
 }
 
-TEST_CASE("whether a target is ready can be asked with HEAD, whose answer has the length of a body and no body") {
+TEST_CASE("readiness can be tested with HEAD, whose response has a length but no body") {
     target t = hostile("polite");
     t.ready.http = {.method = "HEAD"};
     CHECK(probe(t, "idle").end == "status 0");
 }
 
-TEST_CASE("a target that goes to the background is told to stay, and is not left there") {
+TEST_CASE("the error for a target that daemonizes itself says so, and no process of it is left") {
     std::string const said = refusal(hostile("daemon"));
     CHECK_THAT(said, ContainsSubstring("it exited with status 0"));
     auto const at = said.find('(');
@@ -94,7 +94,7 @@ TEST_CASE("a target that ignores the signal is killed after the grace") {
     CHECK(f.left_open == 2);
 }
 
-TEST_CASE("a target that writes megabytes to its standard error is not held up by that, and its trace stays small") {
+TEST_CASE("a target that writes megabytes to standard error is not blocked, and its trace stays small") {
     traces::trace const t = run_probe(hostile("loud"), "idle", {.connections = 2});
     probe_facts const f = facts_of(t);
     CHECK(f.end == "status 0");
@@ -103,7 +103,7 @@ TEST_CASE("a target that writes megabytes to its standard error is not held up b
     CHECK(f.said.size() < 1'000'000);
 }
 
-TEST_CASE("a target that speaks no HTTP is inconclusive, and what it said is told") {
+TEST_CASE("a target that does not speak HTTP is inconclusive, and its response is reported") {
     CHECK_THAT(probe(hostile("no-http"), "idle").note, ContainsSubstring("no HTTP: \"SSH-2.0"));
 }
 
@@ -112,32 +112,31 @@ TEST_CASE("a target that closes each connection at once is inconclusive") {
     CHECK_THAT(probe(hostile("closes"), "idle").note, ContainsSubstring("no connection was idle"));
 }
 
-TEST_CASE("a slow URL that is not slow is inconclusive, for nothing was in flight") {
+TEST_CASE("a slow URL that is not slow is inconclusive, because no request was in flight") {
     CHECK_THAT(probe(hostile("polite"), "in-flight").note, ContainsSubstring("the slow URL was answered at once"));
 }
 
-TEST_CASE("a child that outlives the server is an orphan, and is not left") {
+TEST_CASE("a child that outlives the server is an orphan, and is killed") {
     probe_facts const f = probe(hostile("orphans"), "idle");
     CHECK(f.end == "status 0");
     CHECK(f.orphan);
 }
 
-TEST_CASE(
-    "a process that left its parent, its session and its environment is an orphan all the same, and is not left") {
+TEST_CASE("a process that left its parent, its session and its environment is an orphan, too, and is killed") {
     traces::trace const t = run_probe(hostile("hides"), "idle", {.connections = 2});
     CHECK(facts_of(t).end == "status 0");
     CHECK(breaks(t, "orphan-process"));
     CHECK(nobody_left());
 }
 
-TEST_CASE("a target that goes to the background with nothing of ours on it is not left there") {
+TEST_CASE("a target that daemonizes itself and drops its environment is killed") {
     std::string const said = refusal(hostile("vanishes"));
     auto const at = said.find("running: it daemonizes itself");
     REQUIRE(at != said.npos);
     CHECK_FALSE(runs_still(std::atoi(said.c_str() + said.rfind('(', at) + 1)));
 }
 
-TEST_CASE("what a program, or a command that stops a server, leaves behind is told and is not left") {
+TEST_CASE("processes left by a program or by a stop command are reported and killed") {
     std::string const leaves = "env -i setsid tail -f /dev/null & ";
     program const p{
         .name = "leaver", .command = {"sh", "-c", leaves + "exit 0"}, .files = {}, .environment = {}, .adapter = "own"};
@@ -150,7 +149,7 @@ TEST_CASE("what a program, or a command that stops a server, leaves behind is to
     CHECK(nobody_left());
 }
 
-TEST_CASE("a program that leaves nobody behind was looked after, and no orphan is found") {
+TEST_CASE("a program that leaves no process has no orphan") {
     program const p{
         .name = "leaver", .command = {"sh", "-c", "sleep 0 & wait"}, .files = {}, .environment = {}, .adapter = "own"};
     traces::trace const t = run_program(p, {});
@@ -173,7 +172,7 @@ TEST_CASE("the texts of a program have their port and folder filled in, and what
     CHECK_THROWS_WITH(run_program(p, {}), ContainsSubstring("cannot write "));
 }
 
-TEST_CASE("a stop that was refused, or answered with an error, is not blamed on the server") {
+TEST_CASE("a stop that was refused, or answered with an error, does not count against the server") {
     target t = hostile("forbids");
     t.stop.by = target::way::http;
     t.stop.http = {.method = "POST", .path = "/stop"};
@@ -181,15 +180,15 @@ TEST_CASE("a stop that was refused, or answered with an error, is not blamed on 
         refusal(t), ContainsSubstring("hostile was not told to stop: the stop request was answered with status 403"));
 }
 
-TEST_CASE("a server that can't be held by SIGSTOP is inconclusive, and says so") {
+TEST_CASE("a server that SIGSTOP does not hold is inconclusive, with the reason") {
     target t = hostile("vforks");
     t.grace_ms = 10'000;
     probe_facts const f = probe(t, "backlog-frozen");
     CHECK_THAT(f.note, ContainsSubstring("SIGSTOP did not stop every process of the server: 1 kept running"));
 }
 
-TEST_CASE("a server that is looked into is stopped while it is held at a point, and one that never comes there is "
-          "inconclusive") {
+TEST_CASE(
+    "a server with an adapter is stopped while it is held at a point, and is inconclusive if it never reaches it") {
     target t = hostile("polite");
     t.adapter = "own";
     auto const held = [&](std::string const& point) {
@@ -217,7 +216,7 @@ TEST_CASE("a second stop command does not cut the first one short") {
     CHECK_FALSE(f.killed);
 }
 
-TEST_CASE("a target that a command stops is stopped by it, and a command that fails is told") {
+TEST_CASE("a stop command stops its target, and its failure is reported") {
     target t = hostile("polite");
     t.stop.by = target::way::command;
     t.stop.command = {"kill", "{pid}"};
@@ -230,7 +229,7 @@ TEST_CASE("a target that a command stops is stopped by it, and a command that fa
     CHECK_THAT(probe(t, "idle").note, ContainsSubstring("the stop command failed: status 3"));
 }
 
-TEST_CASE("a target that a request stops is stopped by it") {
+TEST_CASE("a stop request stops its target") {
     target t = hostile("polite");
     t.stop.by = target::way::http;
     t.stop.http = {.method = "POST", .path = "/stop"};
@@ -240,7 +239,7 @@ TEST_CASE("a target that a request stops is stopped by it") {
     CHECK_FALSE(f.killed);
 }
 
-TEST_CASE("a program that is not there is named with its package") {
+TEST_CASE("the error for a missing program names its package") {
     target t = hostile("polite");
     t.command = {"no-such-server"};
     t.package = "no-such-package";
@@ -248,7 +247,7 @@ TEST_CASE("a program that is not there is named with its package") {
         ContainsSubstring("cannot find the program no-such-server; install the Debian package no-such-package"));
 }
 
-TEST_CASE("a port that is taken is told before anything is started") {
+TEST_CASE("a port in use is an error before anything starts") {
     poller events;
     slow_backend const other(events);
     target t = hostile("polite");
@@ -283,7 +282,7 @@ void tell(int say, int pid) { [[maybe_unused]] auto const told = write(say, &pid
 
 } // namespace
 
-TEST_CASE("the guardian ends whoever has the mark, wherever he went, when we are gone without a word") {
+TEST_CASE("the guardian kills every process with the mark when this process is killed") {
     ends_with_its_runner([](int say) {
         static guardian g;
         // A daemon, in a session of its own, of which nobody was told.
@@ -297,8 +296,7 @@ TEST_CASE("the guardian ends whoever has the mark, wherever he went, when we are
     });
 }
 
-TEST_CASE(
-    "the guardian ends whoever was seen once, even with nothing of ours on him, when we are gone without a word") {
+TEST_CASE("the guardian kills every process that was seen, even without the mark, when this process is killed") {
     ends_with_its_runner([](int say) {
         static child_story story;
         story.start({.path = HOSTILE_SERVER, .arguments = {"hides", "0"}});

@@ -70,7 +70,8 @@ void check_is_held(std::string const& name, std::string_view what) {
 
 } // namespace
 
-TEST_CASE("nginx answers what is in flight on SIGQUIT, loses all of it on SIGTERM, and exits with 0 both times") {
+TEST_CASE(
+    "nginx answers the requests in flight on SIGQUIT, loses all of them on SIGTERM, and exits with 0 both times") {
     if (!installed("nginx")) return;
     check_answers_all("nginx", "in-flight");
     check_loses_all("nginx", "wrong-signal", "status 0");
@@ -82,7 +83,7 @@ TEST_CASE("nginx closes idle connections when it stops, and waits for silent one
     check_is_held("nginx", "silent");
 }
 
-TEST_CASE("node answers what is in flight on SIGTERM when the program calls close, and dies of any other signal") {
+TEST_CASE("node answers the requests in flight on SIGTERM when the program calls close, and dies of any other signal") {
     if (!installed("node")) return;
     check_answers_all("node", "in-flight");
     check_loses_all("node", "wrong-signal", "SIGINT");
@@ -94,25 +95,26 @@ TEST_CASE("node closes idle connections when it stops, and waits for silent ones
     check_is_held("node", "silent");
 }
 
-TEST_CASE("aiohttp answers what is in flight on SIGTERM, and dies of a signal that it does not handle") {
+TEST_CASE("aiohttp answers the requests in flight on SIGTERM, and dies of a signal that it does not handle") {
     if (!installed("aiohttp")) return;
     check_answers_all("aiohttp", "in-flight");
     check_loses_all("aiohttp", "wrong-signal", "SIGQUIT");
 }
 
-TEST_CASE("aiohttp is held neither by idle connections nor by silent ones") {
+TEST_CASE("neither idle nor silent connections delay the stop of aiohttp") {
     if (!installed("aiohttp")) return;
     check_ends("aiohttp", "idle");
     check_ends("aiohttp", "silent");
 }
 
-TEST_CASE("Mojolicious as a daemon has no graceful stop: each signal loses what is in flight, and it exits with 0") {
+TEST_CASE(
+    "Mojolicious as a daemon has no graceful stop: each signal loses the requests in flight, and it exits with 0") {
     if (!installed("mojolicious")) return;
     check_loses_all("mojolicious", "in-flight", "status 0");
     check_loses_all("mojolicious", "wrong-signal", "status 0");
 }
 
-TEST_CASE("Mojolicious as a daemon is held neither by idle connections nor by silent ones") {
+TEST_CASE("neither idle nor silent connections delay the stop of Mojolicious as a daemon") {
     if (!installed("mojolicious")) return;
     check_ends("mojolicious", "idle");
     check_ends("mojolicious", "silent");

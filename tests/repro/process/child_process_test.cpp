@@ -33,7 +33,7 @@ bool have_children() { return waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECH
 
 } // namespace
 
-TEST_CASE("a child's stderr and notes arrive, its exit status is reaped, and nothing is left") {
+TEST_CASE("stderr and notes of a child arrive, its exit status is reaped, and nothing is left") {
     std::size_t const before = open_descriptors();
     {
         child_process child = shell("echo to stdout; echo to stderr >&2; echo note >&3; exit 7");
@@ -48,14 +48,14 @@ TEST_CASE("a child's stderr and notes arrive, its exit status is reaped, and not
     CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("a child that dies of a signal says which") {
+TEST_CASE("the signal that killed a child is known") {
     child_process child = shell("kill -ABRT $$");
     process_end const end = end_of(child);
     CHECK_FALSE(end.status);
     CHECK(signal_name(end.signal) == "SIGABRT");
 }
 
-TEST_CASE("a running child is not reaped, and is killed when it is let go") {
+TEST_CASE("a running child is not reaped, and the destructor kills it") {
     repro::descriptor process;
     {
         child_process child = shell("echo runs >&3; exec tail -f /dev/null");
@@ -68,7 +68,7 @@ TEST_CASE("a running child is not reaped, and is killed when it is let go") {
     CHECK_FALSE(have_children());
 }
 
-TEST_CASE("a program that is not there or can't be run is an error with its path and the reason") {
+TEST_CASE("the error for a program that can't be executed names its path and the reason") {
     test_folder folder;
     CHECK_THROWS_WITH(
         child_process("/no/such/program", {}), "cannot execute /no/such/program: No such file or directory");
@@ -77,7 +77,7 @@ TEST_CASE("a program that is not there or can't be run is an error with its path
     CHECK_FALSE(have_children());
 }
 
-TEST_CASE("a child has none of our descriptors, a process group of its own, and nothing blocked or ignored") {
+TEST_CASE("a child has no descriptor of its parent, its own process group, and no blocked or ignored signal") {
     int const ours = fcntl(STDIN_FILENO, F_DUPFD, 50); // inheritable on purpose
     sigset_t blocked, before;
     sigemptyset(&blocked);
@@ -102,7 +102,7 @@ TEST_CASE("a child has none of our descriptors, a process group of its own, and 
     close(ours);
 }
 
-TEST_CASE("a child's end is known although SIGCHLD was ignored when we were started") {
+TEST_CASE("the end of a child is known even if SIGCHLD was ignored at the start") {
     auto const handled = std::signal(SIGCHLD, SIG_IGN);
     child_process child = shell("exit 5");
     CHECK(end_of(child).status == 5);

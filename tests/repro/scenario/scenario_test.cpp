@@ -35,7 +35,7 @@ std::string set_complaint(std::string_view key, std::string_view value) {
 
 } // namespace
 
-TEST_CASE("the report's scenario is built in, with the report's own parameters") {
+TEST_CASE("the scenario of the report is built in with the parameters of the report") {
     CHECK(to_json_text(load_scenario("scope-disposal")) ==
         R"({"scenario":"scope-disposal","summary":"a failing handler has its own scope disposed under it","server":"scoped",)"
         R"("policy":"as-reported","requests":2,"handlers":[{"act":"park","delay":60,"calls":["stop"]},{"act":"throw_cancel","delay":120}],)"
@@ -79,7 +79,7 @@ TEST_CASE("a scenario file says only what differs from the default") {
     CHECK(scenario_from_text(R"({"scenario": "cell", "server": "scopes"})", "cell.json").cell.acts.size() == 2);
 }
 
-TEST_CASE("the scenario file that the README shows is a good one") {
+TEST_CASE("the scenario file in the README is valid") {
     std::ostringstream readme;
     readme << std::ifstream(SOURCE_DIR "/README.md").rdbuf();
     std::string const text = readme.str();
@@ -88,7 +88,7 @@ TEST_CASE("the scenario file that the README shows is a good one") {
     CHECK(scenario_from_text(text.substr(begin, end + 7 - begin), "README.md").name == "late-free");
 }
 
-TEST_CASE("an unknown scenario is answered with the nearest one") {
+TEST_CASE("the nearest name is suggested for an unknown scenario") {
     CHECK_THROWS_WITH(load_scenario("scope-disposl"),
         "unknown scenario \"scope-disposl\"; did you mean \"scope-disposal\"? (list scenarios)");
     CHECK_THROWS_WITH(load_scenario("nginx"), "unknown scenario \"nginx\" (list scenarios)");
@@ -96,7 +96,7 @@ TEST_CASE("an unknown scenario is answered with the nearest one") {
     CHECK_THROWS_WITH(load_scenario("./scope-disposal"), "cannot read ./scope-disposal: No such file or directory");
 }
 
-TEST_CASE("a wrong field of a scenario file is reported with file, line and what was expected") {
+TEST_CASE("the error for a wrong field of a scenario file names file, line and expected value") {
     CHECK(complaint(R"("grace": 10)") == "none");
     CHECK(complaint(R"("grace": "lots")") == "mine.json:5: \"grace\" must be a number of milliseconds, not \"lots\"");
     CHECK(complaint(R"("grace": -1)") ==
@@ -118,7 +118,7 @@ TEST_CASE("a wrong field of a scenario file is reported with file, line and what
         "mine.json:5: \"free\" must be stop points, such as \"coroutine.suspend#2\", not 3");
 }
 
-TEST_CASE("a wrong handler of a scenario file is reported with its number") {
+TEST_CASE("the error for a wrong handler of a scenario file names its number") {
     CHECK(complaint("\"handlers\": [\n{\"act\": \"park\"},\n{\"act\": \"park\", \"delay\": -5}]") ==
         "mine.json:7: \"handlers.2.delay\" must be a number of milliseconds from 0 to 86400000, not -5");
     CHECK(complaint("\"handlers\": [{\"act\":\n\"clean\"}]") ==
@@ -137,7 +137,7 @@ TEST_CASE("a wrong handler of a scenario file is reported with its number") {
         "mine.json:5: \"handlers.1.calls\" must be a list of \"stop\" and \"free\", not \"stop\"");
 }
 
-TEST_CASE("a scenario of the scopes alone has its own fields") {
+TEST_CASE("a scenario of scopes only has its own fields") {
     CHECK(complaint(R"("sequence": "late_free")", "scopes") == "none");
     CHECK(complaint(R"("sequence": "late_fre")", "scopes") ==
         "mine.json:5: \"sequence\" can't be \"late_fre\"; did you mean \"late_free\"?");
@@ -154,7 +154,7 @@ TEST_CASE("a scenario of the scopes alone has its own fields") {
     CHECK_THAT(complaint(R"("grace": 10)", "prefork"), StartsWith("mine.json:3: \"server\" can't be \"prefork\""));
 }
 
-TEST_CASE("a stop that is left to a handler which does not call it is an error, not a hang") {
+TEST_CASE("a stop that is left to a handler that does not call it is an error, not a hang") {
     CHECK_THROWS_WITH(scenario_from_text("{\"scenario\": \"x\"}", "x.json"),
         "x.json:1: the document leaves \"stop\" to a handler, but none that serves a request has \"calls\": "
         "[\"stop\"]; say when in "
@@ -181,7 +181,7 @@ TEST_CASE("a scenario's name can't lead to another folder and its summary can't 
         scenario_from_text(R"({"stop": "never"})", "x.json"), "x.json:1: the document has no \"scenario\", its name");
 }
 
-TEST_CASE("whatever a scenario file holds, it is read or refused with the file's name") {
+TEST_CASE("any scenario file is read, or refused with the name of the file") {
     char const* const values[] = {"null", "true", "-1", "0", "1e300", "18446744073709551616", "\"\"", "\"\\u0000\"",
         "[]", "[[]]", "{}", "{\"a\":1}", "[null]", "[{\"act\":null}]"};
     char const* const fields[] = {"scenario", "summary", "server", "policy", "requests", "handlers", "together",
@@ -236,7 +236,7 @@ TEST_CASE("a field set on the command line changes that field, by its path") {
     CHECK(s.config.handlers.size() == 1);
 }
 
-TEST_CASE("a field set on the command line is checked as a file is, and the complaint says which it was") {
+TEST_CASE("a field set on the command line is checked like a file, and the error names it") {
     CHECK(set_complaint("grace", "lots") == "--set grace: \"grace\" must be a number of milliseconds, not \"lots\"");
     CHECK(set_complaint("graze", "1") == "--set graze: unknown field \"graze\"; did you mean \"grace\"?");
     CHECK(set_complaint("handlers.2.act", "parc") ==

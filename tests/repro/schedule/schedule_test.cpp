@@ -30,7 +30,7 @@ TEST_CASE("a printed schedule is read back") {
         CHECK(to_string(parse_schedule(text)) == text);
 }
 
-TEST_CASE("a wrong schedule is refused with the part that is wrong") {
+TEST_CASE("the error for a wrong schedule names the wrong part") {
     CHECK_THROWS_WITH(parse_schedule("3=1,x=2"),
         "bad schedule: \"x=2\" is not INDEX=CHOICE; write \"default\", or decisions such as \"3=1,17=2\"");
     CHECK_THROWS_WITH(parse_schedule("3=1,3=2"), "bad schedule: decision 3 is given twice");
@@ -44,7 +44,7 @@ TEST_CASE("a wrong schedule is refused with the part that is wrong") {
     }
 }
 
-TEST_CASE("an execution follows its schedule, takes the default beyond it, and tells what it took") {
+TEST_CASE("an execution follows its schedule, takes the default after it, and returns the decisions taken") {
     follow f(parse_schedule("1=2"));
     CHECK(choose(f, 2) == 0);
     CHECK(choose(f, 3) == 2);
@@ -64,13 +64,13 @@ TEST_CASE("a choice that is not offered is a divergence, and the default is take
     CHECK(f.taken() == schedule{{1, 0, 0}});
 }
 
-TEST_CASE("an execution that ends before its schedule does has diverged") {
+TEST_CASE("an execution that ends before its schedule has diverged") {
     follow f(parse_schedule("0=1,4=1"));
     choose(f, 2);
     CHECK(f.diverged() == "the execution ended after 1 decisions, but the schedule has a choice for decision 4");
 }
 
-TEST_CASE("what was taken, followed again, is taken again") {
+TEST_CASE("following the decisions taken gives the same decisions") {
     auto const decide = [](follow& f) {
         for (std::uint32_t n = 2; n < 40; ++n) choose(f, n);
     };

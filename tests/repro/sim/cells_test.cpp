@@ -69,7 +69,7 @@ TEST_CASE("the drain sequence never helps when a listener was given the owning r
             }
 }
 
-TEST_CASE("with the server as only owner nothing aborts without a delayed disposal") {
+TEST_CASE("with the server as the only owner no cell aborts without a delayed disposal") {
     for (act a : in_flight_acts)
         for (placement p : {placement::child, placement::direct})
             for (bool safe : {false, true})
@@ -91,7 +91,7 @@ TEST_CASE("awaiting the cancellation ends with the first handler, so a suspendin
     CHECK(in_flight_at_free(run({.acts = {act::park, act::park}, .steps = sequence::fix_zero})) == 0);
 }
 
-TEST_CASE("an error that somebody awaits is absorbed, one that comes after the wait ended shuts the runtime down") {
+TEST_CASE("an awaited error is absorbed, an error after the wait has ended shuts the runtime down") {
     CHECK(count(run({.acts = {act::throw_cancel, act::park}, .steps = sequence::fix_expire}), kind::loop_stop) == 0);
     CHECK(count(run({.acts = {act::park, act::throw_cancel}, .steps = sequence::fix_expire}), kind::loop_stop) == 1);
 }
@@ -132,7 +132,7 @@ TEST_CASE("a completion hook keeps its finished coroutine in the scope, and canc
     CHECK(removed - finished == 6'000'000); // 5+i ms
 }
 
-TEST_CASE("the reference of a delayed disposal is used up when the scope runs empty, and is then one too many") {
+TEST_CASE("the reference of a delayed disposal is released when the scope becomes empty, and then once more") {
     for (placement p : {placement::child, placement::direct}) {
         traces::trace const freed =
             run({.acts = {act::park, act::park}, .place = p, .steps = sequence::dat_cancel_wait_free});
@@ -143,7 +143,7 @@ TEST_CASE("the reference of a delayed disposal is used up when the scope runs em
     }
 }
 
-TEST_CASE("one cell twice gives the same events") {
+TEST_CASE("running a cell twice gives the same events") {
     for (act a : in_flight_acts) {
         traces::trace const one = run({.acts = {a, a}, .steps = sequence::fix_expire}),
                             two = run({.acts = {a, a}, .steps = sequence::fix_expire});

@@ -80,7 +80,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("handlers of every kind live and die alike in both worlds, whoever owns the scope") {
+TEST_CASE("handlers of every kind have the same lifecycle in both worlds, whoever owns the scope") {
     for (char const* act : {"forever", "throw_resume", "cleanup", "spawn", "spawn_on_cancel", "hook_park"})
         for (char const* owner : {"server", "extra"})
             for (char const* policy : {"upstream-fix", "drained"}) {
@@ -93,8 +93,7 @@ TEST_CASE("handlers of every kind live and die alike in both worlds, whoever own
             }
 }
 
-TEST_CASE(
-    "the reactor under every policy, in each order and by each kind of stop lives and dies alike in both worlds") {
+TEST_CASE("the reactor has the same lifecycle in both worlds under every policy, order and kind of stop") {
     for (std::string_view const policy : server::words<server::reactor_policy>())
         for (char const* order : {"client-first", "server-first"})
             for (char const* what : {"gs", "gsu", "gsn", "stop"}) {
@@ -108,7 +107,7 @@ TEST_CASE(
             }
 }
 
-TEST_CASE("the reactor's handlers of every kind live and die alike in both worlds") {
+TEST_CASE("the reactor's handlers of every kind have the same lifecycle in both worlds") {
     for (std::string_view const handler : server::words<server::reply>())
         for (char const* order : {"client-first", "server-first"})
             for (char const* when : {"handler", "finish", "signal"}) {

@@ -80,7 +80,7 @@ TEST_CASE("the report's scenario disposes a scope with its handler inside, 100 t
 }
 
 TEST_CASE(
-    "in the report's chain the failing handler is caught by the server scope, in the other one free itself disposes") {
+    "in the report's chain the server scope catches the failing handler, in the other chain free itself disposes") {
     auto const fails_in = [](char const* name) {
         judged const j = run(repro::load_scenario(name));
         std::vector<std::string> chain;
@@ -105,7 +105,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "whether the report's server aborts is decided by who holds the owning reference, not by where handlers live") {
+    "the holder of the owning reference decides whether the report's server aborts, not the scope of the handlers") {
     for (char const* place : {"child", "direct"}) {
         CHECK(run(with("scope-disposal-on-free", {{"place", place}})).rules().count("scope-disposed-nonempty"));
         CHECK_FALSE(run(with("scope-disposal-on-free", {{"place", place}, {"owner", "server"}}))
@@ -117,7 +117,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("upstream's repair still fails where a listener holds the owning reference") {
+TEST_CASE("the upstream fix still fails if a listener holds the owning reference") {
     judged const cancelled = run(with("scope-disposal-on-free", {{"policy", "upstream-fix"}, {"grace", "20"}}));
     CHECK(cancelled.rules().count("scope-disposed-nonempty"));
     judged const drained = run(with("scope-disposal-on-free", {{"policy", "upstream-fix"}}));
@@ -126,7 +126,7 @@ TEST_CASE("upstream's repair still fails where a listener holds the owning refer
         drained.rules().count("access-after-free")); // fully drained, and the scope is freed under its own notification
 }
 
-TEST_CASE("upstream's repair with the server as owner frees while a suspending clean-up is in flight") {
+TEST_CASE("the upstream fix with the server as owner frees while a suspending clean-up is in progress") {
     // The cancellation's wait ends with the first handler that is over.
     judged const j = run(with("scope-disposal",
         {{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", "0"}, {"requests", "3"},
@@ -137,7 +137,7 @@ TEST_CASE("upstream's repair with the server as owner frees while a suspending c
     CHECK(j.rules().count("cancelled-not-awaited"));
 }
 
-TEST_CASE("upstream's repair with the server as owner is clean when nothing outlives its cancellation") {
+TEST_CASE("the upstream fix with the server as owner is clean if no handler outlives its cancellation") {
     judged const j = run(with("scope-disposal", {{"policy", "upstream-fix"}, {"owner", "server"}}));
     INFO(text_of(j));
     CHECK(j.rules().empty());
@@ -219,7 +219,7 @@ TEST_CASE("drained is clean when handlers stop and free, and when stop comes twi
     clean(with("scope-disposal", {{"policy", "drained"}, {"stop", "server.ready#1"}}));
 }
 
-TEST_CASE("drained ends an ordinary error with its own request: the siblings are answered") {
+TEST_CASE("under drained an ordinary error ends only its own request, and the other requests are answered") {
     judged const j = run(with("scope-disposal",
         {{"policy", "drained"}, {"requests", "3"},
             {"handlers",
@@ -232,7 +232,7 @@ TEST_CASE("drained ends an ordinary error with its own request: the siblings are
     CHECK(statuses == std::vector<std::int64_t>{200, 500, 200});
 }
 
-TEST_CASE("drained drops what a cancelled handler still spawns, so the drain ends with the cancellation") {
+TEST_CASE("drained drops coroutines that a canceled handler spawns, so the drain ends with the cancellation") {
     judged const j =
         run(with("scope-disposal", {{"policy", "drained"}, {"grace", "10"}, {"handlers.2.act", "spawn_on_cancel"}}));
     CHECK(j.rules().empty());
@@ -256,7 +256,7 @@ TEST_CASE("drained answers pipelined requests that arrived before stop") {
     CHECK(answered == 4);
 }
 
-TEST_CASE("drained answers a pipelined request that lies unread behind a busy handler when the free comes") {
+TEST_CASE("drained answers a pipelined request that is unread behind a busy handler at the free") {
     judged const j = run(with("scope-disposal",
                              {{"policy", "drained"}, {"requests", "4"}, {"per_connection", "2"}, {"pipelined", "true"},
                                  {"together", "false"}, {"grace", "0"}, {"free", "coroutine.spawn#3"},
@@ -289,14 +289,14 @@ TEST_CASE("the order in which clients are served does not decide the report's ou
     }
 }
 
-TEST_CASE("a server whose silent client stays connected waits on, as a real loop would") {
+TEST_CASE("a server with a silent connected client keeps waiting, as a real loop would") {
     judged const j = run(with("scope-disposal",
         {{"requests", "1"}, {"stop", "coroutine.suspend#3"}, {"handlers", R"([{"act":"forever"}])"},
             {"free", "never"}}));
     CHECK_FALSE(j.complete());
 }
 
-TEST_CASE("a server that nobody stops leaves an incomplete trace") {
+TEST_CASE("a server that is never stopped leaves an incomplete trace") {
     judged const j = run(with("scope-disposal", {{"stop", "never"}, {"free", "never"}}));
     CHECK_FALSE(j.complete());
     CHECK(traces::judge(j.violations, j.complete()) == traces::verdict::inconclusive);

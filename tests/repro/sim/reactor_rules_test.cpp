@@ -92,7 +92,7 @@ TEST_CASE("the loop's finish hook runs when the loop is asked to stop gracefully
     }
 }
 
-TEST_CASE("a loop that is stopped in a handler leaves a response that is queued") {
+TEST_CASE("a loop that is stopped in a handler leaves a queued response") {
     judged const j = run(R"("timer":"none","when":"handler","what":"stop")");
     CHECK(j.of("loop-stopped-with-pending-work").message == "loop:1 ended and dropped 1 stream that still writes");
 }

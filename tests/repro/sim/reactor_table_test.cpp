@@ -102,7 +102,7 @@ TEST_CASE("each change of the reported program gives the measured cell on real s
                           {.server_path = SERVER_UNDER_TEST, .partial_path = {}})) == expected);
 }
 
-TEST_CASE("a server that is not destroyed stops when its idle connection's keep-alive ends") {
+TEST_CASE("a server that is not destroyed stops when the keep-alive of its idle connection ends") {
     repro::follow in_order{repro::schedule{}};
     traces::trace t;
     repro::simulator().run(

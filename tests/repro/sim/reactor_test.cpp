@@ -85,7 +85,7 @@ TEST_CASE("a loop with nothing to watch ends") {
     CHECK(first(l.trace, kind::loop_stopping)->text("why") == "nothing_to_watch");
 }
 
-TEST_CASE("due timers fire by deadline, those of one deadline in the order of arming") {
+TEST_CASE("due timers fire in the order of their deadlines, then of arming") {
     bare_loop l;
     l.loop.timer(2 * millisecond, "user", "late", [&] { l.say("late"); });
     l.loop.timer(1 * millisecond, "user", "first", [&] { l.say("first"); });
@@ -101,7 +101,7 @@ TEST_CASE("a wait is rounded up to the next millisecond") {
     CHECK(l.clock == 301 * millisecond);
 }
 
-TEST_CASE("what next_tick queues in the timer phase runs in the next tick, in the order of queueing") {
+TEST_CASE("calls queued by next_tick in the timer phase run in the next tick, in order") {
     bare_loop l;
     l.loop.timer(0, "user", "one", [&] {
         l.say("one");
@@ -114,7 +114,7 @@ TEST_CASE("what next_tick queues in the timer phase runs in the next tick, in th
     CHECK(count(l.trace, kind::loop_tick) == 2);
 }
 
-TEST_CASE("what next_tick queues while the queue is served runs in the same turn") {
+TEST_CASE("calls queued by next_tick while the queue is served run in the same turn") {
     bare_loop l;
     l.loop.next_tick([&] {
         l.loop.next_tick([&] { l.say("inner"); });
@@ -125,7 +125,8 @@ TEST_CASE("what next_tick queues while the queue is served runs in the same turn
     CHECK(l.said == strings{"outer", "inner", "timer"});
 }
 
-TEST_CASE("an error in a callback is told, ends that callback only, and strands what next_tick had queued behind it") {
+TEST_CASE(
+    "an error in a callback is recorded, ends only that callback, and skips the calls that next_tick queued after it") {
     bare_loop l;
     l.loop.next_tick([] { throw server::callback_error{"boom"}; });
     l.loop.next_tick([&] { l.say("stranded"); });
@@ -135,7 +136,7 @@ TEST_CASE("an error in a callback is told, ends that callback only, and strands 
     CHECK(first(l.trace, kind::loop_error)->text("error") == "Timer failed: boom");
 }
 
-TEST_CASE("a one-shot timer is gone before its callback runs, a recurring one goes on until it is removed") {
+TEST_CASE("a one-shot timer is removed before its callback runs, a recurring one continues until it is removed") {
     bare_loop l;
     reactor::timer_id every = 0;
     int times = 0;
@@ -151,7 +152,7 @@ TEST_CASE("a one-shot timer is gone before its callback runs, a recurring one go
     CHECK(count(l.trace, kind::timer_cancel) == 1); // the recurring one; the other was not there to be cancelled
 }
 
-TEST_CASE("stop does not cut the tick: the timers that are due in it still fire") {
+TEST_CASE("stop does not end the tick early: due timers still fire") {
     bare_loop l;
     l.loop.timer(0, "user", "stops", [&] { l.loop.stop("explicit"); });
     l.loop.timer(0, "user", "due too", [&] { l.say("due too"); });
@@ -211,8 +212,7 @@ TEST_CASE("a stream that only waits for its drain is writing: a graceful close w
     CHECK(first(t, kind::stream_close)->seq > first(t, kind::loop_error)->seq);
 }
 
-TEST_CASE(
-    "a connection that the server closed over unread bytes is reset, and its client is told of a premature close") {
+TEST_CASE("a connection that the server closed with unread bytes is reset, and its client sees a premature close") {
     auto const t =
         run(program([](auto& c) { c.connections = 2, c.when = stop_moment::handler, c.handler = reply::stream; }));
     CHECK(count(t, kind::request_open) == 1);
@@ -221,7 +221,7 @@ TEST_CASE(
 
 // ---- the lost finish
 
-TEST_CASE("client first, the finish of the transaction is lost and a callback enters a server that is gone") {
+TEST_CASE("with client-first the finish of the transaction is lost and a callback enters a freed server") {
     auto const t = run(program());
     CHECK(count(t, kind::request_open) == 1);
     CHECK(count(t, kind::request_finish) == 0);
@@ -232,14 +232,14 @@ TEST_CASE("client first, the finish of the transaction is lost and a callback en
     CHECK(user_timer_of(t) == "lost");
 }
 
-TEST_CASE("server first, the transaction finishes, and the timer is lost all the same") {
+TEST_CASE("with server-first the transaction finishes, but the timer is lost") {
     auto const t = run(program([](auto& c) { c.order = serve_order::server_first; }));
     CHECK(count(t, kind::request_finish) == 1);
     CHECK(count(t, kind::loop_error) == 0);
     CHECK(user_timer_of(t) == "lost");
 }
 
-TEST_CASE("the error points back at the callback that found nobody, to the drain that was told, and to the write which "
+TEST_CASE("the error is caused by the callback without a server, the drain that called it, and the write that "
           "subscribed to it") {
     auto const t = run(program());
     event const* const error = first(t, kind::loop_error);
@@ -269,7 +269,7 @@ TEST_CASE("the third of three decisions alone decides whether the finish is lost
             }
 }
 
-TEST_CASE("a decision says what was ready and who was served first") {
+TEST_CASE("a decision names the ready handles and the one served first") {
     auto const t = run(program([](auto& c) { c.order = serve_order::any; }));
     CHECK(labels(t) ==
         strings{
@@ -281,7 +281,7 @@ TEST_CASE("a decision says what was ready and who was served first") {
         });
 }
 
-TEST_CASE("the default decisions are those of client first") {
+TEST_CASE("the default decisions are those of client-first") {
     auto const free = run(program([](auto&c) { c.order = serve_order::any; })), set = run(program());
     std::vector<kind> a, b;
     for (event const& e : free.events)
@@ -311,7 +311,7 @@ TEST_CASE("a server that is dropped inside its handler is destroyed when its out
     CHECK((dropped->seq < returned->seq && returned->seq < responded->seq && responded->seq < destroyed->seq));
 }
 
-TEST_CASE("a server that is dropped by a handler which then fails is destroyed before the error is told") {
+TEST_CASE("a server that is dropped by a failing handler is destroyed before the error is recorded") {
     auto const t = run(program(
         [](auto& c) { c.when = stop_moment::handler, c.what = stop_action::gsu, c.handler = reply::throw_raw; }));
     CHECK(first(t, kind::server_free)->seq < first(t, kind::loop_error)->seq);
@@ -319,7 +319,7 @@ TEST_CASE("a server that is dropped by a handler which then fails is destroyed b
     CHECK(count(t, kind::request_finish) == 1);
 }
 
-TEST_CASE("an answer that comes after the server has gone is an error of the timer") {
+TEST_CASE("an answer after the server was freed is an error of the timer") {
     auto const t =
         run(program([](auto& c) { c.handler = reply::delay, c.when = stop_moment::timer, c.what = stop_action::u; }));
     CHECK(first(t, kind::loop_error)->text("error") ==
@@ -329,7 +329,7 @@ TEST_CASE("an answer that comes after the server has gone is an error of the tim
     CHECK(first(weak, kind::loop_error)->text("error") == "Timer failed: Transaction already destroyed");
 }
 
-TEST_CASE("a response that the server's end cuts short is a partial one for its client") {
+TEST_CASE("a response that the end of the server cuts short is partial for its client") {
     auto const t = run(
         program([](auto& c) { c.handler = reply::stream, c.when = stop_moment::handler, c.what = stop_action::u; }));
     event const* const failed = first(t, kind::client_fail);
@@ -339,7 +339,7 @@ TEST_CASE("a response that the server's end cuts short is a partial one for its 
     CHECK(failed->integer("body") == 4);
 }
 
-TEST_CASE("however it is stopped, a transaction finishes at most once and never after its server has gone") {
+TEST_CASE("a transaction finishes at most once and never after its server was freed, however it is stopped") {
     repro::simulator sim;
     traces::trace t;
     auto const all = [](auto e) { return server::words<decltype(e)>().size(); };
@@ -372,7 +372,7 @@ TEST_CASE("however it is stopped, a transaction finishes at most once and never 
 
 // ---- policies
 
-TEST_CASE("finished as soon as the last byte is written, a transaction is not lost in either order") {
+TEST_CASE("a transaction that finishes with its last byte is not lost in either order") {
     for (auto const order : {serve_order::client_first, serve_order::server_first})
         for (bool const close : {false, true}) {
             auto const t = run(
@@ -413,7 +413,7 @@ TEST_CASE("a graceful stop by signal over Connection: close ends with the respon
 }
 
 TEST_CASE(
-    "SIGTERM ends the loop at once, then the server goes, finishes what is open and closes, and nobody is answered") {
+    "SIGTERM ends the loop at once, then the server is freed, finishes open requests without an answer, and closes") {
     repro::scenario s = repro::load_scenario("quit-slow-request");
     repro::set_field(s, "what", "stop");
     auto const t = run(s);
@@ -437,7 +437,7 @@ TEST_CASE("a signal is sent at each of its points, and stopping twice is stoppin
 }
 
 TEST_CASE(
-    "stopped by a signal before anybody has connected, the loop ends at once, without a signal it is never stopped") {
+    "a signal before the first connection ends the loop at once, and without a signal the loop is never stopped") {
     repro::scenario s = repro::load_scenario("quit-slow-request");
     repro::set_field(s, "signal_at", "server.ready#1");
     CHECK(first(run(s), kind::loop_stopping)->text("why") == "no_incoming");
@@ -445,7 +445,7 @@ TEST_CASE(
     CHECK(count(run(s), kind::act_stop) == 0);
 }
 
-TEST_CASE("a server whose signal's handler drops it goes once") {
+TEST_CASE("a server that is dropped by its signal handler is freed once") {
     repro::scenario s = repro::load_scenario("quit-slow-request");
     repro::set_field(s, "what", "gsu");
     auto const t = run(s);
@@ -453,7 +453,7 @@ TEST_CASE("a server whose signal's handler drops it goes once") {
     CHECK(count(t, kind::server_destroy) == 1);
 }
 
-TEST_CASE("what no signal asks for, and a moment that is no stop point, are refused with the way to say it") {
+TEST_CASE("a stop without a signal, and an invalid stop point, are refused with the expected form") {
     repro::scenario s = repro::load_scenario("quit-slow-request");
     CHECK_THROWS_WITH(repro::set_field(s, "what", "u"), ContainsSubstring("can't be requested by a signal"));
     CHECK_THROWS_WITH(repro::set_field(s, "signal_at", "request.begun#1"), ContainsSubstring("request.begin"));

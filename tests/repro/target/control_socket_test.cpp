@@ -73,7 +73,7 @@ using problems = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("a target is held at what was armed, told to stop there, and let go") {
+TEST_CASE("a target is held at an armed point, told to stop there, and released") {
     stage s;
     control_socket control(
         s.events, s.path, {"after-accept", "request.begin#2"}, [&](control_socket& c, std::string_view point) {
@@ -100,7 +100,7 @@ TEST_CASE("a point that the target never reaches makes the execution inconclusiv
     CHECK(control.problems() == problems{"the target never reached after-accept"});
 }
 
-TEST_CASE("a hold that takes too long is let go of, and the execution is inconclusive") {
+TEST_CASE("a process that is held too long is released, and the execution is inconclusive") {
     stage s;
     control_socket control(s.events, s.path, {"p"}, keeps(s), 0);
     peer target(s);
@@ -113,7 +113,7 @@ TEST_CASE("a hold that takes too long is let go of, and the execution is inconcl
     CHECK(control.problems() == problems{"the process held at p#1 was not released in time"});
 }
 
-TEST_CASE("a target that dies while it is held is not held any more, and that is said") {
+TEST_CASE("a target that dies while it is held is a recorded problem") {
     stage s;
     control_socket control(s.events, s.path, {"p"}, keeps(s));
     peer target(s);
@@ -125,7 +125,7 @@ TEST_CASE("a target that dies while it is held is not held any more, and that is
     control.release(); // of nobody
 }
 
-TEST_CASE("who speaks no protocol, another version of it, or out of turn, is let go of") {
+TEST_CASE("a peer that violates the protocol or its version is dropped") {
     auto const dropped = [](std::string const& says, std::string const& told) {
         stage s;
         control_socket control(s.events, s.path, {"p"}, keeps(s));
@@ -146,7 +146,7 @@ TEST_CASE("who speaks no protocol, another version of it, or out of turn, is let
     dropped(std::string(5000, 'x'), "sent a line that is too long");
 }
 
-TEST_CASE("who connects and says nothing holds nobody up, and the next one is served") {
+TEST_CASE("a silent peer blocks no other peer") {
     stage s;
     control_socket control(s.events, s.path, {}, keeps(s));
     peer silent(s), other(s);
@@ -155,7 +155,7 @@ TEST_CASE("who connects and says nothing holds nobody up, and the next one is se
     CHECK(control.problems().empty());
 }
 
-TEST_CASE("when the controller goes the target hears the end, and its socket is gone") {
+TEST_CASE("when the controller is destroyed, the target sees the end of the connection and the socket is removed") {
     stage s;
     auto control = std::make_unique<control_socket>(s.events, s.path, std::vector<std::string>{"p"}, keeps(s));
     peer target(s);
@@ -167,7 +167,7 @@ TEST_CASE("when the controller goes the target hears the end, and its socket is 
     CHECK(access(s.path.c_str(), F_OK) != 0);
 }
 
-TEST_CASE("a point that is none is refused") {
+TEST_CASE("an invalid point is refused") {
     stage s;
     for (char const* wrong : {"", "#1", "a b", "p#", "p#0", "p#x", "p\n"})
         CHECK_THROWS_WITH(

@@ -16,7 +16,7 @@ std::string with(std::string const& fields) {
 
 } // namespace
 
-TEST_CASE("a target's file says how it starts, when it is ready, how it stops and where it is slow") {
+TEST_CASE("a target file defines how the server starts, when it is ready, how it stops and which URL is slow") {
     target const t = target_from_text(
         with(
             R"("files": {"a.conf": "one", "b.conf": ["first", "second"]}, "environment": {"A": "{backend}"}, "port": 8080,
@@ -39,7 +39,7 @@ TEST_CASE("a target's file says how it starts, when it is ready, how it stops an
     CHECK(t.stream == "/events");
 }
 
-TEST_CASE("of a target that says nothing more, SIGTERM stops it and SIGINT is the wrong signal") {
+TEST_CASE("by default SIGTERM stops a target and SIGINT is the wrong signal") {
     target const t = target_from_text(with(""), "mine.json");
     CHECK(t.stop_in_words() == "SIGTERM");
     CHECK(t.wrong() == SIGINT);
@@ -49,7 +49,7 @@ TEST_CASE("of a target that says nothing more, SIGTERM stops it and SIGINT is th
     CHECK(why_not(t, "idle").empty());
 }
 
-TEST_CASE("what is wrong in a target's file is named with its line and the remedy") {
+TEST_CASE("an error in a target file names its line and the remedy") {
     struct {
         std::string fields, says;
     } const cases[] = {
@@ -86,7 +86,7 @@ TEST_CASE("what is wrong in a target's file is named with its line and the remed
     CHECK_THROWS_WITH(load_target("missing.json"), ContainsSubstring("cannot read missing.json"));
 }
 
-TEST_CASE("every preset can be read, has a package and can be probed in every way") {
+TEST_CASE("every preset is valid, has a package and takes every probe") {
     std::size_t servers = 0;
     for (target const& t : preset_targets()) {
         INFO(t.name);
@@ -100,6 +100,6 @@ TEST_CASE("every preset can be read, has a package and can be probed in every wa
     CHECK(servers == 8);
 }
 
-TEST_CASE("an unknown probe is named with the nearest") {
+TEST_CASE("the nearest name is suggested for an unknown probe") {
     CHECK_THROWS_WITH(why_not(load_target("nginx"), "inflight"), ContainsSubstring("did you mean \"in-flight\"?"));
 }

@@ -107,7 +107,7 @@ TEST_CASE("a head that comes in pieces is one request") {
     CHECK(s.requests == std::vector<std::uint32_t>{1});
 }
 
-TEST_CASE("what is no HTTP gets 400 and a close, an unknown path 404") {
+TEST_CASE("a request that is not HTTP gets 400 and a close, an unknown path 404") {
     stand bad, unknown;
     bad.arrive("\x01\x02 nonsense\r\n\r\n");
     CHECK(bad.wire.sent.starts_with("HTTP/1.1 400 "));

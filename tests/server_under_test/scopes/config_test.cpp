@@ -21,7 +21,7 @@ template <class enumeration, class parse> void every_word_is_read_back(parse par
 
 } // namespace
 
-TEST_CASE("every word of a scenario is read as what it names") {
+TEST_CASE("every word of a scenario is read as the value that it names") {
     every_word_is_read_back<server::act>(server::parse_act);
     every_word_is_read_back<server::policy>(server::parse_policy);
     every_word_is_read_back<server::placement>(server::parse_placement);
@@ -30,7 +30,7 @@ TEST_CASE("every word of a scenario is read as what it names") {
     every_word_is_read_back<server::sequence>(server::parse_sequence);
 }
 
-TEST_CASE("the words stand for what the measured cells and the policies call so") {
+TEST_CASE("the words have the meaning that the measured cells and the policies give them") {
     CHECK(name_of(server::act::spawn_on_cancel) == "spawn_on_cancel");
     CHECK(name_of(server::act::hook_park) == "hook_park");
     CHECK(name_of(server::policy::upstream_fix) == "upstream-fix");
@@ -38,7 +38,7 @@ TEST_CASE("the words stand for what the measured cells and the policies call so"
     CHECK(name_of(server::sequence::dat_cancel_wait_free) == "dat_cancel_wait_free");
 }
 
-TEST_CASE("a config that goes to the server's process arrives as it was") {
+TEST_CASE("a config arrives unchanged in the process of the server") {
     server::config c;
     c.shutdown = server::policy::upstream_fix;
     c.handlers = {{.does = server::act::cleanup, .delay_ms = 7, .calls_stop = true, .calls_free = true},
@@ -70,7 +70,7 @@ TEST_CASE("a field that is missing keeps its default") {
     CHECK(server::to_json(server::config_from_json(json::object())) == server::to_json(server::config{}));
 }
 
-TEST_CASE("a word that names nothing is refused, not taken for another") {
+TEST_CASE("an unknown word is refused") {
     CHECK_THROWS_WITH(server::config_from_json(json{{"policy", "draned"}}), R"("policy" can't be "draned")");
     CHECK_THROWS(server::config_from_json(json{{"handlers", json::array()}}));
     CHECK_THROWS(server::config_from_json(json{{"handlers", {{{"act", 3}}}}}));

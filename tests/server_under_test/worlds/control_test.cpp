@@ -57,7 +57,7 @@ TEST_CASE("stop is called after the step in which the named event happened for t
     CHECK_FALSE(b.under_test.pending());
 }
 
-TEST_CASE("an act of the control is recorded as control:1's, because of the point's event") {
+TEST_CASE("an act of the control is recorded as control:1's, caused by the event of the point") {
     bench b("server.ready#1");
     b.happens(kind::server_listen);
     b.happens(kind::server_ready);
@@ -120,7 +120,7 @@ TEST_CASE("a handler's stop and a named point go together") {
     CHECK(points[0].count == 3);
 }
 
-TEST_CASE("a wrong stop point is refused with what is expected") {
+TEST_CASE("the error for a wrong stop point names the expected form") {
     CHECK(complaint("corutine.suspend#2") ==
         "\"corutine.suspend#2\" is not a stop point: a stop point is KIND#N (coroutine.suspend#2), handler, any or "
         "never");

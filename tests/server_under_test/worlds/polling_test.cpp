@@ -74,7 +74,7 @@ std::string read_all(polling_world& w, descriptor d) {
 
 } // namespace
 
-TEST_CASE("a later socket has the higher descriptor, also when earlier ones are closed") {
+TEST_CASE("a later socket has a higher descriptor, even if earlier ones are closed") {
     kernels().each([](polling_world& w) {
         connection const c = connect(w);
         CHECK(c.listening < c.client);
@@ -86,7 +86,7 @@ TEST_CASE("a later socket has the higher descriptor, also when earlier ones are 
     });
 }
 
-TEST_CASE("what one end writes the other reads, and then the end") {
+TEST_CASE("bytes written at one end are read at the other, and then the end of the stream") {
     kernels().each([](polling_world& w) {
         connection const c = connect(w);
         std::string part(64, '\0');
@@ -99,7 +99,7 @@ TEST_CASE("what one end writes the other reads, and then the end") {
     });
 }
 
-TEST_CASE("closing over unread bytes resets the peer, which is told unasked") {
+TEST_CASE("closing with unread bytes resets the peer, which is always reported") {
     kernels().each([](polling_world& w) {
         connection const c = connect(w);
         w.write(c.client, "nobody reads this");
@@ -111,7 +111,7 @@ TEST_CASE("closing over unread bytes resets the peer, which is told unasked") {
     });
 }
 
-TEST_CASE("nobody listens: a connection is refused, a port that is taken is said with its number") {
+TEST_CASE("a connection to a closed port is refused, and the error for a port in use names the port") {
     kernels().each([](polling_world& w) {
         std::uint16_t port = 0;
         std::string error;
@@ -125,7 +125,7 @@ TEST_CASE("nobody listens: a connection is refused, a port that is taken is said
     });
 }
 
-TEST_CASE("a poll without anything ready ends in its time, and time has passed") {
+TEST_CASE("a poll without a ready handle times out, and time has passed") {
     kernels().each([](polling_world& w) {
         auto const before = w.now();
         std::vector<interest> none;
@@ -134,7 +134,7 @@ TEST_CASE("a poll without anything ready ends in its time, and time has passed")
     });
 }
 
-TEST_CASE("a signal ends a poll, before or while it waits, and then nothing is told to be ready") {
+TEST_CASE("a signal before or during a poll ends it without a ready handle") {
     kernels k;
     k.real.take_signals();
     k.each([](polling_world& w) {
@@ -152,7 +152,7 @@ TEST_CASE("a signal ends a poll, before or while it waits, and then nothing is t
     });
 }
 
-TEST_CASE("a signal of somebody else is taken too, and says no cause") {
+TEST_CASE("a signal of another process is taken, too, without a cause") {
     kernels k;
     k.real.take_signals();
     raise(SIGTERM);
@@ -163,7 +163,7 @@ TEST_CASE("a signal of somebody else is taken too, and says no cause") {
     CHECK(s.because == traces::no_seq);
 }
 
-TEST_CASE("the real kernel's sockets are closed on exec and with their world, and its signals are given back") {
+TEST_CASE("real sockets are closed on exec and with their world, and the signal mask is restored") {
     auto const ours = [] {
         return std::distance(
             std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
@@ -186,7 +186,7 @@ TEST_CASE("the real kernel's sockets are closed on exec and with their world, an
     CHECK_FALSE(sigismember(&blocked, SIGQUIT));
 }
 
-TEST_CASE("live, what is left free is drawn: every choice comes, and the seed repeats them") {
+TEST_CASE("in the live world decisions are random: every choice occurs, and the seed repeats them") {
     kernels a, b;
     std::vector<server::alternative> const three(3);
     std::vector<std::uint32_t> drawn, again, counts(3);

@@ -178,7 +178,7 @@ TEST_CASE("a peer that resets is reported as reset, not as the end of the stream
     CHECK(server.echoes.front().last == io::reset);
 }
 
-TEST_CASE("clients that wait in the backlog are accepted all at once, after that there is nobody") {
+TEST_CASE("all clients in the backlog can be accepted at once, and then none waits") {
     bench b;
     std::string error;
     auto accepting = b.world.listen(0, error);
@@ -198,7 +198,7 @@ TEST_CASE("clients that wait in the backlog are accepted all at once, after that
     CHECK(accepting->accept() == nullptr);
 }
 
-TEST_CASE("closing the listener resets who still waits in the backlog and refuses who comes later") {
+TEST_CASE("closing the listener resets the clients in the backlog and refuses later ones") {
     bench b;
     std::string error;
     auto accepting = b.world.listen(0, error);
@@ -215,7 +215,7 @@ TEST_CASE("closing the listener resets who still waits in the backlog and refuse
     CHECK(peer(port).error == ECONNREFUSED);
 }
 
-TEST_CASE("a port that somebody else listens on is in use, said with the port and the address") {
+TEST_CASE("the error for a port in use names the port and the address") {
     bench b;
     std::string error;
     auto first = b.world.listen(0, error);
@@ -240,7 +240,7 @@ TEST_CASE("a port whose connections linger in TIME_WAIT can be listened on again
     CHECK(error.empty());
 }
 
-TEST_CASE("timers fire by their time, those of one instant in the order in which they were armed") {
+TEST_CASE("timers fire in the order of their deadlines, then of arming") {
     bench b;
     std::string fired;
     call_timer late{[&] { fired += "late "; }}, first{[&] { fired += "first "; }}, second{[&] { fired += "second "; }},
@@ -255,7 +255,7 @@ TEST_CASE("timers fire by their time, those of one instant in the order in which
     CHECK(b.world.now() >= begun + 2 * millisecond);
 }
 
-TEST_CASE("a timer that is due can still be cancelled by one that fires before it") {
+TEST_CASE("a due timer can still be canceled by one that fires before it") {
     bench b;
     bool fired = false;
     call_timer victim{[&] { fired = true; }};
@@ -279,7 +279,7 @@ TEST_CASE("a timer armed again is due at its new time only") {
     CHECK(fired == "other moved ");
 }
 
-TEST_CASE("10,000 timers, every third cancelled again, fire in order") {
+TEST_CASE("10,000 timers, every third of them canceled, fire in order") {
     bench b;
     std::vector<int> fired;
     std::deque<call_timer> timers;
@@ -326,7 +326,7 @@ TEST_CASE("a stream may be destroyed, with the work that waits for it, while its
     CHECK(b.run() == tcp_world::end::nothing_left);
 }
 
-TEST_CASE("reading and writing never block: a full socket says so and tells when there is room") {
+TEST_CASE("reading and writing never block: a full socket returns would_block and reports when it is writable") {
     bench b;
     echo_server server(b);
     peer client(server.accepting->port());
@@ -384,7 +384,7 @@ TEST_CASE("stop and free are called at their points, between two pieces of work"
     CHECK(b.server.frees == 1);
 }
 
-TEST_CASE("a signal calls stop as control:1, and waiting for one does not count as something that can happen") {
+TEST_CASE("a signal calls stop as control:1, and waiting for a signal does not keep the loop running") {
     bench b;
     b.world.stop_on_signals();
     CHECK(b.run() == tcp_world::end::nothing_left);
@@ -398,7 +398,7 @@ TEST_CASE("a signal calls stop as control:1, and waiting for one does not count 
     CHECK(b.kept.events[0].by == traces::ref{traces::entity::control, 1});
 }
 
-TEST_CASE("what is read is dated after it was sent, what is written before it arrives") {
+TEST_CASE("reading is dated after the sending, and writing before the arrival") {
     bench b;
     echo_server server(b);
     peer client(server.accepting->port());
@@ -442,7 +442,7 @@ TEST_CASE("die prints the message and aborts") {
     CHECK(WTERMSIG(status) == SIGABRT);
 }
 
-TEST_CASE("a world leaves no descriptor behind") {
+TEST_CASE("a world closes all its descriptors") {
     std::size_t const before = open_descriptors();
     {
         bench b;
