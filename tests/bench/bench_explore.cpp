@@ -1,5 +1,5 @@
-// Speed of exploration: executions a second with every rule on and nothing serialised, for one thread and two, with the
-// instructions that an execution takes where the kernel counts them; and the memory of a million executions.
+// Measures the speed of exploration: executions per second with every rule and without serialization, for one and two
+// threads; instructions per execution, where the kernel counts them; and the memory of a million executions.
 #include <benchmark/benchmark.h>
 #include <fstream>
 #include <linux/perf_event.h>
@@ -13,7 +13,7 @@ using namespace shutdown_repro;
 
 namespace {
 
-// Of this process and the threads that it starts.
+// Counts instructions of this process and its threads.
 class instructions {
 public:
     instructions() {
@@ -28,7 +28,7 @@ public:
         if (fd_ >= 0) close(fd_);
     }
     instructions(instructions const&) = delete;
-    double so_far() const { // 0: nobody counts
+    double so_far() const { // 0 when the kernel does not count
         std::uint64_t n = 0;
         return fd_ >= 0 && read(fd_, &n, sizeof n) == sizeof n ? static_cast<double>(n) : 0;
     }

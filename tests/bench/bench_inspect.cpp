@@ -1,4 +1,4 @@
-// What looking at a long trace costs beside reading it alone: the ratio holds on a noisy machine where the times do not.
+// Measures the cost of inspecting a long trace relative to reading it: the ratio is reliable on a noisy machine.
 #include <benchmark/benchmark.h>
 #include <cstdlib>
 #include <filesystem>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr int rounds = 1'000'000 / 10;
 
-// Requests that come and go: a million events, few actors alive at a time.
+// Requests that begin and end: a million events, with few live actors at a time.
 std::string const& long_trace() {
     static std::string const path = [] {
         std::string name = std::filesystem::temp_directory_path() / "bench-inspect-XXXXXX";
@@ -96,7 +96,7 @@ void filter_only(benchmark::State& state) {
 }
 BENCHMARK(filter_only)->Unit(benchmark::kMillisecond);
 
-// Both looks at the trace, as inspect takes them.
+// Both passes over the trace, as in inspect.
 void timeline_rows(benchmark::State& state) {
     std::size_t bytes = 0;
     for (auto _ : state) {

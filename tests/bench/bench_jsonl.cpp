@@ -1,5 +1,5 @@
-// Events per second of the trace format, beside nlohmann/json doing the same to the same lines in the same run: the ratio
-// holds on a noisy machine where the figures do not.
+// Measures events per second of the trace format, and of nlohmann/json with the same lines in the same run: the ratio
+// is reliable on a noisy machine, the times are not.
 #include <benchmark/benchmark.h>
 #include <nlohmann/json.hpp>
 #include "traces/format/jsonl.hpp"
@@ -9,7 +9,7 @@ using namespace shutdown_repro::traces;
 
 namespace {
 
-// A handler's life in a scope that is cancelled, over and over: the mixture of kinds that a drained server records.
+// The lifecycle of a handler in a canceled scope, over and over: the mixture of kinds that a drained server records.
 trace typical(int rounds) {
     trace t;
     nanoseconds clock = 0;
@@ -91,7 +91,7 @@ void write_ours(benchmark::State& state) {
 }
 BENCHMARK(write_ours);
 
-// What a writer without this format would do: a document an event, then dump.
+// What a generic writer would do: build a document for each event and dump it.
 void write_nlohmann(benchmark::State& state) {
     std::size_t bytes = 0;
     for (auto _ : state) {
@@ -127,7 +127,7 @@ void read_ours(benchmark::State& state) {
 }
 BENCHMARK(read_ours);
 
-// Parsed only: nothing is looked up in the documents.
+// Only parses; looks up nothing in the documents.
 void read_nlohmann(benchmark::State& state) {
     std::string_view const text = sample_text();
     for (auto _ : state)
@@ -137,7 +137,7 @@ void read_nlohmann(benchmark::State& state) {
 }
 BENCHMARK(read_nlohmann);
 
-// Valid lines that are not of our own shape.
+// Valid lines that are not in the form that this program writes.
 void read_any_line(benchmark::State& state) {
     std::string spaced;
     for (char c : sample_text()) (spaced += c) += c == '{' ? " " : "";

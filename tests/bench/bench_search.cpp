@@ -1,9 +1,9 @@
-// Search power: how many executions a strategy takes to the first hit, the median over 20 seeds. Counts, not times: they are the
-// same on every machine.
+// Measures search power: the number of executions of a strategy up to the first hit, the median over 20 seeds. These
+// are counts, not times, and the same on every machine.
 //
-// First six shapes of shutdown bugs on 16 requests of 8 steps: what matters is how far each request is at stop and at free. A
-// hit is the shape itself, on a server without a fault, so that the figure is about the search alone. Then the public reports
-// on the servers that have them. (The mutants' figures are printed by their own program, bench_mutants.)
+// First six shapes of shutdown bugs on 16 requests of 8 steps: what matters is how far each request is at stop and at
+// free. A hit is the shape itself, on a server without a fault, so that the figure is about the search alone. Then the
+// public reports on the servers that have them. (The mutants' figures are printed by their own program, bench_mutants.)
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -21,7 +21,8 @@ namespace {
 constexpr std::uint32_t seeds = 20, requests = 16, steps = 8;
 constexpr std::uint64_t most = 20'000;
 
-// How far each request is, from its handler's facts: 0 not begun, 1 .. steps in a wait, steps + 1 answered.
+// Derives the progress of each request from events of its handler: 0 not begun, 1 to steps in a wait, steps + 1
+// answered.
 class progress final : public traces::sink {
 public:
     std::vector<std::uint32_t> at_stop, at_free;

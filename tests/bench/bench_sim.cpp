@@ -1,5 +1,5 @@
-// How many executions a second the simulated world makes of the first report's scenario, with every rule on, and what the
-// rules' share of that is. One core.
+// Measures executions per second of the first report's scenario in the simulated world with every rule, and the share
+// of the rules. It uses one core.
 #include <benchmark/benchmark.h>
 #include "repro/sim/execute.hpp"
 
@@ -12,7 +12,7 @@ struct counted final : traces::sink {
     void put(traces::event const&) override { ++events; }
 };
 
-// Counts what the rules see without a second pass.
+// Counts the events that the rules receive, without a second pass.
 struct judged final : traces::sink {
     traces::rule_run rules;
     std::int64_t events = 0;
@@ -44,7 +44,7 @@ void executions(benchmark::State& state) {
 }
 BENCHMARK(executions)->ArgName("drained")->Arg(0)->Arg(1);
 
-// As an exploration judges: words are for the few that it keeps.
+// Judges like an exploration: without labels, which are needed only for kept executions.
 void executions_with_rules(benchmark::State& state, bool words) {
     repro::scenario const s = seed(state);
     repro::simulator sim;

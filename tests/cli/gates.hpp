@@ -1,4 +1,4 @@
-// Results of gates for the tests of reports: an ordinary one, and one in which every text is an attack.
+// Results of gates for the tests of reports: an ordinary one, and one with hostile texts everywhere.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@ namespace shutdown_repro::cli_tests {
 // One check of each outcome, and a reproducer that reproduces.
 repro::gate_result ordinary_gate();
 std::vector<std::string> const& attacks();
-// A check for each attack and outcome; the attack is in each of its texts.
+// Returns a check for each hostile text and outcome, with that text in each of its fields.
 repro::gate_result hostile_gate();
 
 } // namespace shutdown_repro::cli_tests

@@ -66,7 +66,7 @@ std::vector<std::string> lines(std::string const& text) {
     return all;
 }
 
-// The streams are files in a folder of its own: nothing can block on a full pipe.
+// The streams are files in a folder of its own, so that nothing blocks on a full pipe.
 program::program(std::vector<std::string> arguments, how h, std::string executable) : how_(std::move(h)) {
     here_.write("in", how_.input);
     posix_spawn_file_actions_t actions;

@@ -1,4 +1,4 @@
-// Runs the real program, in a folder of its own, and gives what came out of it.
+// Runs the real program in a folder of its own, and returns its output.
 #pragma once
 #include <map>
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace shutdown_repro::cli_tests {
 
-// A new empty folder; gone with the object.
+// A new empty folder, removed by the destructor.
 class folder {
 public:
     folder();
@@ -36,7 +36,7 @@ struct how {
     stream_is standard_output = stream_is::kept;
 };
 
-// Starts it and hands out its process id.
+// Starts the program and gives access to its process id.
 class program {
 public:
     program(std::vector<std::string> arguments, how = {}, std::string executable = SHUTDOWN_REPRO);
@@ -55,7 +55,7 @@ private:
 inline result run(std::vector<std::string> arguments, how h = {}) {
     return program(std::move(arguments), std::move(h)).wait();
 }
-// As typed at a shell; the program is found by its name.
+// Runs a line in a shell, which finds the program by its name.
 result run_line(std::string const& line, std::string const& in);
 
 std::vector<std::string> lines(std::string const& text);

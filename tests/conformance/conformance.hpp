@@ -1,5 +1,4 @@
-// What the systems' comparisons share: one cell of a file gives the differences between what was measured and what the
-// bundled server does.
+// One execution in terms of the cells.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>

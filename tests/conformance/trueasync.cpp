@@ -1,7 +1,7 @@
-// The first report's system: the outcome and its message, where memory was touched, the tasks' results, who was in flight at
-// free, the time of free, and for each object the order of its cancelled, zombie, finished, removed and disposed. Then the
-// whole list of events, as far as both sides record them. Cells marked `glue` (the measuring host could have decided the
-// outcome) and fields marked `order_sensitive` are advisory.
+// The first report's system: the outcome and its message, where memory was touched, the tasks' results, who was in
+// flight at free, the time of free, and for each object the order of its cancelled, zombie, finished, removed and
+// disposed. Then the whole list of events, as far as both sides record them. Cells marked `glue` (the measuring host
+// could have decided the outcome) and fields marked `order_sensitive` are advisory.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -17,7 +17,7 @@ using traces::kind;
 
 std::string ms(traces::nanoseconds t) { return std::to_string(t / 1'000'000); }
 
-// What one execution showed, in the words of the cells.
+// One execution in terms of the cells.
 struct observed {
     std::string out = "clean", msg, where, exit = "-";
     long freed_at = -1;
@@ -32,14 +32,14 @@ bool is_task(std::string const& name) { return name == "late" || name[0] == 'h' 
 class reader {
 public:
     observed read(traces::trace const& t) {
-        traces::ref last_actor; // who was at work when the process ended
+        traces::ref last_actor; // the actor that was running when the process ended
         for (event const& e : t.events) {
             see(e);
             if (e.what != kind::process_exit) last_actor = e.by;
         }
         for (auto const& [id, one] : tasks_) {
             if (is_task(one.name)) seen_.tasks[one.name] = result(one);
-            // A task in whose end the process died was removed, but not gone.
+            // A task during whose end the process died was removed, but did not finish its end.
             seen_.left_tasks += !one.removed || (seen_.out != "clean" && last_actor == id);
         }
         if (seen_.freed_at < 0) seen_.inflight = in_flight();
@@ -191,7 +191,7 @@ private:
     }
 };
 
-// Tokens of the cells that our traces say in other words, or not at all.
+// Tokens of the cells that traces express differently or not at all.
 bool said_by_both(std::string const& t) {
     for (char const* prefix : {"call:", "ret:", "isFinished", "timeout:", "stall", "second_exception", "scheduler_end"})
         if (t.rfind(prefix, 0) == 0) return t == "call:free";
@@ -206,7 +206,7 @@ std::vector<std::string> split(std::string const& s) {
     return words;
 }
 
-// For each object the order of its lifecycle.
+// Returns the order of lifecycle events for each object.
 std::map<std::string, std::string> lifecycles(std::vector<std::string> const& events) {
     std::map<std::string, std::string> r;
     for (std::string const& t : events) {

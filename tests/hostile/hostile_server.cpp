@@ -1,4 +1,4 @@
-// A server that misbehaves as it is told: hostile-server HOW PORT.
+// A server that misbehaves in a selectable way. Usage: hostile-server HOW PORT.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -38,7 +38,7 @@ void write_megabytes() {
     for (int i = 0; i < 4096; ++i) say(STDERR_FILENO, line.c_str());
 }
 
-// Somebody of whom nothing tells that he was ours: no parent, session or environment of ours.
+// Starts a process without this parent, session and environment.
 void hide(char* const port) {
     if (fork() > 0) return;
     setsid();
@@ -49,7 +49,7 @@ void hide(char* const port) {
     _exit(1);
 }
 
-// Serves one request after the other, until it is told to stop.
+// Serves one request after the other until it is asked to stop.
 void serve(int listener) {
     shutdown_repro::probe::event("server.listen", shutdown_repro::probe::fresh("server"));
     std::vector<pollfd> all{{listener, POLLIN, 0}};

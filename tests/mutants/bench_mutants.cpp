@@ -1,5 +1,6 @@
-// Search power on real faults: for each mutant the executions to the first violation, by strategy, the median over 20 seeds.
-// Counts, not times. A strategy that draws nothing (sweep) has one seed. "-": not within the bound.
+// Search power on real faults: for each mutant the executions to the first violation, by strategy, the median over 20
+// seeds. It prints counts, not times. A strategy without randomness (sweep) has one seed. "-" means not within the
+// limit.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t most = 1'000, seeds = 20;
 
-// In the scenario's own moments of stop and free, then, for a policy that promises to be right whenever they come, in any.
+// First with the scenario's own stop points, then, for a policy that is correct at any moment, with any.
 std::uint64_t to_first_violation(repro::scenario const& s, std::string_view strategy, std::uint64_t seed) {
     bool const drained = s.server == "scoped" ? s.config.shutdown == server::policy::drained
                                               : s.reactor.policy == server::reactor_policy::drained;

@@ -1,4 +1,4 @@
-// A commit that breaks the correct policy does not pass the bundled gate, which names the rule.
+// A commit that breaks the correct policy fails the bundled gate, which names the rule.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -21,7 +21,7 @@ struct restored {
     ~restored() { mutants::chosen = 0; }
 };
 
-// Its simulated checks; the live ones run a server of their own, which no mutant of this process is in.
+// Returns its simulated checks. Live checks run another process, which has no mutant of this one.
 repro::gate_result bundled_gate_now() {
     std::atomic<bool> const never = false;
     repro::gate_result r;
@@ -49,7 +49,7 @@ TEST_CASE("the bundled gate passes for the unmodified servers") {
     }
 }
 
-// What breaks the correct policy is shown by a scenario of it; the others break the reported policies, or a cell.
+// A scenario of the correct policy shows the mutants that break it. Others break the reported policies or a cell.
 bool breaks_drained(mutants::mutant const& m, std::vector<repro::scenario> const& all) {
     return m.needs.empty() && std::ranges::any_of(m.scenarios, [&](std::string const& name) {
         auto const s = std::ranges::find(all, name, &repro::scenario::name);
@@ -59,8 +59,9 @@ bool breaks_drained(mutants::mutant const& m, std::vector<repro::scenario> const
     });
 }
 
-// The first check that does not pass, and the rules for which it does not; those of this server come first, the cheap ones
-// before the others. A server that never ends breaks no rule when nobody stops it: that is inconclusive, and no pass either.
+// The first check that does not pass, and the rules for which it does not; those of this server come first, the cheap
+// ones before the others. A server that never ends breaks no rule when nobody stops it: that is inconclusive, and no
+// pass either.
 std::string failed_by(std::string const& server) {
     std::atomic<bool> const never = false;
     repro::gate_file gate = repro::bundled_gate();
@@ -147,7 +148,7 @@ TEST_CASE("JUnit, SARIF, annotations and TAP of a gate that fails for a mutant n
         CHECK(has(junit, "<failure") == broken);
         CHECK(has(github, "::error ") == broken);
         CHECK(has(tap, "not ok 1") == broken);
-        // All rules are listed there; a result is of what was seen.
+        // The log lists all rules, but a result has only a violated one.
         nlohmann::json const results = nlohmann::json::parse(cli::as_sarif(r, broken))["runs"][0]["results"];
         CHECK(std::ranges::any_of(results, [&](nlohmann::json const& found) { return found["ruleId"] == rule; }) ==
             broken);

@@ -1,6 +1,6 @@
-// Every mutant of the table is told from the original by `explore`, within 20,000 executions of each of its scenarios: by a rule,
-// or because the server never ends. What it took is printed. Of a mutant that nobody can find yet the table says what is
-// missing, until it is found.
+// `explore` must tell every mutant of the table from the original within 20,000 executions of each of its scenarios: by
+// a rule, or because the server never ends. The test prints the number of executions. For a mutant that can't be found
+// yet, the table says what is missing.
 #include <algorithm>
 #include <atomic>
 #include <fstream>
@@ -18,7 +18,7 @@ using repro::scenario;
 namespace {
 
 constexpr std::uint64_t most = 20'000;
-constexpr std::uint64_t most_in_vain = 1'000; // for a mutant that is known not to be found, and for the originals
+constexpr std::uint64_t most_in_vain = 1'000; // for a mutant that is known to be undetectable, and for the originals
 
 std::vector<scenario> read_scenarios() {
     std::ifstream in(MUTANTS "/scenarios.jsonl");
@@ -38,7 +38,7 @@ struct found {
     std::uint64_t executions = 0;
 };
 
-// With its own moments of stop and free first, then, where the policy promises to be right whenever they come, with any.
+// First with its own stop points, then, for a policy that is correct at any moment, with any.
 found search(scenario const& s, std::uint64_t executions) {
     std::atomic<bool> const never = false;
     repro::explore_options how;

@@ -15,7 +15,7 @@ std::vector<std::string> words_of(std::string const& line) {
 
 void add_line(std::string& to, std::string_view line) { to.append(to.empty() ? "" : "\n").append(line); }
 
-// Which part of the original is the site.
+// Returns which part of the original text is replaced.
 void split(mutant& m) {
     static constexpr std::string_view opens = "«", closes = "»";
     auto const from = m.original.find(opens), to = m.original.find(closes);

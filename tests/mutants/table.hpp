@@ -1,4 +1,5 @@
-// The table of mutants: small faults that a person could have written into the servers, and that a shutdown can expose.
+// The table of mutants: small faults that a developer could have written into the servers and that a shutdown can
+// expose.
 //
 // A mutant is a block of lines; empty lines part the blocks, and a line that begins with '#' is a comment:
 //
@@ -11,8 +12,8 @@
 //     - if («all.population > 0») co_await             what stands there; exactly once in its file
 //     + all.active > 0                                 what the mutant has instead; may be nothing
 //
-// What stands between « and » is replaced, the rest of the lines only says where it is; without the marks it is all of them.
-// What ends in ';' or '}' is a statement, or several; anything else is an expression.
+// The text between « and » is replaced; the rest of the lines only locates it. Without the marks everything is
+// replaced. Text that ends in ';' or '}' is one statement or several; other text is an expression.
 #pragma once
 #include <string>
 #include <vector>

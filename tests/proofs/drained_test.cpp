@@ -1,5 +1,5 @@
-// The reactor server's policy "drained": whatever the program does and however it is stopped, in every order, nothing is lost
-// and the stop is bounded. What "nothing is lost" means is said here once more without the rules, which are asked as well.
+// Proves for the reactor's policy "drained": whatever the program does and however it is stopped, in every order no
+// request is lost and the stop is bounded. The tests check that once more without the rules, and by the rules as well.
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -58,7 +58,7 @@ bool of_application(event const& e) {
     return e.text("what") == "user" || e.text("what") == "handler" || e.text("what") == "stop";
 }
 
-// What a drained stop must never do; "" when it did nothing of it.
+// Returns what a drained stop did wrong, or "".
 std::string fault(traces::trace const& t, repro::scenario const& s) {
     std::map<traces::ref, int> finishes;
     std::map<traces::ref, bool> timers; // one-shot ones of the application: are they still armed?
@@ -114,7 +114,7 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
     return {};
 }
 
-// Runs it and asks ourselves and the rules; false: told by a failed check.
+// Runs it and judges it by this test and by the rules. A failure fails a check and returns false.
 bool clean(repro::scenario const& s, repro::decision_source& orders, traces::trace& t) {
     static repro::simulator sim;
     static traces::rule_run rules;
@@ -130,7 +130,7 @@ bool clean(repro::scenario const& s, repro::decision_source& orders, traces::tra
     return false;
 }
 
-// Every order, at most so many; how many there were.
+// Runs every order, up to a maximum, and returns their number.
 std::size_t clean_in_every_order(repro::scenario const& s, std::size_t most = 100'000) {
     repro::all_orders orders;
     traces::trace t;
@@ -142,7 +142,8 @@ std::size_t clean_in_every_order(repro::scenario const& s, std::size_t most = 10
     return n;
 }
 
-// Each cell of the measured language; grace by turns, so that each meets a sufficient, an expiring and no grace.
+// Each cell of the measured language. The grace period alternates between one that suffices, one that expires, and
+// none.
 template <class visitor> void each_cell(std::uint32_t connections, visitor const& visit) {
     constexpr std::int64_t graces[] = {5000, 60, 1};
     std::size_t turn = 0;
@@ -228,7 +229,7 @@ TEST_CASE("drained is clean with a grace period of 0", "[proof]") {
     });
 }
 
-// ---- what it does
+// ---- behavior
 
 TEST_CASE("drained finishes the report's transaction in both orders, and the timer fires") {
     for (auto const order : {serve_order::client_first, serve_order::server_first}) {

@@ -1,4 +1,4 @@
-// What "drained: clean" rests on: every schedule up to equivalence, of handlers and stops of every kind.
+// Proves that drained is clean: every schedule up to equivalence, with handlers and stops of every kind.
 #include "repro/explore/explore.hpp"
 #include "server_under_test/reactor/config.hpp"
 #include "server_under_test/worlds/words.hpp"

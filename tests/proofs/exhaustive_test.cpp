@@ -1,4 +1,5 @@
-// The reduction of `exhaustive` held to plain enumeration: the same violations and the same final states, from fewer schedules.
+// Compares the reduction of `exhaustive` with plain enumeration: the same violations and final states from fewer
+// schedules.
 #include <map>
 #include <set>
 #include "repro/explore/explore.hpp"
@@ -13,7 +14,7 @@ using traces::kind;
 
 namespace {
 
-// Of one execution what is left when its order is forgotten.
+// Returns what remains of an execution without its order.
 class final_state final : public traces::sink {
 public:
     void begin() {
@@ -109,7 +110,7 @@ walked walk(repro::scenario const& s, std::string_view strategy, repro::share mi
     return w;
 }
 
-// With stop and free as open decisions, unless they are named.
+// Makes stop and free decisions, unless they are named.
 repro::scenario with(std::vector<std::pair<std::string, std::string>> const& fields) {
     repro::scenario s = repro::with_open_acts(repro::load_scenario("scope-disposal"));
     for (auto const& [key, value] : fields) repro::set_field(s, key, value);

@@ -1,4 +1,4 @@
-// The law of determinism: a schedule gives the same bytes each time.
+// Proves determinism: a schedule gives the same bytes each time.
 #include "repro/explore/explore.hpp"
 #include "tests/catch.hpp"
 

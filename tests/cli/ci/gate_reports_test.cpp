@@ -1,4 +1,4 @@
-// The reports of a gate as they are asked for on the command line.
+// Tests the reports of a gate that command line options ask for.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include "tests/catch.hpp"
@@ -9,7 +9,7 @@ using nlohmann::json;
 
 namespace {
 
-// One check that passes, one that fails, one whose name attacks, and two more.
+// One check passes, one fails, one has a hostile name, and there are two more.
 std::string const gate = R"x({"format": "shutdown-repro/gate", "version": "1.0", "checks": [
   {"name": "drained is clean", "scenario": "scope-disposal", "policy": "drained", "expect": "clean"},
   {"name": "as reported", "scenario": "scope-disposal", "policy": "as-reported", "expect": "clean"},
@@ -45,7 +45,7 @@ TEST_CASE("gate writes JUnit and SARIF reports that name each failure and its pl
     json const& first = run_of["results"][0];
     CHECK(first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "gate.json");
     CHECK(first["locations"][0]["physicalLocation"]["region"]["startLine"] == 3);
-    // The flow leads through the lines of the trace that was kept.
+    // The code flow refers to lines of the kept trace.
     json const& step = first["codeFlows"][0]["threadFlows"][0]["locations"][0]["location"];
     std::string const trace = step["physicalLocation"]["artifactLocation"]["uri"];
     REQUIRE(here.has(trace));
@@ -84,7 +84,7 @@ TEST_CASE(
     CHECK_THAT(failed.err, ContainsSubstring("--junit: cannot write /dev/full: No space left on device"));
     CHECK_THAT(failed.out, ContainsSubstring("1 failed"));
     result const passed = run_gate(here, {"--only", "explored", "--sarif", "/dev/full"});
-    CHECK(passed.status == 2); // clean, but what was asked for is not there
+    CHECK(passed.status == 2); // clean, but a requested report is missing
     result const same = run_gate(here, {"--junit", "report", "--sarif", "./report"});
     CHECK(same.status == 2);
     CHECK_THAT(same.err, ContainsSubstring("--junit and --sarif name the same file, ./report"));

@@ -1,4 +1,4 @@
-// The reports of a gate, read as those read them for whom they are written, whatever stands in the names.
+// Reads the reports of a gate as their readers do, with ordinary and hostile names.
 #include <filesystem>
 #include <locale>
 #include <regex>
@@ -23,7 +23,7 @@ bool there_is_no(std::string const& tool, std::string const& package) {
     return true;
 }
 
-// The document without its markup; also holds that every reference is one that XML has.
+// Returns the document without its markup, and checks that XML defines every character reference.
 bool harmless_xml(std::string const& text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         auto const c = static_cast<unsigned char>(text[i]);
@@ -43,7 +43,7 @@ std::string replaced(std::string text, std::string const& what, std::string cons
     return text;
 }
 
-// Without escaped marks and those that we write.
+// Returns the text without escaped punctuation and without the markup of the report itself.
 std::string without_our_marks(std::string_view line) {
     std::string left;
     for (std::size_t i = 0; i < line.size(); ++i)

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-// "!" required; "type*" a list.
+// "!" means required, "type*" means a list.
 std::map<std::string, std::map<std::string, std::string>> const objects{
     {"log", {{"$schema", "uri"}, {"version", "!2.1.0"}, {"runs", "!run*"}}},
     {"run",
@@ -56,14 +56,14 @@ bool harmless(std::string const& text) {
     return text.size() < 8'000;
 }
 
-// Braces come in pairs and brackets after a backslash: no placeholder, no link.
+// Returns whether all braces are doubled and all brackets escaped, so that there is no placeholder and no link.
 bool plain_message(std::string text) {
     text = std::regex_replace(text, std::regex(R"(\\[\\\[\]])"), "");
     text = std::regex_replace(text, std::regex(R"(\{\{|\}\})"), "");
     return text.find_first_of("[]{}\\") == text.npos;
 }
 
-// "" or where it is wrong.
+// Returns "", or the place of the first error.
 std::string wrong(json const& v, std::string type, std::string const& where) {
     if (type.ends_with('*')) {
         if (!v.is_array() || v.size() > 10'000) return where + " is no list";

@@ -1,4 +1,4 @@
-// A fuzzer that starts from what is refused at its first field gets nowhere.
+// A fuzzer makes no progress if its corpus is refused at the first field.
 #include "cli/report/explored.hpp"
 #include "cli/report/read_report.hpp"
 #include "repro/gate/baseline.hpp"

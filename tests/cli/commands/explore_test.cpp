@@ -1,4 +1,4 @@
-// explore, replay and shrink, as they are typed.
+// Tests explore, replay and shrink.
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
@@ -93,7 +93,7 @@ TEST_CASE("the same seed gives the same exploration with any number of jobs") {
 TEST_CASE("Ctrl-C prints the results so far") {
     program p({"explore", "scope-disposal", "--policy", "drained", "--requests", "4", "--strategy", "random",
         "--executions", "100000000"});
-    // Before it catches the signal, that would end it as any program.
+    // Waits until the program catches the signal, which would kill it before that.
     auto const catches = [&] {
         std::string const status = slurp("/proc/" + std::to_string(p.id()) + "/status");
         auto const at = status.find("SigCgt:");

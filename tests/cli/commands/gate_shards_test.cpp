@@ -1,4 +1,4 @@
-// A gate in shards: each makes its part of the trials of every check, and merge judges what all of them saw.
+// Tests gates in shards: each shard runs its part of the trials of every check, and merge judges the whole.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include "tests/catch.hpp"
@@ -33,7 +33,7 @@ struct gate_folder : folder {
         more.insert(more.begin(), {"gate", "gate.json", "--json"});
         return run(more, {.in = path()});
     }
-    // Leaves 1.json … n.json; their exit statuses.
+    // Writes 1.json to n.json, and returns the exit statuses.
     std::vector<int> in_shards(int n, std::vector<std::string> const& more = {}) const {
         std::vector<int> statuses;
         for (int i = 1; i <= n; ++i) {
@@ -46,7 +46,7 @@ struct gate_folder : folder {
         }
         return statuses;
     }
-    // In the wrong order.
+    // Passes the reports in the wrong order.
     result merge(int n, std::vector<std::string> const& more = {}) const {
         std::vector<std::string> typed{"merge", "--json"};
         for (int i = n; i >= 1; --i) typed.push_back(std::to_string(i) + ".json");
@@ -62,7 +62,7 @@ struct gate_folder : folder {
     }
 };
 
-// Without what depends on the time that it took, and on where traces were kept.
+// Returns the report without durations and paths of traces.
 json essence(std::string const& report) {
     json d = json::parse(report);
     for (json& c : d["checks"]) {

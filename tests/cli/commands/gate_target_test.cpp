@@ -1,4 +1,4 @@
-// Checks of real servers in a gate, as they are typed.
+// Tests checks of real servers in a gate.
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include "repro/target/target.hpp"
@@ -27,9 +27,9 @@ void write_target(folder const& here, std::string const& name, std::vector<std::
     json const& more = {{"grace_ms", 300}}) {
     here.write(name + ".json", target_of(name, command, more).dump());
 }
-// One that behaves as it is told.
+// Writes a target that stops correctly.
 void write_server(folder const& here, std::string const& how) { write_target(here, how, {server, how, "{port}"}); }
-// One that is polite, but for the second time that it is started.
+// Writes a target that stops correctly except the second time that it is started.
 void write_moody(folder const& here, std::string const& second) {
     write_target(here, "moody",
         {"/bin/sh", "-c",

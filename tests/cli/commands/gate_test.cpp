@@ -1,4 +1,4 @@
-// gate, as it is typed: what it says and how it exits.
+// Tests gate: its output and its exit status.
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -175,7 +175,7 @@ TEST_CASE("gate --update-baseline writes nothing when something was inconclusive
     gate_folder const full(broken + "," + clean);
     full.write("b.json", baseline_of(""));
     std::string const before = full.read("b.json");
-    // No file may grow beyond nothing: what a full disk is like. A pipe may.
+    // A file size limit of 0 acts like a full disk, but pipes still work.
     auto const limited = [&](std::string const& more) {
         return run_line(
             "(trap '' XFSZ; ulimit -f 0; shutdown-repro gate gate.json --baseline b.json --update-baseline " + more +
@@ -398,13 +398,13 @@ TEST_CASE("gate --bisect exits with the statuses of git bisect run, even for an 
     }
     gate_folder const here(unproven);
     CHECK(run({"--color", "never", "gate", "gate.json", "--bisect"}, {.in = here.path()}).status == 125);
-    // Another command's, and another program's behind "--", are none of ours.
+    // --bisect of another command, and of a program after "--", does not count.
     CHECK(run({"list", "gate", "--bisect"}, {.in = here.path()}).status == 2);
     CHECK(run({"run", "--target", "--", "./none", "--bisect", "{port}"}, {.in = here.path()}).status == 3);
     CHECK(run({"gate", "gate.json", "--", "--bisect"}, {.in = here.path()}).status == 2);
 }
 
-// 30 commits; the two in the middle, where the search begins, don't build, and the 18th breaks what was clean.
+// 30 commits: the two in the middle, where the search begins, don't build, and the 18th breaks a check.
 TEST_CASE("git bisect run finds the commit that broke the gate, past commits that do not build") {
     if (std::system("git --version >/dev/null 2>&1") != 0) {
         shutdown_repro::tests::skip("there is no git");

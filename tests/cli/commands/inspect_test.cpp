@@ -1,4 +1,4 @@
-// inspect's filters, moments, figures, exports and watching, and diff: as typed.
+// Tests inspect's filters, trees, statistics, exports and watching, and diff.
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -50,7 +50,7 @@ std::string footer(int events) { return R"({"footer":true,"events":)" + std::to_
 
 void append(std::string const& path, std::string const& text) { std::ofstream(path, std::ios::app) << text; }
 
-// Looks, instead of sleeping for long enough, whether the program has read the whole file.
+// Checks whether the program has read the whole file, instead of sleeping.
 void until_read(program const& p, std::string const& path) {
     namespace fs = std::filesystem;
     auto const give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);

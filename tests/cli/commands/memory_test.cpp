@@ -1,4 +1,4 @@
-// Looking at a trace takes memory for who appears in it, and next to none for how much happens.
+// The memory for inspecting a trace grows with the number of actors, and hardly with the number of events.
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/skip.hpp"
@@ -19,7 +19,7 @@ void record(folder const& here, std::string const& name, int steps, int stop) {
     REQUIRE(here.has(name));
 }
 
-// The most that it had at once, in kB; Python tells, as what it starts does not begin as a copy of a large process.
+// Returns the peak memory in kB. Python measures it, because a child of it does not start as a copy of a large process.
 double peak(folder const& here, std::string const& words) {
     std::string const measure =
         "import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, "

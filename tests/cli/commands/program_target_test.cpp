@@ -1,4 +1,4 @@
-// run and explore of a target that is a program, as they are typed.
+// Tests run and explore with a target that is a program.
 #include <csignal>
 #include <cstdlib>
 #include "tests/catch.hpp"

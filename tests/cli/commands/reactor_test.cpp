@@ -1,4 +1,4 @@
-// run and list for the reactor's scenarios: orders, policies, moments, and every order at once.
+// Tests run and list with the reactor's scenarios: orders, policies, stop points, and all orders.
 #include <nlohmann/json.hpp>
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"

@@ -1,4 +1,4 @@
-// run and check: what they find, what they keep, and what they say to type next.
+// Tests run and check: their findings, the traces they keep, and the commands they suggest.
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -273,7 +273,7 @@ TEST_CASE("a scenario of scopes only runs in the simulated world, and is refused
 
 namespace {
 
-// Its server is its only child; "" when it ended before it had one.
+// Returns the server, which is its only child, or "" when it exited without one.
 std::string server_of(program const& p) {
     std::string const id = std::to_string(p.id());
     for (std::string child; p.runs(); sched_yield())

@@ -1,4 +1,4 @@
-// Shards as they are typed, as the environment says them, and as merge puts them together.
+// Tests shards from the command line and from the environment, and merge.
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -16,7 +16,7 @@ namespace {
 
 using variables = std::map<std::string, std::string>;
 
-// "2/3 from VARIABLE", "none", or the complaint.
+// Returns "2/3 from VARIABLE", "none", or the error.
 std::string chosen(std::string const& typed, variables const& set, std::string* notes = nullptr) {
     auto const env = [&](char const* name) -> char const* {
         auto const v = set.find(name);
@@ -47,7 +47,7 @@ void explore_shards(folder const& here) {
     }
 }
 
-// Without what depends on where traces were kept.
+// Returns the report without paths of traces.
 json essence(std::string const& report) {
     json d = json::parse(report), out;
     for (char const* key : {"verdict", "executions", "violated", "stages"}) out[key] = d[key];
@@ -219,7 +219,7 @@ TEST_CASE("merge escapes a hostile report, and holds no more of it than was sent
         attacked = v;
     }
     REQUIRE(attacked.is_object());
-    attacked["decisions"] = 1'000'000'000'000; // a number: nobody makes room for them
+    attacked["decisions"] = 1'000'000'000'000; // only a number: no memory is allocated for it
     for (int n = 0; n < 1'000; ++n) {
         attacked["key"] = std::to_string(100 + n);
         d["violations"].push_back(attacked);

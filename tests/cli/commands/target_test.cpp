@@ -1,4 +1,4 @@
-// run --target, as it is typed.
+// Tests run --target.
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -23,11 +23,11 @@ std::vector<std::string> target(std::vector<std::string> options, std::vector<st
 
 std::vector<std::string> hostile(std::string const& how) { return {HOSTILE_SERVER, how, "{port}"}; }
 
-// Runs a server that leaves its process id in the folder, and does something to us once it is there.
+// Runs a server that writes its process id into the folder, and sends a signal to the program once it has.
 struct cut_short {
     result r;
     bool server_ended;
-    std::string kept; // what was, of its trace
+    std::string kept; // path of the kept trace
 };
 cut_short cut(int signal) {
     folder const here;

@@ -1,4 +1,4 @@
-// Completion: the scripts are loaded by the shells that they are for, and asked as a person asks, with Tab.
+// Tests completion: the shells load the scripts, and the tests press Tab.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -33,7 +33,7 @@ std::vector<std::string> subcommands() {
     return all;
 }
 
-// What its help shows of options: of the program ("") or a subcommand.
+// Returns the options in the help of a subcommand, or of the program ("").
 std::set<std::string> options_in_help(std::string const& command) {
     std::string const help = command.empty() ? run({"--help"}).out : run({command, "--help"}).out;
     auto const all = matches(help, "\n  (?:-[a-z],)?(--[a-z][a-z-]*)");
@@ -53,7 +53,7 @@ bool here(char const* shell) {
     return false;
 }
 
-// A folder with the script, and with files whose names are awkward.
+// A folder with the script, and with files that have awkward names.
 struct shell_folder : folder {
     explicit shell_folder(std::string const& shell) {
         write(shell == "zsh" ? "_shutdown-repro" : "script", script(shell));
@@ -62,7 +62,7 @@ struct shell_folder : folder {
     }
 };
 
-// The function's own answer, asked for with the variables that bash gives it.
+// Calls the completion function with the variables that bash sets.
 answers bash_function(shell_folder const& in, std::string const& command, std::string const& word) {
     std::string const line = "shutdown-repro " + (command.empty() ? "" : command + " ") + word;
     std::string const asked = ". ./script; COMP_WORDS=(shutdown-repro " + command + " '" + word + "') COMP_LINE='" +
@@ -75,7 +75,7 @@ answers bash_function(shell_folder const& in, std::string const& command, std::s
     return {all.begin(), all.end()};
 }
 
-// Keys typed at bash's own line editor; each line that they make is run, and its words are told.
+// Types keys into bash's line editor, runs each resulting line, and returns its words.
 std::vector<std::string> typed_at_bash(shell_folder const& in, std::string const& keys) {
     std::string const begin = "shutdown-repro() { printf '<%s>' \"$@\" >> told; echo >> told; }\n. ../script\n";
     program({"--norc", "--noprofile", "-i"},

@@ -20,7 +20,7 @@ constexpr int patience_ms = 60'000; // for one answer, on a loaded machine
 
 [[noreturn]] void become(std::string const& program, std::string const& profile, int commands, int answers) {
     int const quiet = open("/dev/null", O_RDWR);
-    // Away from the numbers that the pipe has to have.
+    // Moves descriptors away from the numbers that the pipe needs.
     int const in = fcntl(commands, F_DUPFD, 10), out = fcntl(answers, F_DUPFD, 10);
     for (int fd : {0, 1, 2}) dup2(quiet, fd);
     dup2(in, 3);
@@ -51,7 +51,7 @@ browser::browser() {
     std::string const program = path();
     id_ = fork();
     if (id_ == 0) {
-        setpgid(0, 0); // its helpers end with it
+        setpgid(0, 0); // its own process group, so that its helpers can be killed with it
         become(program, profile_.path(), commands[0], answers[1]);
     }
     close(commands[0]);

@@ -1,5 +1,5 @@
-// A headless Chromium, driven over its DevTools pipe: opens a page from a file and asks it questions. It gets a profile of its
-// own and no network.
+// A headless Chromium, driven over its DevTools pipe: opens a page from a file and evaluates expressions in it. It has
+// its own profile and no network.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,7 +10,7 @@ namespace shutdown_repro::cli_tests {
 
 class browser {
 public:
-    // Where it is, "" when this machine has none.
+    // Returns the path of the browser, or "" when it is not installed.
     static std::string path();
 
     struct how {
@@ -21,15 +21,17 @@ public:
     browser(browser const&) = delete;
     ~browser();
 
-    // Loads a page and waits until it has loaded; what was complained of before is forgotten.
+    // Loads a page, waits for that, and forgets earlier complaints.
     void open(std::string const& file, how);
     void open(std::string const& file) { open(file, how()); }
-    // The value of a JavaScript expression, awaited when it is a promise. Works where the page's scripts are off, too.
+    // Returns the value of a JavaScript expression; a promise is awaited. Works even if scripts of the page are
+    // disabled.
     nlohmann::json ask(std::string const& expression);
     void click(std::string const& selector); // in its middle, as a mouse does
     void type(std::string const& text);      // into what has the focus
     void press(std::string const& key);      // "Escape", "Tab", "ArrowRight"
-    // Of the page that is open: errors and warnings of its console, exceptions, refusals, and dialogs that it has opened.
+    // Returns the complaints of the open page: console errors and warnings, exceptions, blocked loads, and opened
+    // dialogs.
     std::vector<std::string> const& complaints() const { return complaints_; }
     std::vector<std::string> const& requests() const { return requests_; } // every address that it has asked for
 

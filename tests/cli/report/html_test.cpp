@@ -1,4 +1,4 @@
-// inspect --html: the page that it writes, as a real browser shows it.
+// Tests the page of inspect --html in a real browser.
 #include <filesystem>
 #include <regex>
 #include "cli/report/again.hpp"
@@ -22,7 +22,7 @@ bool there_is_no_browser() {
     return true;
 }
 
-// The page of a trace, in a folder.
+// Writes the page of a trace into a folder.
 std::string page_of(folder const& here, std::vector<std::string> const& traces, std::string const& name = "page.html") {
     std::vector<std::string> typed{"inspect", traces[0], "--html", here.file(name)};
     if (traces.size() > 1) typed.insert(typed.end(), {"--twin", traces[1]});
@@ -187,7 +187,7 @@ TEST_CASE("in a narrow window, and beside a twin, text is readable and nothing i
     if (there_is_no_browser()) return;
     folder const here;
     browser b;
-    // The least width of what happened, and whether every kind stands in one line.
+    // Returns the smallest width of the column of events, and whether every kind fits on one line.
     std::string const words = "Math.min(...[...document.querySelectorAll('.list tbody td:nth-child(4), .card.first "
                               ".said')].map(e => e.getBoundingClientRect().width))";
     std::string const whole =
@@ -227,7 +227,7 @@ TEST_CASE("following an actor with a shared lane shows its name there and scroll
         CHECK(b.ask(lit + ".length") == 1);
         CHECK(std::string(b.ask(lit + "[0].querySelector('text').textContent")).starts_with(id + ", "));
         CHECK(b.ask(in_view) == true);
-        // Its row is where it was clicked, among few: the list keeps no room for those that are hidden.
+        // The clicked row is visible among few others: hidden rows take no space.
         CHECK(b.ask("(() => { const r = document.querySelector('.picked').getBoundingClientRect(); return r.top >= 0 "
                     "&& r.bottom <= innerHeight; })()") == true);
         CHECK(b.ask("document.querySelector('.list').getBoundingClientRect().height < 1500") == true);
@@ -316,7 +316,7 @@ TEST_CASE("with scripts off the page still shows verdict, violations, lanes and 
     folder const here;
     browser b;
     b.open(page_of(here, {golden}), {.scripts = false});
-    CHECK_FALSE(shown(b, "#tools")); // what would do nothing is not there
+    CHECK_FALSE(shown(b, "#tools")); // controls that need scripts are hidden
     for (auto const* part : {".verdict", "#again", ".card .message", ".card .inside", ".names text", ".chart .life",
              ".chart .arrows", "#e61"}) {
         INFO(part);
@@ -330,7 +330,7 @@ TEST_CASE("where styles and scripts are blocked, the picture keeps its colors an
     if (there_is_no_browser()) return;
     folder const here;
     std::string const page = slurp(page_of(here, {golden}));
-    // What Jenkins sends as a header for the files of a build.
+    // The header that Jenkins sends for files of a build.
     std::string const refused = std::regex_replace(page, std::regex("content=\"default-src[^\"]*\""),
         "content=\"default-src 'none'; img-src 'self'; style-src 'self'\"");
     browser b;
@@ -347,7 +347,7 @@ TEST_CASE("text has enough contrast in each theme") {
     if (there_is_no_browser()) return;
     folder const here;
     browser b;
-    // The contrast of an element's colour against the nearest ground behind it, as WCAG defines it.
+    // Returns the contrast of an element's color and its background, as defined by WCAG.
     std::string const contrast = R"(((selectors) => {
         const luminance = c => { const [r, g, b] = c.match(/[\d.]+/g).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
         const ground = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (c !== 'rgba(0, 0, 0, 0)') return c; } return 'rgb(255, 255, 255)'; };
@@ -388,7 +388,7 @@ TEST_CASE("a hostile trace injects nothing into the page, nor into what the scri
     browser b;
     std::string const trace = hostile(here);
     std::string const page = slurp(page_of(here, {trace, trace}));
-    // Once as it is, and once without the policy that would stop a script that got in.
+    // Once as written, and once without the content security policy that would block an injected script.
     for (std::string const& text : {page, std::regex_replace(page, std::regex("<meta http-equiv[^>]*>"), "")}) {
         b.open(here.write("p.html", text));
         b.ask("document.querySelectorAll('.list tbody tr').forEach(row => row.cells[3].click())");

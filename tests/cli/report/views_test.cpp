@@ -1,4 +1,4 @@
-// inspect, list and explain: pages for people.
+// Tests the text of inspect, list and explain.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <regex>

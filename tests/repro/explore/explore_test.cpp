@@ -1,4 +1,4 @@
-// What an exploration finds, what it proves, and that it is a function of its options.
+// Tests what an exploration finds and guarantees, and that it is a function of its options.
 #include <algorithm>
 #include "repro/explore/explore.hpp"
 #include "repro/explore/shrink.hpp"
@@ -64,9 +64,9 @@ TEST_CASE("the second report is found within 100 executions without a given stop
     CHECK(find(timer, "timer-lost"));
 }
 
-// ---- the holes of upstream's own fix
+// ---- the defects of the upstream fix
 
-// Freed when start() has returned, as upstream does it: what is wrong then is the drain's own doing.
+// Frees the server when start() has returned, as upstream does, so that any violation comes from the drain.
 exploration mended(std::string_view grace, std::string handlers, fields const& more = {}) {
     fields all{{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", std::string(grace)},
         {"handlers", std::move(handlers)}};
@@ -107,7 +107,7 @@ TEST_CASE("drained has none of the three holes") {
     }
 }
 
-// ---- what is proven
+// ---- guarantees
 
 TEST_CASE("the guarantee of a sweep has the number of pairs of steps, and it covers each step") {
     exploration const e = explored(with("scope-disposal", {{"policy", "drained"}}), "sweep", 100'000);
@@ -179,7 +179,7 @@ TEST_CASE("an unknown strategy is named with the nearest one") {
         ContainsSubstring("unknown strategy \"exhaustiv\"; did you mean \"exhaustive\"?"));
 }
 
-// ---- smaller, and the twin
+// ---- shrinking and the passing twin
 
 TEST_CASE("a shrunk schedule fails as before, and no single change of it does") {
     scenario const s = with("scope-disposal", {{"requests", "3"}});

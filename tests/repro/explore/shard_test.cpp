@@ -1,4 +1,4 @@
-// An exploration in shards: together they try what one tries, and only together they say what it is worth.
+// Tests explorations in shards: together they try what a single one tries, and only together they have its guarantee.
 #include "repro/explore/merge.hpp"
 #include "tests/catch.hpp"
 

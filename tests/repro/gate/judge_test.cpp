@@ -1,4 +1,4 @@
-// What counts mean: table by table, without a server.
+// Tests the judgement of counts, without a server.
 #include "repro/gate/judge.hpp"
 #include "tests/catch.hpp"
 
@@ -60,7 +60,7 @@ std::string why(checked c, gate_rules const& by = knows({})) {
     return all;
 }
 
-// As of shard 1 of 2.
+// Judges the check as in shard 1 of 2.
 outcome came_in_part(checked c, gate_rules const& by = knows({})) {
     gate_result r;
     r.checks.push_back(std::move(c));

@@ -1,5 +1,5 @@
-// What clients record of a server that answers, ends, resets or stays silent, each at a known place: the server is a socket
-// in the same thread and the same epoll set, so nothing here depends on time.
+// Tests what clients record of a server that answers, closes, resets or stays silent at a known place. The server is a
+// socket in the same thread and the same epoll set, so nothing here depends on time.
 #include <arpa/inet.h>
 #include <functional>
 #include <limits>
@@ -245,7 +245,7 @@ TEST_CASE("a connection that the server closes while it is idle is closed, not f
     stage s([](std::string const&) { return reply{ok.bytes, reply::then::fin}; });
     s.run<curl_clients>(plan(2, 2));
     CHECK(s.server.accepted == 1);
-    // The FIN follows the response at once: noticed before the second request is sent, or by it.
+    // The FIN follows the response at once, and is noticed before or while the second request is sent.
     std::string const story = s.story();
     INFO(story);
     CHECK((story.ends_with("done:1=200 closed") || story.ends_with("send:2 fail:2=eof,0") ||

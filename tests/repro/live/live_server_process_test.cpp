@@ -1,5 +1,4 @@
-// The executable server-under-test by itself: how it starts, stops, fails, and what its trace is worth when it is
-// killed.
+// Sends requests and reads the responses much later.
 #include <arpa/inet.h>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -60,7 +59,7 @@ struct patient_client {
         server::http::write_request(request, number);
         ::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);
     }
-    // Of a server that is gone.
+    // Reads the trace of a server that has exited.
     bool was_answered() {
         std::string got;
         char part[512];

@@ -1,4 +1,4 @@
-// The live world as a whole: the real server in its own process, real clients, one joined trace.
+// Tests the whole live world: the real server in its own process, real clients, and one joined trace.
 #include <csignal>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -28,7 +28,7 @@ scenario built_in(std::string const& name, server::policy policy = server::polic
     return s;
 }
 
-// Requests that are in their handlers for ever, and nobody who stops the server.
+// Handlers that never end, and a server that is never stopped.
 scenario hung() {
     scenario s = built_in("scope-disposal");
     s.config.handlers = {{.does = server::act::forever}};
@@ -99,7 +99,7 @@ struct forked_runner {
     pid_t pid;
 };
 
-// Until the server of a runner with this temporary folder has a request in its hands.
+// Waits until the server of the runner with this temporary folder handles a request.
 bool wait_until_it_serves(std::filesystem::path const& temporary) {
     if (!wait_for_change(temporary, [&] { return !std::filesystem::is_empty(temporary); })) return false;
     std::filesystem::path const its_own = std::filesystem::directory_iterator(temporary)->path();
@@ -209,7 +209,7 @@ TEST_CASE("a server that is stopped before a client could connect is a valid exe
 
 TEST_CASE("a server that never exits is killed after a timeout, and never counts as clean") {
     live_options impatient = with_server();
-    impatient.patience_ms = 2'000; // it must have started by then
+    impatient.patience_ms = 2'000; // time in which it must start
     traces::trace const t = run_live(hung(), impatient);
     CHECK(first(t, kind::process_signal).text("signal") == "SIGKILL");
     CHECK(first(t, kind::process_exit).text("signal") == "SIGKILL");

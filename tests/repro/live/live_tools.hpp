@@ -1,5 +1,5 @@
-// What the tests of the live world share: folders, programs written for a test, and waiting for a file to grow (inotify, so
-// that nothing sleeps).
+// Shared by the tests of the live world: folders, scripts, and waiting for files to grow (by inotify, without
+// sleeping).
 #pragma once
 #include <cerrno>
 #include <cstdlib>
@@ -21,7 +21,7 @@
 
 namespace shutdown_repro {
 
-constexpr int patience_ms = 20'000; // no test waits that long unless it fails
+constexpr int patience_ms = 20'000; // a test waits this long only when it fails
 
 class test_folder {
 public:
@@ -54,7 +54,7 @@ inline bool readable_in_time(int fd) {
     return ::poll(&one, 1, patience_ms) == 1;
 }
 
-// Waits until something that happens to the folder's files makes the condition true; false when that takes too long.
+// Waits until a change of the folder's files makes the condition true; returns false when that takes too long.
 inline bool wait_for_change(std::filesystem::path const& folder, std::function<bool()> const& condition) {
     repro::descriptor const watch(inotify_init1(IN_CLOEXEC));
     if (inotify_add_watch(watch.get(), folder.c_str(), IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE) < 0) return false;
@@ -65,7 +65,7 @@ inline bool wait_for_change(std::filesystem::path const& folder, std::function<b
     return true;
 }
 
-// The servers among the children of a runner, which has a guardian, too.
+// Returns the servers among the children of a runner, without its guardian.
 inline std::vector<int> servers_of(int runner) {
     std::vector<int> pids = repro::children_of(runner);
     std::erase_if(

@@ -24,7 +24,7 @@ live_options with_server() {
     return o;
 }
 
-// The report's program; without an order, what is left free is.
+// The program of the report. Without a given order, decisions are random.
 scenario reported() {
     scenario s;
     s.name = "reported";

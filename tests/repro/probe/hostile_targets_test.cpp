@@ -1,4 +1,4 @@
-// Servers that do everything wrong: each gets a verdict, none hangs us, and nothing of them is left.
+// Tests misbehaving servers: each gets a verdict, none blocks this process, and no process of them is left.
 #include <csignal>
 #include <sys/wait.h>
 #include "repro/input/errors.hpp"
@@ -26,7 +26,7 @@ target hostile(std::string const& how) {
     return t;
 }
 
-// Why it did not start; the status that says that nothing can be said is checked.
+// Returns why it did not start, and checks that the exit status is "inconclusive".
 std::string refusal(target const& t, std::string_view probe = "idle") {
     try {
         run_probe(t, probe, {.connections = 2});
@@ -257,7 +257,7 @@ TEST_CASE("a port in use is an error before anything starts") {
 
 namespace {
 
-// What a runner that is killed without a word has started: it says one number, of a process that must end.
+// Runs a runner that is killed. It prints the id of a process that must end.
 void ends_with_its_runner(void (*start)(int say)) {
     int channel[2];
     REQUIRE(pipe2(channel, O_CLOEXEC) == 0);
@@ -285,7 +285,7 @@ void tell(int say, int pid) { [[maybe_unused]] auto const told = write(say, &pid
 TEST_CASE("the guardian kills every process with the mark when this process is killed") {
     ends_with_its_runner([](int say) {
         static guardian g;
-        // A daemon, in a session of its own, of which nobody was told.
+        // A daemon in a session of its own that was never registered.
         static child_process child(launch{.path = "/bin/sh",
             .arguments = {"-c", "setsid tail -f /dev/null & echo $!"},
             .environment = {g.mark()},

@@ -1,4 +1,4 @@
-// What the tests of probes share: what a trace says of the requests and of the end, and that nobody is left behind.
+// Shared by the tests of probes: facts about requests and the exit in a trace, and a check that no process is left.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -21,7 +21,7 @@ struct probe_facts {
 inline probe_facts facts_of(traces::trace const& t) {
     using traces::kind;
     probe_facts f;
-    std::vector<traces::ref> others; // who are turned away, and should be
+    std::vector<traces::ref> others; // clients that should be refused
     for (traces::event const& e : t.events) {
         if (e.what == kind::client_connect && (e.text("role") == "readiness" || e.text("role") == "late"))
             others.push_back(e.id);
@@ -53,7 +53,7 @@ inline bool breaks(traces::trace const& t, std::string_view rule) {
     return std::ranges::any_of(rules.violations(), [&](auto const& v) { return v.rule == rule; });
 }
 
-// No child of ours is left, alive or dead.
+// Returns whether this process has no child left, running or zombie.
 inline bool nobody_left() { return repro::children_of(getpid()).empty(); }
 
 } // namespace shutdown_repro

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int connections = 6;
 
-// Says so loudly where the server is not installed.
+// Skips the test visibly when the server is not installed.
 bool installed(std::string const& name) {
     target const t = load_target(name);
     if (installed_version(t)) return true;

@@ -85,7 +85,7 @@ TEST_CASE("a child has no descriptor of its parent, its own process group, and n
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
     auto const handled = std::signal(SIGQUIT, SIG_IGN);
 
-    // A shell blocks signals of its own while it waits for a command, so the last one takes its place.
+    // A shell blocks some signals while it waits for a command, so the last command replaces the shell.
     child_process child = shell(
         "ls /proc/$$/fd >&2; cut -d' ' -f5 /proc/$$/stat >&3; exec grep -E '^Sig(Blk|Ign)' /proc/self/status >&2");
     std::string const said = all_of(child.errors());

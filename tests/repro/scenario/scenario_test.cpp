@@ -11,7 +11,7 @@ using namespace shutdown_repro::repro;
 
 namespace {
 
-// The complaint about a scenario file of which all but this line is good.
+// Returns the error for a scenario file that is valid except for this line.
 std::string complaint(std::string const& line, std::string const& server = "scoped") {
     std::string const text = "{\n  \"scenario\": \"mine\",\n  \"server\": \"" + server + "\",\n" +
         (server == "scoped" ? "  \"stop\": \"server.ready#1\",\n" : "  \"safe\": true,\n") + "  " + line + "\n}\n";

@@ -30,7 +30,7 @@ std::int64_t count(traces::trace const& t, kind k) {
     return std::count_if(t.events.begin(), t.events.end(), [&](auto const& e) { return e.what == k; });
 }
 
-// Results by name; coroutines that did not finish are missing.
+// Returns the results by name, without coroutines that did not finish.
 std::map<std::string, std::string> results(traces::trace const& t) {
     std::map<traces::ref, std::string> names;
     std::map<std::string, std::string> ends;
@@ -41,7 +41,7 @@ std::map<std::string, std::string> results(traces::trace const& t) {
     return ends;
 }
 
-// Handlers that were not removed when the server was freed.
+// Returns the handlers that were not removed when the server was freed.
 std::int64_t in_flight_at_free(traces::trace const& t) {
     std::map<traces::ref, bool> inside;
     for (auto const& e : t.events) {

@@ -1,5 +1,5 @@
-// One scenario, two worlds, one verdict: the live world runs the server as a process of its own on TCP and real time, the
-// simulated one in memory and virtual time. What differs between them is the transport's, never the lifecycle's.
+// Tests the statements of tests/data/trueasync.md about scopes, each on cells of its own. The program `conformance`
+// runs the measured cells.
 #include <map>
 #include <set>
 #include "repro/live/live.hpp"
@@ -18,8 +18,8 @@ struct seen {
     std::map<std::string, std::vector<std::string>> lives; // by actor, the kinds in order
 };
 
-// Waiting and going on depend on which request happens to arrive first, and which tick it is on the time that passed; the
-// rest of a life does not.
+// Waiting and going on depend on which request happens to arrive first, and which tick it is on the time that passed;
+// the rest of a life does not.
 bool is_lifecycle(kind k, bool reactor) {
     std::string_view const name = traces::name_of(k);
     if (k == kind::coroutine_suspend || k == kind::coroutine_resume || k == kind::loop_tick) return false;

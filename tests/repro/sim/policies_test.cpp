@@ -1,5 +1,5 @@
-// The shutdown policies of the scoped server, judged by the rules: the report's policy and upstream's repair fail where the
-// measured code fails, ours does not fail anywhere.
+// Judges the shutdown policies of the scoped server by the rules: the policy of the report and the upstream fix fail
+// where the measured code fails, and drained never fails.
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -30,7 +30,7 @@ struct judged {
 };
 
 judged run(scenario const& s, repro::schedule const& order = {}) {
-    static repro::simulator sim; // reused on purpose: an execution must not depend on the one before
+    static repro::simulator sim; // reused on purpose: an execution must not depend on an earlier one
     judged j;
     repro::follow decisions{order};
     traces::rule_run rules;
@@ -127,7 +127,7 @@ TEST_CASE("the upstream fix still fails if a listener holds the owning reference
 }
 
 TEST_CASE("the upstream fix with the server as owner frees while a suspending clean-up is in progress") {
-    // The cancellation's wait ends with the first handler that is over.
+    // The wait for the cancellation ends with the first finished handler.
     judged const j = run(with("scope-disposal",
         {{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", "0"}, {"requests", "3"},
             {"handlers",
@@ -155,7 +155,7 @@ TEST_CASE("drained is clean for every owner, every kind of handler, every mode a
                                 {"safe", safe}});
                         repro::set_field(s, shape == std::string("connection") ? "connection_scope" : "place",
                             shape == std::string("connection") ? "true" : shape);
-                        // Grace by turns, so that each meets immediate cancellation, an expiring grace and a sufficient one.
+                        // The grace period alternates between none, one that expires and one that suffices.
                         repro::set_field(s, "grace", executions % 3 == 0 ? "0" : executions % 3 == 1 ? "30" : "5000");
                         judged const j = run(s);
                         ++executions;

@@ -1,5 +1,5 @@
-// The reactor server, judged: each policy and order of the second report breaks the rules that its outcome should break, and
-// the explanation of the report's crash tells its second scenario step by step.
+// Judges the reactor server: each policy and order of the second report violates the rules of its outcome, and the
+// explanation of the crash in the report shows its second scenario step by step.
 #include <algorithm>
 #include <fstream>
 #include <map>
@@ -77,7 +77,7 @@ TEST_CASE("the report's two scenarios under each policy break what the measured 
 TEST_CASE("a late answer to a transaction that went with its server fires a timer without an owner") {
     std::string const at = R"("timer":"none","when":"handler","what":"u","handler":)";
     CHECK(run(at + R"("delay_weak")").rules().find("timer-after-destroy") != std::string::npos);
-    // One that holds its transaction finds it, and then calls a server that is gone.
+    // A callback that holds its transaction finds it, and then calls a freed server.
     std::string const strong = run(at + R"("delay")").rules();
     CHECK(strong.find("timer-after-destroy") == std::string::npos);
     CHECK(strong.find("callback-after-destroy") != std::string::npos);

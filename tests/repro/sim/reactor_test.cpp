@@ -1,5 +1,5 @@
-// The reactor server in the simulated world: what the loop, the streams and the server's lifetime do beyond the measured
-// cells, which `conformance` runs.
+// Tests the reactor server in the simulated world: the loop, the streams and the lifetime of the server. The program
+// `conformance` runs the measured cells.
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -61,7 +61,7 @@ std::string user_timer_of(traces::trace const& t) {
     return count(t, kind::timer_fire, "what", "user") ? "fires" : "lost";
 }
 
-// A loop alone, with a kernel of its own.
+// A loop without a server, with a kernel of its own.
 struct bare_loop {
     traces::trace trace;
     traces::nanoseconds clock = 0;

@@ -1,4 +1,4 @@
-// The controller of a target against peers that keep to the protocol, and against those that do not.
+// Tests the controller of a target with peers that follow the protocol and with peers that violate it.
 #include <cstring>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,7 +22,7 @@ struct stage {
     std::string path = folder.file("control");
     std::vector<std::string> held;
 
-    // Turns the loop until it is so; the bound is for a test that fails.
+    // Runs the loop until the condition holds; the limit applies only when a test fails.
     template <class predicate> bool until(predicate so) {
         for (traces::nanoseconds const last = traces::monotonic_now() + enough; !so();) {
             if (traces::monotonic_now() > last) return false;
@@ -43,7 +43,7 @@ public:
     void say(std::string const& text) {
         REQUIRE(send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
     }
-    // Whether it hears exactly that next, "" for the end.
+    // Returns whether exactly this line arrives next; "" stands for the end of the stream.
     bool hears(std::string const& expected) {
         bool over = false;
         stage_.until([&] {

@@ -1,4 +1,4 @@
-// The file of a target: what it says is taken over, and what it says wrongly is named with its line.
+// Tests target files: their values are read, and errors name their lines.
 #include <csignal>
 #include "repro/input/errors.hpp"
 #include "repro/probe/probe.hpp"
@@ -93,7 +93,7 @@ TEST_CASE("every preset is valid, has a package and takes every probe") {
         CHECK_FALSE(t.package.empty());
         CHECK_FALSE(t.version.empty());
         CHECK(load_target(t.name).command == t.command);
-        if (t.program) continue; // nobody probes those
+        if (t.program) continue; // programs have no probes
         ++servers;
         for (probe_info const& p : all_probes()) CHECK(why_not(t, p.name).empty());
     }

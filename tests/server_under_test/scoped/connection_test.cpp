@@ -1,4 +1,4 @@
-// A connection against a socket that takes and gives what the test says.
+// Tests a connection on a scripted socket.
 #include "server_under_test/scoped/connection.hpp"
 #include "tests/catch.hpp"
 #include "traces/trace.hpp"

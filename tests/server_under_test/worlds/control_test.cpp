@@ -9,7 +9,7 @@ using traces::kind;
 
 namespace {
 
-// A control between a recorder and a list, and something to stop that records its act as a server does.
+// A control between a recorder and a list, and a stoppable object that records calls like a server.
 struct bench final : traces::sink, server::stoppable {
     std::vector<std::string> seen;
     std::vector<traces::event> events;

@@ -1,4 +1,4 @@
-// The seam under the reactor, held to one contract: the simulated kernel and the real one.
+// Tests that the simulated and the real kernel of the reactor keep the same contract.
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>

@@ -31,7 +31,7 @@ struct call_timer final : timer {
     std::function<void()> body;
 };
 
-// Counts, and records its acts as a real server does.
+// Counts calls, and records them like a real server.
 struct counting_server final : stoppable {
     explicit counting_server(traces::recorder& r) : record(r) {}
     void stop() override {
@@ -59,8 +59,8 @@ struct bench {
     counting_server server{record};
 };
 
-// A client's blocking socket; at the other end is our non-blocking world in the same thread, so it only does what the
-// kernel answers at once.
+// The blocking socket of a client. The other end is the non-blocking world in the same thread, so the client only makes
+// calls that the kernel completes at once.
 struct peer {
     explicit peer(std::uint16_t port) : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in to{};
@@ -79,7 +79,7 @@ struct peer {
     void send(std::string_view text) {
         REQUIRE(::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
     }
-    // What there is up to the end of the stream; "reset" instead when it was reset.
+    // Returns the bytes up to the end of the stream, or "reset" when it was reset.
     std::string rest() {
         std::string all;
         char part[4096];
@@ -100,7 +100,7 @@ struct peer {
     int error = 0;
 };
 
-// Sends back what it gets; closes when the peer has ended.
+// Echoes what it receives; closes when the peer has ended.
 struct echo {
     echo(bench& b, std::unique_ptr<stream> s) : on(b), io_stream(std::move(s)) { io_stream->when_readable(readable); }
     void go_on() {
@@ -125,7 +125,7 @@ struct echo {
     bool ended = false;
 };
 
-// Accepts all and echoes.
+// Accepts all connections and echoes.
 struct echo_server {
     explicit echo_server(bench& b) : on(b) {
         std::string error;
@@ -311,7 +311,7 @@ TEST_CASE("a stream may be destroyed, with the work that waits for it, while its
     for (int i = 0; i < 50; ++i) clients.emplace_back(server.accepting->port());
     REQUIRE(b.run([&] { return server.echoes.size() == 50; }) == tcp_world::end::over);
     for (peer& c : clients) c.send("hello");
-    // The first that is served destroys all others: Asio already holds their notifications.
+    // The first stream that is served destroys all others, whose notifications Asio already holds.
     bool done = false;
     char part[16];
     call first{[&] {
