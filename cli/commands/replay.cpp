@@ -20,7 +20,7 @@ repro::recording recording_of(replay_options const& o) {
     return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}};
 }
 
-std::string both_sides(repro::replayed const& r, traces::look l) {
+std::string both_sides(repro::replay_result const& r, traces::look l) {
     std::string const recorded =
                           r.recorded_line.empty() ? "(the execution had ended)" : traces::printable(r.recorded_line),
                       again = r.again_line.empty() ? "(the execution has ended)" : traces::printable(r.again_line);
@@ -30,7 +30,7 @@ std::string both_sides(repro::replayed const& r, traces::look l) {
 
 int replay(replay_options const& o, output& out) {
     repro::recording const recorded = recording_of(o);
-    repro::replayed r = repro::replay(recorded);
+    repro::replay_result r = repro::replay(recorded);
     run_report report;
     report.scenario = recorded.of;
     report.world = "sim";

@@ -77,35 +77,35 @@ std::string arm(std::string const& pattern, std::string const& answers) {
     return answers.empty() ? "" : "        " + pattern + ")" + answers + " ;;\n";
 }
 
-template <class taker> void each_name_with_value(completed_command const& c, taker take) {
-    for (completed_option const& o : c.options)
+template <class taker> void each_name_with_value(command_completion const& c, taker take) {
+    for (option_completion const& o : c.options)
         if (o.takes_value)
             for (std::string const& name : o.names) take(bash_quoted(c.name + " " + name), o);
 }
 
 } // namespace
 
-std::string bash_completion(completed_commands const& all) {
+std::string bash_completion(command_completions const& all) {
     std::string out = bash_start;
-    for (completed_command const& c : all)
+    for (command_completion const& c : all)
         each_name_with_value(
-            c, [&](std::string const& name, completed_option const&) { out += arm(name, " option=$word"); });
+            c, [&](std::string const& name, option_completion const&) { out += arm(name, " option=$word"); });
     out += after_options;
-    for (completed_command const& c : all)
+    for (command_completion const& c : all)
         each_name_with_value(
-            c, [&](std::string const& name, completed_option const& o) { out += arm(name, answer(o.value)); });
+            c, [&](std::string const& name, option_completion const& o) { out += arm(name, answer(o.value)); });
     out += after_values;
-    for (completed_command const& c : all) {
+    for (command_completion const& c : all) {
         std::vector<std::string> names;
-        for (completed_option const& o : c.options) names.insert(names.end(), o.names.begin(), o.names.end());
+        for (option_completion const& o : c.options) names.insert(names.end(), o.names.begin(), o.names.end());
         out += arm(bash_quoted(c.name), " candidates=(" + shell_line(names) + ")");
     }
     out += after_names;
     completion_value commands;
-    for (completed_command const& c : all)
+    for (command_completion const& c : all)
         if (!c.name.empty()) commands.words.push_back(c.name);
     out += arm("' 0'", answer(commands));
-    for (completed_command const& c : all)
+    for (command_completion const& c : all)
         for (std::size_t i = 0; i < c.places.size(); ++i)
             out += arm(
                 c.places[i].repeats ? bash_quoted(c.name + " ") + "*" : bash_quoted(c.name + " " + std::to_string(i)),

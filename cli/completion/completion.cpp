@@ -84,12 +84,12 @@ word_list points() {
 
 // The candidates that the name of a value stands for. A compound name such as TRACE|SCHEDULE has those of all its
 // parts.
-struct promise {
+struct value_kind {
     std::string_view name;
-    word_list (*known)();
+    word_list (*words)();
     bool files = false, folders = false, list = false;
 };
-constexpr promise promises[] = {
+constexpr value_kind value_kinds[] = {
     {"SCENARIO", scenario_names, true},
     {"RULE", rule_ids},
     {"POLICY", policies},
@@ -118,22 +118,22 @@ completion_value value_of(CLI::Option& o) {
         v.words = CLI::detail::split(all, '|');
         return v;
     }
-    bool promised = false;
+    bool known_kind = false;
     for (std::string const& part : CLI::detail::split(v.name, '|'))
-        for (promise const& p : promises) {
-            if (p.name != part) continue;
-            promised = true;
-            if (p.known) std::ranges::move(p.known(), std::back_inserter(v.words));
-            v.files |= p.files;
-            v.folders |= p.folders;
-            v.list |= p.list;
+        for (value_kind const& kind : value_kinds) {
+            if (kind.name != part) continue;
+            known_kind = true;
+            if (kind.words) std::ranges::move(kind.words(), std::back_inserter(v.words));
+            v.files |= kind.files;
+            v.folders |= kind.folders;
+            v.list |= kind.list;
         }
-    if (!promised && o.get_positional()) v.files = true;
+    if (!known_kind && o.get_positional()) v.files = true;
     return v;
 }
 
-completed_option option_of(CLI::Option& o) {
-    completed_option out{.names = {},
+option_completion option_of(CLI::Option& o) {
+    option_completion out{.names = {},
         .summary = o.get_description(),
         .takes_value = o.get_items_expected_max() > 0,
         .repeats = o.get_items_expected_max() > 1,
@@ -144,8 +144,8 @@ completed_option option_of(CLI::Option& o) {
     return out;
 }
 
-completed_command command_of(CLI::App& app) {
-    completed_command out{.name = app.get_name(), .summary = app.get_description(), .options = {}, .places = {}};
+command_completion command_of(CLI::App& app) {
+    command_completion out{.name = app.get_name(), .summary = app.get_description(), .options = {}, .places = {}};
     for (CLI::Option* o : app.get_options(
              [](CLI::Option* any) { return !any->get_group().empty(); })) { // an option without a group is hidden
         if (o->get_positional()) out.places.push_back({value_of(*o), o->get_items_expected_max() > 1});
@@ -154,15 +154,15 @@ completed_command command_of(CLI::App& app) {
     return out;
 }
 
-completed_commands commands_of(CLI::App& app) {
-    completed_commands all{command_of(app)};
+command_completions commands_of(CLI::App& app) {
+    command_completions all{command_of(app)};
     all.front().name.clear();
     auto const everywhere = all.front().options;
     for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) {
         all.push_back(command_of(*sub));
         auto& own = all.back().options;
-        for (completed_option const& o : everywhere)
-            if (std::ranges::none_of(own, [&](completed_option const& other) { return other.names == o.names; }))
+        for (option_completion const& o : everywhere)
+            if (std::ranges::none_of(own, [&](option_completion const& other) { return other.names == o.names; }))
                 own.push_back(o);
     }
     return all;

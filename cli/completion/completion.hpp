@@ -14,29 +14,29 @@ struct completion_value {
     bool list = false; // several words separated by commas
 };
 
-struct completed_option {
+struct option_completion {
     std::vector<std::string> names; // "--world", "-h"
     std::string summary;
     bool takes_value = false, repeats = false;
     completion_value value;
 };
 
-struct completed_place {
+struct place_completion {
     completion_value value;
     bool repeats = false; // true if the value may be given several times, in this place and all that follow
 };
 
-struct completed_command {
+struct command_completion {
     std::string name, summary; // the name is "" for the program itself
-    std::vector<completed_option> options;
-    std::vector<completed_place> places;
+    std::vector<option_completion> options;
+    std::vector<place_completion> places;
 };
 
 // The program comes first. The options of the program are repeated in each subcommand.
-using completed_commands = std::vector<completed_command>;
+using command_completions = std::vector<command_completion>;
 
-std::string bash_completion(completed_commands const&);
-std::string zsh_completion(completed_commands const&);
-std::string fish_completion(completed_commands const&);
+std::string bash_completion(command_completions const&);
+std::string zsh_completion(command_completions const&);
+std::string fish_completion(command_completions const&);
 
 } // namespace shutdown_repro::cli

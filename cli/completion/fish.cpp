@@ -52,12 +52,12 @@ std::string candidates(completion_value const& v) {
 }
 
 // Where a line applies; place "": anywhere in the command.
-std::string line(completed_command const& c, std::string const& place) {
+std::string line(command_completion const& c, std::string const& place) {
     return "complete -c shutdown-repro -n " +
         fish_quoted("__shutdown_repro_at " + (c.name.empty() ? "''" : c.name) + (place.empty() ? "" : " " + place));
 }
 
-std::string option_line(completed_command const& c, completed_option const& o) {
+std::string option_line(command_completion const& c, option_completion const& o) {
     std::string out = line(c, "");
     for (std::string const& name : o.names)
         out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
@@ -67,10 +67,10 @@ std::string option_line(completed_command const& c, completed_option const& o) {
 
 } // namespace
 
-std::string fish_completion(completed_commands const& all) {
+std::string fish_completion(command_completions const& all) {
     std::string with_value = "set -g __shutdown_repro_with_value", lines;
-    for (completed_command const& c : all) {
-        for (completed_option const& o : c.options) {
+    for (command_completion const& c : all) {
+        for (option_completion const& o : c.options) {
             lines += option_line(c, o);
             if (o.takes_value)
                 for (std::string const& name : o.names) with_value += " " + fish_quoted(c.name + " " + name);

@@ -27,7 +27,7 @@ std::string action(completion_value const& v) {
         ")\" \"files\\:file\\:_files\"}"; // bare colons would end it
 }
 
-std::string specification(completed_option const& o, std::string const& name) {
+std::string specification(option_completion const& o, std::string const& name) {
     bool const ends =
         o.names.front() == "--help" || o.names.front() == "--version"; // nothing else makes sense beside it
     std::string others;
@@ -37,17 +37,17 @@ std::string specification(completed_option const& o, std::string const& name) {
     return one_word(o.takes_value ? out + ":" + escaped(o.value.name, ":") + ":" + action(o.value) : out);
 }
 
-std::string options_of(completed_command const& c, std::string const& indent) {
+std::string options_of(command_completion const& c, std::string const& indent) {
     std::string out;
-    for (completed_option const& o : c.options)
+    for (option_completion const& o : c.options)
         for (std::string const& name : o.names) out += " \\\n" + indent + specification(o, name);
     return out;
 }
 
-std::string places_of(completed_command const& c) {
+std::string places_of(command_completion const& c) {
     std::string out;
     for (std::size_t i = 0; i < c.places.size(); ++i) {
-        completed_place const& p = c.places[i];
+        place_completion const& p = c.places[i];
         out += " \\\n            " +
             one_word(
                 (p.repeats ? "*" : std::to_string(i + 1)) + ":" + escaped(p.value.name, ":") + ":" + action(p.value));
@@ -57,17 +57,17 @@ std::string places_of(completed_command const& c) {
 
 } // namespace
 
-std::string zsh_completion(completed_commands const& all) {
+std::string zsh_completion(command_completions const& all) {
     std::string out =
         "#compdef shutdown-repro\n# zsh completion for shutdown-repro, written by: shutdown-repro completion zsh\n"
         "_shutdown_repro() {\n    local curcontext=$curcontext state line\n    typeset -A opt_args\n    _arguments -C";
     out += options_of(all.front(), "        ") +
         " \\\n        '1: :->command' '*:: :->arguments' && return\n    case $state in\n    command)\n        local -a "
         "commands=(\n";
-    for (completed_command const& c : all)
+    for (command_completion const& c : all)
         if (!c.name.empty()) out += "            " + one_word(escaped(c.name, ":") + ":" + c.summary) + "\n";
     out += "        )\n        _describe command commands\n        ;;\n    arguments)\n        case $words[1] in\n";
-    for (completed_command const& c : all)
+    for (command_completion const& c : all)
         if (!c.name.empty())
             out += "        " + c.name + ") _arguments" + options_of(c, "            ") + places_of(c) + " ;;\n";
     // Autoloaded, the file is the function's body: it completes at once. Read by hand, it says for whom it is.

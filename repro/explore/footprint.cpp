@@ -36,7 +36,7 @@ bool footprint::independent_of(footprint const& o) const {
     return true;
 }
 
-void toucher::begin() {
+void footprint_reader::begin() {
     parents_.clear();
     homes_.clear();
     outside_waits_.clear();
@@ -45,7 +45,7 @@ void toucher::begin() {
     stopped_ = false;
 }
 
-void toucher::step(server::alternative const& a, footprint& f) {
+void footprint_reader::step(server::alternative const& a, footprint& f) {
     reads_of_ = a.what == server::move::server_reads ? a.who.number : 0;
     if (std::uint32_t const c = connection_of(of_, a.who)) f.write(pair_of_sockets | c);
     if (a.who.type == entity::server) f.write(listening);
@@ -53,7 +53,7 @@ void toucher::step(server::alternative const& a, footprint& f) {
         f.touch_everything(); // time passes, the loop polls, or the process ends
 }
 
-void toucher::learn(event const& e) {
+void footprint_reader::learn(event const& e) {
     if (e.what == kind::scope_open) at(parents_, e.id.number) = e.parent.number;
     if (e.what == kind::coroutine_spawn) at(homes_, e.id.number) = e.parent.number;
     if (e.what == kind::request_begin && e.parent.type == entity::connection)
@@ -62,12 +62,12 @@ void toucher::learn(event const& e) {
     stopped_ |= e.what == kind::server_stopped;
 }
 
-void toucher::scope_and_above(ref s, footprint& f) const {
+void footprint_reader::scope_and_above(ref s, footprint& f) const {
     for (std::uint32_t n = s.number; n; n = known(parents_, n)) f.write(key({entity::scope, n}));
 }
 
 // A connection and its client are one thing. The client is known once a request has begun on the connection.
-std::uint64_t toucher::connection(ref c) const {
+std::uint64_t footprint_reader::connection(ref c) const {
     if (c.type == entity::connection && of_.server == "scoped") {
         std::uint32_t const client = known(clients_, c.number);
         return client ? pair_of_sockets | client : any_connection;
@@ -75,7 +75,7 @@ std::uint64_t toucher::connection(ref c) const {
     return pair_of_sockets | connection_of(of_, c);
 }
 
-void toucher::coroutine(event const& e, footprint& f) {
+void footprint_reader::coroutine(event const& e, footprint& f) {
     f.write(key(e.id));
     switch (e.what) {
     case kind::coroutine_start: return;
@@ -99,7 +99,7 @@ void toucher::coroutine(event const& e, footprint& f) {
     }
 }
 
-void toucher::saw(event const& e, footprint* f) {
+void footprint_reader::saw(event const& e, footprint* f) {
     learn(e);
     if (!f) return;
     switch (e.id.type) {

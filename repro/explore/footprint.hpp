@@ -47,9 +47,9 @@ private:
 };
 
 // Reads events into footprints. It follows the tree of scopes of one execution.
-class toucher {
+class footprint_reader {
 public:
-    explicit toucher(scenario const& s) : of_(s) {}
+    explicit footprint_reader(scenario const& s) : of_(s) {}
     void begin();
     // Begins a step with this alternative.
     void step(server::alternative const&, footprint&);

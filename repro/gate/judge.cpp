@@ -220,8 +220,8 @@ bool in_gate(gate_rules const& by, std::string const& check) { return std::range
 
 } // namespace
 
-awaited await(baseline const& b, std::string const& check, expectation const& expected) {
-    awaited a;
+awaited_violations await(baseline const& b, std::string const& check, expectation const& expected) {
+    awaited_violations a;
     for (std::string const& rule : expected.rules) a.all.push_back({rule, ""});
     if (!expected.clean) {
         a.most_trials = trials_that_fail(b, check, expected.rules);

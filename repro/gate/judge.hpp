@@ -20,14 +20,14 @@ namespace shutdown_repro::repro {
 
 // The violations that a check without "repeat" waits for, and the maximum number of trials. These are the violations
 // that a reproducer expects, or else those in the baseline that a hundred clean trials can prove to be fixed.
-struct awaited {
+struct awaited_violations {
     struct violation {
         std::string rule, fingerprint;
     }; // fingerprint "": any
     std::vector<violation> all;
     std::uint64_t most_trials = 0;
 };
-awaited await(baseline const&, std::string const& check, expectation const&);
+awaited_violations await(baseline const&, std::string const& check, expectation const&);
 
 // Fills in the outcome of each check, its reasons, the standing of each violation, and gate_result::stale.
 void judge(gate_result&, gate_rules const&);

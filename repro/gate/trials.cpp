@@ -110,8 +110,8 @@ public:
     void cant_be_run(std::string const& why) { seen_.what.doubt(0, why); }
     void is_exact() { seen_.what.exact = true; }
 
-    bool has_seen(awaited const& a) const {
-        return std::ranges::all_of(a.all, [&](awaited::violation const& v) {
+    bool has_seen(awaited_violations const& a) const {
+        return std::ranges::all_of(a.all, [&](awaited_violations::violation const& v) {
             return std::ranges::any_of(seen_.what.seen, [&](seen_violation const& s) {
                 return s.rule == v.rule && (v.fingerprint.empty() || s.fingerprint == v.fingerprint);
             });

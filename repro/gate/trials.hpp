@@ -17,10 +17,10 @@
 namespace shutdown_repro::repro {
 
 struct trial_options {
-    std::uint32_t jobs = 1;     // threads of an exploration
-    awaited waits_for;          // for a check without "repeat"
-    std::optional<share> shard; // run only this share of the trials; see explore_options::shard
-    std::string server_path;    // the executable server-under-test, see live.hpp
+    std::uint32_t jobs = 1;       // threads of an exploration
+    awaited_violations waits_for; // for a check without "repeat"
+    std::optional<share> shard;   // run only this share of the trials; see explore_options::shard
+    std::string server_path;      // the executable server-under-test, see live.hpp
     std::function<std::string(check_plan const&, traces::header const&)>
         again; // returns the command line that reproduces an execution; may be empty
     std::function<void(std::uint64_t done, std::uint64_t of, std::string_view what)> tell; // progress; may be empty

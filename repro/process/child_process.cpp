@@ -33,14 +33,14 @@ template <class Call> auto uninterrupted(Call call) {
 }
 
 // Between fork and exec: async-signal-safe calls only.
-struct becoming {
+struct exec_plan {
     char const* path;
     char* const* argv;
     char* const* environment;
     int parent, errors, notes, failure;
     bool speaks;
 };
-[[noreturn]] void become(becoming b) {
+[[noreturn]] void exec_child(exec_plan b) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != b.parent) _exit(127); // the parent died before PR_SET_PDEATHSIG was set
     setsid();
@@ -115,7 +115,7 @@ child_process::child_process(launch const& l) {
     pid_ = fork();
     if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (pid_ == 0)
-        become({path.c_str(), argv.data(), all_environment.data(), parent, errors.to.get(), notes.to.get(),
+        exec_child({path.c_str(), argv.data(), all_environment.data(), parent, errors.to.get(), notes.to.get(),
             failure.to.get(), speaks});
 
     failure.to.close();

@@ -71,8 +71,8 @@ std::string schedule_document(scenario const& s, schedule const& when) {
     return j.dump(2) + "\n";
 }
 
-replayed replay(recording const& r) {
-    replayed out;
+replay_result replay(recording const& r) {
+    replay_result out;
     out.again = judge_execution(r.of, r.when);
     auto const &before = r.recorded.events, &now = out.again.trace.events;
     if (before.empty()) {

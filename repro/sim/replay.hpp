@@ -17,7 +17,7 @@ struct recording {
 recording load_recording(std::string const& path);
 std::string schedule_document(scenario const&, schedule const&);
 
-struct replayed {
+struct replay_result {
     judged_execution again;
     bool same = true;
     // Where the executions first differ, if they do: the number of the event, both lines ("" if one has ended), and the
@@ -25,6 +25,6 @@ struct replayed {
     traces::seq_t at = 0;
     std::string recorded_line, again_line, decision;
 };
-replayed replay(recording const&);
+replay_result replay(recording const&);
 
 } // namespace shutdown_repro::repro

@@ -186,7 +186,7 @@ private:
         return false;
     }
 
-    toucher touch_;
+    footprint_reader touch_;
     share mine_;
     bool reduce_, begun_ = false, ended_ = true;
     std::vector<node> nodes_;                    // recycled; the first used_ nodes are the path

@@ -227,13 +227,13 @@ TEST_CASE("an expired exception tolerates nothing, even if stale entries are all
 
 TEST_CASE("a check without repeat waits for known violations that a hundred clean trials can prove fixed") {
     baseline const b = knows({entry(3, 3), {"c", "timer-lost", "rare", {1, 200}}, {"other", lost, "f", {1, 1}}}).known;
-    awaited const a = await(b, "c", {});
+    awaited_violations const a = await(b, "c", {});
     REQUIRE(a.all.size() == 1);
     CHECK(a.all[0].rule == lost);
     CHECK(a.all[0].fingerprint == "f");
     CHECK(a.most_trials == *clean_runs_needed({3, 3}));
     CHECK(await({}, "c", {}).most_trials == 0);
-    awaited const reproduced = await({}, "c", {.clean = false, .rules = {lost}});
+    awaited_violations const reproduced = await({}, "c", {.clean = false, .rules = {lost}});
     CHECK(reproduced.all[0].fingerprint.empty());
     CHECK(reproduced.most_trials == 35);
     CHECK(await(b, "c", {.clean = false, .rules = {"timer-lost"}}).most_trials == *clean_runs_needed({1, 200}));
