@@ -1,4 +1,5 @@
-// What can't be tried on this machine is said, and CTest reports the test as skipped, but not when something of it failed.
+// What can't be tried on this machine is said, and CTest reports the test as skipped, but not when something of it
+// failed.
 #pragma once
 #include <string>
 

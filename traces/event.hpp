@@ -1,4 +1,5 @@
-// A trace event: plain data, one recorded fact. Nothing here judges (rules/rule.hpp does) and nothing here knows a server.
+// A trace event: plain data, one recorded fact. Nothing here judges (rules/rule.hpp does) and nothing here knows a
+// server.
 //
 // Ownership: an event views its details; whoever hands out the event owns them and says for how long
 // (a `trace` for its lifetime, the streaming reader until the next line, the recorder during the call).

@@ -1,6 +1,6 @@
-// One trace out of several: what the server wrote, and what we saw ourselves of clients and the process. All are dated with
-// CLOCK_MONOTONIC, so they are merged by time; each keeps its own order, and no effect comes before its cause, whatever the
-// times say: a request begins after it was sent, a response is received after it was given.
+// One trace out of several: what the server wrote, and what we saw ourselves of clients and the process. All are dated
+// with CLOCK_MONOTONIC, so they are merged by time; each keeps its own order, and no effect comes before its cause,
+// whatever the times say: a request begins after it was sent, a response is received after it was given.
 #pragma once
 #include "traces/trace.hpp"
 

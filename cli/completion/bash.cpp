@@ -4,8 +4,8 @@
 namespace shutdown_repro::cli {
 namespace {
 
-// readline takes words apart at : and =, so the function puts them together as they were typed, and answers with the part that
-// readline replaces. Files are left to readline itself, which quotes them.
+// readline takes words apart at : and =, so the function puts them together as they were typed, and answers with the
+// part that readline replaces. Files are left to readline itself, which quotes them.
 constexpr char const* bash_start = R"(# bash completion for shutdown-repro, written by: shutdown-repro completion bash
 _shutdown_repro() {
     COMPREPLY=()

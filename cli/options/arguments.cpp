@@ -71,8 +71,8 @@ std::string mismatch(std::string const& what) {
 
 std::vector<std::string> the_command; // the words after "--"; one command line per process
 
-// Returns the number of words that are arguments of this program, and stores the command after them. The words after "--" are
-// a command after `run`, and wherever --target is given; after any other subcommand they stay arguments.
+// Returns the number of words that are arguments of this program, and stores the command after them. The words after
+// "--" are a command after `run`, and wherever --target is given; after any other subcommand they stay arguments.
 int without_command(CLI::App const& app, int argc, char const* const* argv) {
     auto const is_target = [](std::string_view word) { return word == "--target" || word.starts_with("--target="); };
     char const* const* const end = argv + argc;

@@ -28,7 +28,8 @@ json differences(repro::scenario const& s, repro::scenario const& from) {
     return out;
 }
 
-// A built-in scenario by its name, with the fields that were changed; nothing when it takes more than words to say them.
+// A built-in scenario by its name, with the fields that were changed; nothing when it takes more than words to say
+// them.
 std::optional<std::vector<std::string>> by_name(repro::scenario const& s) {
     auto const all = repro::builtin_scenarios();
     auto const named =

@@ -32,8 +32,8 @@ struct exploration_report {
     std::uint32_t shards = 0; // it was merged from so many
 };
 
-// Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl …; the folder is made when there is something to
-// write. What can't be written is told on standard error, and has no trace.
+// Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl …; the folder is made when there is
+// something to write. What can't be written is told on standard error, and has no trace.
 void keep_findings(exploration_report&, std::string const& folder, std::atomic<bool> const& stop);
 
 // Notes it with the one of `kept` that shrank to the same, when there is one.

@@ -14,7 +14,8 @@ std::string scenario_name(std::string const& document) {
     if (scenario.is_string()) return scenario.get<std::string>();
     if (!scenario.is_object()) return {};
     for (char const* key : {"scenario", "name"}) // ours, and what others may call it
-        if (auto const name = scenario.find(key); name != scenario.end() && name->is_string()) return name->get<std::string>();
+        if (auto const name = scenario.find(key); name != scenario.end() && name->is_string())
+            return name->get<std::string>();
     return {};
 }
 

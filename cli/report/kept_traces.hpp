@@ -8,8 +8,8 @@ namespace shutdown_repro::cli {
 class kept_traces {
 public:
     explicit kept_traces(std::string folder) : folder_(std::move(folder)) {}
-    // As NAME.jsonl, in the folder, which is made when it is not there. Gives its path; "" when it can't be written, which is
-    // complained of on standard error.
+    // As NAME.jsonl, in the folder, which is made when it is not there. Gives its path; "" when it can't be written,
+    // which is complained of on standard error.
     std::string keep(std::string const& name, traces::trace const&);
 
 private:

@@ -11,7 +11,8 @@
 
 namespace shutdown_repro::cli {
 
-// What became of the server and of its clients, of one trace; requests are those that were open at the stop or came after it.
+// What became of the server and of its clients, of one trace; requests are those that were open at the stop or came
+// after it.
 struct probe_outcome {
     std::uint64_t answered = 0, lost = 0;
     std::optional<traces::nanoseconds> ended_after; // the stop; nothing when it was never stopped, or never ended

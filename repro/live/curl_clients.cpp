@@ -198,7 +198,7 @@ std::string_view curl_client::how_it_failed(CURLcode result) const {
     return result == CURLE_OPERATION_TIMEDOUT ? "timeout" : "reset";
 }
 
-// --- all of them ---------------------------------------------------------------------------------------------------------
+// --- all of them -----------------------------------------------------------------------------------------------------
 
 curl_clients::curl_clients(client_surroundings const& on) : on_(on), due_(never) {
     initialise();

@@ -68,7 +68,7 @@ nanoseconds time_to_end(scenario const& s, live_options const& options) {
     return longest_delay(s) + (s.config.grace_ms + options.patience_ms) * millisecond;
 }
 
-// --- one execution -------------------------------------------------------------------------------------------------------
+// --- one execution ---------------------------------------------------------------------------------------------------
 
 class execution final : private poller::watcher {
 public:

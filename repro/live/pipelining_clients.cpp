@@ -149,7 +149,7 @@ void pipelining_client::end() {
     --owner_.running_;
 }
 
-// --- all of them ---------------------------------------------------------------------------------------------------------
+// --- all of them -----------------------------------------------------------------------------------------------------
 
 pipelining_clients::pipelining_clients(client_surroundings const& on) : on_(on) {
     std::uint32_t const requests = on.plan.config.requests, each = std::max(1u, on.plan.per_connection);

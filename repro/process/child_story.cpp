@@ -77,7 +77,7 @@ void child_story::wait(nanoseconds until) {
     if (interrupted_by_) throw interrupted{interrupted_by_, {}};
 }
 
-// --- its output --------------------------------------------------------------------------------------------------------
+// --- its output ------------------------------------------------------------------------------------------------------
 
 void child_story::read_from(int fd, pipe& p) {
     char part[16 * 1024];
@@ -118,7 +118,7 @@ void child_story::hear_last_words(nanoseconds until) {
     for (pipe* p : {&errors_, &output_}) say(std::exchange(p->line, {}), *p);
 }
 
-// --- its end ----------------------------------------------------------------------------------------------------------------
+// --- its end ---------------------------------------------------------------------------------------------------------
 
 void child_story::kill_all(std::string const& why) {
     if (!why.empty()) note(why);

@@ -2,8 +2,8 @@
 // where it was observed). A scope owns coroutines and child scopes and can be canceled, awaited and disposed.
 //
 // These states are separate on purpose, because the defect lies between them:
-//   - finished and removed: a coroutine that has finished still belongs to its scope while its completion hook runs and its
-//     error climbs;
+//   - finished and removed: a coroutine that has finished still belongs to its scope while its completion hook runs and
+//     its error climbs;
 //   - canceled, done and empty: a canceled scope counts as done at once, even if coroutines still run in it;
 //   - the owner object and the reference: ending the object does not end the scope, but releasing the last reference
 //     does, by raw disposal, which asserts that the scope is empty instead of making it empty.

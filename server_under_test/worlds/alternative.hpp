@@ -31,7 +31,8 @@ enum class move : std::uint8_t {
 // The label of a move in traces, as in "the client connects". It lives as long as the program.
 std::string_view label_of(move);
 
-// One of the moves that are possible next. Of two offers in a row, the same move of the same actor is the same alternative.
+// One of the moves that are possible next. Of two offers in a row, the same move of the same actor is the same
+// alternative.
 struct alternative {
     move what = move::client_connects;
     traces::ref who; // the actor whose move it is; for the server's reads and writes, the client of the connection

@@ -121,7 +121,7 @@ void sim_world::end_process() {
         if (sockets_[i]->server_has_it) close_from_server(*sockets_[i]);
 }
 
-// --- what happens --------------------------------------------------------------------------------------------------------
+// --- what happens ----------------------------------------------------------------------------------------------------
 
 void sim_world::becomes_possible(move what, traces::ref who, outside const& about) {
     possible_.push_back(about);
@@ -220,7 +220,7 @@ bool sim_world::server_waits() const {
     return false;
 }
 
-// --- clients -------------------------------------------------------------------------------------------------------------
+// --- clients ---------------------------------------------------------------------------------------------------------
 
 void sim_world::will_act(sim_client& c) { becomes_possible(c.next_move(), c.id(), {.client = &c}); }
 

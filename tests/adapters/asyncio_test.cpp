@@ -1,5 +1,5 @@
-// Real asyncio programs with the adapter in them: plain asyncio, aiohttp and uvicorn, each with a task that its shutdown forgets,
-// and the same with the task awaited.
+// Real asyncio programs with the adapter in them: plain asyncio, aiohttp and uvicorn, each with a task that its
+// shutdown forgets, and the same with the task awaited.
 #include "tests/adapters/programs.hpp"
 
 using namespace shutdown_repro;

@@ -23,8 +23,8 @@ TEST_CASE("a server that disposes its connections' scopes with a handler inside 
         INFO(lost.messages);
         CHECK(t.foot->exit_status == 0);
         REQUIRE(lost.errors == names{"scope-disposed-nonempty"});
-        CHECK_THAT(
-            lost.messages, ContainsSubstring("(connection) was disposed with") && ContainsSubstring("handler, spawned at"));
+        CHECK_THAT(lost.messages,
+            ContainsSubstring("(connection) was disposed with") && ContainsSubstring("handler, spawned at"));
         auto const drained = judge(repro::run_program(asio_server("drained"), {}));
         INFO(drained.messages);
         REQUIRE(drained.verdict == traces::verdict::clean);

@@ -129,7 +129,7 @@ TEST_CASE("an order and an adapter that there is not are refused with those that
         ContainsSubstring("unknown adapter \"ruby\"; the adapters are asyncio, mojolicious, own"));
 }
 
-// --- parity ---------------------------------------------------------------------------------------------------------------
+// --- parity ----------------------------------------------------------------------------------------------------------
 
 namespace {
 

@@ -1,6 +1,6 @@
-// conformance SYSTEM FILE.jsonl [--live [ID…]]: runs every measured cell of the file, or those named, in the simulated or the
-// live world and compares what the bundled server does with what the real one did. Prints "N of M cells agree" and each
-// difference; exit status 1 if any.
+// conformance SYSTEM FILE.jsonl [--live [ID…]]: runs every measured cell of the file, or those named, in the simulated
+// or the live world and compares what the bundled server does with what the real one did. Prints "N of M cells agree"
+// and each difference; exit status 1 if any.
 #include "tests/conformance/conformance.hpp"
 #include <fstream>
 #include <functional>

@@ -1,11 +1,12 @@
 // The second report's system: what each cell lists as its outcome (finish events, per transaction, errors, user timers,
-// clients' results, exit, what ended the loop, whether the server was destroyed in it, open connections at its return), then
-// the whole list of events of the `ordered` runs, tick by tick.
+// clients' results, exit, what ended the loop, whether the server was destroyed in it, open connections at its return),
+// then the whole list of events of the `ordered` runs, tick by tick.
 //
-// Live, time goes on while the program works: a timer may be due one tick earlier than in the measured run, so there the order
-// of all events is compared, and which tick each was in is advisory.
+// Live, time goes on while the program works: a timer may be due one tick earlier than in the measured run, so there
+// the order of all events is compared, and which tick each was in is advisory.
 //
-// A run that was killed by its cap shows the firing of a recurring timer as "many"; its firings are left out of the events.
+// A run that was killed by its cap shows the firing of a recurring timer as "many"; its firings are left out of the
+// events.
 #include <algorithm>
 #include <map>
 #include "repro/live/live.hpp"

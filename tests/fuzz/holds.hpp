@@ -1,4 +1,5 @@
-// What a fuzzer wants to be true of any input. When it is not, the process aborts with the words, and libFuzzer keeps the input.
+// What a fuzzer wants to be true of any input. When it is not, the process aborts with the words, and libFuzzer keeps
+// the input.
 #pragma once
 #include <cstdio>
 #include <cstdlib>

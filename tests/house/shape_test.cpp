@@ -29,6 +29,7 @@ std::string repeated(std::string const& text, int n) {
 
 } // namespace
 
+TEST_CASE("no line is longer than 120 columns") { CHECK(in_all(with_tests(), long_lines) == lines{}); }
 TEST_CASE("a file that a comment names exists") { CHECK(in_all(with_tests(), files_that_do_not_exist) == lines{}); }
 
 TEST_CASE("every header can be included twice") {
@@ -40,6 +41,9 @@ TEST_CASE("every header can be included twice") {
 
 TEST_CASE("a line is measured in columns, and one that is too long is found") {
     CHECK(long_lines({"a.cpp", repeated("x", 120) + "\n" + repeated("é", 120) + "\n"}) == lines{});
+    std::string const literal = "f(\"" + repeated("x", 121) + "\");\n";
+    CHECK(long_lines({"tests/a.cpp", literal}) == lines{});
+    CHECK(long_lines({"a.cpp", literal}).size() == 1);
     CHECK(long_lines({"a.cpp", "\n" + repeated("x", 121) + "\n"}) == lines{"a.cpp:2 a line of 121 columns"});
 }
 

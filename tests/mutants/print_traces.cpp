@@ -1,5 +1,5 @@
-// print_traces SCENARIOS.jsonl: the traces of every built-in scenario and of those in the file, under every policy of their
-// server, in the default order and in some others.
+// print_traces SCENARIOS.jsonl: the traces of every built-in scenario and of those in the file, under every policy of
+// their server, in the default order and in some others.
 #include <fstream>
 #include <iostream>
 #include <random>

@@ -1,9 +1,11 @@
-// weave TABLE SOURCE OUTPUT: writes a copy of a source in which each mutant of that file can be switched on at run time.
+// weave TABLE SOURCE OUTPUT: writes a copy of a source in which each mutant of that file can be switched on at run
+// time.
 //
 // A statement becomes  { if (mutant_is(7)) { REPLACEMENT } else { ORIGINAL } }  and an expression
-// (mutant_is(7) ? (REPLACEMENT) : (ORIGINAL)). Several mutants may have the same place, and one may lie within another's.
-// Lines keep their numbers, so that what the code says about itself stays the same. The output is only touched when it
-// changes. A mutant whose original is not there exactly once is an error: somebody has moved the code that it is about.
+// (mutant_is(7) ? (REPLACEMENT) : (ORIGINAL)). Several mutants may have the same place, and one may lie within
+// another's. Lines keep their numbers, so that what the code says about itself stays the same. The output is only
+// touched when it changes. A mutant whose original is not there exactly once is an error: somebody has moved the code
+// that it is about.
 #include <algorithm>
 #include <fstream>
 #include <iostream>

@@ -117,7 +117,7 @@ TEST_CASE("problems of both traces are the joined trace's") {
     writer server(entity::server), seen(entity::client);
     server.written.problems = {"line 7 is torn"};
     seen.written.problems = {"lost sight"};
-    CHECK(
-        traces::join(server.written, seen.written).problems == std::vector<std::string>{"line 7 is torn", "lost sight"});
+    CHECK(traces::join(server.written, seen.written).problems ==
+        std::vector<std::string>{"line 7 is torn", "lost sight"});
     CHECK(traces::join({}, {}).events.empty());
 }

@@ -1,8 +1,9 @@
-// The trace event format that Perfetto, speedscope and chrome://tracing open. An actor is a thread: a slice for its life, inside
-// it a coroutine's states, a mark for each event, and arrows from causes to effects.
-// What those viewers ask for: slices of one thread nest, an arrow begins and ends inside a slice, its id is a number, and times
-// are microseconds. They add these up as floating point numbers, so that no slice may begin or end where another one does: a life
-// is a nanosecond longer than its events at both ends, and a state ends one before the next begins.
+// The trace event format that Perfetto, speedscope and chrome://tracing open. An actor is a thread: a slice for its
+// life, inside it a coroutine's states, a mark for each event, and arrows from causes to effects.
+// What those viewers ask for: slices of one thread nest, an arrow begins and ends inside a slice, its id is a number,
+// and times are microseconds. They add these up as floating point numbers, so that no slice may begin or end where
+// another one does: a life is a nanosecond longer than its events at both ends, and a state ends one before the next
+// begins.
 #include <unordered_map>
 #include <utility>
 #include "traces/exports/exports.hpp"

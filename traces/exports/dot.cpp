@@ -1,5 +1,5 @@
-// The scope tree as a graph for Graphviz: scopes are boxes, coroutines ellipses, requests beside the scope that serves them.
-// Who is still there at the end of what was exported is drawn solid, who is gone is dashed and grey.
+// The scope tree as a graph for Graphviz: scopes are boxes, coroutines ellipses, requests beside the scope that serves
+// them. Who is still there at the end of what was exported is drawn solid, who is gone is dashed and grey.
 #include "traces/exports/exports.hpp"
 #include "traces/views/cast.hpp"
 #include "traces/views/state.hpp"

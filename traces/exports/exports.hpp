@@ -1,6 +1,6 @@
-// A trace for other people's tools. Each format is a file of this folder and a row in exports.cpp. An exporter is fed the
-// events that are wanted, in order, and writes as it goes; memory is in the number of actors, and a few bytes an event for
-// those formats that draw causes.
+// A trace for other people's tools. Each format is a file of this folder and a row in exports.cpp. An exporter is fed
+// the events that are wanted, in order, and writes as it goes; memory is in the number of actors, and a few bytes an
+// event for those formats that draw causes.
 #pragma once
 #include <functional>
 #include <memory>

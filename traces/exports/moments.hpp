@@ -7,8 +7,8 @@
 
 namespace shutdown_repro::traces {
 
-// Nanoseconds since a moment before the first event. Many events of a simulated trace share a time, and those of a joined trace
-// may go back: here each is at least `step` after the one before it.
+// Nanoseconds since a moment before the first event. Many events of a simulated trace share a time, and those of a
+// joined trace may go back: here each is at least `step` after the one before it.
 class strict_clock {
 public:
     static constexpr nanoseconds step = 4;

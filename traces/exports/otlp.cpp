@@ -1,6 +1,6 @@
-// OpenTelemetry's OTLP as JSON lines, the file exporter's form: a line is one export request with one span. An actor's life is
-// a span, its parent is the actor that owns it, its events are the span's, and what caused them in other actors are links.
-// Ids are made from the trace's header and from the actor, so that the same trace gives the same ids.
+// OpenTelemetry's OTLP as JSON lines, the file exporter's form: a line is one export request with one span. An actor's
+// life is a span, its parent is the actor that owns it, its events are the span's, and what caused them in other actors
+// are links. Ids are made from the trace's header and from the actor, so that the same trace gives the same ids.
 #include <unordered_map>
 #include "traces/exports/exports.hpp"
 #include "traces/exports/json_line.hpp"

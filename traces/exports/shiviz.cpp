@@ -1,6 +1,6 @@
-// A log for ShiViz. Two lines an event, its text and then its host with a vector clock, after the two lines that tell ShiViz how
-// to read them. A host is an actor. An event comes after the one before it of its own actor, after what the one who acted has
-// done so far, and after its causes.
+// A log for ShiViz. Two lines an event, its text and then its host with a vector clock, after the two lines that tell
+// ShiViz how to read them. A host is an actor. An event comes after the one before it of its own actor, after what the
+// one who acted has done so far, and after its causes.
 #include <unordered_map>
 #include <vector>
 #include "traces/exports/exports.hpp"

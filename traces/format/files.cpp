@@ -57,8 +57,8 @@ void file_sink::foot(footer const& f) {
 }
 
 bool file_sink::write_line() {
-    // After a failure nothing more is written: the trace stays what it was up to there, with at most a torn last line, and
-    // without a footer, so that no reader takes it for complete.
+    // After a failure nothing more is written: the trace stays what it was up to there, with at most a torn last line,
+    // and without a footer, so that no reader takes it for complete.
     if (!error_.empty()) return false;
     int const error = write_all(fd_, line_);
     if (error) error_ = cannot_write(path_, error);

@@ -41,7 +41,8 @@ struct read_result {
         problems; // what makes it incomplete, for people, the first twenty; never clean when not empty
 };
 
-// The problem of a trace without a footer, in these words: who knows by other means how the execution ended may take it out.
+// The problem of a trace without a footer, in these words: who knows by other means how the execution ended may take it
+// out.
 inline constexpr std::string_view cut_short = "there is no footer: the trace was cut short";
 
 // Streams a trace; memory does not grow with its length. Throws trace_error for what is no trace at all or of a newer
@@ -56,8 +57,8 @@ public:
     growing_trace(growing_trace const&) = delete;
     bool more();        // hands on what has come since; false when nothing has
     bool ended() const; // its footer was read
-    void
-    must_be_there(); // throws trace_error when the file was emptied, renamed, deleted or replaced, and all of it is read
+    // Throws trace_error when the file was emptied, renamed, deleted or replaced, and all of it is read.
+    void must_be_there();
     read_result finish(); // once; what has no line end counts as torn
 
 private:
@@ -69,8 +70,8 @@ trace read_file(std::string const& path);
 void read_text_into(std::string_view text, std::string_view name, trace&); // replaces what the trace held
 
 // An append-only sink: one write(2) an event, so that nothing is lost when the process dies but a torn last line.
-// Throws trace_error when the file can't be opened. A failed write (full disk) is remembered in error(); it and all later
-// events count as dropped, and no footer is written.
+// Throws trace_error when the file can't be opened. A failed write (full disk) is remembered in error(); it and all
+// later events count as dropped, and no footer is written.
 class file_sink final : public sink {
 public:
     explicit file_sink(std::string const& path); // an existing file is emptied

@@ -27,7 +27,8 @@ inline bool known_id(std::string_view text, ref& to) {
 bool nests_deeper(std::string_view json, int than);
 
 // The line shape that write_event makes, read in one pass without a document. Anything else about a line (another order
-// of keys, white space, an escape, a letter outside ASCII, a repeated key) is refused, not judged: any_line takes it then.
+// of keys, white space, an escape, a letter outside ASCII, a repeated key) is refused, not judged: any_line takes it
+// then.
 class own_line {
 public:
     // What `to` views is in `line` or in here, valid until the next call.
@@ -46,8 +47,8 @@ private:
     arena lists_;
 };
 
-// Any valid JSON line. Unknown keys are ignored and null counts as absent; of a repeated key the last counts. A detail that
-// is no integer, boolean, text, id or list of ids is kept as a text: its JSON.
+// Any valid JSON line. Unknown keys are ignored and null counts as absent; of a repeated key the last counts. A detail
+// that is no integer, boolean, text, id or list of ids is kept as a text: its JSON.
 class any_line {
 public:
     enum class type { event, footer };

@@ -125,7 +125,8 @@ public:
     }
 
     std::string const& name() const { return name_; }
-    // Of a regular file that is followed: why what was read is no longer the beginning of the file of that name, or nullptr.
+    // Of a regular file that is followed: why what was read is no longer the beginning of the file of that name, or
+    // nullptr.
     char const* lost(std::uint64_t read) const {
         struct stat now {};
         if (::fstat(fd_, &now) != 0) fail();

@@ -101,7 +101,8 @@ void put_value(std::string& out, value const& v) {
     out += '}';
 }
 
-// A document inside the header. Its own line breaks go, and what is no JSON (or too deep for the reader) becomes a string.
+// A document inside the header. Its own line breaks go, and what is no JSON (or too deep for the reader) becomes a
+// string.
 void put_document(std::string& out, std::string_view json) {
     if (nests_deeper(json, deepest_nesting - 1)) return write_string(out, json);
     auto const document = nlohmann::ordered_json::parse(json, nullptr, false);

@@ -1,6 +1,6 @@
-// What the script needs and the page does not say: where each event stands, whom it concerns, its causes and its details.
-// {"unit":6,"top":58,"row":26,"ids":["server:1",…],"lanes":[[0],…],"events":[[lane,actor's lane,[ids],[causes],["key","value",…]],…]}
-// Lanes list their ids by index; -1 is no lane.
+// What the script needs and the page does not say: where each event stands, whom it concerns, its causes and its
+// details. {"unit":6,"top":58,"row":26,"ids":["server:1",…],"lanes":[[0],…],"events":[[lane,actor's
+// lane,[ids],[causes],["key","value",…]],…]} Lanes list their ids by index; -1 is no lane.
 #include <algorithm>
 #include <map>
 #include "traces/page/html_text.hpp"

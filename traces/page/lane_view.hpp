@@ -1,5 +1,5 @@
-// One side of the page, looked at once: who has which lane, where each event stands, and what led to what is broken. The
-// parts of the page (parts.hpp) only draw it.
+// One side of the page, looked at once: who has which lane, where each event stands, and what led to what is broken.
+// The parts of the page (parts.hpp) only draw it.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -1,5 +1,5 @@
-// The picture: time to the right, a lane an actor. What is drawn along the time stands in one group that is stretched, with
-// strokes that are not; a stroke of no length with round caps is then a dot that stays round.
+// The picture: time to the right, a lane an actor. What is drawn along the time stands in one group that is stretched,
+// with strokes that are not; a stroke of no length with round caps is then a dot that stays round.
 #include <algorithm>
 #include <array>
 #include <map>

@@ -1,5 +1,5 @@
-// Every event in words: what the picture shows, for reading, searching and linking to. In pieces, so that a browser lays out
-// only those in sight.
+// Every event in words: what the picture shows, for reading, searching and linking to. In pieces, so that a browser
+// lays out only those in sight.
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
 #include "traces/views/phrase.hpp"

@@ -1,6 +1,6 @@
 // The trace as one page for a browser: self-contained, no network, readable without scripts and without styles.
-// The pictures are SVG; a script only adds following, filtering and zooming. A trace is somebody else's text: nothing of it
-// reaches the page but through html_text.hpp, and the page forbids itself every script but its own.
+// The pictures are SVG; a script only adds following, filtering and zooming. A trace is somebody else's text: nothing
+// of it reaches the page but through html_text.hpp, and the page forbids itself every script but its own.
 #pragma once
 #include <optional>
 #include <span>
@@ -36,8 +36,8 @@ struct html_page {
     std::vector<html_fact> facts = {};
 };
 
-// The whole document. A picture of many actors folds those that no violation concerns, and one of many events has no link
-// and tooltip of its own for each event (the list below it has all of them).
+// The whole document. A picture of many actors folds those that no violation concerns, and one of many events has no
+// link and tooltip of its own for each event (the list below it has all of them).
 std::string as_html(html_page const&);
 
 } // namespace shutdown_repro::traces

@@ -1,5 +1,5 @@
-// Rules about how a server tells its clients that it is going: by taking no new connection, by what it says in its responses
-// and to a probe, by an end of its connections.
+// Rules about how a server tells its clients that it is going: by taking no new connection, by what it says in its
+// responses and to a probe, by an end of its connections.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/lost.hpp"

@@ -1,5 +1,5 @@
-// What the rules share. A rule is a struct with its predicate and, beside it, info() with its description; the table at the
-// end of its file names it. Nothing else has to know.
+// What the rules share. A rule is a struct with its predicate and, beside it, info() with its description; the table at
+// the end of its file names it. Nothing else has to know.
 #pragma once
 #include <algorithm>
 #include "traces/rules/rule.hpp"

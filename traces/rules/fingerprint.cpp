@@ -27,8 +27,8 @@ bool address(std::string_view text) {
     return (text.find("::") != text.npos || std::ranges::count(text, ':') >= 5) && std::ranges::any_of(text, digit);
 }
 
-// Drawn by the execution, such as 3fa9c1. Letters and then digits are a name with its number, such as c100, unless they are
-// many: of six hexadecimal digits that are drawn, eight in a hundred would be taken for one.
+// Drawn by the execution, such as 3fa9c1. Letters and then digits are a name with its number, such as c100, unless they
+// are many: of six hexadecimal digits that are drawn, eight in a hundred would be taken for one.
 bool drawn(std::string_view word) {
     if (word.size() < 4 || !std::ranges::all_of(word, hex) || std::ranges::none_of(word, digit)) return false;
     return word.size() > 5 || !std::ranges::all_of(word.substr(run(word, [](char c) { return !digit(c); })), digit);
@@ -66,8 +66,8 @@ bool method(std::string_view word) {
     return !word.empty() && std::ranges::all_of(word, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
-// A name as it is on every machine: no number, no address, and of a file's path its last part. What follows a method is a
-// request's path, which is no file's.
+// A name as it is on every machine: no number, no address, and of a file's path its last part. What follows a method is
+// a request's path, which is no file's.
 std::string everywhere(std::string_view name) {
     std::string out;
     std::string_view before;

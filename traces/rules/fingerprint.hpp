@@ -1,6 +1,6 @@
-// What went wrong, without whom it went wrong for: the rule, and the kinds and names in the witness, with no number in them and
-// no id that an execution draws. Two executions that violate alike have one fingerprint, whatever their schedules. It is the
-// same on every machine: addresses and the folders of files are no part of it either.
+// What went wrong, without whom it went wrong for: the rule, and the kinds and names in the witness, with no number in
+// them and no id that an execution draws. Two executions that violate alike have one fingerprint, whatever their
+// schedules. It is the same on every machine: addresses and the folders of files are no part of it either.
 #pragma once
 #include <cstdint>
 #include <string>

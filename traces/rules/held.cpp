@@ -8,8 +8,8 @@ using standing = peer_state::standing;
 constexpr holder holders[] = {holder::silent, holder::idle, holder::stream};
 constexpr nanoseconds coarse = 1'000'000'000; // many servers look once a second whether they are done
 
-// Traffic that was to go on for a while has ended, and the exit with it; or that had to be killed while it still went on. Who
-// exits by itself while it goes on did not wait for its end.
+// Traffic that was to go on for a while has ended, and the exit with it; or that had to be killed while it still went
+// on. Who exits by itself while it goes on did not wait for its end.
 bool by_traffic(nanoseconds exit, model const& m) {
     if (m.traffic == no_seq || exit - m.t0_time < tolerance) return false;
     return m.traffic_goes ? m.was_sent("SIGKILL")

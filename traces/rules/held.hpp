@@ -1,5 +1,5 @@
-// What a stop waited for, as it is seen from outside: after the last piece of work was over only connections of one standing
-// were left, one of them stayed all the while, and the end came when it went, or never came.
+// What a stop waited for, as it is seen from outside: after the last piece of work was over only connections of one
+// standing were left, one of them stayed all the while, and the end came when it went, or never came.
 #pragma once
 #include "traces/rules/model.hpp"
 

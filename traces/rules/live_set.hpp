@@ -1,5 +1,6 @@
-// Entities of one type, kept in the order of their numbers. Numbers mostly grow, so an append is the common case; the gone
-// are compacted when they are more than half. Nothing is allocated once the vectors have grown to what a trace needs.
+// Entities of one type, kept in the order of their numbers. Numbers mostly grow, so an append is the common case; the
+// gone are compacted when they are more than half. Nothing is allocated once the vectors have grown to what a trace
+// needs.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -8,8 +9,8 @@
 
 namespace shutdown_repro::traces {
 
-// Which numbers were ever put in: one bit each, in words of 64 that exist only where a number is, so that a trace with one
-// huge number costs one word.
+// Which numbers were ever put in: one bit each, in words of 64 that exist only where a number is, so that a trace with
+// one huge number costs one word.
 class number_set {
 public:
     void insert(std::uint32_t number) {

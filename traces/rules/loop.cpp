@@ -1,4 +1,5 @@
-// Rules about event loops: timers, callbacks, hooks and listeners, and who of them is left when a loop ends or an owner goes.
+// Rules about event loops: timers, callbacks, hooks and listeners, and who of them is left when a loop ends or an owner
+// goes.
 #include <array>
 #include "traces/rules/family.hpp"
 

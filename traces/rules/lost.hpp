@@ -23,8 +23,8 @@ enum class loss : std::uint8_t {
 bool ends_connection(std::string_view how); // of client.fail: a reset or the end of the stream
 loss loss_of(sent_request const&, bool cut, event const& fail, model const&);
 
-// f(subject, sent_request const&, loss) for each request that a client.fail loses. Bytes that the failure counts belong to
-// the response that was under way; the requests behind it got none.
+// f(subject, sent_request const&, loss) for each request that a client.fail loses. Bytes that the failure counts belong
+// to the response that was under way; the requests behind it got none.
 template <class F> void each_lost(event const& fail, model const& m, F&& f) {
     std::string_view const how = fail.text("how");
     if (!ends_connection(how)) return;

@@ -6,8 +6,8 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// Signals that only freeze or thaw are no request to stop; a probe uses them to force a window. Neither is one that is sent
-// because a stop came before.
+// Signals that only freeze or thaw are no request to stop; a probe uses them to force a window. Neither is one that is
+// sent because a stop came before.
 bool asks_to_stop(event const& e) {
     static constexpr std::array<std::string_view, 5> others = {"SIGSTOP", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU"};
     if (e.integer("second")) return false;

@@ -1,6 +1,7 @@
-// What a reader of a trace knows at a point of it: who is alive, in which state, inside whom. Rules and views share it, so
-// a rule is only its own predicate. Memory is in the number of live entities: what is gone is forgotten (its number stays
-// known as gone). A trace may begin late or leave facts out: nothing here needs the event before to have been seen.
+// What a reader of a trace knows at a point of it: who is alive, in which state, inside whom. Rules and views share it,
+// so a rule is only its own predicate. Memory is in the number of live entities: what is gone is forgotten (its number
+// stays known as gone). A trace may begin late or leave facts out: nothing here needs the event before to have been
+// seen.
 #pragma once
 #include <array>
 #include <optional>
@@ -55,7 +56,8 @@ struct request_state {
     name_text name; // "GET /2"
     ref connection;
     seq_t begun = no_seq, responded = no_seq;
-    // On its connection, the latest of each: a write was queued, a callback of the server's was called; and the connection's end.
+    // On its connection, the latest of each: a write was queued, a callback of the server's was called; and the
+    // connection's end.
     seq_t queued = no_seq, entered = no_seq, closed = no_seq;
 };
 
@@ -177,7 +179,8 @@ struct model {
 
     // Of a failed assertion or a signal: what was alive is lost with it.
     bool died() const { return asserted || !signal.empty(); }
-    // Of a signal that nobody is known to have sent. What stops a server by a command or a request may send any that is no fault.
+    // Of a signal that nobody is known to have sent. What stops a server by a command or a request may send any that is
+    // no fault.
     bool died_unasked() const { return !signal.empty() && !was_sent(signal) && (!told_by_others || is_fault(signal)); }
     bool crashed() const { return asserted || died_unasked(); }
     bool was_sent(std::string_view signal_name) const;
@@ -187,9 +190,9 @@ struct model {
     bool inside(ref scope, ref ancestor) const;       // the scope is the ancestor or below it
     bool freed(ref) const;                            // an object that was there and is gone
     seq_t cancel_of(coroutine_state const&) const;    // the request that meant it: its own, or its scope's or one above
-    // What a client event is about: calls f(subject, sent_request const&) for the request that it names, then for the others
-    // that the client waits for, when it names none or a failure ended their connection too. The subject is the client
-    // where the trace does not say which request was sent.
+    // What a client event is about: calls f(subject, sent_request const&) for the request that it names, then for the
+    // others that the client waits for, when it names none or a failure ended their connection too. The subject is the
+    // client where the trace does not say which request was sent.
     template <class F> void each_sent(event const&, F&& f) const;
 
     // For people. Without words each is empty: an exploration judges 10^5 executions a second and tells of a few.

@@ -1,5 +1,5 @@
-// Rules about requests that cross the stop on their way: the server had not read them when it was asked to stop, and the
-// client could not know that it was too late.
+// Rules about requests that cross the stop on their way: the server had not read them when it was asked to stop, and
+// the client could not know that it was too late.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/lost.hpp"

@@ -1,6 +1,6 @@
-// A rule reads a trace and nothing else: it does not know which server, world or language wrote it. Each is one small state
-// machine with its description beside it in traces/rules/*.cpp; adding one is adding one such piece and its row in that
-// file's table. rules.cpp only concatenates the tables.
+// A rule reads a trace and nothing else: it does not know which server, world or language wrote it. Each is one small
+// state machine with its description beside it in traces/rules/*.cpp; adding one is adding one such piece and its row
+// in that file's table. rules.cpp only concatenates the tables.
 #pragma once
 #include <memory>
 #include <span>
@@ -54,9 +54,9 @@ class rule {
 public:
     virtual ~rule() = default;
     virtual void on(event const&, model const&, rule_run&) {}
-    // After the last event. `complete`: the trace has its footer, lost nothing, and the server did not die of a signal or a
-    // failed assertion (who dies loses everything at once, and that is reported instead): what is missing now is missing for
-    // good. "At the end" rules judge only then.
+    // After the last event. `complete`: the trace has its footer, lost nothing, and the server did not die of a signal
+    // or a failed assertion (who dies loses everything at once, and that is reported instead): what is missing now is
+    // missing for good. "At the end" rules judge only then.
     virtual void end(model const&, bool complete, rule_run&) { (void)complete; }
     virtual void reset() {} // as new, capacity kept
     // What kept it from judging this trace although the facts of its `needs` are there ("a stop"); "" when nothing did.
@@ -81,8 +81,8 @@ std::string needs_text(rule_info const&);
 std::span<rule_info const> all_rules(); // in the order of their families
 rule_info const* find_rule(std::string_view id);
 
-// All rules (or the given ones) over one trace, streaming. Also a sink, so that they can run while a simulated execution
-// records.
+// All rules (or the given ones) over one trace, streaming. Also a sink, so that they can run while a simulated
+// execution records.
 class rule_run final : public sink, public reader_events {
 public:
     rule_run(); // every rule
@@ -129,8 +129,8 @@ private:
 
 enum class verdict : std::uint8_t { clean, violated, inconclusive };
 std::string_view name_of(verdict);
-// Violations found in an incomplete trace count; otherwise it is inconclusive, never clean. Notes and warnings are reported
-// but only errors and warnings violate.
+// Violations found in an incomplete trace count; otherwise it is inconclusive, never clean. Notes and warnings are
+// reported but only errors and warnings violate.
 verdict judge(std::vector<violation> const&, bool complete);
 
 } // namespace shutdown_repro::traces

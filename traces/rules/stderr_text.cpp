@@ -54,7 +54,8 @@ bool parse_assertion(std::string_view line, failed_assertion& out) {
         out.where = place_before(line.substr(0, line.find("Assertion `")));
         return true;
     }
-    // BSD, macOS: Assertion failed: (condition), function f, file x.c, line 12.   musl: Assertion failed: condition (x.c: f: 12)
+    // BSD, macOS: Assertion failed: (condition), function f, file x.c, line 12.   musl: Assertion failed: condition
+    // (x.c: f: 12)
     if (std::size_t const at = line.find("Assertion failed: "); at != std::string_view::npos) {
         std::string_view rest = line.substr(at + 18);
         std::string_view const file = between(rest, ", file ", ", line ");
@@ -68,7 +69,8 @@ bool parse_assertion(std::string_view line, failed_assertion& out) {
         out.message = sentence_in(rest);
         return true;
     }
-    // Python: AssertionError: message   Rust: assertion failed: condition   Node: AssertionError [ERR_ASSERTION]: message
+    // Python: AssertionError: message   Rust: assertion failed: condition   Node: AssertionError [ERR_ASSERTION]:
+    // message
     static constexpr std::array<std::string_view, 4> others = {
         "AssertionError", "assertion failed", "assertion `", "Assertion failed"};
     for (std::string_view const word : others) {

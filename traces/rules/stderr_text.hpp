@@ -1,4 +1,5 @@
-// What a server's stderr says of its own death: failed assertions as the common runtimes print them, and sanitizer reports.
+// What a server's stderr says of its own death: failed assertions as the common runtimes print them, and sanitizer
+// reports.
 #pragma once
 #include <string>
 #include <string_view>

@@ -224,8 +224,8 @@ private:
     once reported_;
 };
 
-// Two executions of one server are compared, and a rule reads one trace: whoever sends the signal that isn't the graceful one
-// states in it what the graceful one did.
+// Two executions of one server are compared, and a rule reads one trace: whoever sends the signal that isn't the
+// graceful one states in it what the graceful one did.
 struct stop_signal_not_graceful final : rule {
     static rule_info info() {
         return {

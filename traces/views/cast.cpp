@@ -83,7 +83,8 @@ void cast::note(event const& e, std::size_t index) {
     if (std::string name = name_given(e); !name.empty()) m.name = std::move(name);
 }
 
-// Depth first without recursion: a foreign trace may nest scopes as deep as it likes, or name each other's parents in a ring.
+// Depth first without recursion: a foreign trace may nest scopes as deep as it likes, or name each other's parents in a
+// ring.
 void cast::arrange() {
     std::unordered_map<ref, std::vector<member>> children;
     std::vector<member> roots;

@@ -1,5 +1,5 @@
-// Who appears in a trace, and in which order views put them: servers, who controls them, scopes each with its coroutines and
-// then its child scopes, requests, connections, clients, processes.
+// Who appears in a trace, and in which order views put them: servers, who controls them, scopes each with its
+// coroutines and then its child scopes, requests, connections, clients, processes.
 #pragma once
 #include <string>
 #include <string_view>

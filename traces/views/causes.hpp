@@ -17,9 +17,9 @@ bool is_act(kind);
 class cause_graph {
 public:
     void note(event const&); // each, in order
-    // Everything that led to it after the stop, back to the act that began it, in the order in which it happened. What shows it
-    // from before the stop (who was spawned where, what was queued) is one step each, with the choice that it was: how it came
-    // about otherwise is not what went wrong.
+    // Everything that led to it after the stop, back to the act that began it, in the order in which it happened. What
+    // shows it from before the stop (who was spawned where, what was queued) is one step each, with the choice that it
+    // was: how it came about otherwise is not what went wrong.
     std::vector<seq_t> way_to(violation const&) const;
     // The kind of the event with this number; nullopt when no such event was noted.
     std::optional<kind> kind_of(seq_t) const;

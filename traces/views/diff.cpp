@@ -141,8 +141,8 @@ std::size_t steps_before(event const* decision, side const& s) {
     return static_cast<std::size_t>(std::lower_bound(s.steps.begin(), s.steps.end(), decision) - s.steps.begin());
 }
 
-// By their number in the schedule: where only the default was taken a trace may leave a decision out. Without numbers they are
-// counted.
+// By their number in the schedule: where only the default was taken a trace may leave a decision out. Without numbers
+// they are counted.
 std::map<std::size_t, event const*> numbered(event_list const& decisions) {
     std::map<std::size_t, event const*> out;
     for (std::size_t i = 0; i < decisions.size(); ++i) {

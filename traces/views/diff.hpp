@@ -1,6 +1,7 @@
-// Two traces beside each other, aligned by actor: for each its own sequence of events, with the same events found in both.
-// What is compared of an event is its kind, who was concerned (by role, never by id), and its details; numbers, times, ports
-// and causes are not. An actor's events are those that happened to it, and those of nobody else's that it did.
+// Two traces beside each other, aligned by actor: for each its own sequence of events, with the same events found in
+// both. What is compared of an event is its kind, who was concerned (by role, never by id), and its details; numbers,
+// times, ports and causes are not. An actor's events are those that happened to it, and those of nobody else's that it
+// did.
 #pragma once
 #include <optional>
 #include <string>

@@ -6,8 +6,8 @@
 //     test    = [ "kind" ] GLOB | [ "id" ] GLOB ":" GLOB | "by" GLOB ":" GLOB | "under" ID | "seq" RANGE | "time" RANGE
 //     RANGE   = NUMBER | NUMBER ".." | ".." NUMBER | NUMBER ".." NUMBER
 //
-// A filter is fed every event of the trace in order, because "under" follows who is opened in whom and "time" counts from the
-// first. Its memory is in the number of those who are under somebody that it names.
+// A filter is fed every event of the trace in order, because "under" follows who is opened in whom and "time" counts
+// from the first. Its memory is in the number of those who are under somebody that it names.
 #pragma once
 #include <memory>
 #include <stdexcept>

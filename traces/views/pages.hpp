@@ -1,5 +1,5 @@
-// The views that need two looks at a trace and not the whole of it at once: every event is surveyed, then every event is asked for
-// its row. Memory is in who appears, not in how much happens. The violations are viewed.
+// The views that need two looks at a trace and not the whole of it at once: every event is surveyed, then every event
+// is asked for its row. Memory is in who appears, not in how much happens. The violations are viewed.
 #pragma once
 #include <map>
 #include <optional>
@@ -83,7 +83,8 @@ private:
     std::string out_;
 };
 
-// For each violation the steps that led to it. Surveys every event, is given the violations, then notes every event again.
+// For each violation the steps that led to it. Surveys every event, is given the violations, then notes every event
+// again.
 class explain_page {
 public:
     explicit explain_page(look l) : look_(l) {}

@@ -1,5 +1,5 @@
-// One event in words. One function a kind, all in one table; every detail may be missing, as in a trace that somebody else's
-// tool has written.
+// One event in words. One function a kind, all in one table; every detail may be missing, as in a trace that somebody
+// else's tool has written.
 #pragma once
 #include <string>
 #include "traces/event.hpp"

@@ -36,8 +36,8 @@ void root_finder::note_end(event const& e) {
     if (!e.because.empty() || of_assertion) death_ = e.seq;
 }
 
-// A client sees the end of its connection because the server closed it or died. Its record may precede that of the close,
-// which is written once close(2) has returned.
+// A client sees the end of its connection because the server closed it or died. Its record may precede that of the
+// close, which is written once close(2) has returned.
 void root_finder::link_losses() {
     for (lost_connection const& l : lost_) {
         auto const connection = connection_of_.find(l.request);
@@ -48,7 +48,8 @@ void root_finder::link_losses() {
     }
 }
 
-// The events that it follows from, without itself. Stop and signals are reached and not passed; free only when asked to.
+// The events that it follows from, without itself. Stop and signals are reached and not passed; free only when asked
+// to.
 std::vector<seq_t> root_finder::back_from(seq_t from, bool through_free) const {
     std::vector<seq_t> reached, todo{from};
     std::unordered_set<seq_t> seen{from};
@@ -116,7 +117,8 @@ private:
         return best;
     }
 
-    // What the process died of, none: the number of violations. A death that no other violation explains is no explanation.
+    // What the process died of, none: the number of violations. A death that no other violation explains is no
+    // explanation.
     std::size_t fatal_root() const {
         for (std::size_t i = 0; i < all_.size(); ++i)
             if ((all_[i].at == finder_.death_ || is_unrecorded_death(i)) && root_[i] != i) return root_[i];

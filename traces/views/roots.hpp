@@ -2,14 +2,15 @@
 //
 // A violation B follows from an earlier violation A when the trace proves it:
 //   edges       A's event is a cause of B's event along `because`, or one of the events that B names as its witness;
-//   the death   B is that the process died, or that a client lost its connection by that, and A is what the process died of;
+//   the death   B is that the process died, or that a client lost its connection by that, and A is what the process
+//               died of;
 //   one fact    A and B are broken at the same event and name the same two or more witnesses.
-// The walk along the edges ends at stop, free and signals: whoever calls them decided to. What is proven so has one root,
-// the earliest such violation.
+// The walk along the edges ends at stop, free and signals: whoever calls them decided to. What is proven so has one
+// root, the earliest such violation.
 //
-// One more edge makes defects out of roots: free that is called because stop had returned. Of the roots on both sides of
-// such a free, the one that the process died of leads, else the earliest. Two violations that share no such proof stay two
-// defects, even when they have one victim or one moment.
+// One more edge makes defects out of roots: free that is called because stop had returned. Of the roots on both sides
+// of such a free, the one that the process died of leads, else the earliest. Two violations that share no such proof
+// stay two defects, even when they have one victim or one moment.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -33,8 +34,8 @@ struct defect_place {
     defect_part is = defect_part::root;
 };
 
-// Notes events and then places violations. Memory grows with the events from the first stop, free or signal on, some thirty
-// bytes each: what came before explains nothing.
+// Notes events and then places violations. Memory grows with the events from the first stop, free or signal on, some
+// thirty bytes each: what came before explains nothing.
 class root_finder {
 public:
     void note(event const&); // each event of the trace, in order
@@ -70,8 +71,8 @@ std::vector<defect_place> roots_of(trace const&, std::span<violation const>);
 // The number of roots among them that are no notes: how many defects the violations are.
 std::size_t defects_in(std::span<violation const>, std::span<defect_place const>);
 
-// "assertion-failed, crash-on-stop, access-after-free (3)": the rules of the violations that have this root and part, each
-// rule once, in order; "" when there are none.
+// "assertion-failed, crash-on-stop, access-after-free (3)": the rules of the violations that have this root and part,
+// each rule once, in order; "" when there are none.
 std::string rules_under(std::span<violation const>, std::span<defect_place const>, std::size_t root, defect_part);
 
 } // namespace shutdown_repro::traces

@@ -13,8 +13,8 @@ namespace shutdown_repro::traces {
 class rows {
 public:
     explicit rows(look);
-    // Before any row: every event that will have one, for the widths of the columns, and once the first of the trace, for the
-    // time to count from.
+    // Before any row: every event that will have one, for the widths of the columns, and once the first of the trace,
+    // for the time to count from.
     void start(event const& first) { start_ = first.t; }
     void measure(event const&);
     void mark(std::span<violation const>); // views them

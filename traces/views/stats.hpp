@@ -1,5 +1,5 @@
-// A trace in figures: what happened how often, how long coroutines and requests lived, who waited longest for what, who acted.
-// Streams: memory is in who appears.
+// A trace in figures: what happened how often, how long coroutines and requests lived, who waited longest for what, who
+// acted. Streams: memory is in who appears.
 #pragma once
 #include <array>
 #include <map>

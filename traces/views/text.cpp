@@ -24,9 +24,9 @@ std::size_t utf8_length(std::string_view s) {
     return odd ? 0 : n;
 }
 
-// C1 controls (U+0080 to U+009F) steer terminals as escape sequences do; U+2028, U+2029 end lines in other people's tools, and
-// what sets the direction (U+202A to U+202E, U+2066 to U+2069) makes a line read as something else. U+FFFE and U+FFFF are no
-// characters, and XML and YAML refuse them.
+// C1 controls (U+0080 to U+009F) steer terminals as escape sequences do; U+2028, U+2029 end lines in other people's
+// tools, and what sets the direction (U+202A to U+202E, U+2066 to U+2069) makes a line read as something else. U+FFFE
+// and U+FFFF are no characters, and XML and YAML refuse them.
 bool steers(std::string_view c) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(c[i]); };
     if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;

@@ -1,5 +1,5 @@
-// How views put text on a page: pure functions of the text, the width and whether colour is wanted. Widths are columns, one
-// a code point; nothing here asks the terminal or the locale.
+// How views put text on a page: pure functions of the text, the width and whether colour is wanted. Widths are columns,
+// one a code point; nothing here asks the terminal or the locale.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -17,7 +17,8 @@ enum class tint : std::uint8_t { strong, faint, good, bad, warn, accent };
 // The text as it is when colour is not wanted.
 std::string paint(look, tint, std::string_view);
 
-// A trace is somebody else's text: line ends, escape sequences and bytes that are no UTF-8 come out harmless and visible.
+// A trace is somebody else's text: line ends, escape sequences and bytes that are no UTF-8 come out harmless and
+// visible.
 std::string printable(std::string_view);
 
 std::size_t columns(std::string_view);

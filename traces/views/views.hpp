@@ -1,5 +1,5 @@
-// The views: a trace as text. Pure functions; each ends in a line end. They take traces of any writer: what a trace lacks is
-// left out. Violations are the caller's (see rule_run), so that views judge nothing.
+// The views: a trace as text. Pure functions; each ends in a line end. They take traces of any writer: what a trace
+// lacks is left out. Violations are the caller's (see rule_run), so that views judge nothing.
 #pragma once
 #include <span>
 #include <string>

@@ -1,6 +1,7 @@
-// Who of one trace is who of another. An id says nothing about that: two executions hand out numbers in the order in which
-// things happen. What says it is the role: a request is what it asks for, a connection or client the request it carries, a
-// scope or coroutine its name in the role of its scope. Those of the same role are paired in the order in which they appear.
+// Who of one trace is who of another. An id says nothing about that: two executions hand out numbers in the order in
+// which things happen. What says it is the role: a request is what it asks for, a connection or client the request it
+// carries, a scope or coroutine its name in the role of its scope. Those of the same role are paired in the order in
+// which they appear.
 #pragma once
 #include <unordered_map>
 #include "traces/views/cast.hpp"

@@ -1,13 +1,13 @@
-// A server of your own under shutdown-repro: what it does inside, as events that its rules judge, and places at which it can be
-// held. One header, C++17, POSIX, no library; nothing here throws, and nothing costs more than a test of a flag, and no memory,
-// when the program was not started by shutdown-repro. Protocol: man 7 shutdown-repro-target.
+// A server of your own under shutdown-repro: what it does inside, as events that its rules judge, and places at which
+// it can be held. One header, C++17, POSIX, no library; nothing here throws, and nothing costs more than a test of a
+// flag, and no memory, when the program was not started by shutdown-repro. Protocol: man 7 shutdown-repro-target.
 //
 //     shutdown_repro::probe::server server("echo");
-//     shutdown_repro::probe::scope all("server");                        // a scope: what must be empty before it is gone
-//     shutdown_repro::probe::scope one("connection 3", all);             //   a scope inside of it
-//     shutdown_repro::probe::task handler(one, "handler of GET /");      // work in a scope, until the object is gone
-//     handler.suspend("delay"); handler.resume();                        //   as it waits and goes on
-//     SHUTDOWN_REPRO_CHECKPOINT("after-accept");                         // a place
+//     shutdown_repro::probe::scope all("server");               // a scope: what must be empty before it is gone
+//     shutdown_repro::probe::scope one("connection 3", all);    //   a scope inside of it
+//     shutdown_repro::probe::task handler(one, "handler of GET /"); // work in a scope, until the object is gone
+//     handler.suspend("delay"); handler.resume();               //   as it waits and goes on
+//     SHUTDOWN_REPRO_CHECKPOINT("after-accept");                // a place
 //
 // Objects of this header are as thread-safe as an int; different ones can be used in different threads at once.
 #pragma once
@@ -174,8 +174,8 @@ private:
     pid_t pid_ = -1;
 };
 
-// Who holds us at checkpoints and tells us to stop. It holds one thread; the others go on meanwhile, and pass what they come to.
-// Losing the controller lets go of everything. A child after fork meets it by itself.
+// Who holds us at checkpoints and tells us to stop. It holds one thread; the others go on meanwhile, and pass what they
+// come to. Losing the controller lets go of everything. A child after fork meets it by itself.
 class controller {
 public:
     static controller& get() {

@@ -1,5 +1,6 @@
-// A line server on plain Asio that says what it does inside with shutdown_repro.hpp. Every connection has a scope, and a handler in
-// it that waits before it answers. A client of its own asks, and the server is stopped while the handler waits:
+// A line server on plain Asio that says what it does inside with shutdown_repro.hpp. Every connection has a scope, and
+// a handler in it that waits before it answers. A client of its own asks, and the server is stopped while the handler
+// waits:
 //     asio_server lost      disposes the scopes of its connections, whoever is in them
 //     asio_server drained   cancels the handlers, and a scope is disposed when the last of them is over
 #include <boost/asio.hpp>

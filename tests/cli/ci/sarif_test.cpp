@@ -163,8 +163,8 @@ TEST_CASE("SARIF: a rule has its id, texts and level, and a result refers to the
 TEST_CASE("SARIF: an unexpected violation is a result at the line of its check, with its witness as a flow through the "
           "trace") {
     json const all = results_of(json::parse(as_sarif(ordinary_gate(), 1)));
-    REQUIRE(all.size() ==
-        7); // the new one, two that the baseline has, three checks that failed without a violation, its entries without a check
+    // The new one, two that the baseline has, three checks that failed without a violation, entries without a check.
+    REQUIRE(all.size() == 7);
     json const& fresh = all[0];
     CHECK(fresh["ruleId"] == "finish-event-lost");
     CHECK(fresh["level"] == "error");

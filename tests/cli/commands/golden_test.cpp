@@ -1,5 +1,5 @@
-// What people see, to the byte: pages of the simulated world, each in tests/data/golden under its name, with the command on top.
-// After a change that is meant, look at the difference that this makes, and keep it:
+// What people see, to the byte: pages of the simulated world, each in tests/data/golden under its name, with the
+// command on top. After a change that is meant, look at the difference that this makes, and keep it:
 //
 //     SHUTDOWN_REPRO_REGENERATE=1 build/release/tests/test_cli "pages for people*" && git diff tests/data/golden
 #include <algorithm>
@@ -52,7 +52,8 @@ std::size_t columns(std::string const& line) {
     return static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-// The line of a failed assertion in our own source moves with every edit of that file. Digits become N, and widths stay.
+// The line of a failed assertion in our own source moves with every edit of that file. Digits become N, and widths
+// stay.
 std::string without_source_lines(std::string text) {
     std::string_view const before = "scope.cpp:";
     for (std::size_t at = 0; (at = text.find(before, at)) != text.npos;)

@@ -1,12 +1,12 @@
-// Types the commands that the manual and the README show, page by page and in order, each page in a folder of its own, and
-// compares the output that they show.
+// Types the commands that the manual and the README show, page by page and in order, each page in a folder of its own,
+// and compares the output that they show.
 //
 // A command is a line that begins with "shutdown-repro " or "$ shutdown-repro " in a literal display of a page, or with
-// "$ shutdown-repro " in a code block of the README; the lines after a "$" are its output. A display that is a scenario is
-// written to the file of its name, and one that follows the name of a file and a colon is written to that file. A command is
-// expected to exit with 0, unless "$ echo $?" follows and shows another status, or exits_with has one. Shown output may leave
-// out lines, and is compared by words, so that lines may break elsewhere; numbers of live runs are not compared. What stands
-// in a line and begins with a brace is JSON.
+// "$ shutdown-repro " in a code block of the README; the lines after a "$" are its output. A display that is a scenario
+// is written to the file of its name, and one that follows the name of a file and a colon is written to that file. A
+// command is expected to exit with 0, unless "$ echo $?" follows and shows another status, or exits_with has one. Shown
+// output may leave out lines, and is compared by words, so that lines may break elsewhere; numbers of live runs are not
+// compared. What stands in a line and begins with a brace is JSON.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -100,8 +100,8 @@ public:
         ++typed;
     }
 
-    // Types each command of these lines: those after a "$ ", and with `bare` those without; the lines after a "$" are what it
-    // shows.
+    // Types each command of these lines: those after a "$ ", and with `bare` those without; the lines after a "$" are
+    // what it shows.
     void type_lines(std::vector<std::string> const& all, bool bare) {
         for (std::size_t i = 0; i < all.size();) {
             example e{all[i++], ""};
@@ -202,8 +202,8 @@ void read_page(std::string const& path, reader& to) {
     }
 }
 
-// The code blocks are what is indented by four; output follows its command, or a block of its own follows the text that names
-// the command last.
+// The code blocks are what is indented by four; output follows its command, or a block of its own follows the text that
+// names the command last.
 void read_readme(std::string const& path, reader& to) {
     std::string block, text;
     std::regex const named("`((?:run|inspect|check|explore|diff) [^`]+)`"), file("`([^`/ ]+)`: *$");

@@ -1,5 +1,5 @@
-// Known values: R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998),
-// table I, method 3, which is Wilson's.
+// Known values: R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17
+// (1998), table I, method 3, which is Wilson's.
 #include "repro/gate/wilson.hpp"
 #include "tests/catch.hpp"
 

@@ -1,6 +1,7 @@
-// The what-if table: what each change of the reported program does to the transaction's finish event, to the program and to
-// the user's timer, in each order of the tick in which the client's read and the server's write are ready at once. It was
-// measured on the real program (tests/data/mojolicious.md), but for eager-drain, which is the report's own idea, and drained, ours.
+// The what-if table: what each change of the reported program does to the transaction's finish event, to the program
+// and to the user's timer, in each order of the tick in which the client's read and the server's write are ready at
+// once. It was measured on the real program (tests/data/mojolicious.md), but for eager-drain, which is the report's own
+// idea, and drained, ours.
 #include <algorithm>
 #include "repro/live/live.hpp"
 #include "repro/sim/execute.hpp"

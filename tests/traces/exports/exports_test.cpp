@@ -143,7 +143,7 @@ TEST_CASE("a hundred thousand scopes inside each other are compared and exported
     CHECK(json::parse(exported(t, "chrome")).at("traceEvents").size() == 400'001);
 }
 
-// --- Chrome --------------------------------------------------------------------------------------------------------------
+// --- Chrome ----------------------------------------------------------------------------------------------------------
 
 TEST_CASE("slices of a thread nest, arrows begin and end inside them, and every thread has a name and a place") {
     for (trace const* t : samples()) {
@@ -240,7 +240,7 @@ TEST_CASE("a coroutine's states are slices inside its life") {
     CHECK(slices.at("suspended on delay").first == 5);
 }
 
-// --- OTLP ----------------------------------------------------------------------------------------------------------------
+// --- OTLP ------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -327,7 +327,7 @@ TEST_CASE("another schedule is another trace id") {
     CHECK(spans(a).at(0).at("spanId") != first.at("spanId"));
 }
 
-// --- DOT -----------------------------------------------------------------------------------------------------------------
+// --- DOT -------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("the graph has a node for each scope and coroutine and an edge to its parent") {
     std::string const text = exported(*samples().front(), "dot");
@@ -364,7 +364,7 @@ TEST_CASE("no name leaves its quotes in a graph") {
     }
 }
 
-// --- ShiViz --------------------------------------------------------------------------------------------------------------
+// --- ShiViz ----------------------------------------------------------------------------------------------------------
 
 namespace {
 

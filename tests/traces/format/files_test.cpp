@@ -144,7 +144,8 @@ TEST_CASE("an event that a signal interrupts again and again is written whole") 
     std::thread reader([&, writer = ::pthread_self()] {
         int const fd = ::open(pipe.c_str(), O_RDONLY);
         char buffer[40'000];
-        // A first byte says that the writer is past open(); from then on it is in write, blocked, whenever it is interrupted.
+        // A first byte says that the writer is past open(); from then on it is in write, blocked, whenever it is
+        // interrupted.
         for (ssize_t n = ::read(fd, buffer, 1); n > 0; n = ::read(fd, buffer, sizeof buffer)) {
             received.append(buffer, static_cast<std::size_t>(n));
             int const seen = interrupted;

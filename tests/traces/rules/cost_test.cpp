@@ -1,5 +1,5 @@
-// Exploration judges a hundred thousand executions a second: judging must not allocate once it has seen its like. Counted
-// with an operator new of our own; not under sanitizers, which need theirs.
+// Exploration judges a hundred thousand executions a second: judging must not allocate once it has seen its like.
+// Counted with an operator new of our own; not under sanitizers, which need theirs.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #include <atomic>
 #include <cstdlib>

@@ -1,4 +1,5 @@
-// What the two files of a rule can't say: which scope is named, who is inside and in which state, and what stays silent.
+// What the two files of a rule can't say: which scope is named, who is inside and in which state, and what stays
+// silent.
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
 

@@ -1,4 +1,5 @@
-// Rules on what the runner of a real server records: which of several names a cause gets, and what keeps a rule from judging.
+// Rules on what the runner of a real server records: which of several names a cause gets, and what keeps a rule from
+// judging.
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
 

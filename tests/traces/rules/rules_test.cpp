@@ -1,5 +1,5 @@
-// Every rule against its two traces in tests/data/rules: RULE.breaks.jsonl breaks it and nothing else, RULE.near-miss.jsonl
-// comes close and breaks nothing.
+// Every rule against its two traces in tests/data/rules: RULE.breaks.jsonl breaks it and nothing else,
+// RULE.near-miss.jsonl comes close and breaks nothing.
 #include <filesystem>
 #include <fstream>
 #include <map>

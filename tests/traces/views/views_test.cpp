@@ -402,7 +402,8 @@ TEST_CASE("an explanation of what has no recorded cause names the stop that it c
     INFO(page);
     CHECK_THAT(page, ContainsSubstring("at #2, 3 steps"));
     CHECK(place(page, "client.send") < place(page, "SIGTERM is sent to process:1"));
-    CHECK(place(page, "SIGTERM is sent to process:1") < place(page, "client:1 gets no complete response to request:1: reset"));
+    CHECK(place(page, "SIGTERM is sent to process:1") <
+        place(page, "client:1 gets no complete response to request:1: reset"));
     CHECK_THAT(page, ContainsSubstring("client:1: waits for its response"));
 }
 
