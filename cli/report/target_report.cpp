@@ -59,8 +59,11 @@ std::string row(probe_result const& p, look l) {
     constexpr std::size_t indent = name_width + 2;
     std::string const blank = "\n" + std::string(indent, ' ');
     if (!p.skipped.empty()) return begin + paint(l, tint::faint, wrap("not run: " + p.skipped, l.width, indent)) + "\n";
-    std::string out = begin + wrap(requests_in_words(p) + end_in_words(p.outcome), l.width, indent);
-    if (std::string const rules = rules_in_words(p); !rules.empty()) out += blank + wrap(rules, l.width, indent);
+    std::string first = requests_in_words(p) + end_in_words(p.outcome), second = rules_in_words(p);
+    if (p.violated && p.answered && !p.lost && !second.empty())
+        first.swap(second); // "✗ 20 of 20 answered" would not say what failed
+    std::string out = begin + wrap(first, l.width, indent);
+    if (!second.empty()) out += blank + wrap(second, l.width, indent);
     if (p.inconclusive) {
         out += blank +
             wrap(std::to_string(p.inconclusive) + " of " + std::to_string(p.runs) + " runs inconclusive", l.width,

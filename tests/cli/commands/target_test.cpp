@@ -104,6 +104,21 @@ TEST_CASE("probes that were not run do not change the result of the others, and 
     CHECK(report.verdict() == verdict::inconclusive);
 }
 
+TEST_CASE("a violated probe that lost no request begins its row with what failed") {
+    shutdown_repro::cli::target_report report;
+    auto& p = report.probes.emplace_back();
+    p.probe = "idle";
+    p.runs = p.violated = 1;
+    p.answered = 20;
+    p.by_rule = {{"drain-starved", 1}};
+    auto const text = [&] { return as_text(report, shutdown_repro::traces::look{.width = 80}); };
+    CHECK_THAT(text(), ContainsSubstring("drain-starved\n                   20 of 20 answered, not stopped\n"));
+    p.violated = 0;
+    CHECK_THAT(text(), ContainsSubstring("20 of 20 answered, not stopped\n                   drain-starved\n"));
+    p.violated = p.lost = 1;
+    CHECK_THAT(text(), ContainsSubstring("1 of 21 lost, not stopped\n                   drain-starved\n"));
+}
+
 TEST_CASE("the report of a target names each probe, its runs and its rates") {
     folder const here;
     result const r =
