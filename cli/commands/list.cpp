@@ -84,12 +84,20 @@ std::string strategies(look l) {
     return table(all, l);
 }
 
+std::string in_a_row(std::vector<std::string> const& words) {
+    std::string out;
+    for (std::string const& word : words) out += (out.empty() ? "" : ", ") + word;
+    return out;
+}
+
 std::string targets(look l) {
     table_rows all;
     for (repro::target const& t : repro::preset_targets()) {
         auto const version = repro::installed_version(t);
-        all.emplace_back(t.name,
-            (version ? "installed, " + *version : "not installed; apt-get install " + t.package) + " · " + t.summary);
+        std::string const here = !version ? "not installed; apt-get install " + t.package
+            : t.tried(*version)           ? "installed, " + *version
+                                          : "installed, " + *version + ", which was not tried";
+        all.emplace_back(t.name, here + " · tried with " + in_a_row(t.tried_with) + " · " + t.summary);
     }
     return table(all, l);
 }

@@ -83,6 +83,15 @@ std::string text_of(value const& v) {
     return all;
 }
 
+void versions(value const& v, target& t) {
+    for (value const& each : v.items("a list of versions, such as [\"18.20\", \"20\"]", 1, most_words)) {
+        std::string const& version = each.text("a version, such as \"18.20\"");
+        if (version.empty() || version.find_first_not_of("0123456789.") != version.npos)
+            each.must_be("a version, such as \"18.20\"");
+        t.tried_with.push_back(version);
+    }
+}
+
 target::named_texts named_texts(value const& v, void (*check)(value const&)) {
     v.check_object("an object of texts");
     target::named_texts all;
@@ -208,6 +217,7 @@ constexpr field fields[] = {
     {"summary", [](value const& v, target& t) { t.summary = one_line(v); }},
     {"package", [](value const& v, target& t) { t.package = one_line(v); }},
     {"says_version", [](value const& v, target& t) { t.version = words(v); }},
+    {"tried_with", versions},
     {"command", [](value const& v, target& t) { t.command = words(v); }},
     {"files", [](value const& v, target& t) { t.files = named_texts(v, file_name); }},
     {"environment", [](value const& v, target& t) { t.environment = named_texts(v, variable_name); }},

@@ -68,6 +68,11 @@ int target::wrong() const {
     return stop.by == way::signal && stop.signal == SIGTERM ? SIGINT : SIGTERM;
 }
 
+bool target::tried(std::string_view one) const {
+    return std::ranges::any_of(
+        tried_with, [one](std::string const& listed) { return one == listed || one.starts_with(listed + "."); });
+}
+
 std::string target::stop_in_words() const {
     switch (stop.by) {
     case way::signal: return signal_name(stop.signal);

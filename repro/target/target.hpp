@@ -21,6 +21,7 @@ struct target {
     std::string name, summary;
     std::string package; // the Debian package of the server; "" if unknown
     words version;       // a command that prints its version; it fails where the server is not installed
+    words tried_with;    // versions that this target was tried with: "20" stands for every 20.x; empty if unknown
     words command;       // {port}, {folder}, {backend} are replaced here, in files and in environment
     named_texts files;   // written into {folder} before the start
     named_texts environment;
@@ -56,7 +57,8 @@ struct target {
     std::string slow_stream; // head and part of the body are sent immediately, the rest slowly
     std::string stream;      // the response never ends
 
-    bool uses_backend() const; // whether {backend} occurs in command, files or environment
+    bool uses_backend() const;                  // whether {backend} occurs in command, files or environment
+    bool tried(std::string_view version) const; // whether tried_with has this version, or one that it belongs to
     int wrong() const;
     std::string stop_in_words() const; // "SIGQUIT", "command", "POST /stop"
 };

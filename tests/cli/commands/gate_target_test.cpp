@@ -5,13 +5,14 @@
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/repro/live/live_tools.hpp"
-#include "tests/skip.hpp"
+#include "tests/repro/probe/installed.hpp"
 
 using namespace shutdown_repro::cli_tests;
 using nlohmann::json;
 using shutdown_repro::handle_of_process;
 using shutdown_repro::readable_in_time;
 using shutdown_repro::wait_for_change;
+using shutdown_repro::tests::installed;
 
 namespace {
 
@@ -47,13 +48,6 @@ result run_gate(folder const& here, std::vector<std::string> const& checks, std:
     here.write("gate.json", gate_of(checks));
     more.insert(more.begin(), {"gate", "gate.json"});
     return run(more, {.in = here.path()});
-}
-
-bool installed(std::string const& name) {
-    auto const t = shutdown_repro::repro::load_target(name);
-    if (installed_version(t)) return true;
-    shutdown_repro::tests::skip(name + " is not installed (apt-get install " + t.package + ")");
-    return false;
 }
 
 } // namespace

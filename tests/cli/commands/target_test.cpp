@@ -6,6 +6,7 @@
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 #include "tests/repro/live/live_tools.hpp"
+#include "tests/repro/probe/installed.hpp"
 
 using namespace shutdown_repro::cli_tests;
 using shutdown_repro::handle_of_process;
@@ -175,7 +176,25 @@ TEST_CASE("presets and probes are listed") {
     for (char const* name :
         {"nginx", "apache2", "haproxy", "node", "aiohttp", "uvicorn", "mojolicious", "mojolicious-prefork"})
         CHECK_THAT(targets.out, ContainsSubstring(name));
+    CHECK_THAT(targets.out, ContainsSubstring("tried with 18, 20"));
     CHECK_THAT(run({"list", "probes"}).out, ContainsSubstring("backlog-frozen"));
+}
+
+TEST_CASE("the preset of node reaches its backend where localhost is ::1 alone") {
+    if (!shutdown_repro::tests::installed("node")) return;
+    folder const here;
+    here.write("hosts", "::1 localhost\n");
+    how const there{.in = here.path()};
+    auto const with_hosts = [&](std::vector<std::string> command) {
+        command.insert(command.begin(), {"-m", "sh", "-c", "mount --bind hosts /etc/hosts && exec \"$@\"", "sh"});
+        return program(command, there, "/usr/bin/unshare").wait();
+    };
+    if (with_hosts({"true"}).status != 0)
+        return shutdown_repro::tests::skip("/etc/hosts can't be replaced for one process here, which needs root");
+    result const r = with_hosts({SHUTDOWN_REPRO, "run", "--target", "node", "--probe", "in-flight"});
+    INFO(r.out << r.err);
+    CHECK(r.status == 0);
+    CHECK_THAT(r.out, ContainsSubstring("20 of 20 answered"));
 }
 
 TEST_CASE("Ctrl-C during a probe ends the server and this program, and the partial trace is kept and inconclusive") {

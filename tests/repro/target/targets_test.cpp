@@ -54,6 +54,8 @@ TEST_CASE("an error in a target file names its line and the remedy") {
         std::string fields, says;
     } const cases[] = {
         {R"("grce_ms": 5)", "mine.json:3: unknown field \"grce_ms\"; did you mean \"grace_ms\"?"},
+        {R"("tried_with": ["20.x"])", "mine.json:3: \"tried_with.1\" must be a version, such as \"18.20\", not \"20.x\""},
+        {R"("tried_with": [])", "mine.json:3: \"tried_with\" must have 1 to"},
         {R"("grace_ms": "lots")", "mine.json:3: \"grace_ms\" must be a number of milliseconds, not \"lots\""},
         {R"("stop": {"signal": "SIGTRM"})",
             "mine.json:3: \"stop.signal\" must be a signal, such as \"SIGTERM\", not \"SIGTRM\""},
@@ -98,6 +100,29 @@ TEST_CASE("every preset is valid, has a package and takes every probe") {
         for (probe_info const& p : all_probes()) CHECK(why_not(t, p.name).empty());
     }
     CHECK(servers == 8);
+}
+
+TEST_CASE("every preset says which versions it was tried with, down to the part that counts") {
+    for (target const& t : preset_targets()) {
+        INFO(t.name);
+        CHECK_FALSE(t.tried_with.empty());
+    }
+    target const t = target_from_text(with(R"("tried_with": ["18.20", "20"])"), "mine.json");
+    for (char const* tried : {"18.20", "18.20.4", "20", "20.0.1"}) CHECK(t.tried(tried));
+    for (char const* not_tried : {"", "18", "18.2", "18.200", "2", "200.1", "21.20"}) CHECK_FALSE(t.tried(not_tried));
+    CHECK_FALSE(target_from_text(with(""), "mine.json").tried("1.0"));
+}
+
+// A name is ::1 first on one machine and 127.0.0.1 on another, and the slow backend listens on the latter.
+TEST_CASE("every preset asks the slow backend by its address") {
+    for (target const& t : preset_targets())
+        for (auto const& [name, text] : t.files)
+            for (std::size_t at = text.find("{backend}"); at != text.npos; at = text.find("{backend}", at + 1)) {
+                std::size_t const begin = text.rfind('\n', at) + 1;
+                std::string const line = text.substr(begin, text.find('\n', at) - begin);
+                INFO(t.name << ": " << line);
+                CHECK_THAT(line, ContainsSubstring("127.0.0.1"));
+            }
 }
 
 TEST_CASE("the nearest name is suggested for an unknown probe") {
