@@ -15,11 +15,11 @@ std::optional<repro::scenario> scenario_in(traces::header const& h) {
     try {
         return repro::scenario_from_text(h.scenario, "the trace's header");
     } catch (repro::input_error const&) {
-        return std::nullopt; // somebody else's
+        return std::nullopt; // written by another program
     }
 }
 
-// The fields in which it differs from another scenario, as documents.
+// Returns the fields in which the scenario differs from another one.
 json differences(repro::scenario const& s, repro::scenario const& from) {
     json const ours = json::parse(to_json_text(s)), theirs = json::parse(to_json_text(from));
     json out = json::object();
@@ -28,8 +28,8 @@ json differences(repro::scenario const& s, repro::scenario const& from) {
     return out;
 }
 
-// A built-in scenario by its name, with the fields that were changed; nothing when it takes more than words to say
-// them.
+// Returns the words that run a built-in scenario with its changed fields, or nothing when --set can't express the
+// changes.
 std::optional<std::vector<std::string>> by_name(repro::scenario const& s) {
     auto const all = repro::builtin_scenarios();
     auto const named =
@@ -44,7 +44,7 @@ std::optional<std::vector<std::string>> by_name(repro::scenario const& s) {
     return words;
 }
 
-// The document, without what is the default anyway.
+// Returns the document of the scenario without default values.
 std::string by_document(repro::scenario const& s) {
     repro::scenario plain;
     plain.server = s.server;

@@ -1,4 +1,4 @@
-// What a gate says to people, and in one document to programs. The reports for CI systems are in reports/.
+// The report of a gate as text for people and as a JSON document. The reports for CI systems are in cli/ci/.
 #pragma once
 #include <string>
 #include <string_view>

@@ -34,7 +34,7 @@ std::string one(seen_violation const& s, look l) {
             printable(shell_line({"shutdown-repro", "inspect", s.trace, "--explain"})) + "\n";
     if (!s.replay.empty())
         out += "    " + paint(l, tint::faint, pad("again", 8)) + printable(s.replay) +
-            "\n"; // not broken: it is to be copied
+            "\n"; // not wrapped, because users copy it
     return out;
 }
 
@@ -74,7 +74,7 @@ std::string as_text(gate_result const& r, look l) {
     }
     if (r.shard) counts += " · " + in_words(r.shard->mine) + (r.is_part() ? "; merge judges the whole" : "");
     out += counts + "\n";
-    if (r.interrupted) out += paint(l, tint::warn, "interrupted: this is what was done so far") + "\n";
+    if (r.interrupted) out += paint(l, tint::warn, "interrupted: these are the results so far") + "\n";
     return out;
 }
 

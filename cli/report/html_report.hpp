@@ -1,4 +1,4 @@
-// inspect --html: a trace, and perhaps another beside it, as one page in a file.
+// inspect --html: writes a trace, and optionally its twin, as one page into a file.
 #pragma once
 #include <string>
 

@@ -19,7 +19,7 @@ std::string scenario_name(std::string const& document) {
     return {};
 }
 
-// Who is still in work at this point: "while request:2 (GET /2) is not answered".
+// Describes the unanswered requests, such as ", while request:2 (GET /2) is not answered".
 std::string unanswered(model const& m) {
     std::vector<std::string> waiting;
     m.requests.each([&](std::uint32_t number, request_state const& r) {

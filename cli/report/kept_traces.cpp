@@ -13,7 +13,7 @@ std::string kept_traces::keep(std::string const& name, traces::trace const& t) {
     fs::create_directories(folder_, failed);
     if (failed) {
         useless_ = true;
-        complain("--keep: cannot make the folder " + folder_ + ": " + failed.message() + "; name another one", 0);
+        complain("--keep: cannot create the folder " + folder_ + ": " + failed.message() + "; name another one", 0);
         return {};
     }
     std::string const path = (fs::path(folder_) / (name + ".jsonl")).string();

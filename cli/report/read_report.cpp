@@ -21,7 +21,7 @@ std::string shown(repro::located_value const& v) {
     return v.json().dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 60);
 }
 
-// A word of an enumeration, by the names that it has.
+// Reads a word of an enumeration.
 template <class Word> Word word_of(located_value const& v, std::string_view name, std::initializer_list<Word> all) {
     std::vector<std::string_view> words;
     for (Word const w : all) words.push_back(name_of(w));
@@ -108,16 +108,16 @@ repro::located_document read_report(std::string const& path) {
     root.check_object("a report");
     auto const is = [&](char const* field, std::string_view wanted) {
         auto const found = root.find(field);
-        if (!found) fail(path, std::string("is no report of shutdown-repro: it has no \"") + field + "\"");
+        if (!found) fail(path, std::string("not a report of shutdown-repro: it has no \"") + field + "\"");
         if (!found->json().is_string() || found->text("") != wanted)
             fail(path,
-                std::string("\"") + field + "\" is " + shown(*found) + ", wanted is \"" + std::string(wanted) + "\"");
+                std::string("\"") + field + "\" is " + shown(*found) + ", but must be \"" + std::string(wanted) + "\"");
     };
     is("format", "shutdown-repro/report");
     is("version", "1.0");
     is("tool", "shutdown-repro " SHUTDOWN_REPRO_VERSION);
     if (auto const verdict = root.find("verdict"); verdict && verdict->json() == "error")
-        fail(path, "tells that its shard failed: " + (root.find("message") ? shown(*root.find("message")) : ""));
+        fail(path, "its shard failed: " + (root.find("message") ? shown(*root.find("message")) : ""));
     return document;
 }
 

@@ -1,4 +1,4 @@
-// Reading back the documents that --json prints. Throws input_error that names file, line and field.
+// Reads back the documents that --json prints. All functions throw input_error that names file, line and field.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -12,13 +12,13 @@ namespace shutdown_repro::cli {
 
 [[noreturn]] void fail(std::string const& path, std::string const& problem);
 
-// Of this program's format and version, and not of a run that failed.
+// Reads a report and checks that it is of this format and program version, and not of a run that failed.
 repro::located_document read_report(std::string const& path);
 
-// What as_json wrote of a gate; of an exploration see explored.hpp.
+// Reads back what as_json wrote for a gate; explored.hpp has the same for an exploration.
 repro::gate_result gate_from(repro::located_document const&);
 
-// Of the fields of reports.
+// Read a field of a report.
 repro::located_value field(repro::located_value const&, std::string_view name);
 std::string text_of(repro::located_value const&, std::string_view name);
 std::string text_or_none(repro::located_value const&, std::string_view name);

@@ -1,4 +1,4 @@
-// What `run` and `check` say: as text for people, as one JSON document for programs.
+// The reports of `run` and `check`, as text for people and as one JSON document for programs.
 #pragma once
 #include <functional>
 #include <string>
@@ -12,24 +12,24 @@
 
 namespace shutdown_repro::cli {
 
-// Executions of one scenario. What is told in detail is the first violating one, else the first
-// inconclusive one, else the first.
+// Executions of one scenario. The details are those of the first violating one, else the first inconclusive one, else
+// the first.
 struct run_report {
     repro::scenario scenario;
     std::string world;
     std::uint64_t executions = 0, violated = 0, inconclusive = 0;
-    std::vector<std::pair<std::string, std::uint64_t>> by_rule; // in how many executions each was broken
+    std::vector<std::pair<std::string, std::uint64_t>> by_rule; // number of executions that violated each rule
     traces::trace told;
     judgement judged;       // of that one
     std::string schedule;   // of that one; "" when the world has none
-    std::string trace_path; // where it was kept, or ""
+    std::string trace_path; // path of the kept trace; "" if not kept
     struct order {
         std::string schedule;
         traces::verdict verdict;
         std::string rules;
     };
-    std::vector<order> orders; // each one, when all were executed
-    std::string again, fixed;  // command lines; "" when there is none
+    std::vector<order> orders; // every order, with --all-orders
+    std::string again, fixed;  // command lines; "" for none
 
     void add(traces::trace&&, judgement&&, std::string schedule);
     traces::verdict verdict() const;
@@ -48,20 +48,21 @@ std::string as_text(run_report const&, traces::look);
 std::string as_json(run_report const&);
 std::string as_text(std::vector<checked_trace> const&, traces::look);
 std::string as_json(std::vector<checked_trace> const&);
-// Does it; what can't be done is, with --json, also a document of verdict "error" on standard output. Rethrows.
+// Calls `it`. With `json`, an error also prints a document with the verdict "error" on standard output. Rethrows the
+// error.
 int reporting_errors(bool json, output&, std::function<int()> const& it);
 
 traces::verdict verdict_of(std::vector<checked_trace> const&);
 int severity_of(traces::verdict); // 0 clean, 1 inconclusive, 2 violated
 int status_of(traces::verdict);
 
-// Each violation with who was still inside; for an inconclusive one, why it is that.
+// Returns each violation with the live members of its scope; for an inconclusive trace also the reasons.
 std::string violations_as_text(judgement const&, traces::look);
 
 // One line: a command to type next, after the word that says what it is for; "" when there is none.
 std::string next_command(std::string_view word, std::string_view command, traces::look);
 
-// When and by whom stop and free were called: one line each, for people.
+// Returns when and by whom stop and free were called, one line each.
 std::string acts_as_text(judgement const&, traces::look);
 
 } // namespace shutdown_repro::cli

@@ -26,7 +26,7 @@ json of(std::vector<traces::rule_run::skipped> const& rules) {
     return list;
 }
 
-// A trace may hold bytes that are no UTF-8; the document never does.
+// A trace may contain invalid UTF-8; the document never does.
 std::string text(json const& document) { return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
 } // namespace

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t most_last_words = 6; // lines
 constexpr std::size_t name_width = 17;
 
-// "3 of 5 runs (23 to 88 %)": what so few runs say of the rate.
+// Returns a rate with its confidence interval, such as "3 of 5 runs (23 to 88 %)".
 std::string rate_of(std::uint64_t count, std::uint64_t runs) {
     auto const [low, high] = repro::wilson({count, runs});
     auto const percent = [](double share) { return std::to_string(static_cast<int>(share * 100 + 0.5)); };
@@ -73,12 +73,12 @@ std::string row(probe_result const& p, look l) {
     return out + "\n";
 }
 
-// Of one probe that is told alone: every violation, and what the server said.
+// Returns the details of a single probe: every violation, and the last output of the server.
 std::string at_length(probe_result const& p, look l) {
     if (p.verdict() == verdict::clean) return {};
     std::string out = "\n" + violations_as_text(p.judged, l);
     if (p.outcome.last_words.empty()) return out;
-    out += paint(l, tint::faint, "the server's last words:") + "\n";
+    out += paint(l, tint::faint, "the last output of the server:") + "\n";
     for (std::string const& line : p.outcome.last_words) out += "    " + fit(printable(line), l.width - 4) + "\n";
     return out;
 }
@@ -89,7 +89,7 @@ probe_outcome outcome_of(trace const& t) {
     probe_outcome o;
     seq_t stopped = no_seq;
     nanoseconds stopped_at = 0;
-    std::vector<ref> apart; // clients that are no part of the probe, and requests that were answered before the stop
+    std::vector<ref> apart; // clients whose requests do not count for the probe
     for (event const& e : t.events) {
         bool const of_probe = std::ranges::find(apart, e.id) == apart.end();
         switch (e.what) {
@@ -183,12 +183,12 @@ std::string headline(target_report const& r, look l) {
         paint(l, tint::strong, r.target.name) + (r.version.empty() ? "" : " " + r.version) + " · ";
     if (r.target.program)
         return begin + "with its adapter, run to its end · " + counted(r.repeat, "run") + " an order\n";
-    return begin + r.target.stop_in_words() + (r.target.adapter.empty() ? "" : " · looked into") + " · grace " +
+    return begin + r.target.stop_in_words() + (r.target.adapter.empty() ? "" : " · with an adapter") + " · grace " +
         duration(r.target.grace_ms * 1'000'000) + " · " + counted(r.repeat, "run") + " a probe, " +
         counted(r.connections, "connection") + " each\n";
 }
 
-// What was run of a program's orders, in a sentence.
+// Returns a sentence about the orders of a program that were run.
 std::string guarantee(target_report const& r) {
     if (!r.all_orders) return {};
     std::string const count = counted(r.probes.size(), "order");

@@ -1,4 +1,4 @@
-// What `run --target` says: a row for each probe of a real server, and what it saw.
+// The report of `run --target`: one row for each probe of a real server.
 #pragma once
 #include <optional>
 #include <string>
@@ -11,16 +11,16 @@
 
 namespace shutdown_repro::cli {
 
-// What became of the server and of its clients, of one trace; requests are those that were open at the stop or came
-// after it.
+// The outcome of one trace for the server and its clients. Requests count if they were open at the stop or came after
+// it.
 struct probe_outcome {
     std::uint64_t answered = 0, lost = 0;
-    std::optional<traces::nanoseconds> ended_after; // the stop; nothing when it was never stopped, or never ended
-    bool killed = false;                            // by us, after the grace
+    std::optional<traces::nanoseconds> ended_after; // time from the stop to the exit; nothing without a stop or an exit
+    bool killed = false;                            // whether it was killed after the grace period
     std::string how_ended;                          // "status 0", "SIGSEGV"
     std::int64_t workers = 1;
-    std::string signal;                  // that stopped it
-    std::vector<std::string> last_words; // the end of its output
+    std::string signal;                  // the signal that stopped it
+    std::vector<std::string> last_words; // the last lines of its output
 };
 probe_outcome outcome_of(traces::trace const&);
 
@@ -28,8 +28,8 @@ struct probe_result {
     std::string probe;
     std::string skipped; // why it was not run; "" when it was
     std::uint64_t runs = 0, violated = 0, inconclusive = 0;
-    std::vector<std::pair<std::string, std::uint64_t>> by_rule; // in how many runs each was broken
-    std::uint64_t answered = 0, lost = 0;                       // over all runs
+    std::vector<std::pair<std::string, std::uint64_t>> by_rule; // number of runs that violated each rule
+    std::uint64_t answered = 0, lost = 0;                       // sums over all runs
     traces::trace told;                                         // the first of the worst
     judgement judged;
     probe_outcome outcome; // of that one
@@ -37,17 +37,17 @@ struct probe_result {
     std::string trace_path, again;
 
     void add(traces::trace&&);
-    void add_failure(std::string why); // a run that could not be
+    void add_failure(std::string why); // adds a run that could not be started
     traces::verdict verdict() const;
-    std::string trouble() const; // why a run of it is inconclusive; "" when none is
+    std::string trouble() const; // why a run is inconclusive; "" if none is
 };
 
 struct target_report {
     repro::target target;
     std::string version; // "" when not known
     std::uint32_t connections = 0, repeat = 1;
-    std::vector<probe_result> probes; // of a program each order of it
-    std::optional<bool> all_orders;   // whether each order was run; nothing when that was not asked for
+    std::vector<probe_result> probes; // for a program: one for each order
+    std::optional<bool> all_orders;   // whether every order was run; nothing if that was not asked for
 
     traces::verdict verdict() const;
     std::uint64_t executions() const;

@@ -276,7 +276,7 @@ TEST_CASE("Ctrl-C during a check of a target ends its server, and the check is i
     result const r = p.wait();
     INFO(r.out << r.err);
     CHECK(r.status == 3);
-    CHECK_THAT(r.out, ContainsSubstring("interrupted: this is what was done so far"));
+    CHECK_THAT(r.out, ContainsSubstring("interrupted: these are the results so far"));
     CHECK(readable_in_time(alive.get()));
 }
 

@@ -200,7 +200,7 @@ TEST_CASE("a violation whose trace can't be kept is reported without a path of a
         broken + R"(,{"name": "too", "scenario": "lost-finish", "order": "client-first", "expect": "clean"})");
     result const r = here.gate({"--keep", "/dev/null/x", "--junit", "junit.xml", "--json"});
     CHECK(r.status == 1);
-    CHECK(r.err == "shutdown-repro: --keep: cannot make the folder /dev/null/x: Not a directory; name another one\n");
+    CHECK(r.err == "shutdown-repro: --keep: cannot create the folder /dev/null/x: Not a directory; name another one\n");
     CHECK_FALSE(json::parse(r.out)["checks"][0]["violations"][0].contains("trace"));
     CHECK_THAT(here.read("junit.xml"), ContainsSubstring("finish-event-lost"));
     CHECK(here.gate({"--keep", "/dev/null/x", "--bisect"}).status == 1);

@@ -177,7 +177,7 @@ TEST_CASE(
         {{"1.json", "2.json", "1.json", "3.json"}, 2, "1.json: is shard 1 of 3, as is 1.json"},
         {{"2.json", "3.json", "seed.json"}, 2, "seed.json: seed differs from that of 2.json"},
         {{"2.json", "3.json", "other.json"}, 2, "other.json: scenario differs from that of 2.json"},
-        {{"older.json"}, 2, "older.json: \"tool\" is \"shutdown-repro 0.0.9\", wanted is"},
+        {{"older.json"}, 2, "older.json: \"tool\" is \"shutdown-repro 0.0.9\", but must be"},
         {{"newer.json"}, 2, "newer.json: \"version\" is \"2.0\""},
         {{"negative.json"}, 2, "\"executions\" must be a count"},
         {{"strategy.json"}, 2, "must be the name of a strategy, not \"<b>\""},
@@ -191,7 +191,7 @@ TEST_CASE(
         {{"cut.json"}, 2, "cut.json:"},
         {{"deep.json"}, 2, "nested deeper"},
         {{"utf8.json"}, 2, "utf8.json:1:"},
-        {{"empty.json"}, 2, "is no report of shutdown-repro: it has no \"format\""},
+        {{"empty.json"}, 2, "not a report of shutdown-repro: it has no \"format\""},
         {{"none.json"}, 2, "cannot read none.json"},
     };
     for (auto const& c : cases) {
