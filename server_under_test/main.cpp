@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include "server_under_test/reactor/serve_reactor.hpp"
 #include "server_under_test/scoped/serve_scoped.hpp"
+#include "server_under_test/worlds/server_kind.hpp"
+#include "server_under_test/worlds/world_kind.hpp"
 #include "traces/format/jsonl.hpp"
 
 namespace {
@@ -95,26 +97,27 @@ void use_all_descriptors() {
 
 // A bundled server.
 struct bundled_server {
-    std::string_view name, observes;
+    server::server_kind kind;
     std::uint64_t (*serve)(nlohmann::json const& config, traces::sink&); // runs it; returns the number of events
 };
 
 constexpr bundled_server servers[] = {
-    {"scoped", "scopes coroutines requests connections server",
+    {server::server_kind::scoped,
         [](nlohmann::json const& config, traces::sink& to) {
             return server::serve_scoped(server::config_from_json(config), to);
         }},
-    {"reactor", "requests connections server clients",
+    {server::server_kind::reactor,
         [](nlohmann::json const& config, traces::sink& to) {
             return server::serve_reactor(server::reactor_config_from_json(config), to);
         }},
 };
 
 bundled_server const& server_of(nlohmann::json const& config) {
-    std::string const wanted = config.value("server", "scoped");
-    auto const found = std::ranges::find(servers, wanted, &bundled_server::name);
+    auto wanted = server::server_kind::scoped;
+    server::read_word(config, "server", wanted);
+    auto const found = std::ranges::find(servers, wanted, &bundled_server::kind);
     if (found == std::end(servers))
-        throw std::runtime_error("\"server\" must be \"scoped\" or \"reactor\", not \"" + wanted + "\"");
+        throw std::runtime_error("\"server\" must be \"scoped\" or \"reactor\": scopes alone have no process");
     return *found;
 }
 
@@ -123,9 +126,9 @@ int serve(arguments const& given) {
     bundled_server const& wanted = server_of(config);
     traces::file_sink file(given.trace);
     traces::header head;
-    head.world = "live";
+    head.world = server::word_of(server::world_kind::live);
     head.tool = "server-under-test";
-    head.observes = wanted.observes;
+    head.observes = observed_by(wanted.kind);
     file.head(head);
     announcer to_file(file, given.ready_fd);
 

@@ -30,10 +30,9 @@ int explore(explore_options const& o, output& out) {
     repro::explore_options how = o.how;
     auto const shard = choose_shard(o.shard);
     if (shard) how.shard = shard->part;
-    repro::scenario s = scenario_of(o.scenario);
-    repro::scenario open = repro::with_open_acts(s);
-    if (!o.scenario.stop_at.empty()) open.config.stop_at = s.config.stop_at;
-    if (!o.scenario.free_at.empty()) open.config.free_at = s.config.free_at;
+    repro::scenario const s = scenario_of(o.scenario);
+    repro::scenario const open =
+        repro::with_open_acts(s, {.stop = !o.scenario.stop_at.empty(), .free = !o.scenario.free_at.empty()});
     auto const begun = std::chrono::steady_clock::now();
     auto const seconds = [&] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

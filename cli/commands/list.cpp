@@ -110,7 +110,7 @@ std::string probes(look l) {
 
 std::string stop_points_of(std::string const& scenario, look l) {
     repro::scenario const s = repro::load_scenario(scenario);
-    if (s.server == "reactor") return moments(l);
+    if (s.kind() == server::server_kind::reactor) return moments(l);
     table_rows all;
     for (auto const& p : repro::passed_stop_points(s)) all.emplace_back(p.point, traces::printable(p.what));
     return table(all, l);

@@ -33,7 +33,7 @@ int replay(replay_options const& o, output& out) {
     repro::replay_result r = repro::replay(recorded);
     run_report report;
     report.scenario = recorded.of;
-    report.world = "sim";
+    report.world = server::world_kind::sim;
     report.again = shell_line(o.scenario.empty()
             ? std::vector<std::string>{"shutdown-repro", "replay", o.what}
             : std::vector<std::string>{"shutdown-repro", "replay", o.what, "--scenario", o.scenario});

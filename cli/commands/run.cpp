@@ -19,12 +19,13 @@
 namespace shutdown_repro::cli {
 namespace {
 
-constexpr std::string_view first_world = "live";
+constexpr server::world_kind first_world = server::world_kind::live;
 constexpr std::size_t most_orders = 2'000; // the report has a line for each
 
 struct run_options {
     scenario_options scenario;
-    std::string world{first_world}, schedule, trace, server, slow, stream, signal, probes, target, adapter;
+    server::world_kind world = first_world;
+    std::string schedule, trace, server, slow, stream, signal, probes, target, adapter;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false;
     bool has_target = false;          // --target is given, perhaps without a value
@@ -32,12 +33,12 @@ struct run_options {
 };
 
 void refuse_what_does_not_fit(run_options const& o) {
-    if (o.world == "sim" && !o.server.empty())
+    if (o.world == server::world_kind::sim && !o.server.empty())
         throw repro::input_error("--server: the simulated world starts no server; leave it out, or use --world live");
-    if (o.world == "live" && !o.schedule.empty())
+    if (o.world == server::world_kind::live && !o.schedule.empty())
         throw repro::input_error("--schedule: only the simulated world follows a schedule; add --world sim");
     if (!o.all_orders) return;
-    if (o.world == "live")
+    if (o.world == server::world_kind::live)
         throw repro::input_error("--all-orders: only the simulated world can choose every order; add --world sim");
     if (!o.schedule.empty())
         throw repro::input_error("--all-orders: runs every schedule, so it can't follow one; leave --schedule out");
@@ -110,7 +111,7 @@ void require_writable(std::string const& path) {
 // The words of this command line, without options that only name where results go.
 std::vector<std::string> command_line(run_options const& o) {
     std::vector<std::string> words{"shutdown-repro", "run", o.scenario.what};
-    add_word(words, "--world", o.world == first_world ? "" : o.world);
+    if (o.world != first_world) add_word(words, "--world", std::string(server::word_of(o.world)));
     add_words(words, o.scenario);
     add_word(words, "--server", o.server);
     add_word(words, "--schedule", o.schedule == "default" ? "" : o.schedule);
@@ -119,8 +120,8 @@ std::vector<std::string> command_line(run_options const& o) {
 
 // Fills in the commands that run it again (exactly, when simulated) and that try the correct policy.
 void suggest(run_report& r, run_options o) {
-    if (!r.schedule.empty()) o.world = "sim"; // a live execution may record a schedule, too
-    if (r.executions == 1 || o.world == "sim") o.repeat = 1;
+    if (!r.schedule.empty()) o.world = server::world_kind::sim; // a live execution may record a schedule, too
+    if (r.executions == 1 || o.world == server::world_kind::sim) o.repeat = 1;
     o.schedule = r.schedule;
     auto const line = [](run_options const& from) {
         auto words = command_line(from);
@@ -128,7 +129,7 @@ void suggest(run_report& r, run_options o) {
         return shell_line(words);
     };
     r.again = line(o);
-    if (r.scenario.server == "scopes" || policy_of(r.scenario) == correct_policy) return;
+    if (policy_of(r.scenario).empty() || policy_of(r.scenario) == correct_policy) return;
     o.scenario.policy = correct_policy;
     o.schedule.clear(); // another policy has other decisions
     r.fixed = line(o);
@@ -168,7 +169,7 @@ private:
     void once() {
         traces::trace t;
         std::string schedule;
-        if (options_.world == "sim") {
+        if (options_.world == server::world_kind::sim) {
             repro::follow source(repro::parse_schedule(options_.schedule.empty() ? "default" : options_.schedule));
             simulator_.run(report_.scenario, source, t);
             if (std::string const where = source.diverged(); !where.empty())
@@ -220,8 +221,10 @@ void add_run(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<run_options>();
     CLI::App* const sub = app.add_subcommand("run", "Execute a scenario or a real server and judge it");
     add_scenario_options(*sub, o->scenario);
-    sub->add_option("--world", o->world, "live: over TCP, the default; sim: simulated, in process")
-        ->check(one_of({"live", "sim"}));
+    auto const choose = [o](std::string const& word) { o->world = *server::parse_word<server::world_kind>(word); };
+    auto const worlds = server::words<server::world_kind>();
+    sub->add_option_function<std::string>("--world", choose, "live: over TCP, the default; sim: simulated, in process")
+        ->check(one_of({worlds.begin(), worlds.end()}));
     sub->add_option("--schedule", o->schedule, "Decisions to take, as printed by a report (sim)")->type_name("S");
     sub->add_flag("--all-orders", o->all_orders, "Execute every order once and report each (sim)");
     sub->add_option("--repeat", o->repeat, "Number of executions (default 1)")

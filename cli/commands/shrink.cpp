@@ -44,15 +44,14 @@ int shrink(shrink_options const& o, output& out) {
 
     run_report report;
     report.scenario = small.of;
-    report.world = "sim";
+    report.world = server::world_kind::sim;
     report.trace_path = path;
     report.again = shell_line({"shutdown-repro", "replay", path});
     judgement judged = judge(e.trace);
     report.add(std::move(e.trace), std::move(judged), to_string(small.when));
-    std::string const done = "from " + traces::counted(requests_of(r.of), "request") + ", " +
+    std::string const done = "from " + load_in_words(r.of) + ", " +
         traces::counted(repro::away_from_default(r.when), "decision") + " away from the default\nto " +
-        traces::counted(requests_of(small.of), "request") + ", " +
-        traces::counted(repro::away_from_default(small.when), "decision") + ", in " +
+        load_in_words(small.of) + ", " + traces::counted(repro::away_from_default(small.when), "decision") + ", in " +
         traces::counted(small.executions, "execution") + ": " + wrong + "\n\n";
     out.print(o.json ? as_json(report) : done + as_text(report, out.page()));
     return status_of(report.verdict());

@@ -7,12 +7,12 @@ namespace shutdown_repro::cli {
 namespace {
 
 // Sets one field of the scenario. An error names the option that the user typed.
-void set(repro::scenario& s, char const* flag, std::string const& key, std::string const& value) {
+void set(repro::scenario& s, char const* flag, std::string_view key, std::string const& value) {
     if (value.empty()) return;
     try {
         repro::set_field(s, key, value);
     } catch (repro::input_error const& e) {
-        std::string const asked = "--set " + key, what = e.what(); // set_field() always blames --set
+        std::string const asked = "--set " + std::string(key), what = e.what(); // set_field() always blames --set
         throw repro::input_error(what.starts_with(asked) ? flag + what.substr(asked.size()) : what, e.exit_status);
     }
 }
@@ -51,12 +51,11 @@ repro::scenario scenario_of(scenario_options const& o) {
             throw repro::input_error("--set: \"" + word + "\" is not KEY=VALUE, like grace=100");
         repro::set_field(s, std::string_view(word).substr(0, equals), std::string_view(word).substr(equals + 1));
     }
-    bool const reactor = s.server == "reactor"; // it counts connections, and names its stop points by words
     set(s, "--policy", "policy", o.policy);
     set(s, "--order", "order", o.order);
-    set(s, "--stop-at", reactor ? "when" : "stop", o.stop_at);
+    set(s, "--stop-at", stop_field(s), o.stop_at);
     set(s, "--free-at", "free", o.free_at);
-    set(s, "--requests", reactor ? "connections" : "requests", text(o.requests));
+    set(s, "--requests", requests_field(s), text(o.requests));
     set(s, "--connections", "connections", text(o.connections));
     set(s, "--grace", "grace", text(o.grace_ms));
     return s;
@@ -78,7 +77,7 @@ void add_words(std::vector<std::string>& to, scenario_options const& o) {
 }
 
 std::string fixed_line(std::vector<std::string> command, repro::scenario const& s, scenario_options o) {
-    if (s.server == "scopes" || policy_of(s) == correct_policy) return {};
+    if (policy_of(s).empty() || policy_of(s) == correct_policy) return {};
     o.policy = correct_policy;
     add_words(command, o);
     return shell_line(command);

@@ -47,9 +47,9 @@ std::optional<std::vector<std::string>> by_name(repro::scenario const& s) {
 // Returns the document of the scenario without default values.
 std::string by_document(repro::scenario const& s) {
     repro::scenario plain;
-    plain.server = s.server;
+    plain.server = repro::default_config(s.kind());
     json document{{"scenario", s.name}};
-    if (s.server != repro::scenario().server) document["server"] = s.server;
+    if (s.kind() != server::server_kind::scoped) document["server"] = server::word_of(s.kind());
     document.update(differences(s, plain));
     return document.dump();
 }

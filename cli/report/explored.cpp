@@ -53,9 +53,9 @@ std::string told(repro::finding const& f, look l) {
 
 std::string one(kept_finding const& k, look l) {
     std::string out = told(k.found, l);
-    std::uint32_t const away = repro::away_from_default(k.small.when);
+    std::size_t const away = repro::away_from_default(k.small.when);
     out += paint(l, tint::faint,
-               "    shrunk to " + counted(requests_of(k.small.of), "request") + ", " +
+               "    shrunk to " + load_in_words(k.small.of) + ", " +
                    (away ? counted(away, "decision") + " away from the default" : "the default order") + ": " +
                    traces::fit(to_string(k.small.when), 30)) +
         "\n";
@@ -111,10 +111,8 @@ std::string covered(repro::coverage const& c, look l) {
 
 std::string headline(exploration_report const& r, look l) {
     repro::scenario const& s = r.found.of;
-    std::string const policy =
-        s.server == "scopes" ? "scopes alone" : s.server + " server, " + std::string(policy_of(s));
-    return paint(l, tint::strong, traces::printable(s.name)) + " · " + policy + " · sim · " +
-        counted(requests_of(s), "request") + "\n";
+    return paint(l, tint::strong, traces::printable(s.name)) + " · " + server_in_words(s) + " · sim · " +
+        load_in_words(s) + "\n";
 }
 
 } // namespace

@@ -33,7 +33,7 @@ json of(repro::explored_part const& p) {
 
 json of(checked const& c) {
     json j{{"name", c.name}, {"outcome", name_of(c.came)}, {"why", c.why}, {"file", c.file}, {"line", c.line},
-        {"scenario", c.scenario}, {"policy", c.policy}, {"world", c.world}, {"strategy", c.strategy},
+        {"scenario", c.scenario}, {"policy", c.policy}, {"world", server::word_of(c.world)}, {"strategy", c.strategy},
         {"target", c.target}, {"probe", c.probe}};
     j["expect"] = c.expected.clean ? json("clean") : json{{"violated", c.expected.rules}};
     j["allow"] = c.allowed;

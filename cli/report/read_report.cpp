@@ -73,7 +73,7 @@ checked checked_of(located_value const& v, std::string const& name) {
     c.line = static_cast<std::uint32_t>(count_of(v, "line", 0, 1'000'000'000));
     c.scenario = text_of(v, "scenario");
     c.policy = text_of(v, "policy");
-    c.world = text_of(v, "world");
+    c.world = *server::parse_word<server::world_kind>(field(v, "world").one_of(server::words<server::world_kind>()));
     c.strategy = text_of(v, "strategy");
     c.target = text_of(v, "target");
     c.probe = text_of(v, "probe");

@@ -16,8 +16,14 @@ std::string broken_rules(judgement const& j) {
     return out;
 }
 
-std::uint32_t requests_of(repro::scenario const& s) {
-    return s.server == "reactor" ? s.reactor.connections : s.config.requests;
+std::string server_in_words(repro::scenario const& s) {
+    if (s.kind() == server::server_kind::scopes) return "scopes alone";
+    return std::string(server::word_of(s.kind())) + " server, " + std::string(policy_of(s));
+}
+
+std::string load_in_words(repro::scenario const& s) {
+    return s.kind() == server::server_kind::scopes ? traces::counted(s.cell().acts.size(), "handler")
+                                                   : traces::counted(requests_of(s), "request");
 }
 
 void run_report::add(traces::trace&& t, judgement&& j, std::string its_schedule) {

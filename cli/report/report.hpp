@@ -7,6 +7,7 @@
 #include "cli/report/judgement.hpp"
 #include "cli/terminal/output.hpp"
 #include "repro/scenario/scenario.hpp"
+#include "server_under_test/worlds/world_kind.hpp"
 #include "traces/trace.hpp"
 #include "traces/views/text.hpp"
 
@@ -16,7 +17,7 @@ namespace shutdown_repro::cli {
 // the first.
 struct run_report {
     repro::scenario scenario;
-    std::string world;
+    server::world_kind world = server::world_kind::live;
     std::uint64_t executions = 0, violated = 0, inconclusive = 0;
     std::vector<std::pair<std::string, std::uint64_t>> by_rule; // number of executions that violated each rule
     traces::trace told;
@@ -41,8 +42,9 @@ struct checked_trace {
 };
 
 // Of the scenario's server, whichever it is.
-std::string broken_rules(judgement const&); // "finish-event-lost, timer-lost"; without notes
-std::uint32_t requests_of(repro::scenario const&);
+std::string broken_rules(judgement const&);          // "finish-event-lost, timer-lost"; without notes
+std::string server_in_words(repro::scenario const&); // "scoped server, drained"
+std::string load_in_words(repro::scenario const&);   // "2 requests", "3 handlers"
 
 std::string as_text(run_report const&, traces::look);
 std::string as_json(run_report const&);

@@ -34,8 +34,8 @@ std::string text(json const& document) { return document.dump(2, ' ', false, jso
 std::string as_json(run_report const& r) {
     json d = document(name_of(r.verdict()));
     d["scenario"] = r.scenario.name;
-    d["world"] = r.world;
-    if (r.scenario.server != "scopes") { // those are alone: nobody requests anything, nobody has a policy
+    d["world"] = server::word_of(r.world);
+    if (r.scenario.kind() != server::server_kind::scopes) { // scopes alone have no requests and no policy
         d["policy"] = policy_of(r.scenario);
         d["requests"] = requests_of(r.scenario);
     }

@@ -75,12 +75,8 @@ std::string details(judgement const& j, look l) {
 }
 
 std::string headline(run_report const& r, look l) {
-    bool const alone = r.scenario.server == "scopes";
-    std::string const server =
-        alone ? "scopes alone" : r.scenario.server + " server, " + std::string(policy_of(r.scenario));
-    std::string const load =
-        alone ? counted(r.scenario.cell.acts.size(), "handler") : counted(requests_of(r.scenario), "request");
-    return paint(l, tint::strong, printable(r.scenario.name)) + " · " + server + " · " + r.world + " · " + load + "\n";
+    return paint(l, tint::strong, printable(r.scenario.name)) + " · " + server_in_words(r.scenario) + " · " +
+        std::string(server::word_of(r.world)) + " · " + load_in_words(r.scenario) + "\n";
 }
 
 // One line an order: its schedule and what became of it.

@@ -6,6 +6,8 @@
 
 namespace shutdown_repro::repro {
 
+using server::server_kind;
+
 using traces::entity;
 using traces::event;
 using traces::kind;
@@ -15,17 +17,14 @@ namespace {
 constexpr std::size_t order_bits = 1 << 21;
 constexpr std::uint32_t nowhere = ~0u;
 
-std::uint32_t requests_to_cover(scenario const& s) {
-    return s.server == "reactor" ? s.reactor.connections : s.server == "scoped" ? s.config.requests : 0;
-}
 std::uint32_t waits_of(scenario const& s, std::uint32_t request) {
-    return s.server == "scoped" ? std::max(1u, s.config.handler(request).steps) : 1;
+    return s.kind() == server_kind::scoped ? std::max(1u, s.scoped().handler(request).steps) : 1;
 }
 
 } // namespace
 
 coverage::coverage(terrain const& t)
-    : requests_(std::min(requests_to_cover(*t.of), most_requests)),
+    : requests_(std::min(requests_of(*t.of), most_requests)),
       per_connection_(std::max(1u, t.of->per_connection)),
       phases_(requests_ + 1),
       now_(requests_ + 1),

@@ -13,13 +13,11 @@
 
 namespace shutdown_repro::repro {
 
+using server::server_kind;
+
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-std::size_t deviations(schedule const& s) {
-    return static_cast<std::size_t>(std::ranges::count_if(s.choices, [](std::uint32_t c) { return c != 0; }));
-}
 
 // What all workers of a stage share.
 struct common {
@@ -356,13 +354,13 @@ private:
 } // namespace
 
 bool shorter(schedule const& a, schedule const& b) {
-    std::size_t const da = deviations(a), db = deviations(b);
+    std::size_t const da = away_from_default(a), db = away_from_default(b);
     if (da != db) return da < db;
     return a.choices.size() != b.choices.size() ? a.choices.size() < b.choices.size() : a.choices < b.choices;
 }
 
 bool shorter(finding const& a, finding const& b) {
-    std::size_t const da = deviations(a.shortest), db = deviations(b.shortest);
+    std::size_t const da = away_from_default(a.shortest), db = away_from_default(b.shortest);
     return std::tie(da, a.decisions, a.shortest.choices) < std::tie(db, b.decisions, b.shortest.choices);
 }
 
@@ -397,14 +395,14 @@ std::vector<std::string> exploration::guarantees() const {
     return all;
 }
 
-scenario with_open_acts(scenario s) {
-    if (s.server == "reactor") s.reactor.when = server::stop_moment::any;
-    if (s.server != "scoped") return s;
+scenario with_open_acts(scenario s, kept_moments kept) {
+    if (s.kind() == server_kind::reactor && !kept.stop) s.reactor().when = server::stop_moment::any;
+    if (s.kind() != server_kind::scoped) return s;
     auto const open = [](std::string& points) {
         if (points != "never") points = server::lists(points, "handler") ? "handler,any" : "any";
     };
-    open(s.config.stop_at);
-    open(s.config.free_at);
+    if (!kept.stop) open(s.scoped().stop_at);
+    if (!kept.free) open(s.scoped().free_at);
     return s;
 }
 
@@ -422,8 +420,7 @@ terrain survey(scenario const& s) {
     } walk;
     terrain t;
     t.of = &s;
-    if (s.server == "scoped") t.connections = (s.config.requests - 1) / std::max(1u, s.per_connection) + 1;
-    if (s.server == "reactor") t.connections = s.reactor.connections;
+    t.connections = connections_of(s);
     t.progress.resize(t.connections + 1);
     walk.of = &t;
     traces::trace unused;

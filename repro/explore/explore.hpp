@@ -85,9 +85,13 @@ struct explore_progress {
     std::string_view strategy;
 };
 
+// The moments of the scenario that an exploration keeps.
+struct kept_moments {
+    bool stop = false, free = false;
+};
 // Returns `s` with stop and free as decisions of their own, besides the calls of handlers. A stop or free that is
 // "never" called stays so.
-scenario with_open_acts(scenario s);
+scenario with_open_acts(scenario s, kept_moments = {});
 terrain survey(scenario const&); // the scenario must outlive the result
 
 // Calls `tell` from time to time in the calling thread. Setting `stop` ends the exploration early, with the findings so

@@ -3,6 +3,8 @@
 
 namespace shutdown_repro::repro {
 
+using server::server_kind;
+
 using traces::entity;
 using traces::event;
 using traces::kind;
@@ -68,7 +70,7 @@ void footprint_reader::scope_and_above(ref s, footprint& f) const {
 
 // A connection and its client are one thing. The client is known once a request has begun on the connection.
 std::uint64_t footprint_reader::connection(ref c) const {
-    if (c.type == entity::connection && of_.server == "scoped") {
+    if (c.type == entity::connection && of_.kind() == server_kind::scoped) {
         std::uint32_t const client = known(clients_, c.number);
         return client ? pair_of_sockets | client : any_connection;
     }
@@ -139,7 +141,7 @@ void footprint_reader::saw(event const& e, footprint* f) {
     case kind::request_begin: f->read(program); [[fallthrough]];
     case kind::client_done:
     case kind::client_fail:
-        if (of_.server == "reactor") f->write(program); // it counts those that were handled and answered
+        if (of_.kind() == server_kind::reactor) f->write(program); // it counts those that were handled and answered
         break;
     default: break;
     }

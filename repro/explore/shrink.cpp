@@ -5,6 +5,8 @@
 
 namespace shutdown_repro::repro {
 
+using server::server_kind;
+
 namespace {
 
 constexpr std::uint64_t most_tries = 20'000;      // executions of one search
@@ -16,18 +18,11 @@ schedule trimmed(schedule s) {
     return s;
 }
 
-std::uint32_t requests_of(scenario const& s) {
-    return s.server == "reactor" ? s.reactor.connections : s.server == "scoped" ? s.config.requests : 1;
-}
-
 // Returns the scenario without request i (from 0), and without its handler if it has one of its own.
 scenario without_request(scenario s, std::uint32_t i) {
-    if (s.server == "reactor") {
-        --s.reactor.connections;
-        return s;
-    }
-    --s.config.requests;
-    auto& handlers = s.config.handlers;
+    set_requests(s, requests_of(s) - 1);
+    if (s.kind() != server_kind::scoped) return s;
+    auto& handlers = s.scoped().handlers;
     if (handlers.size() > 1 && i < handlers.size()) handlers.erase(handlers.begin() + i);
     return s;
 }
@@ -129,10 +124,6 @@ traces::violation const* find_violation(judged_execution const& e, std::string c
         return what.starts_with(std::string(x.rule) + " ") && what_went_wrong(e.trace, x) == what;
     });
     return v == e.violations.end() ? nullptr : &*v;
-}
-
-std::uint32_t away_from_default(schedule const& s) {
-    return static_cast<std::uint32_t>(std::ranges::count_if(s.choices, [](std::uint32_t c) { return c != 0; }));
 }
 
 shrunk shrink(scenario const& s, schedule const& when, std::string const& what, std::atomic<bool> const& stop) {

@@ -26,8 +26,6 @@ std::string what_went_wrong(traces::trace const&, traces::violation const&);
 // Returns the violation of the execution with that description, or null.
 traces::violation const* find_violation(judged_execution const&, std::string const& what);
 
-std::uint32_t away_from_default(schedule const&); // number of decisions that differ from the default
-
 // A schedule without a violation that shares the longest prefix with a failing one.
 struct passing_twin {
     schedule when;

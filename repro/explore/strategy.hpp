@@ -22,8 +22,8 @@ struct terrain {
 };
 // Returns the number of the connection that a step belongs to; 0 for steps of the server, the world or the control.
 std::uint32_t connection_of(scenario const&, traces::ref who);
-inline bool is_stop(alternative const& a) { return a.what == move::stop_is_called; }
-inline bool is_free(alternative const& a) { return a.what == move::free_is_called; }
+inline bool is_stop(alternative const& a) { return a.what == server::move::stop_is_called; }
+inline bool is_free(alternative const& a) { return a.what == server::move::free_is_called; }
 // Returns the number of alternatives that are neither stop nor free. Those two come last in an offer.
 inline std::size_t natural_ones(std::span<alternative const> offered) {
     std::size_t n = offered.size();

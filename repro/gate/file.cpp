@@ -139,7 +139,7 @@ void read_target(check_plan& c, located_value const& check, located_value const&
         "applies only to scenarios; a check of a target takes \"probe\", \"order\", \"schedule\" and \"repeat\"");
     target_plan& t = c.target.emplace(target_named(which, gate_path));
     if (t.named.ends_with(".json")) c.file = t.named;
-    c.world = "live";
+    c.world = server::world_kind::live;
     read_probe(t, check);
     auto const order = check.find("order"), schedule = check.find("schedule");
     if (order) {
@@ -164,16 +164,15 @@ void read_scenario(check_plan& c, located_value const& check, std::string const&
         sets->check_object("an object of fields of the scenario, such as {\"requests\": 3}");
         for (located_value const& field : sets->members()) set(s, field, field.name());
     }
-    bool const reactor = s.server == "reactor";
     if (auto const v = check.find("policy")) set(s, *v, "policy");
     if (auto const v = check.find("order")) set(s, *v, "order");
-    if (auto const v = check.find("stop")) set(s, *v, reactor ? "when" : "stop"), c.keeps_stop = true;
-    if (auto const v = check.find("free")) set(s, *v, "free"), c.keeps_free = true;
+    if (auto const v = check.find("stop")) set(s, *v, stop_field(s)), c.kept.stop = true;
+    if (auto const v = check.find("free")) set(s, *v, "free"), c.kept.free = true;
 }
 
 void read_exploration(check_plan& c, located_value const& check) {
     refuse(check, {"executions", "seed"}, "applies only to a check with a \"strategy\"");
-    if (c.world == "live") return refuse(check, {"schedule"}, "applies only to the simulated world");
+    if (c.world == server::world_kind::live) return refuse(check, {"schedule"}, "applies only to the simulated world");
     refuse(check, {"repeat"},
         "applies only to the live world: a simulated execution is the same each time; explore its schedules with "
         "\"strategy\"");
@@ -185,7 +184,8 @@ void read_strategy(check_plan& c, located_value const& check, located_value cons
     std::vector<std::string_view> names{"auto"};
     for (strategy_info const& s : all_strategies()) names.push_back(s.name);
     c.strategy = strategy.one_of(names);
-    if (c.world == "live") strategy.fail("applies only to the simulated world; repeat a live check with \"repeat\"");
+    if (c.world == server::world_kind::live)
+        strategy.fail("applies only to the simulated world; repeat a live check with \"repeat\"");
     refuse(check, {"repeat"}, "applies only to a check without a \"strategy\"; use \"executions\" instead");
     refuse(check, {"schedule"}, "can't be given with a \"strategy\", which chooses schedules; leave one of them out");
     c.executions = number(check, "executions", "a number", 1, most_executions).value_or(c.executions);
@@ -206,17 +206,17 @@ std::string name_for(check_plan const& c) {
     scenario const& s = c.scenario;
     std::string name = s.name;
     if (std::string_view const policy = policy_of(s); !policy.empty()) name.append(" ").append(policy);
-    return name + (c.world == "sim" ? "" : " " + c.world);
+    return name + (c.world == server::world_kind::sim ? "" : " " + std::string(server::word_of(c.world)));
 }
 
 void read_executions(check_plan& c, located_value const& check, std::string const& gate_path) {
     refuse(check, {"probe"}, "applies only to a check with a \"target\"");
-    constexpr std::string_view worlds[] = {"sim", "live"};
-    if (auto const world = check.find("world")) c.world = world->one_of(worlds);
+    if (auto const named = check.find("world"))
+        c.world = *server::parse_word<server::world_kind>(named->one_of(server::words<server::world_kind>()));
     read_scenario(c, check, gate_path);
     if (auto const strategy = check.find("strategy")) read_strategy(c, check, *strategy);
     else read_exploration(c, check);
-    if (std::string const why = c.world == "live" ? why_not_live(c.scenario) : ""; !why.empty())
+    if (std::string const why = c.world == server::world_kind::live ? why_not_live(c.scenario) : ""; !why.empty())
         check.find("world")->fail("can't be \"live\": " + why);
 }
 

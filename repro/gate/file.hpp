@@ -27,13 +27,13 @@ struct check_plan {
     std::string file;                  // file of its scenario or target; "" for a built-in scenario or a preset
     std::optional<target_plan> target; // set instead of a scenario
     repro::scenario scenario;          // with the changes of the check
-    std::string world = "sim";
+    server::world_kind world = server::world_kind::sim;
     std::string strategy;                        // "" without exploration
     std::uint64_t executions = 20'000, seed = 1; // for an exploration
     std::uint32_t repeat = 1;                    // for a live check or a target
     bool open_ended = false;                     // no "repeat" given: more trials when await() asks for them
     std::optional<schedule> when; // for a simulated execution or a program; nothing for the default order
-    bool keeps_stop = false, keeps_free = false; // the exploration keeps the moments of stop and free of the check
+    kept_moments kept;            // the exploration keeps the moments of stop and free that the check names
     expectation expected;
     std::vector<std::string> allowed;
 };

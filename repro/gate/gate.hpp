@@ -8,6 +8,7 @@
 #include <vector>
 #include "repro/explore/explore.hpp"
 #include "repro/gate/baseline.hpp"
+#include "server_under_test/worlds/world_kind.hpp"
 #include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::repro {
@@ -62,8 +63,9 @@ struct explored_part {
 };
 
 struct checked {
-    std::string name;                              // unique in its gate
-    std::string scenario, policy, world, strategy; // strategy is "" without exploration
+    std::string name;                       // unique in its gate
+    std::string scenario, policy, strategy; // strategy is "" without exploration
+    server::world_kind world = server::world_kind::sim;
     std::string target, probe; // for a real server, instead of scenario, policy and strategy; probe is "" for a program
     std::string file;          // the gate file; "" for the bundled suite
     std::uint32_t line = 0;    // line of the check in that file

@@ -177,9 +177,7 @@ private:
 // ---- the kinds of trials
 
 void explore_schedules(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
-    scenario open = with_open_acts(c.scenario);
-    if (c.keeps_stop) open.config.stop_at = c.scenario.config.stop_at, open.reactor.when = c.scenario.reactor.when;
-    if (c.keeps_free) open.config.free_at = c.scenario.config.free_at;
+    scenario const open = with_open_acts(c.scenario, c.kept);
     explore_options how;
     how.strategy = c.strategy;
     how.executions = c.executions;
@@ -251,7 +249,7 @@ observation observe(check_plan const& c, trial_options const& options, std::atom
         if (stop) to.was_interrupted();
         else if (c.target) run_target(c, options, stop, to);
         else if (!c.strategy.empty()) explore_schedules(c, options, stop, to);
-        else if (c.world == "sim") simulate(c, options, to);
+        else if (c.world == server::world_kind::sim) simulate(c, options, to);
         else
             repeat(c, options, stop, to,
                 [&] { return run_live(c.scenario, {.server_path = options.server_path, .partial_path = {}}); });

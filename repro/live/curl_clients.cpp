@@ -219,7 +219,7 @@ curl_clients::curl_clients(client_surroundings const& on) : on_(on), due_(never)
     curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, +on_timer);
     curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
 
-    std::uint32_t const requests = on.plan.config.requests, each = std::max(1u, on.plan.per_connection);
+    std::uint32_t const requests = requests_of(on.plan), each = std::max(1u, on.plan.per_connection);
     for (std::uint32_t first = 1, number = 1; first <= requests; first += each, ++number)
         clients_.push_back(std::make_unique<curl_client>(*this, number, first, std::min(requests, first + each - 1)));
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(clients_.size()) + 1);

@@ -12,13 +12,15 @@
 #include "repro/live/curl_clients.hpp"
 #include "repro/live/pipelining_clients.hpp"
 #include "repro/process/listening.hpp"
-#include "repro/schedule/decision.hpp"
+#include "repro/schedule/odometer.hpp"
 #include "server_under_test/worlds/control.hpp"
 #include "traces/clock.hpp"
 #include "traces/format/jsonl.hpp"
 #include "traces/join.hpp"
 
 namespace shutdown_repro::repro {
+
+using server::server_kind;
 
 using traces::kind;
 using traces::millisecond;
@@ -31,7 +33,7 @@ constexpr nanoseconds last_words = 2'000 * millisecond; // time for the clients 
 
 // In the reactor's process server and clients share one loop. It needs no clients of this process, and ends by itself
 // or at its cap.
-bool is_reactor(scenario const& s) { return s.server == "reactor"; }
+bool is_reactor(scenario const& s) { return s.kind() == server_kind::reactor; }
 
 void need_descriptors(scenario const& s) {
     rlimit limit{};
@@ -40,7 +42,7 @@ void need_descriptors(scenario const& s) {
     setrlimit(RLIMIT_NOFILE, &limit);
     std::uint64_t const most = limit.rlim_cur, free = most - std::min(most, spare_descriptors);
     std::uint64_t const each = is_reactor(s) ? 2 : 1; // both ends of a connection are in its process
-    std::uint64_t const connections = is_reactor(s) ? s.reactor.connections : connections_of(s);
+    std::uint64_t const connections = connections_of(s);
     if (connections * each <= free) return;
     std::uint64_t requests = is_reactor(s) ? free / each : free * std::max(1u, s.per_connection);
     if (requests >= 1000) requests -= requests % 100;
@@ -50,22 +52,22 @@ void need_descriptors(scenario const& s) {
 }
 
 std::string config_of(scenario const& s) {
-    auto config = is_reactor(s) ? server::to_json(s.reactor) : server::to_json(s.config);
-    config["server"] = s.server;
+    auto config = is_reactor(s) ? server::to_json(s.reactor()) : server::to_json(s.scoped());
+    config["server"] = server::word_of(s.kind());
     return config.dump();
 }
 
 nanoseconds longest_delay(scenario const& s) {
     constexpr std::int64_t default_most = 200; // upper bound of the default delays of acts, without the request number
-    std::int64_t longest = default_most + s.config.requests;
-    for (server::handler_config const& h : s.config.handlers) longest = std::max(longest, h.delay_ms.value_or(0));
+    std::int64_t longest = default_most + requests_of(s);
+    for (server::handler_config const& h : s.scoped().handlers) longest = std::max(longest, h.delay_ms.value_or(0));
     return longest * millisecond;
 }
 
 // Counted from the moment when the server listens.
 nanoseconds time_to_end(scenario const& s, live_options const& options) {
-    if (is_reactor(s)) return s.reactor.cap_ms * millisecond;
-    return longest_delay(s) + (s.config.grace_ms + options.patience_ms) * millisecond;
+    if (is_reactor(s)) return s.reactor().cap_ms * millisecond;
+    return longest_delay(s) + (s.scoped().grace_ms + options.patience_ms) * millisecond;
 }
 
 // --- one execution ---------------------------------------------------------------------------------------------------
@@ -80,6 +82,7 @@ public:
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
+    void live();
     void wait(nanoseconds until);
     void start_server();
     void wait_for_port();
@@ -100,18 +103,17 @@ private:
     std::optional<std::uint64_t> port_inode_;
 };
 
-traces::trace execution::run() try {
+traces::trace execution::run() {
+    return story_.tell([this] { live(); }, [this] { return joined(); }, options_.partial_path);
+}
+
+void execution::live() {
     start_server();
     wait_for_port();
     if (port_ && !is_reactor(plan_)) start_clients();
     wait_for_end();
     story_.look_for_orphans();
     look_for_port();
-    return joined();
-} catch (interrupted& i) {
-    story_.cut_short(i);
-    keep_partial(i, joined(), options_.partial_path);
-    throw;
 }
 
 void execution::start_server() {
@@ -197,7 +199,6 @@ traces::trace execution::joined() {
     if (!story_.end() || story_.end()->signal) std::erase(of_server.problems, traces::cut_short);
     traces::trace all = join(of_server, story_.seen());
     all.head.scenario = to_json_text(plan_);
-    all.head.world = "live";
     all.head.observes = observed_in(plan_);
     all.head.schedule = schedule_of(all);
     story_.conclude(all);
@@ -207,9 +208,11 @@ traces::trace execution::joined() {
 } // namespace
 
 std::string why_not_live(scenario const& s) {
-    if (s.server == "scopes") return "a scenario of scopes only has no server process; use the simulated world";
-    bool const open = is_reactor(s) ? s.reactor.when == server::stop_moment::any
-                                    : server::lists(s.config.stop_at, "any") || server::lists(s.config.free_at, "any");
+    if (s.kind() == server_kind::scopes)
+        return "a scenario of scopes only has no server process; use the simulated world";
+    bool const open = is_reactor(s)
+        ? s.reactor().when == server::stop_moment::any
+        : server::lists(s.scoped().stop_at, "any") || server::lists(s.scoped().free_at, "any");
     return open
         ? "the moment \"any\" is a decision, which only the simulated world takes; use that, or name a stop point"
         : "";

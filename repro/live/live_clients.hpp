@@ -29,9 +29,4 @@ public:
     virtual std::string const& failure() const = 0; // why the machine can't run this many clients; "" when it can
 };
 
-inline std::uint32_t connections_of(scenario const& s) {
-    std::uint32_t const each = std::max(1u, s.per_connection);
-    return (s.config.requests + each - 1) / each;
-}
-
 } // namespace shutdown_repro::repro

@@ -152,7 +152,7 @@ void pipelining_client::end() {
 // --- all of them -----------------------------------------------------------------------------------------------------
 
 pipelining_clients::pipelining_clients(client_surroundings const& on) : on_(on) {
-    std::uint32_t const requests = on.plan.config.requests, each = std::max(1u, on.plan.per_connection);
+    std::uint32_t const requests = requests_of(on.plan), each = std::max(1u, on.plan.per_connection);
     for (std::uint32_t first = 1, number = 1; first <= requests; first += each, ++number)
         clients_.push_back(
             std::make_unique<pipelining_client>(*this, number, first, std::min(requests, first + each - 1)));

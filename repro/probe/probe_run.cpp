@@ -46,7 +46,11 @@ probe_run::probe_run(target const& t, std::string_view probe, probe_options cons
 
 probe_run::~probe_run() = default;
 
-traces::trace probe_run::run() try {
+traces::trace probe_run::run() {
+    return story_.tell([this] { live(); }, [this] { return finished(); }, options_.partial_path);
+}
+
+void probe_run::live() {
     prepare();
     start();
     wait_until_ready();
@@ -62,11 +66,6 @@ traces::trace probe_run::run() try {
     if (!by_force && plan_.stop.by == target::way::command) story_.note(why_not_told());
     story_.look_for_orphans();
     look_for_port();
-    return finished();
-} catch (interrupted& i) {
-    story_.cut_short(i);
-    keep_partial(i, finished(), options_.partial_path);
-    throw;
 }
 
 // --- the loop --------------------------------------------------------------------------------------------------------
@@ -491,7 +490,6 @@ traces::trace probe_run::finished() {
     auto described = nlohmann::ordered_json::parse(to_json_text(plan_));
     described["probe"] = probe_;
     described["connections"] = options_.connections;
-    t.head.world = "live";
     t.head.tool = "shutdown-repro run --target";
     t.head.observes += "clients process";
     t.head.target = described.dump();

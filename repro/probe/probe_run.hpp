@@ -63,6 +63,7 @@ private:
     void turn(traces::nanoseconds until); // waits a short time
     void wait(traces::nanoseconds until);
 
+    void live();
     void prepare();
     void start();
     void wait_until_ready();

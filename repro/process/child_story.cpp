@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unistd.h>
 #include <utility>
+#include "server_under_test/worlds/world_kind.hpp"
 #include "traces/clock.hpp"
 #include "traces/format/jsonl.hpp"
 
@@ -23,6 +24,15 @@ constexpr std::size_t most_text = 4096;       // bytes of one line
 constexpr std::size_t most_last_words = 2000;
 
 nanoseconds now() { return traces::monotonic_now(); }
+
+// Writes what was seen until the interruption to the path, where there is one, and says so in `i`.
+void keep_partial(interrupted& i, traces::trace const& t, std::string const& path) {
+    if (path.empty()) return;
+    try {
+        traces::write_file(path, t);
+        i.kept = path;
+    } catch (traces::trace_error const&) {} // then nothing is kept, and said so
+}
 
 } // namespace
 
@@ -137,6 +147,7 @@ void child_story::look_for_orphans() {
     if (!forced_) record(kind::process_left, {{"count", static_cast<std::uint64_t>(tree_.report_orphans())}});
 }
 
+// It is killed where it stands, and what was seen of it is the story.
 void child_story::cut_short(interrupted const& i) {
     if (runs()) record(kind::process_signal, {{"signal", "SIGKILL"}, {"stop", false}});
     child_.reset();
@@ -148,6 +159,7 @@ void child_story::note(std::string why) {
 }
 
 void child_story::conclude(traces::trace& t) const {
+    t.head.world = server::word_of(server::world_kind::live);
     traces::footer& foot = t.foot.emplace();
     foot.events = t.events.size();
     if (end_) {
@@ -158,12 +170,14 @@ void child_story::conclude(traces::trace& t) const {
     if (!note_.empty()) t.problems.push_back(note_);
 }
 
-void keep_partial(interrupted& i, traces::trace const& t, std::string const& path) {
-    if (path.empty()) return;
-    try {
-        traces::write_file(path, t);
-        i.kept = path;
-    } catch (traces::trace_error const&) {} // i.kept stays "": no trace was kept
+traces::trace child_story::tell(std::function<void()> const& live, std::function<traces::trace()> const& seen_so_far,
+    std::string const& partial_path) try {
+    live();
+    return seen_so_far();
+} catch (interrupted& i) {
+    cut_short(i);
+    keep_partial(i, seen_so_far(), partial_path);
+    throw;
 }
 
 } // namespace shutdown_repro::repro

@@ -72,11 +72,16 @@ public:
     void hear_last_words(traces::nanoseconds until);
     // Records the descendants that do not exit shortly after the first process; none are counted after a forced kill.
     void look_for_orphans();
-    void cut_short(interrupted const&); // kills the process and ends the trace with the events so far
-    void note(std::string why);         // sets why the execution is inconclusive; only the first reason is kept
+    void note(std::string why); // sets why the execution is inconclusive; only the first reason is kept
     std::string const& noted() const { return note_; }
-    // Adds the footer, and the note as a problem of the trace.
+    // Completes the trace: the world, the footer, and the note as a problem.
     void conclude(traces::trace&) const;
+
+    // The frame of every live execution: calls `live`, which starts the process and waits for its end, and returns the
+    // trace that `seen_so_far` makes of it. When SIGINT or SIGTERM comes, the process is killed, what was seen until
+    // then is written to `partial_path` ("" for nowhere), and `interrupted` is thrown.
+    traces::trace tell(std::function<void()> const& live, std::function<traces::trace()> const& seen_so_far,
+        std::string const& partial_path);
 
 private:
     struct pipe {
@@ -87,6 +92,7 @@ private:
     void on_ready(int fd, std::uint32_t) override;
     void read_from(int fd, pipe&);
     void say(std::string_view line, pipe const&);
+    void cut_short(interrupted const&);
 
     signals_as_events
         signals_; // first, so that a late signal ends this process only after the other members are destroyed
@@ -105,8 +111,5 @@ private:
     bool forced_ = false;
     int interrupted_by_ = 0;
 };
-
-// Writes the partial trace to `path`, unless that is "", and sets i.kept.
-void keep_partial(interrupted& i, traces::trace const&, std::string const& path);
 
 } // namespace shutdown_repro::repro

@@ -15,12 +15,12 @@ scenario scope_disposal() {
     scenario s;
     s.name = "scope-disposal";
     s.summary = "a failing handler has its own scope disposed under it";
-    s.config.handlers = {
+    s.scoped().handlers = {
         {.does = act::park, .delay_ms = 60, .calls_stop = true},
         {.does = act::throw_cancel, .delay_ms = 120},
     };
-    s.config.holds = server::owner::owns;
-    s.config.listener = server::attach::stop;
+    s.scoped().holds = server::owner::owns;
+    s.scoped().listener = server::attach::stop;
     return s;
 }
 
@@ -30,8 +30,8 @@ scenario scope_disposal_on_free() {
     scenario s = scope_disposal();
     s.name = "scope-disposal-on-free";
     s.summary = "freeing the server disposes over a parked handler";
-    s.config.handlers.back().does = act::park;
-    s.config.listener = server::attach::start;
+    s.scoped().handlers.back().does = act::park;
+    s.scoped().listener = server::attach::start;
     return s;
 }
 
@@ -42,13 +42,13 @@ scenario lost_finish() {
     scenario s;
     s.name = "lost-finish";
     s.summary = "client served first, the finish of a request is lost";
-    s.server = "reactor";
-    s.reactor.timer = server::user_timer::none;
-    s.reactor.timer_ms = 2000;
-    s.reactor.keep_alive_ms = 5000;
-    s.reactor.inactivity_ms = 30'000;
-    s.reactor.client_inactivity_ms = 40'000;
-    s.reactor.cap_ms = 60'000;
+    s.server = server::reactor_config{};
+    s.reactor().timer = server::user_timer::none;
+    s.reactor().timer_ms = 2000;
+    s.reactor().keep_alive_ms = 5000;
+    s.reactor().inactivity_ms = 30'000;
+    s.reactor().client_inactivity_ms = 40'000;
+    s.reactor().cap_ms = 60'000;
     return s;
 }
 
@@ -57,7 +57,7 @@ scenario lost_timer() {
     scenario s = lost_finish();
     s.name = "lost-timer";
     s.summary = "a graceful stop loses the timer that a handler armed";
-    s.reactor.timer = server::user_timer::oneshot;
+    s.reactor().timer = server::user_timer::oneshot;
     return s;
 }
 
@@ -66,26 +66,26 @@ scenario quit(std::string name, std::string summary) {
     scenario s = lost_timer();
     s.name = std::move(name);
     s.summary = std::move(summary);
-    s.reactor.when = server::stop_moment::signal;
-    s.reactor.what = server::stop_action::g;
+    s.reactor().when = server::stop_moment::signal;
+    s.reactor().what = server::stop_action::g;
     return s;
 }
 
 scenario quit_slow_request() {
     scenario s = quit("quit-slow-request", "SIGQUIT while a handler has still to answer");
-    s.reactor.handler = server::reply::delay;
+    s.reactor().handler = server::reply::delay;
     return s;
 }
 
 scenario quit_idle_connection() {
     scenario s = quit("quit-idle-connection", "SIGQUIT over an idle keep-alive connection");
-    s.reactor.signal_at = "request.finish#1";
+    s.reactor().signal_at = "request.finish#1";
     return s;
 }
 
 scenario quit_connection_close() {
     scenario s = quit("quit-connection-close", "SIGQUIT over a request with Connection: close");
-    s.reactor.close = true;
+    s.reactor().close = true;
     return s;
 }
 

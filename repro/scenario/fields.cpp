@@ -7,6 +7,8 @@
 #include "server_under_test/worlds/control.hpp"
 
 namespace shutdown_repro::repro {
+
+using server::server_kind;
 namespace {
 
 using nlohmann::json;
@@ -36,8 +38,8 @@ template <std::string_view const&... allowed> void one_of(located_value const& v
     v.one_of(all);
 }
 
-constexpr std::string_view scoped = "scoped", scopes = "scopes", reactor = "reactor", main_scope = "main",
-                           none = "none", run = "run", shutdown = "shutdown", stop = "stop", free = "free";
+constexpr std::string_view main_scope = "main", none = "none", run = "run", shutdown = "shutdown", stop = "stop",
+                           free = "free";
 
 // The name becomes part of file names in the user's folder, so it must not lead to another folder.
 void scenario_name(located_value const& v) {
@@ -124,7 +126,7 @@ void acts(located_value const& v) {
 constexpr field scoped_fields[] = {
     {"scenario", scenario_name},
     {"summary", one_line},
-    {"server", one_of<scoped, scopes, reactor>},
+    {"server", word<server_kind>},
     {"policy", word<server::policy>},
     {"requests", count},
     {"handlers", handlers},
@@ -146,7 +148,7 @@ constexpr field scoped_fields[] = {
 constexpr field scopes_fields[] = {
     {"scenario", scenario_name},
     {"summary", one_line},
-    {"server", one_of<scoped, scopes, reactor>},
+    {"server", word<server_kind>},
     {"acts", acts},
     {"place", word<server::placement>},
     {"safe", flag},
@@ -159,7 +161,7 @@ constexpr field scopes_fields[] = {
 constexpr field reactor_fields[] = {
     {"scenario", scenario_name},
     {"summary", one_line},
-    {"server", one_of<scoped, scopes, reactor>},
+    {"server", word<server_kind>},
     {"policy", word<server::reactor_policy>},
     {"connections", a_few},
     {"close", flag},
@@ -177,20 +179,23 @@ constexpr field reactor_fields[] = {
     {"cap", milliseconds},
 };
 
-struct server_kind {
-    std::string_view name;
-    std::span<field const> fields;
-};
-constexpr server_kind server_kinds[] = {{scoped, scoped_fields}, {scopes, scopes_fields}, {reactor, reactor_fields}};
+std::span<field const> fields_of(server_kind kind) {
+    switch (kind) {
+    case server_kind::scoped: return scoped_fields;
+    case server_kind::scopes: return scopes_fields;
+    case server_kind::reactor: break;
+    }
+    return reactor_fields;
+}
 
 // Refuses a field that this server does not have, but another server has.
-void check_whose_fields(located_value const& document, server_kind const& mine) {
+void check_whose_fields(located_value const& document, server_kind mine) {
     for (located_value const& member : document.members()) {
-        if (std::ranges::count(mine.fields, member.name(), &field::name)) continue;
-        for (server_kind const& other : server_kinds)
-            if (std::ranges::count(other.fields, member.name(), &field::name))
-                member.fail("is a field of the server \"" + std::string(other.name) + "\", but the server is \"" +
-                    std::string(mine.name) + "\"");
+        if (std::ranges::count(fields_of(mine), member.name(), &field::name)) continue;
+        for (server_kind const other : {server_kind::scoped, server_kind::scopes, server_kind::reactor})
+            if (std::ranges::count(fields_of(other), member.name(), &field::name))
+                member.fail("is a field of the server \"" + std::string(server::word_of(other)) +
+                    "\", but the server is \"" + std::string(server::word_of(mine)) + "\"");
     }
 }
 
@@ -220,16 +225,15 @@ void check_signal(located_value const& document) {
 
 void check_scenario(located_value const& document) {
     document.check_object("a scenario, such as {\"scenario\": \"name\"}");
-    auto const kind = document.find("server");
-    if (kind) one_of<scoped, scopes, reactor>(*kind);
-    std::string const name = kind ? kind->json().get<std::string>() : std::string(scoped);
-    server_kind const& mine = *std::ranges::find(server_kinds, name, &server_kind::name);
-    check_whose_fields(document, mine);
-    check_fields(document, mine.fields);
+    if (auto const named = document.find("server")) word<server_kind>(*named);
+    auto kind = server_kind::scoped;
+    server::read_word(document.json(), "server", kind);
+    check_whose_fields(document, kind);
+    check_fields(document, fields_of(kind));
     if (!document.find("scenario")) document.fail("has no \"scenario\", its name");
 
-    if (name == reactor) check_signal(document);
-    if (name != scoped) return;
+    if (kind == server_kind::reactor) check_signal(document);
+    if (kind != server_kind::scoped) return;
     auto const config = server::config_from_json(document.json());
     check_somebody_calls(document, config, stop);
     check_somebody_calls(document, config, free);

@@ -10,6 +10,8 @@
 
 namespace shutdown_repro::repro {
 
+using server::server_kind;
+
 using nlohmann::json;
 using nlohmann::ordered_json;
 
@@ -106,13 +108,13 @@ scenario scenario_from(located_value const& document) {
     scenario s;
     s.name = j["scenario"];
     s.summary = j.value("summary", s.summary);
-    s.server = j.value("server", s.server);
-    if (s.server == "scopes") {
-        s.cell = cell_from_json(j);
-    } else if (s.server == "reactor") {
-        s.reactor = server::reactor_config_from_json(j);
-    } else {
-        s.config = server::config_from_json(j);
+    auto kind = server_kind::scoped;
+    read_word(j, "server", kind);
+    switch (kind) {
+    case server_kind::scopes: s.server = cell_from_json(j); break;
+    case server_kind::reactor: s.server = server::reactor_config_from_json(j); break;
+    case server_kind::scoped:
+        s.server = server::config_from_json(j);
         s.per_connection = j.value("per_connection", s.per_connection);
         s.pipelined = j.value("pipelined", s.pipelined);
     }
@@ -123,29 +125,68 @@ scenario scenario_from_text(std::string_view text, std::string_view file_name) {
     return from_document(located_document::parse(text, std::string(file_name)));
 }
 
-std::string_view policy_of(scenario const& s) {
-    if (s.server == "scopes") return {};
-    return s.server == "reactor" ? word_of(s.reactor.policy) : name_of(s.config.shutdown);
+server_config default_config(server_kind kind) {
+    switch (kind) {
+    case server_kind::scoped: return server::config{};
+    case server_kind::scopes: return server::cell{};
+    case server_kind::reactor: break;
+    }
+    return server::reactor_config{};
 }
 
-std::string_view observed_in(scenario const& s) {
-    if (s.server == "scopes") return "scopes coroutines server";
-    if (s.server == "reactor")
-        return "requests connections server clients process loops timers callbacks hooks dependencies";
-    return "scopes coroutines requests connections server clients process";
+std::string_view policy_of(scenario const& s) {
+    switch (s.kind()) {
+    case server_kind::scoped: return name_of(s.scoped().shutdown);
+    case server_kind::reactor: return word_of(s.reactor().policy);
+    case server_kind::scopes: break;
+    }
+    return {};
+}
+
+std::uint32_t requests_of(scenario const& s) {
+    switch (s.kind()) {
+    case server_kind::scoped: return s.scoped().requests;
+    case server_kind::reactor: return s.reactor().connections;
+    case server_kind::scopes: break;
+    }
+    return 0;
+}
+
+void set_requests(scenario& s, std::uint32_t n) {
+    if (s.kind() == server_kind::scoped) s.scoped().requests = n;
+    if (s.kind() == server_kind::reactor) s.reactor().connections = n;
+}
+
+std::uint32_t connections_of(scenario const& s) {
+    std::uint32_t const each = s.kind() == server_kind::scoped ? std::max(1u, s.per_connection) : 1;
+    return requests_of(s) / each + (requests_of(s) % each != 0);
+}
+
+std::string_view stop_field(scenario const& s) { return s.kind() == server_kind::reactor ? "when" : "stop"; }
+std::string_view requests_field(scenario const& s) {
+    return s.kind() == server_kind::reactor ? "connections" : "requests";
+}
+
+std::string observed_in(scenario const& s) {
+    std::string const by_server(observed_by(s.kind()));
+    switch (s.kind()) {
+    case server_kind::scoped: return by_server + " clients process";
+    case server_kind::reactor: return by_server + " process loops timers callbacks hooks dependencies";
+    case server_kind::scopes: break;
+    }
+    return by_server;
 }
 
 std::string to_json_text(scenario const& s) {
     ordered_json j;
     j["scenario"] = s.name;
     j["summary"] = s.summary;
-    j["server"] = s.server;
-    if (s.server == "scopes") {
-        j.update(to_json(s.cell));
-    } else if (s.server == "reactor") {
-        j.update(server::to_json(s.reactor));
-    } else {
-        j.update(server::to_json(s.config));
+    j["server"] = word_of(s.kind());
+    switch (s.kind()) {
+    case server_kind::scopes: j.update(to_json(s.cell())); break;
+    case server_kind::reactor: j.update(server::to_json(s.reactor())); break;
+    case server_kind::scoped:
+        j.update(server::to_json(s.scoped()));
         j["per_connection"] = s.per_connection;
         j["pipelined"] = s.pipelined;
     }

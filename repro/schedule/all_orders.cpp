@@ -9,10 +9,7 @@ std::uint32_t all_orders::choose(std::span<alternative const> offered) {
 
 bool all_orders::next() {
     at_ = 0;
-    while (!path_.empty() && path_.back().choice + 1 == path_.back().of) path_.pop_back();
-    if (path_.empty()) return false;
-    ++path_.back().choice;
-    return true;
+    return advance(path_);
 }
 
 } // namespace shutdown_repro::repro

@@ -1,12 +1,11 @@
-// Enumerates every order of a scenario, one execution after the other, in depth-first order: the last decision with an
-// untried choice takes that choice, and all later decisions start again from choice 0.
+// Enumerates every order of a scenario, one execution after the other, in depth-first order (odometer.hpp).
 //
 //     all_orders orders;
 //     do simulator.run(scenario, orders, trace); while (orders.next());
 //
 // Suitable for small scenarios only: the number of orders is the product of the numbers of choices.
 #pragma once
-#include "repro/schedule/decision.hpp"
+#include "repro/schedule/odometer.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -16,10 +15,7 @@ public:
     bool next(); // call after each execution; returns false after the last order
 
 private:
-    struct decided {
-        std::uint32_t choice, of;
-    };
-    std::vector<decided> path_;
+    std::vector<taken_decision> path_;
     std::size_t at_ = 0;
 };
 

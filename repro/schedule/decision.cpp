@@ -1,4 +1,5 @@
 #include "repro/schedule/decision.hpp"
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include "repro/input/errors.hpp"
@@ -70,6 +71,10 @@ schedule parse_schedule(std::string_view text) {
     }
 }
 
+std::size_t away_from_default(schedule const& s) {
+    return static_cast<std::size_t>(std::ranges::count_if(s.choices, [](std::uint32_t c) { return c != 0; }));
+}
+
 follow::follow(schedule wanted) : wanted_(std::move(wanted)) {}
 
 std::uint32_t follow::choose(std::span<alternative const> offered) {
@@ -92,13 +97,6 @@ std::string follow::diverged() const {
             return "the execution ended after " + std::to_string(taken_.choices.size()) +
                 " decisions, but the schedule has a choice for decision " + std::to_string(i);
     return {};
-}
-
-std::string schedule_of(traces::trace const& t) {
-    schedule taken;
-    for (traces::event const& e : t.events)
-        if (e.what == traces::kind::decision) taken.choices.push_back(static_cast<std::uint32_t>(e.integer("choice")));
-    return taken.choices.empty() ? "" : to_string(taken);
 }
 
 } // namespace shutdown_repro::repro

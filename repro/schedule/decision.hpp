@@ -7,13 +7,11 @@
 #include <string_view>
 #include <vector>
 #include "server_under_test/worlds/alternative.hpp"
-#include "traces/trace.hpp"
 
 namespace shutdown_repro::repro {
 
 using server::alternative;
 using server::decision_source;
-using server::move;
 
 // Thrown from choose() by a source that abandons the execution. The simulator cleans up and rethrows it.
 struct abandoned {};
@@ -27,8 +25,7 @@ struct schedule {
 std::string to_string(schedule const&);
 // Throws input_error that names the invalid part.
 schedule parse_schedule(std::string_view);
-// The schedule of the decisions that a trace records, as text; "" when it records none.
-std::string schedule_of(traces::trace const&);
+std::size_t away_from_default(schedule const&); // the number of decisions that differ from the default order
 
 // Follows a schedule and records the decisions taken. The execution diverges when it does not offer the scheduled
 // choice, in which case choice 0 is taken, or when it ends before a scheduled choice.

@@ -11,8 +11,11 @@
 #include "server_under_test/scoped/scoped_server.hpp"
 #include "server_under_test/scopes/cell_program.hpp"
 #include "server_under_test/worlds/sim_kernel.hpp"
+#include "server_under_test/worlds/world_kind.hpp"
 
 namespace shutdown_repro::repro {
+
+using server::server_kind;
 
 namespace {
 
@@ -46,11 +49,12 @@ struct noting final : decision_source {
 // so the simulator is compiled separately for each of them.
 class cell_run {
 public:
-    cell_run(server::runtime& rt, scenario const& s) : run_(rt, s.cell) {}
+    cell_run(server::runtime& rt, scenario const& s) : run_(rt, s.cell()) {}
     void start() { run_.start(); }
     bool over() const { return run_.over(); }
     bool stalled() { return run_.stalled(); }
     server::stoppable* stoppable() { return nullptr; }
+    static server::control control_of(scenario const&, traces::sink& to) { return {"never", "never", to}; }
 
 private:
     server::cell_program run_;
@@ -58,7 +62,7 @@ private:
 
 class http_run {
 public:
-    http_run(server::runtime& rt, scenario const& s) : run_(rt, s.config) {}
+    http_run(server::runtime& rt, scenario const& s) : run_(rt, s.scoped()) {}
     void start() {
         std::string error;
         if (!run_.start(error)) throw input_error(error); // a simulated port is never taken
@@ -66,6 +70,9 @@ public:
     bool over() const { return run_.over(); }
     bool stalled() { return run_.stalled(); }
     server::stoppable* stoppable() { return &run_; }
+    static server::control control_of(scenario const& s, traces::sink& to) {
+        return {s.scoped().stop_at, s.scoped().free_at, to};
+    }
 
 private:
     server::scoped_server run_;
@@ -89,12 +96,16 @@ struct simulator::impl {
         decisions.decide = &decide;
         decisions.taken.choices.clear();
         record.reset();
-        if (s.server == "reactor") return run_reactor(s, to, complete);
-        return s.server == "scopes" ? run_scopes<cell_run>(s, to, complete) : run_scopes<http_run>(s, to, complete);
+        switch (s.kind()) {
+        case server_kind::scoped: return run_scopes<http_run>(s, to, complete);
+        case server_kind::scopes: return run_scopes<cell_run>(s, to, complete);
+        case server_kind::reactor: break;
+        }
+        return run_reactor(s.reactor(), to, complete);
     }
 
     template <class program> traces::footer run_scopes(scenario const& s, traces::sink& to, bool& complete) {
-        server::control control(s.config.stop_at, s.config.free_at, to);
+        server::control control = program::control_of(s, to);
         record.record_to(control);
         as_new const whatever_happens{*this};
         std::optional<program> p; // destroyed after the waits in it were forgotten
@@ -152,15 +163,15 @@ struct simulator::impl {
     };
 
     // The loop of the reactor polls, so it runs by itself until it ends or is killed.
-    traces::footer run_reactor(scenario const& s, traces::sink& to, bool& complete) {
-        server::signal_sender signals(s.reactor, to);
+    traces::footer run_reactor(server::reactor_config const& c, traces::sink& to, bool& complete) {
+        server::signal_sender signals(c, to);
         record.record_to(signals);
         complete = true;
         clock = 0;
-        server::sim_kernel kernel(record, clock, decisions, s.reactor.cap_ms * traces::millisecond);
+        server::sim_kernel kernel(record, clock, decisions, c.cap_ms * traces::millisecond);
         signals.world = &kernel;
         kernel.words = words;
-        server::reactor_program program(kernel, s.reactor);
+        server::reactor_program program(kernel, c);
         std::string error;
         bool const returned = program.run(error);
         complete = returned;
@@ -168,7 +179,7 @@ struct simulator::impl {
         traces::footer foot;
         if (!returned) {
             record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
-            foot.note = "killed after " + std::to_string(s.reactor.cap_ms) + " ms";
+            foot.note = "killed after " + std::to_string(c.cap_ms) + " ms";
         }
         traces::recorder::because_of const ended(record, record.next() - 1);
         record_exit(returned ? "" : "SIGKILL");
@@ -179,11 +190,11 @@ struct simulator::impl {
     }
 
     void begin_clients(scenario const& s) {
-        std::uint32_t const each = std::max(1u, s.per_connection);
+        std::uint32_t const each = std::max(1u, s.per_connection), requests = requests_of(s);
         std::uint32_t number = 0;
-        for (std::uint32_t first = 1; first <= s.config.requests; first += each) {
+        for (std::uint32_t first = 1; first <= requests; first += each) {
             if (number == clients.size()) clients.emplace_back(world, number + 1);
-            clients[number++].begin(first, std::min(s.config.requests, first + each - 1), s.pipelined);
+            clients[number++].begin(first, std::min(requests, first + each - 1), s.pipelined);
         }
     }
 
@@ -223,7 +234,7 @@ struct simulator::impl {
     // Everything has ended, but stop may still be called before the process exits.
     bool late_call(server::stoppable& server, server::control& control) {
         if (!control.open()) return false;
-        std::vector<alternative> offered{{move::process_ends, {traces::entity::process, 1}}};
+        std::vector<alternative> offered{{server::move::process_ends, {traces::entity::process, 1}}};
         control.offer(offered, false);
         std::uint32_t const choice = decide(offered, 1);
         if (choice > 0) control.take(offered[choice], server, record);
@@ -262,7 +273,7 @@ void simulator::run(scenario const& s, decision_source& decide, traces::trace& i
     traces::sink& to = also ? static_cast<traces::sink&>(split.emplace(into, *also)) : into;
     bool complete = false;
     traces::footer const foot = impl_->run(s, decide, to, complete);
-    into.head.world = "sim";
+    into.head.world = server::word_of(server::world_kind::sim);
     into.head.scenario = to_json_text(s);
     into.head.schedule = to_string(impl_->decisions.taken);
     into.head.observes = observed_in(s);

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include "repro/input/errors.hpp"
 #include "repro/process/child_story.hpp"
-#include "repro/schedule/decision.hpp"
+#include "repro/schedule/odometer.hpp"
 #include "repro/target/control_socket.hpp"
 #include "repro/target/placeholders.hpp"
 #include "repro/target/target_trace.hpp"
@@ -25,6 +25,7 @@ public:
     traces::trace run();
 
 private:
+    void live();
     void start();
     void listen_for_points();
     void wait(nanoseconds until);
@@ -37,7 +38,11 @@ private:
     std::optional<control_socket> control_;
 };
 
-traces::trace execution::run() try {
+traces::trace execution::run() {
+    return story_.tell([this] { live(); }, [this] { return joined(); }, order_.partial_path);
+}
+
+void execution::live() {
     start();
     nanoseconds const deadline = traces::monotonic_now() + plan_.within_ms * millisecond;
     while (story_.runs() && traces::monotonic_now() < deadline) wait(deadline);
@@ -45,11 +50,6 @@ traces::trace execution::run() try {
         story_.kill_all("the program did not exit by itself: killed after " + std::to_string(plan_.within_ms) + " ms");
     story_.hear_last_words(traces::monotonic_now() + last_words);
     story_.look_for_orphans();
-    return joined();
-} catch (interrupted& i) {
-    story_.cut_short(i);
-    keep_partial(i, joined(), order_.partial_path);
-    throw;
 }
 
 void execution::start() {
@@ -94,7 +94,6 @@ void execution::wait(nanoseconds until) {
 traces::trace execution::joined() {
     traces::trace const of_target = read_target_trace(story_.file("target.jsonl"));
     traces::trace all = join(of_target, story_.seen());
-    all.head.world = "live";
     all.head.observes = of_target.head.observes + " process";
     all.head.tool = plan_.adapter + " adapter";
     if (control_) {
@@ -117,14 +116,6 @@ void execution::compare_with_asked(traces::trace& t) const {
     }
 }
 
-// The next order: of the decisions that were taken, the last one that has a choice left takes it.
-bool advance(std::vector<taken_decision>& path) {
-    while (!path.empty() && path.back().choice + 1 >= path.back().of) path.pop_back();
-    if (path.empty()) return false;
-    ++path.back().choice;
-    return true;
-}
-
 } // namespace
 
 program program_of(target const& t) {
@@ -139,26 +130,13 @@ program program_of(target const& t) {
 
 traces::trace run_program(program const& p, program_order const& o) { return execution(p, o).run(); }
 
-std::vector<taken_decision> decisions_of(traces::trace const& t) {
-    std::vector<taken_decision> all;
-    for (traces::event const& e : t.events)
-        if (e.what == kind::decision)
-            all.push_back(
-                {static_cast<std::uint32_t>(e.integer("choice")), static_cast<std::uint32_t>(e.integer("of"))});
-    return all;
-}
-
 bool run_each_order(
     program const& p, std::uint64_t most, std::function<bool(schedule const&, traces::trace const&)> const& seen) {
     std::vector<taken_decision> path;
     for (std::uint64_t n = 0; n < most; ++n) {
-        schedule wanted;
-        for (taken_decision const& d : path) wanted.choices.push_back(d.choice);
-        traces::trace const t = run_program(p, {.order = {}, .decisions = wanted});
+        traces::trace const t = run_program(p, {.order = {}, .decisions = schedule_of(path)});
         path = decisions_of(t);
-        schedule taken;
-        for (taken_decision const& d : path) taken.choices.push_back(d.choice);
-        if (!seen(taken, t)) return false;
+        if (!seen(schedule_of(path), t)) return false;
         if (!advance(path)) return true;
     }
     return false;

@@ -42,10 +42,4 @@ traces::trace run_program(program const&, program_order const&);
 bool run_each_order(
     program const&, std::uint64_t most, std::function<bool(schedule const&, traces::trace const&)> const& seen);
 
-// A decision of a trace: the choice that was taken and the number of choices.
-struct taken_decision {
-    std::uint32_t choice, of;
-};
-std::vector<taken_decision> decisions_of(traces::trace const&);
-
 } // namespace shutdown_repro::repro

@@ -215,7 +215,7 @@ TEST_CASE("the bundled reactor and the real Mojolicious record the same, kind by
         bool const client_first = order == server::serve_order::client_first;
         INFO((client_first ? "client-first" : "server-first"));
         repro::scenario s = repro::load_scenario("lost-timer");
-        s.reactor.order = order;
+        s.reactor().order = order;
         repro::follow in_order{repro::schedule{}};
         traces::trace simulated;
         repro::simulator().run(s, in_order, simulated);

@@ -29,7 +29,7 @@ struct in_order final : repro::decision_source {
 
 repro::scenario seed(benchmark::State const& state) {
     repro::scenario s = repro::load_scenario("scope-disposal");
-    if (state.range(0)) s.config.shutdown = server::policy::drained;
+    if (state.range(0)) s.scoped().shutdown = server::policy::drained;
     return s;
 }
 

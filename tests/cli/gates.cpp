@@ -26,7 +26,7 @@ gate_result ordinary_gate() {
         c.name = name;
         c.scenario = "lost-finish";
         c.policy = "drained";
-        c.world = "sim";
+        c.world = server::world_kind::sim;
         c.file = r.file;
         c.line = static_cast<std::uint32_t>(r.checks.size() * 10);
         c.came = came;
@@ -94,7 +94,7 @@ gate_result hostile_gate() {
     for (std::string const& a : attacks())
         for (outcome const came : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
             checked& c = r.checks.emplace_back();
-            c.name = c.scenario = c.policy = c.world = c.strategy = c.file = c.guarantee = a;
+            c.name = c.scenario = c.policy = c.strategy = c.file = c.guarantee = a;
             if (came == outcome::inconclusive) c.target = c.probe = a;
             c.line = 7;
             c.came = came;

@@ -37,7 +37,7 @@ std::vector<row> const& table() {
         {"repro/sim", {"traces/*", "server_under_test/*", "repro/schedule", "repro/scenario", "repro/input"}},
         {"repro/explore",
             {"traces/*", "server_under_test/*", "repro/sim", "repro/schedule", "repro/scenario", "repro/input"}},
-        {"repro/process", {"traces/*", "repro/input"}},
+        {"repro/process", {"traces/*", "server_under_test/worlds", "repro/input"}},
         {"repro/live",
             {"traces/*", "server_under_test/worlds", "server_under_test/http", "repro/scenario", "repro/process",
                 "repro/schedule", "repro/input"}},

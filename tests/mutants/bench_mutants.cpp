@@ -18,8 +18,7 @@ constexpr std::uint64_t most = 1'000, seeds = 20;
 
 // First with the scenario's own stop points, then, for a policy that is correct at any moment, with any.
 std::uint64_t to_first_violation(repro::scenario const& s, std::string_view strategy, std::uint64_t seed) {
-    bool const drained = s.server == "scoped" ? s.config.shutdown == server::policy::drained
-                                              : s.reactor.policy == server::reactor_policy::drained;
+    bool const drained = policy_of(s) == "drained";
     std::atomic<bool> const never = false;
     repro::explore_options how;
     how.strategy = strategy;

@@ -26,7 +26,7 @@ repro::gate_result bundled_gate_now() {
     std::atomic<bool> const never = false;
     repro::gate_result r;
     for (repro::check_plan const& plan : repro::bundled_gate().checks)
-        if (plan.world == "sim") r.checks.push_back(repro::observe(plan, {}, never).what);
+        if (plan.world == server::world_kind::sim) r.checks.push_back(repro::observe(plan, {}, never).what);
     repro::judge(r, {});
     return r;
 }
@@ -53,22 +53,21 @@ TEST_CASE("the bundled gate passes for the unmodified servers") {
 bool breaks_drained(mutants::mutant const& m, std::vector<repro::scenario> const& all) {
     return m.needs.empty() && std::ranges::any_of(m.scenarios, [&](std::string const& name) {
         auto const s = std::ranges::find(all, name, &repro::scenario::name);
-        return s != all.end() &&
-            (s->server == "scoped" ? s->config.shutdown == server::policy::drained
-                                   : s->server == "reactor" && s->reactor.policy == server::reactor_policy::drained);
+        return s != all.end() && policy_of(*s) == "drained";
     });
 }
 
 // The first check that does not pass, and the rules for which it does not; those of this server come first, the cheap
 // ones before the others. A server that never ends breaks no rule when nobody stops it: that is inconclusive, and no
 // pass either.
-std::string failed_by(std::string const& server) {
+std::string failed_by(std::string const& first) {
     std::atomic<bool> const never = false;
     repro::gate_file gate = repro::bundled_gate();
-    std::ranges::stable_sort(gate.checks, {},
-        [&](repro::check_plan const& c) { return std::pair(c.scenario.server != server, c.executions); });
+    std::ranges::stable_sort(gate.checks, {}, [&](repro::check_plan const& c) {
+        return std::pair(server::word_of(c.scenario.kind()) != first, c.executions);
+    });
     for (repro::check_plan const& plan : gate.checks) {
-        if (plan.world != "sim") continue;
+        if (plan.world != server::world_kind::sim) continue;
         repro::gate_result r;
         r.checks.push_back(repro::observe(plan, {}, never).what);
         repro::judge(r, {});

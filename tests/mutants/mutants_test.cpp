@@ -46,9 +46,7 @@ found search(scenario const& s, std::uint64_t executions) {
     how.stop_at_first = true;
     found f;
     f.scenario = s.name;
-    bool const drained = s.server == "scoped"
-        ? s.config.shutdown == server::policy::drained
-        : s.server == "reactor" && s.reactor.policy == server::reactor_policy::drained;
+    bool const drained = policy_of(s) == "drained";
     for (bool const open : {false, true}) {
         if (open && !drained) continue;
         repro::exploration const e = repro::explore(open ? repro::with_open_acts(s) : s, how, never);

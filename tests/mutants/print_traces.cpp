@@ -27,8 +27,8 @@ std::vector<repro::scenario> every_policy(std::vector<repro::scenario> const& sc
         }
     };
     for (repro::scenario const& s : scenarios)
-        if (s.server == "scoped") add(s, server::words<server::policy>());
-        else if (s.server == "reactor") add(s, server::words<server::reactor_policy>());
+        if (s.kind() == server::server_kind::scoped) add(s, server::words<server::policy>());
+        else if (s.kind() == server::server_kind::reactor) add(s, server::words<server::reactor_policy>());
         else all.push_back(s);
     return all;
 }

@@ -39,9 +39,9 @@ template <class enumeration> std::vector<enumeration> every() {
 repro::scenario drained(std::function<void(reactor_config&)> const& change = [](auto&) {}) {
     repro::scenario s;
     s.name = "drained";
-    s.server = "reactor";
-    s.reactor.policy = reactor_policy::drained;
-    change(s.reactor);
+    s.server = server::reactor_config{};
+    s.reactor().policy = reactor_policy::drained;
+    change(s.reactor());
     return s;
 }
 
@@ -85,7 +85,8 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
             break;
         case kind::loop_error: return "an error reaches the loop" + at;
         case kind::client_fail:
-            if (e.text("how") != "timeout" || s.reactor.handler != reply::never) return "a client is not answered" + at;
+            if (e.text("how") != "timeout" || s.reactor().handler != reply::never)
+                return "a client is not answered" + at;
             break;
         case kind::server_destroy:
             if (e.integer("connections")) return "the server is destroyed over its connections" + at;
@@ -104,11 +105,11 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
         if (armed) return to_string(who) + " is lost";
     if (stopped < 0) return "nobody stopped it";
     if (!t.foot || !t.foot->signal.empty()) return "it had to be killed";
-    if (t.events.back().t - stopped > (s.reactor.grace_ms + flush_patience_ms + 2) * millisecond)
+    if (t.events.back().t - stopped > (s.reactor().grace_ms + flush_patience_ms + 2) * millisecond)
         return "the stop is not bounded";
-    bool const drops = s.reactor.when == stop_moment::signal || // when the loop has returned
+    bool const drops = s.reactor().when == stop_moment::signal || // when the loop has returned
         std::ranges::count(
-            std::array{stop_action::gsu, stop_action::gsn, stop_action::u, stop_action::un}, s.reactor.what) > 0;
+            std::array{stop_action::gsu, stop_action::gsn, stop_action::u, stop_action::un}, s.reactor().what) > 0;
     if (freed != drops)
         return freed ? "the server is freed and nobody dropped it" : "the dropped server is never freed";
     return {};
@@ -196,9 +197,9 @@ TEST_CASE("drained is clean in every order of the report's programs", "[proof]")
             for (std::uint32_t const connections : {1u, 2u}) {
                 if (connections == 2 && name != std::string("lost-timer")) continue; // some ten thousand orders
                 repro::scenario s = repro::load_scenario(name);
-                s.reactor.policy = reactor_policy::drained;
-                s.reactor.close = close;
-                s.reactor.connections = connections;
+                s.reactor().policy = reactor_policy::drained;
+                s.reactor().close = close;
+                s.reactor().connections = connections;
                 INFO(name << ", " << connections << " connections");
                 CHECK(clean_in_every_order(s) >= (connections == 1 ? 4 : 1000));
             }
@@ -223,7 +224,7 @@ TEST_CASE("drained is clean in orders drawn at random of every cell with 2 to 8 
 TEST_CASE("drained is clean with a grace period of 0", "[proof]") {
     traces::trace t;
     each_cell(3, [&](repro::scenario s) {
-        s.reactor.grace_ms = 0;
+        s.reactor().grace_ms = 0;
         random_orders orders(3);
         clean(s, orders, t);
     });
@@ -234,8 +235,8 @@ TEST_CASE("drained is clean with a grace period of 0", "[proof]") {
 TEST_CASE("drained finishes the report's transaction in both orders, and the timer fires") {
     for (auto const order : {serve_order::client_first, serve_order::server_first}) {
         repro::scenario s = repro::load_scenario("lost-timer");
-        s.reactor.policy = reactor_policy::drained;
-        s.reactor.order = order;
+        s.reactor().policy = reactor_policy::drained;
+        s.reactor().order = order;
         auto const t = run(s);
         CHECK(first(t, kind::request_finish)->text("result") == "answered");
         CHECK(first(t, kind::timer_fire, "what", "user"));

@@ -79,7 +79,7 @@ public:
 
     std::uint32_t choose(std::span<alternative const> offered) override {
         // The server works before the first look at the outside: the first step begins there.
-        return offered[0].what == move::server_runs && look_ != none ? within(offered) : look(offered);
+        return offered[0].what == server::move::server_runs && look_ != none ? within(offered) : look(offered);
     }
     void only(alternative const& a) override { look({&a, 1}); }
     void saw(traces::event const& e) override { touch_.saw(e, remembers() ? &nodes_[look_].touched : nullptr); }

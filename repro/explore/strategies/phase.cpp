@@ -102,7 +102,7 @@ private:
             if (behind(i)) return false;
         return true;
     }
-    static bool runs_on(alternative const& a) { return a.what == move::server_runs; }
+    static bool runs_on(alternative const& a) { return a.what == server::move::server_runs; }
 
     terrain const& of_;
     std::uint64_t seed_;

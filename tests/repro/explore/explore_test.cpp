@@ -72,7 +72,7 @@ exploration mended(std::string_view grace, std::string handlers, fields const& m
         {"handlers", std::move(handlers)}};
     all.insert(all.end(), more.begin(), more.end());
     scenario s = with("scope-disposal", all);
-    s.config.free_at = "server.stopped#1";
+    s.scoped().free_at = "server.stopped#1";
     return explored(s, "auto", 5'000);
 }
 
@@ -99,7 +99,7 @@ TEST_CASE("drained has none of the three holes") {
              fields{{"grace", "50"}, {"handlers", handlers("spawn_throw", "cleanup")}},
              fields{{"grace", "15"}, {"dispose_after", "120"}, {"handlers", handlers("done", "cleanup")}}}) {
         scenario s = with("scope-disposal", hole);
-        s.config.shutdown = server::policy::drained;
+        s.scoped().shutdown = server::policy::drained;
         exploration const e = explored(s, "exhaustive", 1'000'000);
         INFO(to_json_text(s) << (e.findings.empty() ? "" : "\n" + e.findings[0].rule + ": " + e.findings[0].message));
         CHECK(e.verdict() == traces::verdict::clean);
@@ -137,7 +137,7 @@ TEST_CASE("pct guarantees its bound only if no execution was longer than assumed
 
 TEST_CASE("a server that never ends is not clean") {
     scenario s = with("scope-disposal", {{"policy", "drained"}});
-    s.config.stop_at = s.config.free_at = "never";
+    s.scoped().stop_at = s.scoped().free_at = "never";
     exploration const e = explored(s, "random", 10);
     CHECK(e.verdict() == traces::verdict::inconclusive);
     CHECK(e.unfinished == 10);
@@ -191,7 +191,7 @@ TEST_CASE("a shrunk schedule fails as before, and no single change of it does") 
     for (auto const& v : failing.violations)
         if (v.rule == f->rule) what = repro::what_went_wrong(failing.trace, v);
     repro::shrunk const small = repro::shrink(s, f->shortest, what, nobody_asks);
-    CHECK(small.of.config.requests < 3);
+    CHECK(small.of.scoped().requests < 3);
     CHECK(repro::away_from_default(small.when) <= 2);
     auto const fails = [&](repro::schedule const& when) {
         auto const again = repro::judge_execution(small.of, when);

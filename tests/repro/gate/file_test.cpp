@@ -30,9 +30,9 @@ TEST_CASE("a check has its changed scenario, its line and a unique name") {
     check_plan const& a = gate.checks[0];
     CHECK(a.name == "lost-timer drained");
     CHECK(a.line == 2);
-    CHECK(a.scenario.reactor.connections == 2);
-    CHECK(a.scenario.reactor.timer_ms == 20);
-    CHECK(a.scenario.reactor.order == shutdown_repro::server::serve_order::server_first);
+    CHECK(a.scenario.reactor().connections == 2);
+    CHECK(a.scenario.reactor().timer_ms == 20);
+    CHECK(a.scenario.reactor().order == shutdown_repro::server::serve_order::server_first);
     CHECK(a.executions == 7);
     CHECK(a.seed == 3);
     CHECK(a.expected.clean);
@@ -40,10 +40,10 @@ TEST_CASE("a check has its changed scenario, its line and a unique name") {
     check_plan const& b = gate.checks[1];
     CHECK(b.name == "mine");
     CHECK(b.line == 4);
-    CHECK(b.scenario.config.grace_ms == 9);
-    CHECK(b.scenario.config.stop_at == "server.ready#1");
-    CHECK(b.keeps_stop);
-    CHECK_FALSE(b.keeps_free);
+    CHECK(b.scenario.scoped().grace_ms == 9);
+    CHECK(b.scenario.scoped().stop_at == "server.ready#1");
+    CHECK(b.kept.stop);
+    CHECK_FALSE(b.kept.free);
     CHECK(b.repeat == 4);
     CHECK(b.expected.rules == std::vector<std::string>{"timer-lost"});
 }
@@ -53,7 +53,8 @@ TEST_CASE("the bundled gate reproduces every built-in scenario and checks that i
     for (scenario const& s : builtin_scenarios()) {
         std::size_t reproduced = 0, clean = 0;
         for (check_plan const& c : gate.checks)
-            if (c.scenario.name == s.name && c.world == "sim") ++(c.expected.clean ? clean : reproduced);
+            if (c.scenario.name == s.name && c.world == shutdown_repro::server::world_kind::sim)
+                ++(c.expected.clean ? clean : reproduced);
         INFO(s.name);
         CHECK(reproduced >= 1);
         CHECK(clean >= 1);

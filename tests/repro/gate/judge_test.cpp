@@ -21,7 +21,7 @@ checked sampled(std::uint64_t trials, std::vector<seen_violation> violations = {
     checked c;
     c.name = "c";
     c.scenario = "lost-finish";
-    c.world = "live";
+    c.world = shutdown_repro::server::world_kind::live;
     c.trials = trials;
     c.seen = std::move(violations);
     for (seen_violation const& s : c.seen) c.violated = std::max(c.violated, s.count);

@@ -100,7 +100,7 @@ private:
 
 scenario plan(std::uint32_t requests, std::uint32_t per_connection = 1) {
     scenario s;
-    s.config.requests = requests;
+    s.scoped().requests = requests;
     s.per_connection = per_connection;
     return s;
 }

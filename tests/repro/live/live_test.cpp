@@ -24,16 +24,16 @@ live_options with_server(std::string path = SERVER_UNDER_TEST) {
 
 scenario built_in(std::string const& name, server::policy policy = server::policy::as_reported) {
     scenario s = load_scenario(name);
-    s.config.shutdown = policy;
+    s.scoped().shutdown = policy;
     return s;
 }
 
 // Handlers that never end, and a server that is never stopped.
 scenario hung() {
     scenario s = built_in("scope-disposal");
-    s.config.handlers = {{.does = server::act::forever}};
-    s.config.stop_at = s.config.free_at = "never";
-    s.config.grace_ms = 0;
+    s.scoped().handlers = {{.does = server::act::forever}};
+    s.scoped().stop_at = s.scoped().free_at = "never";
+    s.scoped().grace_ms = 0;
     return s;
 }
 
@@ -181,10 +181,10 @@ TEST_CASE("an execution leaves no process, no descriptor, no file and no blocked
 TEST_CASE(
     "requests one after the other, and pipelined, on shared connections are all answered by a server that drains") {
     scenario s = built_in("scope-disposal", server::policy::drained);
-    s.config.handlers = {{.does = server::act::done, .delay_ms = 0}};
-    s.config.requests = 12;
-    s.config.together = false;
-    s.config.stop_at = "request.finish#12";
+    s.scoped().handlers = {{.does = server::act::done, .delay_ms = 0}};
+    s.scoped().requests = 12;
+    s.scoped().together = false;
+    s.scoped().stop_at = "request.finish#12";
     s.per_connection = 4;
     s.pipelined = GENERATE(false, true);
     traces::trace const t = run_live(s, with_server());
@@ -199,7 +199,7 @@ TEST_CASE(
 
 TEST_CASE("a server that is stopped before a client could connect is a valid execution") {
     scenario s = built_in("scope-disposal");
-    s.config.stop_at = "server.listen#1";
+    s.scoped().stop_at = "server.listen#1";
     traces::trace const t = run_live(s, with_server());
     CHECK(t.problems.empty());
     CHECK(count(t, kind::client_connect) == 2);
@@ -239,7 +239,7 @@ TEST_CASE("the error for a port in use names the port, as for a server that did 
     auto const taken = world.listen(0, error);
     REQUIRE(taken);
     scenario s = built_in("scope-disposal");
-    s.config.port = taken->port();
+    s.scoped().port = taken->port();
     try {
         run_live(s, with_server());
         FAIL("it started");
@@ -274,7 +274,7 @@ TEST_CASE("the error for a missing server executable says where it was searched 
 
 TEST_CASE("a scenario of scopes only has no server process") {
     scenario s = built_in("scope-disposal");
-    s.server = "scopes";
+    s.server = server::cell{};
     CHECK_THROWS_WITH(run_live(s, with_server()), ContainsSubstring("--world sim"));
 }
 
@@ -286,7 +286,7 @@ TEST_CASE("too many connections are refused before anything starts, with the pos
         rlimit const few{200, 200};
         setrlimit(RLIMIT_NOFILE, &few);
         scenario s = built_in("scope-disposal");
-        s.config.requests = 300;
+        s.scoped().requests = 300;
         std::string said = "it started";
         try {
             run_live(s, with_server());

@@ -28,16 +28,16 @@ live_options with_server() {
 scenario reported() {
     scenario s;
     s.name = "reported";
-    s.server = "reactor";
+    s.server = server::reactor_config{};
     return s;
 }
 
 scenario never_stopped(std::int64_t cap_ms) {
     scenario s = reported();
-    s.reactor.when = server::stop_moment::signal;
-    s.reactor.signal_at = "never";
-    s.reactor.timer = server::user_timer::recurring;
-    s.reactor.cap_ms = cap_ms;
+    s.reactor().when = server::stop_moment::signal;
+    s.reactor().signal_at = "never";
+    s.reactor().timer = server::user_timer::recurring;
+    s.reactor().cap_ms = cap_ms;
     return s;
 }
 
@@ -114,7 +114,7 @@ TEST_CASE(
 
 TEST_CASE("with a given order nothing is random, and there is no schedule") {
     scenario s = reported();
-    s.reactor.order = server::serve_order::client_first;
+    s.reactor().order = server::serve_order::client_first;
     traces::trace const t = run_live(s, with_server());
     CHECK(t.head.schedule == "");
     CHECK(count(t, kind::decision) == 0);
@@ -132,7 +132,7 @@ TEST_CASE("a stop by signal uses a real signal, which ends the poll that waits f
 
 TEST_CASE("a signal from outside stops the reactor, too, and SIGTERM does so at once") {
     scenario s = never_stopped(60'000);
-    s.reactor.keep_alive_ms = s.reactor.client_inactivity_ms = 60'000;
+    s.reactor().keep_alive_ms = s.reactor().client_inactivity_ms = 60'000;
     for (int const signal : {SIGTERM, SIGINT}) {
         running_server server(s);
         REQUIRE(server.until("\"request.finish\""));
@@ -207,8 +207,8 @@ TEST_CASE("an interrupted runner ends the reactor and keeps the partial trace") 
 
 TEST_CASE("a reactor that is killed while serving loses at most a torn last line of its trace") {
     scenario s = never_stopped(60'000);
-    s.reactor.connections = 20;
-    s.reactor.handler = server::reply::stream4;
+    s.reactor().connections = 20;
+    s.reactor().handler = server::reply::stream4;
     for (std::size_t const kill_at : {0, 3'000, 9'000, 20'000, 40'000}) {
         running_server server(s);
         REQUIRE(wait_for_change(server.folder.path, [&] {

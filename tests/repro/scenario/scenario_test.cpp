@@ -42,8 +42,8 @@ TEST_CASE("the scenario of the report is built in with the parameters of the rep
         R"("together":true,"place":"child","connection_scope":false,"safe":false,"owner":"owns","listener":"stop","grace":5000,)"
         R"("stop":"handler","free":"server.stopped#1","port":0,"per_connection":1,"pipelined":false})");
     scenario const on_free = load_scenario("scope-disposal-on-free");
-    CHECK(on_free.config.handlers[1].does == server::act::park);
-    CHECK(on_free.config.listener == server::attach::start);
+    CHECK(on_free.scoped().handlers[1].does == server::act::park);
+    CHECK(on_free.scoped().listener == server::attach::start);
 }
 
 TEST_CASE("every built-in scenario passes the checks of a file and is the same when read back") {
@@ -74,9 +74,9 @@ TEST_CASE("a scenario file says only what differs from the default") {
     scenario const s = scenario_from_text(R"({"scenario": "short", "stop": "server.ready#1"})", "short.json");
     scenario expected;
     expected.name = "short";
-    expected.config.stop_at = "server.ready#1";
+    expected.scoped().stop_at = "server.ready#1";
     CHECK(to_json_text(s) == to_json_text(expected));
-    CHECK(scenario_from_text(R"({"scenario": "cell", "server": "scopes"})", "cell.json").cell.acts.size() == 2);
+    CHECK(scenario_from_text(R"({"scenario": "cell", "server": "scopes"})", "cell.json").cell().acts.size() == 2);
 }
 
 TEST_CASE("the scenario file in the README is valid") {
@@ -220,20 +220,20 @@ TEST_CASE("a field set on the command line changes that field, by its path") {
     set_field(s, "handlers.1.delay", "7");
     set_field(s, "free", "handler");
     set_field(s, "pipelined", "true");
-    CHECK(s.config.holds == server::owner::extra);
-    CHECK(s.config.grace_ms == 0);
-    CHECK(s.config.safe);
-    CHECK(s.config.requests == 10'000);
-    CHECK(s.config.handlers[1].does == server::act::cleanup);
-    CHECK(s.config.handlers[1].calls_free);
-    CHECK(s.config.handlers[0].delay_ms == 7);
-    CHECK(s.config.handlers[0].calls_stop);
-    CHECK(s.config.free_at == "handler");
+    CHECK(s.scoped().holds == server::owner::extra);
+    CHECK(s.scoped().grace_ms == 0);
+    CHECK(s.scoped().safe);
+    CHECK(s.scoped().requests == 10'000);
+    CHECK(s.scoped().handlers[1].does == server::act::cleanup);
+    CHECK(s.scoped().handlers[1].calls_free);
+    CHECK(s.scoped().handlers[0].delay_ms == 7);
+    CHECK(s.scoped().handlers[0].calls_stop);
+    CHECK(s.scoped().free_at == "handler");
     CHECK(s.pipelined);
-    CHECK(s.config.handler(10'000).does == server::act::cleanup);
+    CHECK(s.scoped().handler(10'000).does == server::act::cleanup);
 
     set_field(s, "handlers", R"([{"act": "park", "calls": ["stop", "free"]}])");
-    CHECK(s.config.handlers.size() == 1);
+    CHECK(s.scoped().handlers.size() == 1);
 }
 
 TEST_CASE("a field set on the command line is checked like a file, and the error names it") {

@@ -4,6 +4,7 @@
 #include "tests/catch.hpp"
 
 using namespace shutdown_repro::repro;
+using shutdown_repro::server::move;
 
 namespace {
 

@@ -18,8 +18,7 @@ namespace {
 traces::trace run(cell const& c) {
     repro::scenario s;
     s.name = "cell";
-    s.server = "scopes";
-    s.cell = c;
+    s.server = c;
     repro::follow in_order{repro::schedule{}};
     traces::trace t;
     repro::simulator().run(s, in_order, t);

@@ -57,7 +57,7 @@ void expect_parity(repro::scenario const& s) {
     repro::follow in_order{repro::schedule{}};
     traces::trace simulated;
     repro::simulator().run(s, in_order, simulated);
-    bool const reactor = s.server == "reactor";
+    bool const reactor = s.kind() == server::server_kind::reactor;
     seen const sim = look_at(simulated, reactor),
                live = look_at(repro::run_live(s, {.server_path = SERVER_UNDER_TEST, .partial_path = {}}), reactor);
     CHECK(traces::name_of(sim.verdict) == traces::name_of(live.verdict));
@@ -70,10 +70,10 @@ void expect_parity(repro::scenario const& s) {
 TEST_CASE(
     "every built-in scenario under every policy has one verdict and one order of lifecycles, live and simulated") {
     for (repro::scenario s : repro::builtin_scenarios()) {
-        if (s.server == "reactor") continue; // simulated only so far
+        if (s.kind() == server::server_kind::reactor) continue; // simulated only so far
         for (auto policy : {server::policy::as_reported, server::policy::upstream_fix, server::policy::drained}) {
-            if (s.server != "scoped") continue;
-            s.config.shutdown = policy;
+            if (s.kind() != server::server_kind::scoped) continue;
+            s.scoped().shutdown = policy;
             INFO(s.name << " " << server::name_of(policy));
             expect_parity(s);
         }

@@ -160,7 +160,7 @@ TEST_CASE("drained is clean for every owner, every kind of handler, every mode a
                         judged const j = run(s);
                         ++executions;
                         INFO(act << " " << owner << " " << attach << " " << shape << " safe " << safe << " grace "
-                                 << s.config.grace_ms << "\n"
+                                 << s.scoped().grace_ms << "\n"
                                  << text_of(j));
                         REQUIRE(j.complete());
                         REQUIRE(j.rules().empty());
@@ -186,8 +186,8 @@ TEST_CASE("drained is clean when stop or free comes at any point of the default 
                     }
                     for (auto const& [stop_at, free_at] : moments) {
                         scenario at = s;
-                        at.config.stop_at = stop_at;
-                        at.config.free_at = free_at;
+                        at.scoped().stop_at = stop_at;
+                        at.scoped().free_at = free_at;
                         judged const j = run(at);
                         INFO(act << " " << owner << " grace " << grace << " stop at " << stop_at << " free at "
                                  << free_at << "\n"

@@ -53,13 +53,13 @@ std::ostream& operator<<(std::ostream& out, row const& r) {
 repro::scenario reported(row const& r, std::int64_t timer_ms, std::int64_t keep_alive_ms) {
     repro::scenario s;
     s.name = "table";
-    s.server = "reactor";
-    s.reactor.policy = r.policy;
-    s.reactor.order = r.order;
-    s.reactor.timer_ms = timer_ms;
-    s.reactor.keep_alive_ms = keep_alive_ms;
-    s.reactor.inactivity_ms = s.reactor.client_inactivity_ms = 20'000;
-    s.reactor.cap_ms = 20'000;
+    s.server = server::reactor_config{};
+    s.reactor().policy = r.policy;
+    s.reactor().order = r.order;
+    s.reactor().timer_ms = timer_ms;
+    s.reactor().keep_alive_ms = keep_alive_ms;
+    s.reactor().inactivity_ms = s.reactor().client_inactivity_ms = 20'000;
+    s.reactor().cap_ms = 20'000;
     return s;
 }
 

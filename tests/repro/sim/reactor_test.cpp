@@ -26,9 +26,9 @@ namespace {
 repro::scenario program(std::function<void(server::reactor_config&)> const& change = [](auto&) {}) {
     repro::scenario s;
     s.name = "reactor";
-    s.server = "reactor";
-    s.reactor.order = serve_order::client_first;
-    change(s.reactor);
+    s.server = server::reactor_config{};
+    s.reactor().order = serve_order::client_first;
+    change(s.reactor());
     return s;
 }
 
