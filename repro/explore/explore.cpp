@@ -365,7 +365,7 @@ bool shorter(finding const& a, finding const& b) {
 }
 
 std::string worth_of(strategy_info const& how, terrain const& ground, stage const& s, exploration const& whole) {
-    // Others say "each of the first so many", and whoever is stopped at any moment leaves holes.
+    // Only draws are independent. The guarantee of another strategy covers its executions only without gaps.
     bool const gaps = whole.is_part() || ((whole.interrupted || whole.out_of_time) && !s.done.complete);
     if (gaps && !how.draws) return {};
     effort judged = s.done;

@@ -21,7 +21,7 @@ namespace {
 constexpr traces::nanoseconds never = std::numeric_limits<traces::nanoseconds>::max();
 
 // Initializes libcurl once per process, without TLS.
-void initialise() {
+void initialize_libcurl() {
     static bool const done = curl_global_init(CURL_GLOBAL_NOTHING) == CURLE_OK;
     if (!done) throw std::runtime_error("libcurl cannot be initialized");
 }
@@ -201,7 +201,7 @@ std::string_view curl_client::how_it_failed(CURLcode result) const {
 // --- all of them -----------------------------------------------------------------------------------------------------
 
 curl_clients::curl_clients(client_surroundings const& on) : on_(on), due_(never) {
-    initialise();
+    initialize_libcurl();
     multi_ = curl_multi_init();
     auto const on_socket = [](CURL*, curl_socket_t fd, int what, void* self, void*) {
         auto& all = *static_cast<curl_clients*>(self);

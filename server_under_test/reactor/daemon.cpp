@@ -104,7 +104,7 @@ void daemon::cancel(traces::ref c) {
     if (open_transaction(c)->cancel(std::move(page))) write_next(c);
 }
 
-void daemon::nobody(std::string_view name) const {
+void daemon::call_on_freed_server(std::string_view name) const {
     throw callback_error{"Can't call method \"" + std::string(name) + "\" on an undefined value", trace_.cause()};
 }
 
@@ -114,7 +114,7 @@ traces::seq_t daemon::entered(std::string_view name, traces::ref c) {
 
 void daemon::call(method m, std::string_view name, traces::ref c) {
     traces::recorder::because_of const callback(trace_, entered(name, c));
-    if (!alive_) nobody(name);
+    if (!alive_) call_on_freed_server(name);
     hold const self(*this);
     traces::recorder::acting const as_server(trace_, id);
     (this->*m)(c);
@@ -130,11 +130,11 @@ void daemon::accepted(reactor_stream& s, traces::ref c) {
     };
     s.on_timeout = [this, c] {
         traces::recorder::because_of const callback(trace_, entered("_trace", c));
-        if (!alive_) nobody("_trace");
+        if (!alive_) call_on_freed_server("_trace");
     };
     s.on_read = [this, c](std::string_view bytes) {
         traces::recorder::because_of const callback(trace_, entered("_read", c));
-        if (!alive_) nobody("_read");
+        if (!alive_) call_on_freed_server("_read");
         read(c, bytes);
     };
 }

@@ -1,7 +1,7 @@
 // The reactor server: accepts connections, reads requests, writes responses, finishes transactions. The loop owns its
 // streams. The server's callbacks on them hold it weakly, so it can be freed while a stream still writes for it.
 //
-// The lifetime of the server is modelled: references are counted, and the destructor runs with the last one, but the
+// The lifetime of the server is modeled: references are counted, and the destructor runs with the last one, but the
 // memory of the object stays until the program ends. So a use of a freed server can be recorded without being
 // undefined.
 //   - A method of the server on the call stack is a reference: the destructor waits for the outermost one.
@@ -73,7 +73,7 @@ private:
     transaction* open_transaction(traces::ref);
     void call(method, std::string_view name, traces::ref); // from a callback that does not check that the server exists
     traces::seq_t entered(std::string_view method, traces::ref);
-    [[noreturn]] void nobody(std::string_view method) const;
+    [[noreturn]] void call_on_freed_server(std::string_view method) const;
     void let_go();
     void destroy();
     void begin_drain();

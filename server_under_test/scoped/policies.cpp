@@ -72,7 +72,7 @@ public:
     bool listener_has_own_reference() const override { return true; }
     bool errors_stay_in_request() const override { return true; }
     bool announces_close() const override { return true; }
-    bool late_calls_find_nobody() const override { return true; }
+    bool ignores_calls_after_free() const override { return true; }
 
 private:
     static constexpr nanoseconds flush_patience = 1000 * millisecond; // time for clients to read their responses

@@ -116,7 +116,7 @@ task scoped_server::listen_to_scope(coroutine& self, bool own) {
 }
 
 void scoped_server::stop() {
-    if (freed_ && policy_.late_calls_find_nobody()) return;
+    if (freed_ && policy_.ignores_calls_after_free()) return;
     because_of const here(rt_.trace(), rt_.trace().emit(kind::act_stop, id_));
     if (std::exchange(stop_called_, true)) return;
     together_open_ = true;
@@ -128,7 +128,7 @@ void scoped_server::stop() {
 }
 
 void scoped_server::free() {
-    if (freed_ && policy_.late_calls_find_nobody()) return;
+    if (freed_ && policy_.ignores_calls_after_free()) return;
     because_of const here(rt_.trace(), rt_.trace().emit(kind::act_free, id_));
     if (!freed_) policy_.free(*this);
 }

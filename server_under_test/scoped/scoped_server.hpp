@@ -26,7 +26,7 @@ public:
     virtual bool listener_has_own_reference() const { return false; }
     virtual bool errors_stay_in_request() const { return false; }
     virtual bool announces_close() const { return false; }
-    virtual bool late_calls_find_nobody() const { return false; } // stop and free on a freed server are harmless
+    virtual bool ignores_calls_after_free() const { return false; } // stop and free on a freed server are harmless
 };
 shutdown_policy const& policy_of(policy);
 
