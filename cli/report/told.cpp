@@ -11,7 +11,7 @@ using repro::standing;
 
 namespace {
 
-constexpr std::size_t widest = 1'000, most_steps = 100, most_inside = 20, most_violations = 50, most_reasons = 50;
+constexpr std::size_t widest = 1'000, most_steps = 100, most_told_inside = 20, most_violations = 50, most_reasons = 50;
 
 std::string more(std::size_t all, std::size_t told) { return "    … and " + std::to_string(all - told) + " more"; }
 
@@ -19,9 +19,9 @@ void tell(std::vector<std::string>& lines, checked const& c, seen_violation cons
     lines.push_back((fails(v) ? "✗ " : "· ") + line_of(v.rule) + ", " + std::string(name_of(v.stands)) + ", in " +
         std::to_string(v.count) + " of " + traces::counted(c.trials, "execution") + ": " + line_of(v.message));
     if (!v.reason.empty()) lines.push_back("    excepted: " + line_of(v.reason));
-    for (std::size_t i = 0; i < std::min(v.inside.size(), most_inside); ++i)
+    for (std::size_t i = 0; i < std::min(v.inside.size(), most_told_inside); ++i)
         lines.push_back("    inside: " + line_of(v.inside[i]));
-    if (v.inside.size() > most_inside) lines.push_back(more(v.inside.size(), most_inside));
+    if (v.inside.size() > most_told_inside) lines.push_back(more(v.inside.size(), most_told_inside));
     for (std::size_t i = 0; i < std::min(v.witness.size(), most_steps); ++i)
         lines.push_back("    #" + std::to_string(v.witness[i].at) + " " + line_of(v.witness[i].what));
     if (v.witness.size() > most_steps) lines.push_back(more(v.witness.size(), most_steps));
