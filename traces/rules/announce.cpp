@@ -1,5 +1,5 @@
-// Rules about how a server tells its clients that it is going: by taking no new connection, by what it says in its
-// responses and to a probe, by an end of its connections.
+// Rules about how a stopping server informs its clients: by refusing new connections, by its responses, by the answer
+// to a readiness probe, and by closing its connections.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/lost.hpp"
@@ -7,7 +7,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// The others have rules of their own.
+// Readiness probes and traffic have rules of their own.
 bool is_a_customer(role r) { return r != role::readiness && r != role::traffic; }
 
 bool is_past(nanoseconds at, model const& m) { return m.t0 != no_seq && at > m.t0_time + tolerance; }
@@ -37,7 +37,7 @@ struct close_not_announced final : rule {
             if (!is_a_customer(s.how.why) || !is_past(s.first_byte == no_seq ? e.t : s.first_byte_at, m)) return;
             looked_ = true;
             if (e.integer("close") || told_) return;
-            told_ = true; // it is the server's manner, not that of one response
+            told_ = true; // report it once: it is a property of the server, not of one response
             violation v{.subject = who, .at = e.seq, .witness = {m.t0}};
             v.message = to_string(who) + " was answered " + duration_text(e.t - m.t0_time) +
                 " after the stop without Connection: close";
@@ -78,7 +78,7 @@ struct accept_after_stop final : rule {
         };
     }
 
-    // Judged when it is known how the connection fared.
+    // Judges a connection when its outcome is known.
     void on(event const& e, model const& m, rule_run& out) override {
         client_state const* c = m.clients.find(e.id.number);
         if (!c) return;

@@ -1,4 +1,5 @@
-// Rules about the responses that clients get. They need no fact from inside the server, so they judge any server.
+// Rules about the responses that clients receive. They need no facts from inside the server, so they can judge any
+// server.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/lost.hpp"

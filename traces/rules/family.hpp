@@ -1,5 +1,5 @@
-// What the rules share. A rule is a struct with its predicate and, beside it, info() with its description; the table at
-// the end of its file names it. Nothing else has to know.
+// Helpers that the rules share. A rule is a struct with its predicate and info(), its description; the table at the end
+// of its file lists it.
 #pragma once
 #include <algorithm>
 #include "traces/rules/rule.hpp"
@@ -20,18 +20,18 @@ template <class R> std::unique_ptr<rule> make() { return std::make_unique<R>(); 
 // "coroutine:5 and 2 more"
 std::string names(std::span<ref const>);
 
-// Puts each into the violation's `inside`, and the events that made it what it is into its `witness`. Call it with the
-// violation's subject and `at` set.
+// Adds each actor to `inside` of the violation, and the events that led to its state to `witness`. The subject and `at`
+// of the violation must be set.
 void show(violation&, model const&, std::span<ref const> who);
 
 std::string duration_text(nanoseconds); // "310 ms"
 
-// For rules that judge what comes after a stop.
+// Returns what a rule that judges events after the stop lacks: "a stop", or `otherwise` if the trace has one.
 inline std::string_view lacks_stop(model const& m, std::string_view otherwise = {}) {
     return m.t0 == no_seq ? "a stop" : otherwise;
 }
 
-// Something that is reported once for each subject.
+// Remembers subjects, so that each is reported only once.
 class once {
 public:
     bool first(ref r) {

@@ -6,10 +6,10 @@ namespace {
 
 using standing = peer_state::standing;
 constexpr holder holders[] = {holder::silent, holder::idle, holder::stream};
-constexpr nanoseconds coarse = 1'000'000'000; // many servers look once a second whether they are done
+constexpr nanoseconds coarse = 1'000'000'000; // many servers check once a second whether they are done
 
-// Traffic that was to go on for a while has ended, and the exit with it; or that had to be killed while it still went
-// on. Who exits by itself while it goes on did not wait for its end.
+// Whether the exit followed the end of the traffic, or the server had to be killed while the traffic continued. A
+// server that exits by itself during the traffic did not wait for its end.
 bool by_traffic(nanoseconds exit, model const& m) {
     if (m.traffic == no_seq || exit - m.t0_time < tolerance) return false;
     return m.traffic_goes ? m.was_sent("SIGKILL")

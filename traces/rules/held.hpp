@@ -1,5 +1,5 @@
-// What a stop waited for, as it is seen from outside: after the last piece of work was over only connections of one
-// standing were left, one of them stayed all the while, and the end came when it went, or never came.
+// Infers from outside what a stop waited for: after the end of the last work only connections of one standing were
+// left, one of them stayed open all the time, and the process exited when it ended, or never exited.
 #pragma once
 #include "traces/rules/model.hpp"
 
@@ -10,17 +10,18 @@ enum class holder : std::uint8_t { nobody, work, silent, idle, stream, traffic, 
 struct holding {
     holder by = holder::nobody;
     ref who = {};
-    seq_t shown = no_seq;  // the event that tells of it
-    nanoseconds quiet = 0; // how long there was no work but that
+    seq_t shown = no_seq;  // the event that shows it
+    nanoseconds quiet = 0; // time without any other work
 };
 
-// At the exit.
+// Returns what the exit waited for.
 holding held_until(nanoseconds exit, model const&);
 
-// The exit is later than the server is configured to take at most, whatever held it.
+// Whether the exit came more than a second after the configured drain timeout.
 bool is_overdue(nanoseconds exit, model const&);
 
-// A coroutine that called stop and waits for it, while stop waits for the coroutine.
+// Returns a coroutine that called stop and waits for its end, while stop waits for the coroutine; none if there is
+// none.
 ref waits_for_itself(model const&);
 
 } // namespace shutdown_repro::traces

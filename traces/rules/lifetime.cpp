@@ -1,4 +1,4 @@
-// Rules about who lives inside whom: scopes, coroutines, requests, and what the server itself asserted.
+// Rules about ownership and lifetime: scopes, coroutines, requests, and the assertions of the server.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/held.hpp"
@@ -38,7 +38,7 @@ struct scope_disposed_nonempty final : rule {
         if (begins) report_members(e, s, m, out);
         if (e.what == kind::scope_dispose) {
             if (s && s->children && !reported_.has(e.id))
-                waiting_.push_back(e.id); // judged by its children's own disposals
+                waiting_.push_back(e.id); // the disposals of its children decide
             return;
         }
         std::erase(waiting_, e.id);
@@ -65,7 +65,7 @@ private:
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
             if (c.scope == e.id) inside.push_back({entity::coroutine, n});
         });
-        // What the server itself says was in it counts too: the trace may have begun later than the coroutine.
+        // The coroutines that the server itself lists count too: the trace may have begun after their spawn.
         for (ref const r : e.ids_of("live"))
             if (!m.coroutines.is_gone(r.number) && std::find(inside.begin(), inside.end(), r) == inside.end())
                 inside.push_back(r);
@@ -95,11 +95,11 @@ private:
         show(v, m, inside);
         out.report(std::move(v));
         reported_.first(scope);
-        // One defect, one violation: the scopes around it began their disposal for the same reason.
+        // One defect, one violation: the outer scopes began their disposal for the same reason.
         std::erase_if(waiting_, [&](ref around) { return m.inside(scope, around); });
     }
 
-    std::vector<ref> waiting_; // disposal began, undisposed children left
+    std::vector<ref> waiting_; // scopes whose disposal began while child scopes were not disposed
     once reported_;
 };
 
@@ -135,7 +135,7 @@ struct scope_leaked final : rule {
     void reset() override { free_called_ = false; }
 
 private:
-    bool free_called_ = false; // then the owner was to go, and its scopes with it
+    bool free_called_ = false; // then the owner and its scopes had to be freed
 };
 
 struct scope_disposed_twice final : rule {
@@ -207,7 +207,7 @@ struct spawn_after_close final : rule {
 
 // ---- coroutines
 
-// A cancellation makes a suspended coroutine ready to run; a safe one only marks it, and it sleeps on.
+// A cancellation makes a suspended coroutine ready to run; a safe cancellation only marks it, and it stays suspended.
 bool made_ready_by_cancel(coroutine_state const& c) {
     return c.suspended != no_seq && c.cancel_requested != no_seq && (c.hard || !c.zombie);
 }
@@ -305,7 +305,7 @@ private:
         return m.t0 != no_seq && m.is_background(c);
     }
 
-    // Nothing could happen any more: who is left waits for ever, until the loop ends it.
+    // No event could happen any more: the remaining coroutines would wait forever.
     static void on_stall(event const& e, model const& m, rule_run& out) {
         if (e.text("why") != "stall" || m.t0 == no_seq) return;
         m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
@@ -575,7 +575,7 @@ private:
         out.report(std::move(v));
     }
 
-    std::vector<std::string> recorded_; // what the assert events said
+    std::vector<std::string> recorded_; // the messages of the assert events
     std::vector<printed> printed_;
 };
 

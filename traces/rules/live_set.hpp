@@ -1,6 +1,5 @@
-// Entities of one type, kept in the order of their numbers. Numbers mostly grow, so an append is the common case; the
-// gone are compacted when they are more than half. Nothing is allocated once the vectors have grown to what a trace
-// needs.
+// The live entities of one type, in the order of their numbers. Numbers mostly grow, so appending is the common case;
+// closed entries are removed when they are more than half. Once the vectors are large enough nothing is allocated.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -9,8 +8,8 @@
 
 namespace shutdown_repro::traces {
 
-// Which numbers were ever put in: one bit each, in words of 64 that exist only where a number is, so that a trace with
-// one huge number costs one word.
+// A set of numbers: one bit each, in words of 64 bits that exist only if they contain a number, so that a single huge
+// number costs one word.
 class number_set {
 public:
     void insert(std::uint32_t number) {
@@ -52,7 +51,7 @@ private:
 };
 
 template <class T> class live_set {
-    static_assert(std::is_trivially_copyable_v<T>, "moved about and forgotten without ceremony");
+    static_assert(std::is_trivially_copyable_v<T>, "elements are moved and dropped without destructors");
 
 public:
     T* find(std::uint32_t number) {
@@ -61,7 +60,7 @@ public:
     }
     T const* find(std::uint32_t number) const { return const_cast<live_set*>(this)->find(number); }
 
-    T& open(std::uint32_t number) { // the existing one when it is already live
+    T& open(std::uint32_t number) { // returns the existing entity if it is already live
         slot* s = at(number);
         if (s && s->live) return s->data;
         if (!s) {
@@ -90,10 +89,10 @@ public:
     }
 
     bool was_closed(std::uint32_t number) const { return closed_.contains(number); } // closed earlier in this trace
-    // Was closed and did not come back.
+    // Was closed and not opened again.
     bool is_gone(std::uint32_t number) const { return was_closed(number) && !find(number); }
 
-    template <class F> void each(F&& f) const { // f(number, T const&), the live, by number
+    template <class F> void each(F&& f) const { // calls f(number, T const&) for the live entities, by number
         for (slot const& s : slots_)
             if (s.live) f(s.number, s.data);
     }
@@ -115,7 +114,8 @@ private:
         return std::lower_bound(
             slots_.begin(), slots_.end(), number, [](slot const& s, std::uint32_t n) { return s.number < n; });
     }
-    slot* at(std::uint32_t number) { // asked several times an event: right away when the youngest have no gaps
+    // Called several times for each event: constant time if the youngest numbers have no gaps.
+    slot* at(std::uint32_t number) {
         std::uint32_t const from_back = last_ - number;
         if (from_back < count_)
             if (slot& s = slots_[count_ - 1 - from_back]; s.number == number) return &s;

@@ -1,5 +1,4 @@
-// Rules about event loops: timers, callbacks, hooks and listeners, and who of them is left when a loop ends or an owner
-// goes.
+// Rules about event loops: timers, callbacks, hooks and listeners that are left when a loop ends or an owner is freed.
 #include <array>
 #include "traces/rules/family.hpp"
 
@@ -8,7 +7,7 @@ namespace {
 
 std::string since_stop(event const& e, model const& m) { return duration_text(e.t - m.t0_time) + " after the stop"; }
 
-// Those kinds, and what ends an object's life in any of the families.
+// Returns these kinds and the kinds that end the lifetime of any object.
 std::vector<kind> and_what_frees(std::vector<kind> kinds) {
     kinds.insert(kinds.end(),
         {kind::server_free, kind::scope_disposed, kind::coroutine_remove, kind::request_free, kind::connection_close,
@@ -16,7 +15,7 @@ std::vector<kind> and_what_frees(std::vector<kind> kinds) {
     return kinds;
 }
 
-// The latest end of an object's life: mostly the one that a late call is about, and then a witness of it.
+// The latest end of a lifetime. A late call usually concerns this object, and this end is then a witness.
 class latest_free {
 public:
     void see(event const& e) { who_ = e.id, at_ = e.seq; }
@@ -221,7 +220,7 @@ private:
     latest_free freed_;
 };
 
-// ---- who is freed before whom, and who is not called at all
+// ---- order of destruction, and hooks that are not called
 
 struct destroy_order_inverted final : rule {
     static rule_info info() {
@@ -263,7 +262,7 @@ private:
         ref dependant, provider;
         seq_t told;
     };
-    std::vector<relation> relations_; // of the living
+    std::vector<relation> relations_; // of objects that are not freed
 };
 
 struct shutdown_hook_skipped final : rule {
@@ -299,7 +298,7 @@ struct shutdown_hook_skipped final : rule {
         case kind::object_free:
             if (at != hooks_.end()) hooks_.erase(at);
             return;
-        default: // whoever stopped does not wait for the hooks that still run
+        default: // the stop did not wait for the hooks that still run
             for (hook const& h : hooks_)
                 if (h.begun != no_seq && m.t0 != no_seq) report(h, e.seq, "was started and not awaited", out);
             std::erase_if(hooks_, [&](hook const& h) { return h.begun != no_seq && m.t0 != no_seq; });
@@ -327,7 +326,7 @@ private:
         if (h.begun != no_seq) v.witness.push_back(h.begun);
         out.report(std::move(v));
     }
-    std::vector<hook> hooks_; // not run to their end
+    std::vector<hook> hooks_; // hooks that have not ended
 };
 
 // ---- the loop
@@ -452,7 +451,7 @@ struct background_work_lost final : rule {
     void reset() override { exited_ = false; }
 
 private:
-    // Who is killed or crashes loses everything, and that is reported instead.
+    // A process that is killed or crashes loses everything, which is reported instead.
     void judge_exit(event const& e, model const& m, rule_run& out) {
         if (is_descendant(e.id)) return;
         exited_ = true;

@@ -5,17 +5,17 @@ namespace {
 
 bool is_before_stop(seq_t at, model const& m) { return at != no_seq && at < m.t0; }
 
-// A response without a length or chunks ends well with its connection.
+// A response without a length or chunks ends correctly with its connection.
 bool ends_with_its_connection(event const& fail) { return !fail.integer("framed", 1) && fail.text("how") != "reset"; }
 
-// Of a request without a byte of a response.
+// The loss of a request that got no byte of a response.
 loss unanswered(sent_request const& s, event const& fail, model const& m) {
     peer_state const* const p = m.peers.find(fail.id.number);
     if (is_before_stop(s.how.half, m) && s.sent > m.t0) return loss::half_request;
     if (s.how.frozen) return s.how.kept ? loss::keepalive_race : loss::backlog;
     if (s.how.why == role::backlog) return p && is_before_stop(p->connect, m) ? loss::backlog : loss::unowed;
     if (is_before_stop(s.sent, m)) return loss::in_flight;
-    // A close that was on its way already would have come at once.
+    // A close that was already on its way would have arrived at once.
     return s.how.kept && fail.t - s.sent_at > tolerance ? loss::keepalive_race : loss::unowed;
 }
 

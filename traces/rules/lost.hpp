@@ -1,30 +1,30 @@
-// To which rule a lost request belongs: the most particular of its causes, so that one cause has one name.
+// Classifies a lost request by its most specific cause, so that exactly one rule reports it.
 #pragma once
 #include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::traces {
 
-// For what a server needs to hear of a signal and to close its listener: no rule blames it for that time.
+// The time that a server may need to handle a signal and to close its listener. No rule blames it for this time.
 inline constexpr nanoseconds tolerance = 250'000'000;
 
 enum class loss : std::uint8_t {
-    unowed,         // not in the server's hands when it was asked to stop, or of no matter
-    in_flight,      // whole before the stop, and no byte of a response
+    unowed,         // not received by the server before the stop, or not relevant
+    in_flight,      // completely sent before the stop, and no byte of a response
     cut,            // part of a response
-    short_framed,   // part of a response whose end only the connection's end tells
-    backlog,        // connected before the stop, perhaps never accepted
-    keepalive_race, // on a kept connection, before the server could have closed it
+    short_framed,   // part of a response that ends with its connection
+    backlog,        // connected before the stop, possibly never accepted
+    keepalive_race, // on a keep-alive connection, before the server could have closed it
     half_request,   // half of the head before the stop
-    goaway,         // an HTTP/2 stream that the server said it would still answer
-    second_stop,    // survived the first stop, and not the second
-    wrong_signal,   // another signal of this server keeps it
+    goaway,         // an HTTP/2 stream that GOAWAY announced as still to be answered
+    second_stop,    // survived the first stop but not the second
+    wrong_signal,   // another signal of this server does not lose it
 };
 
-bool ends_connection(std::string_view how); // of client.fail: a reset or the end of the stream
+bool ends_connection(std::string_view how); // whether `how` of client.fail is a reset or an end of stream
 loss loss_of(sent_request const&, bool cut, event const& fail, model const&);
 
-// f(subject, sent_request const&, loss) for each request that a client.fail loses. Bytes that the failure counts belong
-// to the response that was under way; the requests behind it got none.
+// Calls f(subject, sent_request const&, loss) for each request that a client.fail loses. The received bytes of the
+// failure belong to the current response; the requests behind it received none.
 template <class F> void each_lost(event const& fail, model const& m, F&& f) {
     std::string_view const how = fail.text("how");
     if (!ends_connection(how)) return;
@@ -38,7 +38,7 @@ template <class F> void each_lost(event const& fail, model const& m, F&& f) {
     });
 }
 
-// A request that `fail` shows to be lost, and that was sent by the event `sent`.
+// Reports a request that was sent by the event `sent` and that `fail` shows to be lost.
 inline void report_lost(ref who, seq_t sent, std::string message, event const& fail, model const& m, rule_run& out,
     severity level = severity::note) {
     out.report(

@@ -6,8 +6,8 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// Signals that only freeze or thaw are no request to stop; a probe uses them to force a window. Neither is one that is
-// sent because a stop came before.
+// Signals that only freeze or thaw a process are not a stop: a probe uses them to force a race. Neither is a second
+// stop.
 bool asks_to_stop(event const& e) {
     static constexpr std::array<std::string_view, 5> others = {"SIGSTOP", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU"};
     if (e.integer("second")) return false;
@@ -38,16 +38,16 @@ role role_of(std::string_view word) {
     return at == words.end() ? role::unknown : static_cast<role>(at - words.begin());
 }
 
-// What RFC 9110 lets a client repeat by itself.
+// Whether RFC 9110 lets a client repeat the request automatically.
 bool is_idempotent(std::string_view method) { return method != "POST" && method != "PATCH" && method != "CONNECT"; }
 
-// A scope may be named after whom it is for, and a reader takes "request:2" for the id that it is.
+// A scope may be named after a request, and the reader returns the name "request:2" as an id.
 void learn_name(name_text& name, event const& e) {
     if (ref const named_after = e.id_of("name")) name = to_string(named_after);
     else name = e.text("name");
 }
 
-// A line for people grows in place: judging explores thousands of failing executions a second.
+// Builds a line for people in place, because an exploration judges thousands of failing executions a second.
 class line_of {
 public:
     explicit line_of(ref who) {
@@ -114,7 +114,7 @@ void describe(line_of& line, timer_state const& t) {
     if (t.by) line.append(" by " + to_string(t.by));
 }
 
-// Timers that a server or its client sets for itself have words of their own.
+// Timers that a server or its client sets for itself have other words.
 bool is_a_programs(std::string_view what) {
     static constexpr std::array<std::string_view, 4> words = {"", "user", "handler", "stop"};
     for (std::string_view const w : words)
@@ -147,7 +147,7 @@ void model::stop_again(event const& e) {
 }
 
 void model::apply(event const& e) {
-    if (e.what == kind::decision) return; // what was chosen, and not what happened
+    if (e.what == kind::decision) return; // a choice is not a fact about the server
     last = e.seq;
     switch (e.what) {
     case kind::server_open:
@@ -238,7 +238,7 @@ void model::on_scope(event const& e) {
     case kind::scope_closed:
         if (s->closed == no_seq) s->closed = e.seq;
         return;
-    default: // scope.dispose, or scope.disposed of a scope whose disposal was not said to begin
+    default: // scope.dispose, or scope.disposed without a scope.dispose before
         if (s->disposing != no_seq) return;
         s->disposing = e.seq;
         if (s->parent.type == entity::scope)
@@ -247,7 +247,7 @@ void model::on_scope(event const& e) {
     }
 }
 
-// A coroutine that was spawned before the trace began is known from its first event on.
+// Creates the state of a coroutine that was spawned before the trace began at its first event.
 coroutine_state* model::coroutine_of(event const& e) {
     if (coroutine_state* c = coroutines.find(e.id.number)) return c;
     return coroutines.was_closed(e.id.number) ? nullptr : &coroutines.open(e.id.number);
@@ -294,7 +294,7 @@ void model::on_coroutine(event const& e) {
     }
 }
 
-// What is told of a connection is told of the request that it is at.
+// Events of a connection are recorded for its current request.
 void model::on_connection(event const& e) {
     ref const connection = e.what == kind::connection_close ? e.id : e.parent;
     auto const* c = connection.type == entity::connection ? connections.find(connection.number) : nullptr;
@@ -453,7 +453,7 @@ void model::end(event const& e) {
         return gone_[static_cast<std::size_t>(e.id.type)].insert(e.id.number);
     case kind::scope_disposed: return scopes.close(e.id.number);
     case kind::request_finish:
-        requests.open(e.id.number); // of one that never began there is nothing yet
+        requests.open(e.id.number); // a request without request.begin has no state yet
         work_ends(e);
         return requests.close(e.id.number);
     case kind::coroutine_remove:
@@ -473,7 +473,7 @@ void model::end(event const& e) {
 
 void model::work_ends(event const& e) { worked = e.t; }
 
-// The others are nobody's work: they come and go as the client likes.
+// Streams without an end, and connections apart, are not work of the server: they depend only on the client.
 void model::forget_client(event const& e) {
     peer_state* const p = peers.find(e.id.number);
     bool const owed =
@@ -513,7 +513,7 @@ bool model::is_background(coroutine_state const& c) const {
 }
 
 bool model::inside(ref scope, ref ancestor) const {
-    // A trace may lie about parents; a chain longer than there are scopes is a circle.
+    // The parents in a trace may be wrong: a chain longer than the number of scopes is a cycle.
     for (std::size_t steps = 0; scope.type == entity::scope && steps <= scopes.size(); ++steps) {
         if (scope == ancestor) return true;
         scope_state const* s = scopes.find(scope.number);

@@ -1,7 +1,7 @@
-// What a reader of a trace knows at a point of it: who is alive, in which state, inside whom. Rules and views share it,
-// so a rule is only its own predicate. Memory is in the number of live entities: what is gone is forgotten (its number
-// stays known as gone). A trace may begin late or leave facts out: nothing here needs the event before to have been
-// seen.
+// The state of all entities at a point of the trace: which are alive, in which state, and who owns them. Rules and
+// views share it, so that a rule contains only its own predicate. Memory is proportional to the number of live
+// entities: ended entities are forgotten, except for their numbers. A trace may begin late or lack facts: no event
+// relies on an earlier one.
 #pragma once
 #include <array>
 #include <optional>
@@ -15,8 +15,8 @@
 
 namespace shutdown_repro::traces {
 
-// Of the main process, which is process:1.
-bool is_fault(std::string_view signal); // SIGSEGV and the like: nobody sends it to have a process stop
+// The main process is process:1, every other process is a descendant.
+bool is_fault(std::string_view signal); // SIGSEGV and the like, which are not sent to stop a process
 inline bool is_descendant(ref process) { return process.type == entity::process && process.number > 1; }
 
 using name_text = short_text<47>;
@@ -33,7 +33,7 @@ struct scope_state {
     seq_t opened = no_seq, cancelled = no_seq, closed = no_seq, disposing = no_seq; // cancelled: the first request
     bool used = false;          // a coroutine was ever spawned in it or below
     bool owned = false;         // an owner object (the server) holds it
-    bool above_owned = false;   // an owned scope was opened below it: it is the server's surroundings, not the server's
+    bool above_owned = false;   // an owned scope was opened below it: it contains the server and does not belong to it
     std::uint32_t members = 0;  // coroutines spawned and not removed, itself only
     std::uint32_t children = 0; // child scopes whose disposal has not begun
 };
@@ -48,7 +48,7 @@ struct coroutine_state {
     bool zombie = false, hard = false;
     bool after_close = false;   // spawned into a scope that was closed already
     bool detached = false;      // background work
-    ref request;                // on whose behalf it works, when that is said
+    ref request;                // the request for which it works, if known
     seq_t called_stop = no_seq; // the latest stop that it called
 };
 
@@ -56,13 +56,13 @@ struct request_state {
     name_text name; // "GET /2"
     ref connection;
     seq_t begun = no_seq, responded = no_seq;
-    // On its connection, the latest of each: a write was queued, a callback of the server's was called; and the
-    // connection's end.
+    // The latest events on its connection: a write was queued, a callback of the server was called, the connection was
+    // closed.
     seq_t queued = no_seq, entered = no_seq, closed = no_seq;
 };
 
 struct connection_state {
-    ref request; // the latest that began on it
+    ref request; // the latest request that began on it
 };
 
 struct timer_state {
@@ -70,10 +70,10 @@ struct timer_state {
     ref loop, owner, by;
     seq_t armed = no_seq;
     nanoseconds due = 0;
-    bool recurring = false, user = false; // user: a program's, not the server's own bookkeeping
+    bool recurring = false, user = false; // user: set by the program, not by the server itself
 };
 
-// Why a client connected.
+// The purpose of a client's connection.
 enum class role : std::uint8_t {
     unknown,
     in_flight,
@@ -94,8 +94,8 @@ enum class role : std::uint8_t {
 struct sending {
     role why = role::unknown;
     bool frozen = false;     // while no process of the server could run
-    bool kept = false;       // on a connection that had answered before
-    seq_t half = no_seq;     // when half of its head was sent before the rest
+    bool kept = false;       // on a keep-alive connection that had got a response before
+    seq_t half = no_seq;     // the event that sent the first half of its head, if it was sent in two parts
     bool repeatable = true;  // by its method
     std::int64_t stream = 0; // of HTTP/2, else 0
 };
@@ -107,7 +107,7 @@ struct client_state {
     sending how;
 };
 
-// A whole request that a client has sent and waits for.
+// A request that a client has completely sent and whose response it awaits.
 struct sent_request {
     ref client = {};
     seq_t sent = no_seq, first_byte = no_seq;
@@ -116,24 +116,25 @@ struct sent_request {
     sending how = {};
 };
 
-// A client's connection, over all of its requests: what a stop may wait for.
+// A client's connection with all of its requests, for which a stop may wait.
 struct peer_state {
     role why = role::unknown;
     bool spoke = false;     // a byte was sent on it
-    std::uint32_t open = 0; // requests, also those that are sent in half
+    std::uint32_t open = 0; // number of open requests, including half-sent ones
     std::uint32_t answered = 0;
     seq_t connect = no_seq, connected = no_seq;
     seq_t since = no_seq; // the end of its latest request, or when it was connected
-    ref half_of;          // the request of whose head half was sent, until the rest is
+    ref half_of;          // the request whose head is half sent
     seq_t half = no_seq;
     std::int64_t last_stream = -1; // of its GOAWAY
 
-    // Apart is what is no matter of a stop's, by its role, or because it came after the stop and asks for nothing.
+    // `apart` is a connection for which no stop waits: by its role, or because it came after the stop and has no
+    // request.
     enum class standing : std::uint8_t { silent, idle, stream, busy, apart };
     standing stands(seq_t t0) const;
 };
 
-// The latest connection of its standing that ended.
+// The connection of a standing that ended last.
 struct gone_peer {
     ref who;
     nanoseconds at = 0;
@@ -151,51 +152,54 @@ struct model {
     live_set<sent_request> sent;            // by the request's number, until its client.done or client.fail
     live_set<peer_state> peers;             // by the client's number, until its connection ends
     std::array<gone_peer, 3> left;          // by standing: silent, idle, stream
-    nanoseconds worked = 0; // when a piece of work was over: a response, a request, a coroutine, a program's timer
+    // The latest end of work: a response, a request, a coroutine, or a timer of the program.
+    nanoseconds worked = 0;
     seq_t traffic = no_seq; // the latest client.traffic
     nanoseconds traffic_at = 0;
     bool traffic_goes = false;
     seq_t t0 = no_seq; // the first act.stop, act.free or stop signal
     nanoseconds t0_time = 0;
-    bool told_by_others = false; // t0 is a command, or a request to the server
-    bool ungraceful = false;     // t0 is a signal that isn't the graceful one, which keeps what is in flight
-    seq_t second = no_seq;       // the first stop that came again on purpose
+    bool told_by_others = false; // t0 is a command or an HTTP request
+    bool ungraceful = false;     // t0 is not the graceful signal, which would keep in-flight requests
+    seq_t second = no_seq;       // the first deliberate second stop
     nanoseconds second_at = 0;
-    bool second_forces = false;             // as documented: it is to end the server at once
+    bool second_forces = false;             // the second stop is documented to end the server at once
     seq_t listens = no_seq, ready = no_seq; // the first of each
-    nanoseconds drain_timeout = 0;          // that the server is configured with; 0: none is known
-    seq_t last = no_seq;                    // the latest event that is no decision
+    nanoseconds drain_timeout = 0;          // configured drain timeout; 0 if unknown
+    seq_t last = no_seq;                    // the latest event that is not a decision
     bool asserted = false;                  // an assertion failed
-    bool process_exited = false;            // and the following: of the main process
+    bool process_exited = false;            // this and the following members describe the main process
     std::optional<int> exit_status;
-    word_text signal;                    // that it died of: "SIGABRT"
-    std::vector<word_text> signals_sent; // by us
+    word_text signal;                    // the signal that it died of ("SIGABRT"), or ""
+    std::vector<word_text> signals_sent; // the signals that the runner sent
 
-    void apply(event const&);     // call it before rules see the event, but keep what the event ends until forget()
-    void forget(event const& e) { // call it after they saw it
+    void apply(event const&);     // call before rules see the event; entities that it ends stay until forget()
+    void forget(event const& e) { // call after rules saw the event
         if (ends_something(e.what)) end(e);
     }
-    void apply(footer const&); // what it says of the process, unless an event has said it
+    void apply(footer const&); // the end of the process, unless an event has recorded it
 
-    // Of a failed assertion or a signal: what was alive is lost with it.
+    // Whether the server died of a failed assertion or a signal, and so lost everything that was alive.
     bool died() const { return asserted || !signal.empty(); }
-    // Of a signal that nobody is known to have sent. What stops a server by a command or a request may send any that is
-    // no fault.
+    // Whether it died of a signal that was not sent to it. A command or a request that stops the server may send any
+    // signal that is not a fault.
     bool died_unasked() const { return !signal.empty() && !was_sent(signal) && (!told_by_others || is_fault(signal)); }
     bool crashed() const { return asserted || died_unasked(); }
     bool was_sent(std::string_view signal_name) const;
 
     bool stopped_before_ready() const;
-    bool is_background(coroutine_state const&) const; // detached, and nobody waits for a response from it
+    bool is_background(coroutine_state const&) const; // detached, and no client waits for a response from it
     bool inside(ref scope, ref ancestor) const;       // the scope is the ancestor or below it
-    bool freed(ref) const;                            // an object that was there and is gone
-    seq_t cancel_of(coroutine_state const&) const;    // the request that meant it: its own, or its scope's or one above
+    bool freed(ref) const;                            // whether the object existed and was freed
+    // The cancel request that applies: its own, or that of its scope or of an outer scope; else no_seq.
+    seq_t cancel_of(coroutine_state const&) const;
     // What a client event is about: calls f(subject, sent_request const&) for the request that it names, then for the
     // others that the client waits for, when it names none or a failure ended their connection too. The subject is the
     // client where the trace does not say which request was sent.
     template <class F> void each_sent(event const&, F&& f) const;
 
-    // For people. Without words each is empty: an exploration judges 10^5 executions a second and tells of a few.
+    // Texts for people. If `words` is false they are empty: an exploration judges 10^5 executions a second and
+    // describes few.
     bool words = true;
     std::string describe(ref) const; // "handler of GET /2" or the id
     std::string label(ref) const;    // "scope:3 (request:2)" or the id
@@ -242,8 +246,8 @@ private:
     coroutine_state* coroutine_of(event const&);
     std::string_view name(ref) const;
 
-    std::array<number_set, entity_count> gone_; // of the types that are not kept here
-    std::vector<ref> over_;                     // forget()'s, kept for its capacity
+    std::array<number_set, entity_count> gone_; // the freed entities of types without a state above
+    std::vector<ref> over_;                     // used by forget(), kept for its capacity
 };
 
 template <class F> void model::each_sent(event const& e, F&& f) const {

@@ -12,7 +12,7 @@ std::string after_stop(model const& m, nanoseconds at) {
     return m.t0 == no_seq ? "" : ", " + duration_text(at - m.t0_time) + " after the stop";
 }
 
-// Who died, as the trace names it.
+// The name of the server process in messages.
 class process_name {
 public:
     void learn(event const& e) {
@@ -59,7 +59,7 @@ struct crash_on_stop final : rule {
                 report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
         }
     }
-    // Where the process is simulated, only the footer may know.
+    // In a simulated world only the footer may record the signal.
     void end(model const& m, bool, rule_run& out) override {
         if (m.died_unasked() && !reported_ && m.last != no_seq)
             report({entity::process, 1}, m.last, name_.text() + " died of " + m.signal.str(), out);
@@ -70,7 +70,7 @@ struct crash_on_stop final : rule {
     }
 
 private:
-    // Other signals may have come from its parent.
+    // A signal that is not a fault may have been sent by its parent.
     void on_worker(event const& e, model const& m, rule_run& out) {
         if (!is_fault(e.text("signal")) || reported_) return;
         report(e.id, e.seq,
@@ -170,7 +170,7 @@ struct port_not_released final : rule {
         open_.push_back({e.id, e.seq, e.integer("port")});
     }
     void end(model const&, bool, rule_run& out) override {
-        if (orphan_) return; // it has the socket
+        if (orphan_) return; // the orphan process holds the socket
         for (open_port const& p : open_)
             out.report({.subject = p.of,
                 .at = p.seen,
@@ -214,7 +214,7 @@ struct exit_status_misleading final : rule {
         };
     }
 
-    // A loss may be seen after the exit that caused it.
+    // A client may observe its loss after the exit that caused it.
     void on(event const& e, model const& m, rule_run&) override {
         if (e.what == kind::client_fail)
             return each_lost(e, m, [&](ref, sent_request const&, loss how) {

@@ -1,5 +1,5 @@
-// Rules about requests that cross the stop on their way: the server had not read them when it was asked to stop, and
-// the client could not know that it was too late.
+// Rules about requests that cross the stop: the server had not read them when it was asked to stop, and the client
+// could not know about the stop.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/lost.hpp"
@@ -44,7 +44,7 @@ struct backlog_reset final : rule {
                 told = true;
                 if (how == loss::backlog) report(who, s.sent, e, m, out);
             });
-        // Nothing was sent on it yet.
+        // A connection on which no request was sent yet.
         bool const is_lost = e.what == kind::client_fail ? ends_connection(e.text("how")) : e.text("how") == "reset";
         if (!told && is_lost && of_role && !p->answered && p->connect < m.t0 && m.t0 != no_seq &&
             e.integer("received") == 0)

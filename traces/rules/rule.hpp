@@ -1,6 +1,6 @@
-// A rule reads a trace and nothing else: it does not know which server, world or language wrote it. Each is one small
-// state machine with its description beside it in traces/rules/*.cpp; adding one is adding one such piece and its row
-// in that file's table. rules.cpp only concatenates the tables.
+// A rule reads a trace and nothing else: it is independent of the server, world and language that wrote the trace. Each
+// rule is a small state machine with its description beside it in traces/rules/*.cpp. To add a rule, add such a struct
+// and its row in the table of that file. rules.cpp only concatenates the tables.
 #pragma once
 #include <memory>
 #include <span>
@@ -37,29 +37,30 @@ unsigned parse_observes(std::string_view words); // of a header; unknown words a
 
 struct violation {
     std::string_view rule = {};      // rule_run fills it in
-    severity level = severity::note; // rule_run raises it to the rule's own
+    severity level = severity::note; // rule_run raises it to the level of the rule
     ref subject = {};
-    seq_t at = 0;                    // the event at which it is broken; the last one for rules of the end
+    seq_t at = 0;                    // the event that violates the rule; the last event for rules that judge at the end
     std::vector<seq_t> witness = {}; // the events that show it; rule_run puts them in order
-    std::string message = {};        // one sentence: what, and who was still inside
+    std::string message = {};        // one sentence: what happened, and which actors were still inside
     std::vector<std::string> inside =
-        {}; // one line each: who, spawned where, in which state; of many the last counts the rest
-    std::size_t inside_unnamed = 0; // that rest
+        {}; // one line for each actor: id, name, spawn and state; if there are many, the last line counts the rest
+    std::size_t inside_unnamed = 0; // the number of actors in that rest
 };
 
-class rule_run; // collects
+class rule_run; // collects the violations
 
-// One rule at work on one trace.
+// The state of one rule for one trace.
 class rule {
 public:
     virtual ~rule() = default;
     virtual void on(event const&, model const&, rule_run&) {}
-    // After the last event. `complete`: the trace has its footer, lost nothing, and the server did not die of a signal
-    // or a failed assertion (who dies loses everything at once, and that is reported instead): what is missing now is
-    // missing for good. "At the end" rules judge only then.
+    // Called after the last event. `complete`: the trace has its footer, lost no event, and the server did not die of a
+    // signal or a failed assertion (a dying server loses everything at once, which is reported instead). Rules that
+    // judge what is missing at the end judge only if `complete`.
     virtual void end(model const&, bool complete, rule_run&) { (void)complete; }
-    virtual void reset() {} // as new, capacity kept
-    // What kept it from judging this trace although the facts of its `needs` are there ("a stop"); "" when nothing did.
+    virtual void reset() {} // back to the initial state; keeps the capacity
+    // Returns what the rule needed and the trace lacks although it has the facts of `needs` ("a stop"), or "" if
+    // nothing.
     virtual std::string_view lacks(model const&) const { return {}; }
 };
 
@@ -67,11 +68,11 @@ struct rule_info {
     std::string_view id;
     severity level;
     unsigned needs;            // observes bits, all of them
-    unsigned needs_one_of = 0; // and at least one of these, when there are any
-    std::vector<kind> kinds;   // the events it wants
-    std::string_view summary;  // violated when, one line
+    unsigned needs_one_of = 0; // and at least one of these, unless 0
+    std::vector<kind> kinds;   // the kinds of events that the rule receives
+    std::string_view summary;  // the condition of a violation, one line
     std::string_view why;      // one paragraph
-    std::string_view cites;    // public reports of the class, ", " separated; "" when there is none
+    std::string_view cites;    // public reports of such defects, separated by ", ", or ""
     std::string_view fix;      // a hint
     std::unique_ptr<rule> (*make)();
 };
@@ -81,8 +82,8 @@ std::string needs_text(rule_info const&);
 std::span<rule_info const> all_rules(); // in the order of their families
 rule_info const* find_rule(std::string_view id);
 
-// All rules (or the given ones) over one trace, streaming. Also a sink, so that they can run while a simulated
-// execution records.
+// Runs all rules (or the given ones) over one trace, event by event. It is also a sink, so that rules can run while a
+// simulated execution records.
 class rule_run final : public sink, public reader_events {
 public:
     rule_run(); // every rule
@@ -93,18 +94,18 @@ public:
     void on_event(event const& e) override { put(e); }
     void on_footer(footer const&) override;
     void put(event const&) override;
-    // From here on violations come without message and `inside`; everything else of them stays. Not undone by reset().
+    // From now on violations have no message and no `inside`. reset() does not undo this.
     void without_words() { model_.words = false; }
-    void finish(bool complete); // once, after the last event (and the footer, when there is one)
+    void finish(bool complete); // call once, after the last event and after the footer if there is one
     void reset();
 
     std::vector<violation> const& violations() const { return found_; } // by `at`, then in the order of the rules
     struct skipped {
         rule_info const* rule;
-        std::string lacks; // what the trace has none of
+        std::string lacks; // the facts that the trace does not have
         std::string why() const { return "needs " + lacks + ", the trace has none"; }
     };
-    std::vector<skipped> not_applicable() const; // after finish(); a rule that reported something never is
+    std::vector<skipped> not_applicable() const; // call after finish(); does not list rules that reported a violation
     model const& state() const { return model_; }
 
     // For rules.
@@ -112,13 +113,13 @@ public:
 
 private:
     struct entry;
-    struct listener { // an entry and its judge, which saves each event the way there
+    struct listener { // an entry and its rule, stored here to avoid an indirection for each event
         rule* judge;
         entry* of;
     };
     void add(std::span<rule_info const* const>);
 
-    std::vector<entry> entries_; // not moved once there
+    std::vector<entry> entries_; // elements are never moved
     std::vector<std::vector<listener>> by_kind_;
     model model_;
     unsigned declared_ = 0, seen_ = 0;
@@ -129,8 +130,8 @@ private:
 
 enum class verdict : std::uint8_t { clean, violated, inconclusive };
 std::string_view name_of(verdict);
-// Violations found in an incomplete trace count; otherwise it is inconclusive, never clean. Notes and warnings are
-// reported but only errors and warnings violate.
+// An error or a warning is a violation, also in an incomplete trace; a note is not. An incomplete trace without a
+// violation is inconclusive, never clean.
 verdict judge(std::vector<violation> const&, bool complete);
 
 } // namespace shutdown_repro::traces

@@ -26,7 +26,7 @@ constexpr std::array<observed_word, 13> observed_words = {{
     {dependencies, "dependencies"},
 }};
 
-// To which group a kind belongs, by the first word of its name.
+// Returns the group of facts of a kind, by the first word of its name.
 unsigned group_of(kind k) {
     static constexpr std::array<observed_word, 14> prefixes = {{
         {scopes, "scope."},

@@ -15,7 +15,7 @@ template <class F> void each_line(std::string_view text, F&& f) {
     }
 }
 
-// What stands between the two, nothing when one of them is missing.
+// Returns the text between the two, or "" if one of them is missing.
 std::string_view between(std::string_view line, std::string_view before, std::string_view after) {
     std::size_t const begin = line.find(before);
     if (begin == std::string_view::npos) return {};
@@ -40,7 +40,7 @@ std::string place_before(std::string_view head) {
     return {};
 }
 
-// Developers write the sentence into the condition: count == 0 && "must be empty".
+// Developers often put a sentence into the condition: count == 0 && "must be empty".
 std::string_view sentence_in(std::string_view condition) {
     std::string_view const quoted = between(condition, "\"", "\"");
     return quoted.empty() ? condition : quoted;

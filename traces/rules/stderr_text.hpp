@@ -1,5 +1,4 @@
-// What a server's stderr says of its own death: failed assertions as the common runtimes print them, and sanitizer
-// reports.
+// Finds failed assertions, as common runtimes print them, and sanitizer reports in the stderr of a server.
 #pragma once
 #include <string>
 #include <string_view>
@@ -8,9 +7,9 @@
 namespace shutdown_repro::traces {
 
 struct failed_assertion {
-    std::string message;   // the text inside the condition where there is one, else the condition
-    std::string where;     // "scope.c:1189", "" when it was not said
-    std::string line = {}; // as printed
+    std::string message;   // the text inside the condition, or else the condition
+    std::string where;     // "scope.c:1189", or "" if unknown
+    std::string line = {}; // the complete line
 };
 std::vector<failed_assertion> assertions_in(std::string_view text);
 

@@ -1,4 +1,4 @@
-// Rules about what stop promises to whoever called it.
+// Rules about the contract of stop towards its caller.
 #include <array>
 #include <utility>
 #include "traces/rules/family.hpp"
@@ -208,7 +208,7 @@ struct stop_signal_unhandled final : rule {
     }
 
 private:
-    // What a command sends is seen only in what it does.
+    // The signal that a command sends is visible only by its effect.
     void on_exit(event const& e, model const& m, rule_run& out) {
         if (is_descendant(e.id) || !m.told_by_others || m.signal.empty() || m.died_unasked() || m.was_sent(m.signal))
             return;
@@ -224,8 +224,8 @@ private:
     once reported_;
 };
 
-// Two executions of one server are compared, and a rule reads one trace: whoever sends the signal that isn't the
-// graceful one states in it what the graceful one did.
+// This compares two executions of one server, but a rule reads a single trace. So the runner that sends a signal other
+// than the graceful one records in the trace what the graceful one did.
 struct stop_signal_not_graceful final : rule {
     static rule_info info() {
         return {

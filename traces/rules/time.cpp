@@ -1,4 +1,4 @@
-// Rules about how long a stop takes, and what it waits for.
+// Rules about the duration of a stop, and what it waits for.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/held.hpp"
@@ -7,7 +7,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// What the rules of one holder share: the end of the main process, when nothing explains it better.
+// Whether this holder explains the exit of the main process. Shared by the rules for one holder.
 bool is_held_by(holder who, event const& exit, model const& m, holding& how) {
     if (m.t0 == no_seq || is_descendant(exit.id) || is_overdue(exit.t, m)) return false;
     how = held_until(exit.t, m);
@@ -64,8 +64,8 @@ struct drain_timeout_exceeded final : rule {
     }
 };
 
-// Two ways show what a stop waited for. The server's own facts are exact: the loop ends because of the timeout of a
-// connection on which no request is open. From outside it is inferred, see held.hpp.
+// There are two ways to find out what a stop waited for. The facts of the server are exact: the loop ends because of
+// the timeout of a connection without an open request. From outside it is inferred, see held.hpp.
 struct idle_connection_blocks_stop final : rule {
     static rule_info info() {
         return {
@@ -124,7 +124,7 @@ private:
         bool idle() const { return !open && idle_since != no_seq; }
     };
 
-    // The server's end of the connections; the clients' is the model's.
+    // Tracks the connections of the server; the model tracks those of the clients.
     void follow(event const& e, model const& m) {
         switch (e.what) {
         case kind::connection_open: served_.open(e.id.number); return;
@@ -159,7 +159,7 @@ private:
         report(timed_out_, timed_out_at_, std::move(message), e, m, out);
     }
 
-    // The end came when the last idle one went, or closed it itself.
+    // The exit came when the last idle connection ended, or the exit itself closed it.
     void from_outside(event const& e, model const& m, rule_run& out) {
         ended_ = true;
         if (is_descendant(e.id) || is_overdue(e.t, m)) return;
