@@ -32,7 +32,7 @@ TEST_CASE("the error for an invalid command line names the option and the remedy
         {{"run"}, {"SCENARIO is required", "shutdown-repro run --help"}},
         {{"run", "--"}, {"SCENARIO is required", "a command after --"}},
         {{"run", "scope-disposal", "--", "./server"}, {"run takes a SCENARIO or a command after --"}},
-        {{"run", "--policy", "drained", "--", "./server"}, {"--policy: is for scenarios"}},
+        {{"run", "--policy", "drained", "--", "./server"}, {"--policy: only a scenario takes it"}},
         {{"run", "scope-disposal", "--polcy", "drained"}, {"unknown option --polcy", "did you mean \"--policy\"?"}},
         {{"run", "--polcy=drained", "scope-disposal"}, {"unknown option --polcy", "did you mean \"--policy\"?"}},
         {{"run", "scope-disposal", "-x"}, {"unknown option -x", "shutdown-repro run --help"}},

@@ -249,7 +249,8 @@ TEST_CASE("the error for a field that a check of a target does not take names it
         "applies only to scenarios; a check of a target takes");
     refused(R"("target": "polite.json", "probe": "idle", "policy": "drained")",
         "applies only to scenarios; a check of a target takes");
-    refused(R"("target": "polite.json", "probe": "idle", "schedule": "1=1")", "is for targets that are programs");
+    refused(
+        R"("target": "polite.json", "probe": "idle", "schedule": "1=1")", "applies only to targets that are programs");
     refused(R"("target": "polite.json", "probe": "idle", "order": "client-first")",
         "needs an adapter, but polite has none");
     refused(R"("target": "polite.json", "probe": "idle", "repeat": 0)", R"("checks.1.repeat" must be a number)");

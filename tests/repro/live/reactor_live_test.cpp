@@ -239,7 +239,7 @@ TEST_CASE("the error for an unknown server names it") {
         REQUIRE(got > 0);
         said.append(part, static_cast<std::size_t>(got));
     }
-    CHECK(said == "\"server\" can't be \"scopes\"\n");
+    CHECK(said == "\"server\" must be \"scoped\" or \"reactor\": scopes alone have no process\n");
     REQUIRE(readable_in_time(p.pidfd()));
     CHECK(p.reap()->status == 2);
 }

@@ -157,7 +157,7 @@ TEST_CASE("a scenario of scopes only has its own fields") {
 TEST_CASE("a stop that is left to a handler that does not call it is an error, not a hang") {
     CHECK_THROWS_WITH(scenario_from_text("{\"scenario\": \"x\"}", "x.json"),
         "x.json:1: the document leaves \"stop\" to a handler, but none that serves a request has \"calls\": "
-        "[\"stop\"]; say when in "
+        "[\"stop\"]; name a stop point in "
         "\"stop\" (\"server.ready#1\", or \"never\")");
     CHECK_THAT(complaint(R"("free": "handler")"), StartsWith("mine.json:5: \"free\" leaves \"free\" to a handler"));
     CHECK_THAT(complaint(R"("free": "server.stopped#1,handler")"),
