@@ -153,7 +153,7 @@ private:
         return html_glyph(scale_, 2 * at, 0, "parts",
             "<path d=\"M0 20V" + std::to_string(html_scale::height(v_)) +
                 "\" stroke=\"#2458c5\" stroke-dasharray=\"4 3\"/>"
-                "<text x=\"5\" y=\"34\" fill=\"#2458c5\">parts here</text>");
+                "<text x=\"5\" y=\"34\" fill=\"#2458c5\">first difference</text>");
     }
 
     std::string lives() const {

@@ -60,7 +60,7 @@ constexpr std::string_view tools =
     "<input id=\"filter\" type=\"search\" placeholder=\"Filter events\" aria-label=\"Filter events by text\" "
     "autocomplete=\"off\" spellcheck=\"false\">"
     "<span id=\"count\" role=\"status\"></span><span id=\"following\" hidden><span id=\"followed\"></span><button "
-    "type=\"button\" id=\"unfollow\" aria-label=\"Follow nobody\">✕</button></span>"
+    "type=\"button\" id=\"unfollow\" aria-label=\"Stop following\">✕</button></span>"
     "<span class=\"zoom\"><button type=\"button\" id=\"out\" aria-label=\"Zoom out\">−</button><button type=\"button\" "
     "id=\"fit\" aria-label=\"Fit to the width\">Fit</button>"
     "<button type=\"button\" id=\"in\" aria-label=\"Zoom in\">+</button></span></div>\n";
@@ -79,12 +79,12 @@ std::string sign_of(std::string_view width, std::string_view drawing, std::strin
 std::string legend(html_view const& v) {
     std::string out = "<p class=\"legend\">" +
         sign_of("26", "<path class=\"life works\" d=\"M2 6H24\" stroke=\"#a9b7c6\" stroke-width=\"7\"/>",
-            "at work, or open") +
+            "running, or open") +
         sign_of("26", "<path class=\"life waits\" d=\"M2 6H24\" stroke=\"#a9b7c6\" stroke-width=\"2\"/>",
-            "waiting, or closed") +
+            "suspended, or closed") +
         sign_of("26",
             "<path class=\"life over\" d=\"M2 6H24\" stroke=\"#8496a9\" stroke-width=\"3\" stroke-dasharray=\"1 4\"/>",
-            "over, not gone") +
+            "finished, not removed") +
         sign_of("12", "<circle class=\"ink\" cx=\"6\" cy=\"6\" r=\"3.5\" stroke=\"#3d4752\" stroke-width=\"2\"/>",
             "begins") +
         sign_of("12",
@@ -129,8 +129,9 @@ std::string both(html_page const& p, html_view const& v) {
             : std::string("its end");
     };
     std::string out = "<p class=\"parting\">";
-    out += at == html_view::none ? "Both traces tell the same events."
-                                 : "Both tell the same until they part, at " + number(v) + " and " + number(twin) + ".";
+    out += at == html_view::none
+        ? "Both traces have the same events."
+        : "Both traces have the same events up to the first difference, at " + number(v) + " and " + number(twin) + ".";
     out += "</p>\n" + legend(v);
     return out + "<div class=\"sides\">\n" + drawn(v, true, at) + drawn(twin, true, at) + "</div>\n";
 }

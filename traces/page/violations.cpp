@@ -39,7 +39,7 @@ std::string step(html_view const& v, event const& e, violation const& broken) {
 std::string steps(html_view const& v, html_view::told const& one) {
     std::size_t const n = one.steps.size();
     if (n == 0) return {};
-    std::string out = "<h3>How it came, in " + counted(n, "step") + "</h3>\n<ol class=\"steps\">\n";
+    std::string out = "<h3>Steps that led to it (" + std::to_string(n) + ")</h3>\n<ol class=\"steps\">\n";
     for (std::size_t i = 0; i < n; ++i) {
         if (i == most_steps / 3 && n > most_steps) {
             std::size_t const left_out = n - most_steps;

@@ -3,10 +3,10 @@
 // flag, and no memory, when the program was not started by shutdown-repro. Protocol: man 7 shutdown-repro-target.
 //
 //     shutdown_repro::probe::server server("echo");
-//     shutdown_repro::probe::scope all("server");               // a scope: what must be empty before it is gone
+//     shutdown_repro::probe::scope all("server");               // a scope, which must be empty before it is destroyed
 //     shutdown_repro::probe::scope one("connection 3", all);    //   a scope inside of it
-//     shutdown_repro::probe::task handler(one, "handler of GET /"); // work in a scope, until the object is gone
-//     handler.suspend("delay"); handler.resume();               //   as it waits and goes on
+//     shutdown_repro::probe::task handler(one, "handler of GET /"); // work in a scope, until the object is destroyed
+//     handler.suspend("delay"); handler.resume();               //   the work waits and continues
 //     SHUTDOWN_REPRO_CHECKPOINT("after-accept");                // a place
 //
 // Objects of this header are as thread-safe as an int; different ones can be used in different threads at once.
@@ -35,7 +35,7 @@
 namespace shutdown_repro {
 namespace probe {
 
-// "scope:2"; without a word nobody.
+// "scope:2"; no object if the word is empty.
 struct id {
     char const* word = nullptr;
     std::uint32_t number = 0;
@@ -258,7 +258,7 @@ private:
         lock.lock();
         return heard;
     }
-    // A line; false when there is none in time, or nobody is left to say one.
+    // Reads the next line; returns false if none comes in time or the controller has disconnected.
     bool receive(std::string& line, std::int64_t until) {
         for (;;) {
             std::size_t const end = said_.find('\n');

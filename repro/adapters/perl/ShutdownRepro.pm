@@ -13,7 +13,7 @@ our @observes;   # the groups of facts that are recorded; the adapter's to fill 
 
 my ($file, $writer, $next, %last);
 
-# By whom the program is held: see ShutdownRepro::Control.
+# The module that holds the program at its points: see ShutdownRepro::Control.
 require ShutdownRepro::Control if $ENV{SHUTDOWN_REPRO_CONTROL};
 
 sub recording { length($ENV{SHUTDOWN_REPRO_TRACE} // '') }
@@ -61,7 +61,7 @@ sub open_trace {
       . join(',', map {qq("$_")} @observes) . "]}\n");
 }
 
-# What was not written whole is the end of the trace: a gap in its numbers would be no better.
+# After an incomplete write the trace ends: continuing would only leave a gap in its numbers.
 sub append {
   my ($line) = @_;
   my $written = syswrite $file, $line;

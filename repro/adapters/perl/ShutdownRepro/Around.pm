@@ -6,7 +6,7 @@ use Exporter qw(import);
 our @EXPORT_OK = qw(around called_by);
 
 # Replaces a method of a class, inherited or not. The new one gets the old one first, and sees its caller as the old one would.
-# While the interpreter takes everything down nobody acts any more, and only the old one is called.
+# During global destruction nothing is recorded, and only the original method is called.
 sub around {
   my ($class, $method, $with) = @_;
   my $before = $class->can($method) or die "shutdown-repro: $class has no method $method: this version is not known\n";

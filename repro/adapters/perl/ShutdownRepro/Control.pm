@@ -1,5 +1,5 @@
 # Holds the program at points, at the controller's word: SHUTDOWN_REPRO_CONTROL names its socket (man 7 shutdown-repro-target).
-# When the controller goes, nothing is held any more.
+# When the controller disconnects, every hold ends.
 package ShutdownRepro::Control;
 use strict;
 use warnings;
@@ -36,7 +36,7 @@ sub lose {
   %armed = ();
 }
 
-# A line; nothing when there is none in time, or nobody is left to say one.
+# Returns the next line, or nothing if none comes in time or the controller has disconnected.
 sub heard {
   my ($until) = @_;
   while ($socket) {

@@ -70,7 +70,7 @@ sub loop_start {
   return $ioloop->$before;
 }
 
-# The loop itself calls it when a graceful stop is over.
+# The loop itself calls it at the end of a graceful stop.
 sub loop_stop {
   my ($before, $ioloop) = @_;
   my ($inner) = called_by() =~ /\AMojo::IOLoop::(_remove|stop_gracefully)\z/;
@@ -289,7 +289,7 @@ sub subscribe {
   return $of->$before($name => $name eq 'request' ? $call : servers_callback(scalar caller, $end, $call)); # it runs within _read
 }
 
-# That a method was entered is told by the method; that it would have been, if the server were there, by the error.
+# The method itself records that it was entered. If the server is freed, the error shows that it would have been.
 sub servers_callback {
   my ($package, $end, $call) = @_;
   return $call unless $package eq 'Mojo::Server::Daemon' && $end;
@@ -405,7 +405,7 @@ sub client_wait {
   return $client->$before(@with);
 }
 
-# A request goes out on a connection. A server of this process knows it by the port that it comes from.
+# A request is sent on a connection. A server in the same process recognizes it by its source port.
 sub agent_process {
   my ($before, $agent, $name) = @_;
   my $tx     = $agent->{connections}{$name}{tx};

@@ -7,7 +7,7 @@ package ShutdownRepro::Reactor;
 use Mojo::Base 'Mojo::Reactor::Poll';
 use IO::Poll ();
 
-# For who watches. What is ready is a list of [descriptor, events of poll(2)].
+# For observers. The ready handles are a list of [descriptor, events of poll(2)].
 our $rank = sub {0};    # (reactor, descriptor): its place among what is ready, client first
 our $decided;           # (reactor, number, choice, what is ready in the order of its places)
 our $ready;             # (reactor, what is ready as it will be served)
@@ -59,7 +59,7 @@ sub in_order {
   return @chosen, @left;
 }
 
-# The table of timers: a hash whose keys come by deadline, those of one deadline as they were armed.
+# The table of timers: a hash whose keys are sorted by deadline, and for equal deadlines by the order of arming.
 package ShutdownRepro::Reactor::ByDeadline;
 
 sub TIEHASH { return bless {timer => {}, armed => {}, last => 0, left => []}, shift }

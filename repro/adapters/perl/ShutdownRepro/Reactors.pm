@@ -1,4 +1,4 @@
-# What Mojolicious' reactors do, of any class: rounds, who is served, timers, errors, and the end of a loop.
+# Records the events of Mojolicious reactors of any class: rounds, served handles, timers, errors, and the end of a loop.
 package ShutdownRepro::Reactors;
 use strict;
 use warnings;

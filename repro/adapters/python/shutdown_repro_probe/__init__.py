@@ -120,7 +120,7 @@ def _open():
 
 
 def _append(line):
-    """What was not written whole is the end of the trace: a gap in its numbers would be no better."""
+    """After an incomplete write the trace ends: continuing would only leave a gap in its numbers."""
     global _file
     if _file is None:
         return

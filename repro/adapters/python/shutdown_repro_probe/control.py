@@ -51,7 +51,7 @@ def _say(line):
 
 
 def _heard(until):
-    """A line; None when there is none in time, or nobody is left to say one."""
+    """Returns the next line, or None if none comes in time or the controller has disconnected."""
     global _said
     while _socket is not None:
         line, end, rest = _said.partition(b"\n")

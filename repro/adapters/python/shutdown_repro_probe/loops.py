@@ -1,4 +1,4 @@
-"""What asyncio does: tasks, loops, timers, listening servers, errors that nobody took, and signals that ask for the end.
+"""Records the events of asyncio: tasks, loops, timers, listening servers, uncaught errors, and stop signals.
 
 Loops of asyncio itself are watched whole; of a loop that is written in C (uvloop) only the tasks are.
 """
@@ -40,7 +40,7 @@ def watch(module):
 # --- tasks
 
 class _Steps(collections.abc.Coroutine):
-    """A coroutine that tells its steps; everything else is the coroutine's."""
+    """A coroutine that records its steps and delegates everything else to the wrapped coroutine."""
 
     def __init__(self, inner, id):
         self._inner = inner
