@@ -57,58 +57,63 @@ task cell_program::listen(coroutine& self) {
     co_return outcome::completed;
 }
 
-task cell_program::main_body(coroutine& self) {
-    server_ = &rt_.open("S", cell_.root ? nullptr : main_scope_, true, cell_.safe);
+// Those that start at once, or those that start in the instant of the stop.
+void cell_program::spawn_handlers(bool at_once) {
     auto const n = static_cast<std::uint32_t>(cell_.acts.size());
     for (std::uint32_t i = 1; i <= n; ++i)
-        if (cell_.acts[i - 1] != act::unstarted) spawn_handler(i);
+        if ((cell_.acts[i - 1] != act::unstarted) == at_once) spawn_handler(i);
+}
+
+void cell_program::spawn_late() {
+    rt_.spawn(*server_, "late", [](coroutine& late) -> task {
+        return [](coroutine& me) -> task {
+            co_return co_await delay(me, 62 * millisecond) == wake::cancelled ? outcome::cancelled : outcome::completed;
+        }(late);
+    });
+}
+
+void cell_program::cancel_server() {
+    if (!server_->freed) server_->cancel(rt_);
+}
+
+task cell_program::main_body(coroutine& self) {
+    server_ = &rt_.open("S", cell_.root ? nullptr : main_scope_, true, cell_.safe);
+    spawn_handlers(true);
     if (cell_.holds != owner::server) rt_.spawn(*main_scope_, "L", [this](coroutine& l) { return listen(l); });
     auto const sleep_until = [&](nanoseconds t) { return delay(self, t - rt_.on.now()); };
     co_await sleep_until(stop_at);
-    for (std::uint32_t i = 1; i <= n; ++i)
-        if (cell_.acts[i - 1] == act::unstarted) spawn_handler(i);
+    spawn_handlers(false);
     rt_.trace().emit(kind::act_stop, {traces::entity::server, 1});
 
     using enum sequence;
     sequence const s = cell_.steps;
     if (s >= dat_free) dispose_later_.begin(*server_, 20 * millisecond, *main_scope_, "T");
-    auto const cancel = [&] {
-        if (!server_->freed) server_->cancel(rt_);
-    };
     auto const finished = [&] { return server_->freed || server_->finished(); };
-    auto const spawn_late = [&] {
-        rt_.spawn(*server_, "late", [](coroutine& late) -> task {
-            return [](coroutine& me) -> task {
-                co_return co_await delay(me, 62 * millisecond) == wake::cancelled ? outcome::cancelled
-                                                                                  : outcome::completed;
-            }(late);
-        });
-    };
     switch (s) {
     case sequence::free:
     case dat_free: break;
-    case cancel_free: cancel(); break;
+    case cancel_free: cancel_server(); break;
     case cancel_wait_free:
     case dat_cancel:
-        cancel();
+        cancel_server();
         co_await sleep_until(40 * millisecond);
         break;
     case wait_free:
     case dat_wait: co_await sleep_until(40 * millisecond); break;
     case late_free: co_await sleep_until(100 * millisecond); break;
     case dat_cancel_spawn:
-        cancel();
+        cancel_server();
         spawn_late();
         co_await sleep_until(40 * millisecond);
         break;
     case dat_cancel_wait_spawn:
-        cancel();
+        cancel_server();
         co_await sleep_until(25 * millisecond);
         spawn_late();
         co_await sleep_until(40 * millisecond);
         break;
     case dat_cancel_wait_free:
-        cancel();
+        cancel_server();
         co_await sleep_until(25 * millisecond);
         break;
     case fix_expire:
@@ -117,7 +122,7 @@ task cell_program::main_body(coroutine& self) {
         if (s != fix_zero && !finished())
             co_await await_completion(self, *server_, (s == fix_expire ? 20 : 200) * millisecond);
         if (!finished()) {
-            cancel();
+            cancel_server();
             co_await await_after_cancellation(self, *server_);
         }
         break;

@@ -19,6 +19,9 @@ private:
     task main_body(coroutine&);
     task listen(coroutine&);
     void spawn_handler(std::uint32_t i);
+    void spawn_handlers(bool at_once);
+    void spawn_late();
+    void cancel_server();
     void release_server();
 
     runtime& rt_;

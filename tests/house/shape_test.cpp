@@ -30,6 +30,10 @@ std::string repeated(std::string const& text, int n) {
 } // namespace
 
 TEST_CASE("no line is longer than 120 columns") { CHECK(in_all(with_tests(), long_lines) == lines{}); }
+TEST_CASE("no function is longer than 60 lines, and no test than 100") {
+    CHECK(in_all(with_tests(), long_functions) == lines{});
+}
+TEST_CASE("no file is longer than 600 lines") { CHECK(in_all(with_tests(), long_files) == lines{}); }
 TEST_CASE("a file that a comment names exists") { CHECK(in_all(with_tests(), files_that_do_not_exist) == lines{}); }
 
 TEST_CASE("every header can be included twice") {

@@ -7,6 +7,7 @@
 namespace shutdown_repro::traces {
 
 std::span<rule_info const> lifetime_rules();
+std::span<rule_info const> memory_rules();
 std::span<rule_info const> loop_rules();
 std::span<rule_info const> stop_rules();
 std::span<rule_info const> client_rules();

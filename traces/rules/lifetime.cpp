@@ -2,7 +2,6 @@
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/held.hpp"
-#include "traces/rules/stderr_text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {
@@ -457,128 +456,6 @@ private:
     once reported_;
 };
 
-// ---- memory and assertions
-
-struct access_after_free final : rule {
-    static rule_info info() {
-        return {
-            .id = "access-after-free",
-            .level = severity::error,
-            .needs = 0,
-            .needs_one_of = scopes | coroutines | server_acts,
-            .kinds = {kind::server_listen, kind::server_ready, kind::server_close, kind::server_stopped,
-                kind::server_free, kind::act_stop, kind::act_free, kind::scope_open, kind::scope_attach,
-                kind::scope_cancel, kind::scope_cancelled, kind::scope_closed, kind::scope_catch, kind::scope_notify,
-                kind::scope_unref, kind::scope_access, kind::coroutine_spawn, kind::coroutine_start,
-                kind::coroutine_suspend, kind::coroutine_cancel, kind::coroutine_zombie, kind::coroutine_finish,
-                kind::coroutine_hook, kind::coroutine_remove, kind::connection_open},
-            .summary = "an operation uses a scope, a coroutine or a server after it was freed",
-            .why =
-                "Freed memory may already hold another object: the access reads or writes that object, mostly "
-                "without any visible sign. Typical causes are a callback that continues with an object that its own "
-                "notification has just freed, and a late stop of a freed server. A refused spawn is not an access. A "
-                "second disposal and a late resume have rules of their own.",
-            .cites = "envoy#733, stdexec#1731, true-async/server#2",
-            .fix = "hold a reference during every call out of the object, and cancel timers and listeners before "
-                   "freeing it",
-            .make = make<access_after_free>,
-        };
-    }
-
-    void on(event const& e, model const& m, rule_run& out) override {
-        if (is_gone(e.id, m) || (e.what == kind::scope_access && e.integer("freed"))) return report(e.id, e, out);
-        bool const enters_parent =
-            e.what == kind::scope_open || e.what == kind::coroutine_spawn || e.what == kind::connection_open;
-        if (enters_parent && is_gone(e.parent, m)) report(e.parent, e, out);
-    }
-    void reset() override { reported_.clear(); }
-
-private:
-    static bool is_gone(ref r, model const& m) {
-        switch (r.type) {
-        case entity::scope: return m.scopes.is_gone(r.number);
-        case entity::coroutine: return m.coroutines.is_gone(r.number);
-        case entity::server: return m.servers.is_gone(r.number);
-        default: return false;
-        }
-    }
-
-    void report(ref what, event const& e, rule_run& out) {
-        if (!reported_.first(what)) return;
-        std::string_view const operation = e.text("operation", name_of(e.what));
-        violation v{.subject = what,
-            .at = e.seq,
-            .message = to_string(what) + " was used after it was freed: " + std::string(operation)};
-        if (e.by) v.message += " by " + to_string(e.by);
-        v.witness.assign(e.because.begin(), e.because.end());
-        out.report(std::move(v));
-    }
-
-    once reported_;
-};
-
-struct assertion_failed final : rule {
-    static rule_info info() {
-        return {
-            .id = "assertion-failed",
-            .level = severity::error,
-            .needs = 0,
-            .needs_one_of = scopes | coroutines | requests | server_acts | process,
-            .kinds = {kind::assertion, kind::process_stderr},
-            .summary = "the server recorded a failed assertion, or its stderr contains one",
-            .why =
-                "The developers of the server wrote down a condition that must hold, and it did not hold. In a build "
-                "without assertions the same run continues with a broken invariant: the sign disappears, the defect "
-                "does not. An assertion that was both recorded and printed counts once.",
-            .cites = "true-async/server#74",
-            .fix = "look at the other violations of this trace: a failed assertion is usually their first visible sign",
-            .make = make<assertion_failed>,
-        };
-    }
-
-    void on(event const& e, model const& m, rule_run& out) override {
-        if (e.what == kind::process_stderr) {
-            for (failed_assertion& a : assertions_in(e.text("text"))) printed_.push_back({std::move(a), e.id, e.seq});
-            return;
-        }
-        std::string const file(e.text("file"));
-        std::string const where = file.empty() ? "" : file + ":" + std::to_string(e.integer("line"));
-        recorded_.emplace_back(e.text("message"));
-        report(e.id, e.seq, {recorded_.back(), where}, e.ids_of("live"), m, out);
-    }
-
-    void end(model const& m, bool, rule_run& out) override {
-        for (auto const& p : printed_) {
-            bool const known = std::any_of(recorded_.begin(), recorded_.end(),
-                [&](std::string const& said) { return p.what.line.find(said) != std::string::npos; });
-            if (!known) report(p.who, p.at, p.what, {}, m, out);
-        }
-    }
-    void reset() override {
-        recorded_.clear();
-        printed_.clear();
-    }
-
-private:
-    struct printed {
-        failed_assertion what;
-        ref who;
-        seq_t at;
-    };
-
-    static void report(
-        ref who, seq_t at, failed_assertion const& a, std::span<ref const> live, model const& m, rule_run& out) {
-        violation v{.subject = who, .at = at};
-        v.message = a.message.empty() ? "an assertion failed" : "\"" + a.message + "\" failed";
-        if (!a.where.empty()) v.message += " at " + a.where;
-        show(v, m, live);
-        out.report(std::move(v));
-    }
-
-    std::vector<std::string> recorded_; // the messages of the assert events
-    std::vector<printed> printed_;
-};
-
 } // namespace
 
 std::span<rule_info const> lifetime_rules() {
@@ -593,8 +470,6 @@ std::span<rule_info const> lifetime_rules() {
         finalized_while_queued::info(),
         finish_event_lost::info(),
         finish_event_doubled::info(),
-        access_after_free::info(),
-        assertion_failed::info(),
     };
     return rules;
 }

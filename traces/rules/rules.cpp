@@ -100,8 +100,8 @@ std::string needs_text(rule_info const& info) {
 std::span<rule_info const> all_rules() {
     static std::vector<rule_info> const all = [] {
         std::vector<rule_info> out;
-        for (auto const family : {lifetime_rules(), loop_rules(), stop_rules(), client_rules(), race_rules(),
-                 announce_rules(), time_rules(), process_rules()})
+        for (auto const family : {lifetime_rules(), memory_rules(), loop_rules(), stop_rules(), client_rules(),
+                 race_rules(), announce_rules(), time_rules(), process_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();
