@@ -1,4 +1,5 @@
-// Rules about what breaks a process at once: memory that is used after it was freed, and assertions of the server itself.
+// Rules about what breaks a process at once: memory that is used after it was freed, and assertions of the server
+// itself.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/held.hpp"
