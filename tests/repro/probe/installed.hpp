@@ -7,8 +7,8 @@
 
 namespace shutdown_repro::tests {
 
-// The version of a preset's server. nullopt, and the test is skipped, when it is not installed or has a version that the preset was
-// not tried with: what is expected of it was measured, and another version may stop differently.
+// The version of a preset's server. nullopt, and the test is skipped, when it is not installed or has a version that
+// the preset was not tried with: what is expected of it was measured, and another version may stop differently.
 inline std::optional<std::string> tried_version(std::string const& name) {
     repro::target const t = repro::load_target(name);
     auto const version = installed_version(t);

@@ -54,7 +54,8 @@ TEST_CASE("an error in a target file names its line and the remedy") {
         std::string fields, says;
     } const cases[] = {
         {R"("grce_ms": 5)", "mine.json:3: unknown field \"grce_ms\"; did you mean \"grace_ms\"?"},
-        {R"("tried_with": ["20.x"])", "mine.json:3: \"tried_with.1\" must be a version, such as \"18.20\", not \"20.x\""},
+        {R"("tried_with": ["20.x"])",
+            "mine.json:3: \"tried_with.1\" must be a version, such as \"18.20\", not \"20.x\""},
         {R"("tried_with": [])", "mine.json:3: \"tried_with\" must have 1 to"},
         {R"("grace_ms": "lots")", "mine.json:3: \"grace_ms\" must be a number of milliseconds, not \"lots\""},
         {R"("stop": {"signal": "SIGTRM"})",
