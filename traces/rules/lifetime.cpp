@@ -1,4 +1,4 @@
-// Rules about ownership and lifetime: scopes, coroutines, requests, and the assertions of the server.
+// Rules about ownership and lifetime: scopes, coroutines and requests.
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/held.hpp"
