@@ -61,19 +61,17 @@ TEST_CASE("a task that a plain asyncio server forgets is lost, with its name and
     if (!no_python()) expect_lost_task("plain_server.py", "coroutine-lost", "write-behind");
 }
 
-TEST_CASE(
-    "a task that an aiohttp application cancels and does not wait for is told with its name and where it was created") {
+TEST_CASE("a task that an aiohttp application cancels and does not await is reported with its name and its origin") {
     if (!skipped(python + " -c 'import aiohttp'", "python3-aiohttp"))
         expect_lost_task("aiohttp_server.py", "cancelled-not-awaited", "refresh-cache");
 }
 
-TEST_CASE(
-    "a task whose clean-up uvicorn's application does not wait for is told with its name and where it was created") {
+TEST_CASE("a task whose cleanup a uvicorn application does not await is reported with its name and its origin") {
     if (!skipped(python + " -c 'import uvicorn'", "uvicorn"))
         expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"asyncio"});
 }
 
-TEST_CASE("a task is told in the same words when the loop is not Python's") {
+TEST_CASE("a task is recorded in the same way on a loop that is not written in Python") {
     if (!skipped(python + " -c 'import uvicorn, uvloop'", "uvicorn and python3-uvloop"))
         expect_lost_task("uvicorn_server.py", "cancelled-not-awaited", "worker", {"uvloop"});
 }
@@ -106,7 +104,7 @@ TEST_CASE("a task whose frame is destroyed where it waits was lost there") {
     CHECK_THAT(j.messages, ContainsSubstring("forgotten (script.py:4)) was finished while it was suspended"));
 }
 
-TEST_CASE("an error that nobody took is an event of its loop, and what the program does with it stays") {
+TEST_CASE("an uncaught error is an event of its loop, and the reaction of the program does not change") {
     if (no_python()) return;
     traces::trace const t = repro::run_program(script("import asyncio, sys\n"
                                                       "async def fail(): raise ValueError('no')\n"
@@ -207,7 +205,7 @@ TEST_CASE("a chosen order looks at pipes, too, and leaves no descriptor open for
     CHECK_THAT(text_of_stderr(t), ContainsSubstring("more: 0"));
 }
 
-TEST_CASE("each process of a program records for itself, and their entities are told apart") {
+TEST_CASE("each process of a program records its own trace, and their entities get different ids") {
     if (no_python()) return;
     auto const j = repro::run_program(script("import asyncio, os\n"
                                              "async def main(): await asyncio.sleep(0)\n"

@@ -54,13 +54,13 @@ TEST_CASE("a point that a server never comes to makes its execution inconclusive
     CHECK_THAT(j.messages, ContainsSubstring("the target never reached before-dinner"));
 }
 
-TEST_CASE("a program that is told what it does not know is inconclusive") {
+TEST_CASE("a program that gets an unknown command is inconclusive") {
     auto const j = judge(repro::run_program(
         asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = {}, .free_at = "after-accept"}));
     CHECK_THAT(j.messages, ContainsSubstring("does not support the command free"));
 }
 
-TEST_CASE("a hold holds one thread: another one goes on, and passes what it comes to") {
+TEST_CASE("a hold stops one thread: the others continue and pass all points") {
     traces::trace const t = repro::run_program(
         {.name = "threads", .command = {HEADER_PROGRAM, "threads"}, .files = {}, .environment = {}, .adapter = "own"},
         {.order = {}, .decisions = {}, .stop_at = "here"});
@@ -77,7 +77,7 @@ TEST_CASE("a forked child meets the controller by itself, counts for itself and 
     CHECK(repro::run_program(forks, {}).foot->exit_status == 0);
 }
 
-TEST_CASE("a server that says what it does takes no memory for that when nobody records it") {
+TEST_CASE("a server with the header allocates no memory for events that are not recorded") {
     CHECK(programs::works(HEADER_PROGRAM " off"));
 }
 

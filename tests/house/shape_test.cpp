@@ -77,7 +77,7 @@ TEST_CASE("a file that is too long is found") {
     CHECK(long_files({"a.cpp", repeated("\n", 601)}) == lines{"a.cpp a file of 601 lines"});
 }
 
-TEST_CASE("a name that a header takes over is found") {
+TEST_CASE("a name that a header imports is found") {
     CHECK(names_taken_over({"a.hpp", "namespace n {\nusing traces::event;\n}\n"}) ==
         lines{"a.hpp:2 using traces::event"});
     CHECK(names_taken_over({"a.hpp", "using namespace std;\n"}).size() == 1);

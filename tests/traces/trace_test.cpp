@@ -30,7 +30,7 @@ std::string const as_appended =
 
 } // namespace
 
-TEST_CASE("a trace keeps an event after everything that it viewed is gone") {
+TEST_CASE("a trace keeps an event after everything that the event viewed is freed") {
     trace t;
     for (int i = 0; i < 2000; ++i) append_from_short_lived_memory(t); // several blocks
     for (std::size_t i = 0; i < t.events.size(); ++i)
@@ -86,7 +86,7 @@ TEST_CASE("a text longer than any block is kept whole") {
     CHECK(line_of(t.events[2]) == R"({"seq":2)" + as_appended);
 }
 
-TEST_CASE("the recorder says who acts and why, innermost first, and goes back to who acted before") {
+TEST_CASE("the recorder records the innermost actor and cause, and restores the previous ones") {
     trace t;
     nanoseconds clock = 5;
     recorder record(t, clock);

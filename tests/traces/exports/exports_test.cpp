@@ -412,7 +412,7 @@ TEST_CASE("a host's own clock counts its events, and no clock knows what has not
     }
 }
 
-TEST_CASE("a clock holds what its causes and its actor had seen") {
+TEST_CASE("a vector clock contains those of its causes and of its actor") {
     trace const t = told({R"("t":0,"kind":"scope.open","id":"scope:1")", R"("t":0,"kind":"scope.open","id":"scope:2")",
         R"("t":0,"kind":"scope.open","id":"scope:3","because":[0])",
         R"("t":0,"kind":"scope.cancel","id":"scope:4","by":"scope:3")",

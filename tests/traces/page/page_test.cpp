@@ -97,7 +97,7 @@ TEST_CASE("a script's digest becomes the expression that allows it") {
         "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='");
 }
 
-TEST_CASE("what the page carries is small, asks nobody for anything and makes no markup of text") {
+TEST_CASE("the style and script of the page are small, access no network, and turn no text into markup") {
     std::string const script(html_script.text), style(html_style.text);
     CHECK(script.size() <= 40'000);
     CHECK(script.size() > 1'000);
@@ -151,7 +151,7 @@ TEST_CASE("lanes stand in the order of the scope tree") {
     CHECK(std::vector<std::string>(names.begin(), names.begin() + 10) == tree);
 }
 
-TEST_CASE("arrows lead from each cause to what it caused, up to what is broken") {
+TEST_CASE("arrows lead from each cause to its effect, up to the violation") {
     judged_trace const r = report();
     html_view const v(r.side(), "");
     std::size_t const broken =
@@ -211,7 +211,7 @@ TEST_CASE("a long trace is drawn coarsely, and every event of it is in the list"
     CHECK(page.size() < 400 * r.told.events.size());
 }
 
-TEST_CASE("the violations of one rule are told a few times and then counted") {
+TEST_CASE("a few violations of one rule are shown and the others counted") {
     story s;
     for (int i = 1; i < 30; ++i) {
         std::string const scope = "scope:" + std::to_string(i), coroutine = "coroutine:" + std::to_string(i);
@@ -224,7 +224,7 @@ TEST_CASE("the violations of one rule are told a few times and then counted") {
     CHECK(count(page, "disposed with coroutine:") > 29); // the list says each
 }
 
-TEST_CASE("of many who are inside a few are named and all the others counted") {
+TEST_CASE("of many actors that are inside, a few are named and the others counted") {
     story s;
     s.tell("scope.open", "scope:1");
     for (int i = 1; i <= 429; ++i) s.tell("coroutine.spawn", "coroutine:" + std::to_string(i), {}, "scope:1");
@@ -233,7 +233,7 @@ TEST_CASE("of many who are inside a few are named and all the others counted") {
         ContainsSubstring("coroutine:6</b>") && ContainsSubstring("<li>… and 423 more</li>"));
 }
 
-TEST_CASE("a trace without events, and events that concern nobody, are still a page") {
+TEST_CASE("a trace without events, and events without a subject, still make a page") {
     CHECK_THAT(judged_trace(trace()).page(), ContainsSubstring("The trace has no events."));
     trace t;
     event e;

@@ -70,7 +70,7 @@ TEST_CASE("a name that is only spelled with hexadecimal digits stays in a finger
     CHECK_FALSE(alike("timer a", "timer a1"));
 }
 
-TEST_CASE("a fingerprint tells what is different") {
+TEST_CASE("different violations have different fingerprints") {
     CHECK(print_of("handler of GET /users/1", 1) != print_of("handler of GET /orders/1", 1));
     CHECK(print_of("handler of GET /users/1", 1) != print_of("handler of POST /users/1", 1));
     CHECK(print_of("socket /tmp/a.sock", 1) != print_of("socket /tmp/b.sock", 1));

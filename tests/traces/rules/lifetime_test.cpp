@@ -154,7 +154,7 @@ TEST_CASE("a used child scope that outlives its parent is reported although it i
     CHECK(v.inside == std::vector<std::string>{"scope:2   used, opened at #1, not disposed"});
 }
 
-TEST_CASE("a coroutine that was spawned while its scope is disposed of is inside when the scope is gone") {
+TEST_CASE("a coroutine that is spawned during the disposal of its scope is inside when the scope is disposed") {
     story s;
     s.tell("scope.open", "scope:1");
     s.tell("scope.dispose", "scope:1");
@@ -331,8 +331,7 @@ TEST_CASE("a coroutine that the server itself calls queued at its finish was fin
     CHECK(judged(s) == "finalized-while-queued coroutine:1");
 }
 
-TEST_CASE(
-    "a coroutine that is gone and resumed was resumed after its finish, and touched otherwise was used after it") {
+TEST_CASE("a removed coroutine that is resumed breaks another rule than one that is used in another way") {
     story s;
     s.tell("coroutine.spawn", "coroutine:1");
     s.tell("coroutine.start", "coroutine:1");
@@ -343,7 +342,7 @@ TEST_CASE(
     CHECK(judged(s) == (resumed ? "coroutine-resumed-after-finish coroutine:1" : "access-after-free coroutine:1"));
 }
 
-TEST_CASE("what is gone may not be entered, cancelled, stopped or told anything") {
+TEST_CASE("freed objects must not be entered, cancelled, stopped or notified") {
     struct late {
         std::string_view what, id, parent, subject;
     };

@@ -37,7 +37,7 @@ std::string why_not(story const& s, std::string_view rule) {
 
 } // namespace
 
-TEST_CASE("a lost timer is reported with who set it, how early its loop ended, and how many others are exempt") {
+TEST_CASE("a lost timer is reported with its setter, how early its loop ended, and how many timers are exempt") {
     story s = armed();
     s.tell("loop.stopping", "loop:1", {{"why", "explicit"}});
     s.tell("loop.stop", "loop:1");

@@ -51,7 +51,7 @@ TEST_CASE("a live set agrees with a plain set under any order of opening and clo
     }
 }
 
-TEST_CASE("who is opened again under a number is new") {
+TEST_CASE("an entity that is opened again under a number is new") {
     live_set<number> set;
     set.open(1).value = 5;
     set.open(2);
@@ -73,7 +73,7 @@ TEST_CASE("a short text is cut at a whole character") {
     CHECK(text("a").str() == "a");
 }
 
-TEST_CASE("the model counts who is in a scope and forgets who is gone") {
+TEST_CASE("the model counts the members of a scope and forgets removed ones") {
     story s;
     s.tell("scope.open", "scope:1", {{"name", "server"}});
     s.tell("scope.open", "scope:2", {}, "scope:1");

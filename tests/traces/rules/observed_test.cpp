@@ -148,7 +148,7 @@ TEST_CASE("a sanitizer's report counts once, however the process then ends") {
     CHECK(run.violations()[0].message == "nginx was stopped by AddressSanitizer: heap-use-after-free on address 0x602");
 }
 
-TEST_CASE("a rule whose facts a trace has not is not applicable and says what it needs") {
+TEST_CASE("a rule is not applicable to a trace without its facts, and says what it needs") {
     rule_run run;
     story s;
     SECTION("by what is seen") {

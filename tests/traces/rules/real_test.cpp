@@ -87,7 +87,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("where a silent and an idle connection are both open, nobody can tell which of them held the stop") {
+TEST_CASE("if a silent and an idle connection are both open, neither is blamed for the stop") {
     real_server s;
     s.connect("idle");
     s.send(1);
@@ -273,7 +273,7 @@ TEST_CASE("the wrong signal is to blame only where the trace says that the grace
     CHECK(why_not(s, "stop-signal-not-graceful").starts_with("needs clients facts"));
 }
 
-TEST_CASE("a stream above the last that GOAWAY announced is nobody's, one without any GOAWAY is in flight") {
+TEST_CASE("a stream above the last stream of GOAWAY is not lost, and one without a GOAWAY is in flight") {
     struct {
         int last;
         std::string_view expected;
@@ -397,7 +397,7 @@ TEST_CASE("a signal that a command to stop has sent is no crash but one that nob
     CHECK(judged(s) == (signal == "SIGSEGV" ? "crash-on-stop process:1" : "stop-signal-unhandled process:1"));
 }
 
-TEST_CASE("an exit alone does not say that nobody was left: an orphan has to have been looked for") {
+TEST_CASE("an exit alone does not show that no process is left: the runner must have looked for orphans") {
     real_server s;
     s.stop();
     s.exit();
@@ -478,7 +478,7 @@ TEST_CASE(
     CHECK(judged(s) == (answered ? "background-work-lost coroutine:1" : ""));
 }
 
-TEST_CASE("the client's connection that is open at the end is a ghost only if the process is gone") {
+TEST_CASE("a client connection that is open at the end is a ghost only if the process has exited") {
     real_server s;
     s.connect("idle");
     s.stop();

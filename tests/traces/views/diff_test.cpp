@@ -127,7 +127,7 @@ TEST_CASE("ids that two executions handed out in another order are the same acto
     CHECK_THAT(page(a, b), ContainsSubstring("the same events in another order"));
 }
 
-TEST_CASE("a connection whose request was never read is whoever is left") {
+TEST_CASE("a connection whose request was never read is matched with the remaining one") {
     std::vector<std::string> const open{
         R"("kind":"connection.open","id":"connection:1")", R"("kind":"connection.open","id":"connection:2")"};
     auto const first = [&](int which) {

@@ -59,7 +59,7 @@ TEST_CASE("a kind is given by its name or a glob") {
     CHECK(fitting("scope") == "");
 }
 
-TEST_CASE("whom it happened to, and who acted") {
+TEST_CASE("a filter selects events by subject and by actor") {
     CHECK(fitting("coroutine:1") == "36");
     CHECK(fitting("id coroutine:*") == "3567");
     CHECK(fitting("scope:?") == "124");
@@ -68,7 +68,7 @@ TEST_CASE("whom it happened to, and who acted") {
     CHECK(fitting("by *:*") == "4567"); // whoever it was, somebody
 }
 
-TEST_CASE("a subtree is who was opened in it, and everything that happens to them") {
+TEST_CASE("a subtree contains what was opened in it, and all of its events") {
     CHECK(fitting("under scope:2") == "236");
     CHECK(fitting("under scope:1") == "1234567");
     CHECK(fitting("under scope:3 and not under scope:2") == "457");

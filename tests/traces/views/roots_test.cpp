@@ -140,7 +140,7 @@ TEST_CASE("two violations about one victim stay two when no edge leads from one 
         "0 root, 1 root");
 }
 
-TEST_CASE("a violation at the stop itself does not swallow what the stop goes on to do") {
+TEST_CASE("a violation at the stop itself does not hide the effects of the stop") {
     story s;
     seq_t const stop = caused(s, {}, "act.stop", "server:1"), later = caused(s, {stop}, "scope.dispose", "scope:1");
     CHECK(text_of(roots_of(s.told,

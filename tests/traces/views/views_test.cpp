@@ -143,7 +143,7 @@ TEST_CASE("every kind has words, and lacks of details leave no holes in them") {
     }
 }
 
-TEST_CASE("a failed coroutine is told from a cancelled one") {
+TEST_CASE("a failed coroutine is distinguished from a cancelled one") {
     trace t;
     read(t, disposal);
     CHECK(phrase(t.events[19]) == "coroutine:2 fails with an error \"torn\" (not a cancellation)");
@@ -198,7 +198,7 @@ TEST_CASE("the timeline gives every event a row and every actor a lane, and fits
     }
 }
 
-TEST_CASE("the timeline marks the event that breaks a rule, who shows it, and says which rule") {
+TEST_CASE("the timeline marks the event that violates a rule and its witnesses, and names the rule") {
     trace t;
     read(t, disposal);
     auto const broken = std::vector{disposed_nonempty()};
@@ -212,7 +212,7 @@ TEST_CASE("the timeline marks the event that breaks a rule, who shows it, and sa
     CHECK(place(page, "✗ scope-disposed-nonempty  scope:3") < place(page, "#26 "));
 }
 
-TEST_CASE("a lane is drawn while its actor lives, and joins who acted to whom it happened") {
+TEST_CASE("a lane is drawn while its actor lives, and a line joins the actor to the subject") {
     trace t;
     read(t, R"({"seq":0,"t":0,"kind":"scope.open","id":"scope:1"}
 {"seq":1,"t":0,"kind":"coroutine.spawn","id":"coroutine:1","parent":"scope:1"}
@@ -250,7 +250,7 @@ TEST_CASE("more lanes than fit are a list, with the kinds named") {
         ContainsSubstring("#7  client:8 connects")); // the words say the kind too
 }
 
-TEST_CASE("the tree of a failed trace shows who was where at the failure") {
+TEST_CASE("the tree of a failed trace shows where each actor was at the failure") {
     trace t;
     read(t, disposal);
     auto const broken = std::vector{disposed_nonempty()};
@@ -268,7 +268,7 @@ TEST_CASE("the tree of a failed trace shows who was where at the failure") {
         ContainsSubstring("    └ coroutine:2 handler of GET /2 · finished (failed) since #19, not removed"));
 }
 
-TEST_CASE("the tree of a server that survives what it broke shows the first violation") {
+TEST_CASE("the tree of a server that survives its violation shows the first violation") {
     trace t;
     read(t, disposal);
     violation v = disposed_nonempty();
@@ -290,7 +290,7 @@ TEST_CASE("the tree of a trace that nothing broke shows its end") {
     CHECK_THAT(line_with(page, "coroutine:2 "), ContainsSubstring("suspended on delay since #9"));
 }
 
-TEST_CASE("zombies, pending cancellations and who never ran are told apart in the tree") {
+TEST_CASE("the tree distinguishes zombies, pending cancellations and coroutines that never ran") {
     trace t;
     read(t, R"({"seq":0,"t":0,"kind":"scope.open","id":"scope:1"}
 {"seq":1,"t":0,"kind":"coroutine.spawn","id":"coroutine:1","parent":"scope:1"}
@@ -311,7 +311,7 @@ TEST_CASE("zombies, pending cancellations and who never ran are told apart in th
     CHECK_THAT(line_with(page, "scope:1 "), ContainsSubstring("open, 3 coroutines"));
 }
 
-TEST_CASE("many that have ended are counted, who lives among them is shown") {
+TEST_CASE("many ended siblings are counted, and live ones among them are shown") {
     trace t;
     std::string events = R"({"seq":0,"t":0,"kind":"scope.open","id":"scope:1"})"
                          "\n";
@@ -425,7 +425,7 @@ TEST_CASE("an explanation of a way that never ends is cut in the middle") {
     CHECK(lines(page).size() < 80);
 }
 
-TEST_CASE("a violation at an event that the trace does not hold is still told") {
+TEST_CASE("a violation at an event that the trace does not contain is still shown") {
     trace t;
     violation v;
     v.rule = "scope-leaked";
