@@ -1,4 +1,4 @@
-// What `explore` says: the findings, each shrunk, kept and beside its passing twin; what was covered; what it is worth.
+// The report of `explore`: the findings, each shrunk and kept with its passing twin, the coverage, and the guarantee.
 #pragma once
 #include <atomic>
 #include <string>
@@ -27,9 +27,9 @@ struct exploration_report {
     std::vector<kept_finding> kept; // in the order of the findings, alike ones once
     std::uint64_t not_kept = 0;     // findings beyond the most that are shrunk
     double took_seconds = 0;
-    std::string again, fixed; // command lines; "" when there is none
-    std::string shard_from;   // who said that it is a shard: shard_choice::from
-    std::uint32_t shards = 0; // it was merged from so many
+    std::string again, fixed; // command lines; "" for none
+    std::string shard_from;   // the option or variable that selected the shard: shard_choice::from
+    std::uint32_t shards = 0; // number of merged shards; 0 if not merged
 };
 
 // Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl …; the folder is made when there is
@@ -43,7 +43,8 @@ std::string rule_name(repro::finding const&);
 
 std::string as_text(exploration_report const&, traces::look);
 std::string as_json(exploration_report const&);
-// What as_json wrote, but for what was covered; `name` is the file's. Throws input_error that names file and line.
+// Reads back what as_json wrote, without the coverage. `name` is the name of the file. Throws input_error that names
+// file and line.
 exploration_report exploration_from(repro::located_value const& document, std::string const& name);
 
 } // namespace shutdown_repro::cli

@@ -66,8 +66,8 @@ struct judged_trace {
     explicit judged_trace(std::string const& from) : path(from), told(traces::read_file(from)), judged(judge(told)) {
         if (told.events.size() > most_events)
             throw repro::input_error("--html: " + path + " has " + std::to_string(told.events.size()) +
-                " events, and browsers take a page of at most " + std::to_string(most_events) +
-                " well; draw a part of it, or look at it with --timeline");
+                " events, but browsers can handle a page of at most " + std::to_string(most_events) +
+                "; use --timeline instead");
     }
     traces::html_side side() const {
         return {.trace = told,
@@ -83,12 +83,12 @@ traces::html_fact judged_by(judgement const& j) {
     traces::html_fact fact{
         .word = "rules", .sentence = traces::counted(traces::all_rules().size() - idle, "rule") + " judged"};
     if (idle) fact.sentence += ", " + std::to_string(idle) + " not applicable";
-    fact.lead = "The trace has none of what they need:";
+    fact.lead = "The trace lacks the events that these rules need:";
     for (auto const& skipped : j.not_applicable) fact.more.emplace_back(skipped.rule->id, skipped.lacks);
     return fact;
 }
 
-// What is said of it in a line each, under its title.
+// Returns the facts shown under the title, one line each.
 std::vector<traces::html_fact> facts_of(judged_trace const& t) {
     judgement const& j = t.judged;
     std::string about = j.world.empty() ? "" : j.world + " · ";

@@ -1,4 +1,4 @@
-// The rules' judgement of one trace, and all that a report says about it.
+// The judgement of a trace by the rules, with everything that a report shows about it.
 #pragma once
 #include <optional>
 #include <string>
@@ -11,9 +11,9 @@ struct judgement {
     traces::verdict verdict = traces::verdict::inconclusive;
     std::vector<traces::violation> violations;
     std::vector<traces::rule_run::skipped> not_applicable;
-    std::vector<std::string> problems; // why the trace is not complete
+    std::vector<std::string> problems; // why the trace is incomplete
     std::uint64_t events = 0;
-    traces::nanoseconds span = 0;          // from the first event to the last
+    traces::nanoseconds span = 0;          // time from the first event to the last
     std::string world, schedule, scenario; // the header's; the scenario's name
     std::string tool;
     std::string stop = "never", free = "never"; // when and by whom they were called first, for people
