@@ -9,6 +9,7 @@
 #include "cli/options/source.hpp"
 #include "cli/report/html_report.hpp"
 #include "cli/report/judgement.hpp"
+#include "cli/report/markdown_report.hpp"
 #include "cli/report/report.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/views/pages.hpp"
@@ -23,7 +24,7 @@ using namespace traces;
 struct inspect_options {
     std::string path, follow, filter, export_format, output, html, twin;
     std::string at;
-    bool timeline = false, tree = false, explain = false, stats = false, watch = false;
+    bool timeline = false, tree = false, explain = false, stats = false, watch = false, markdown = false;
 
     bool any_view() const { return timeline || tree || explain || stats || !follow.empty(); }
 };
@@ -53,6 +54,8 @@ void check_combination(inspect_options const& o) {
     if (!o.html.empty() && (o.any_view() || o.watch || !o.export_format.empty() || !o.filter.empty()))
         throw repro::input_error(
             "--html can't be combined with other views, --export or --filter: the page has all views");
+    if (o.markdown && (o.any_view() || o.watch || !o.export_format.empty() || !o.filter.empty() || !o.html.empty()))
+        throw repro::input_error("--markdown can't be combined with other views, --export or --filter");
     if (o.watch && (o.tree || o.explain || o.stats || !o.follow.empty()))
         throw repro::input_error("--watch prints rows only: combine it with --filter, not with other views");
 }
@@ -173,6 +176,10 @@ int inspect(inspect_options o, output& out) {
         out.print(write_html(o.html, o.path, o.twin));
         return repro::clean;
     }
+    if (o.markdown) {
+        out.print(markdown_of(o.path));
+        return repro::clean;
+    }
     if (o.watch) return watch(o.path, filter_of(o.filter), out);
     if (!o.export_format.empty()) return export_trace(o.path, o.export_format, o.output, filter_of(o.filter), out);
     if (!o.any_view()) o.timeline = true;
@@ -220,6 +227,7 @@ void add_inspect(CLI::App& app, job& chosen) {
     sub->add_option("--export", o->export_format, "Convert the trace for another tool")
         ->check(one_of({"chrome", "perfetto", "otlp", "dot", "shiviz"}));
     sub->add_option("--output", o->output, "File for the export (default standard output)")->type_name("FILE");
+    sub->add_flag("--markdown", o->markdown, "Print a bug report for the tracker of the server, as Markdown");
     auto* const html = sub->add_option("--html", o->html, "Write a page for browsers")->type_name("FILE");
     sub->add_option("--twin", o->twin, "Passing trace to show on that page, too")->type_name("TRACE")->needs(html);
     sub->callback([o, &chosen] { chosen = [o](output& out) { return inspect(*o, out); }; });

@@ -3,10 +3,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include "cli/report/again.hpp"
 #include "cli/report/judgement.hpp"
+#include "cli/report/named_twin.hpp"
 #include "cli/report/report.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/page/page.hpp"
@@ -32,30 +32,6 @@ void write_text(std::string const& to, std::string const& text) {
     if (!file)
         throw repro::input_error(
             "--html: can't write " + to + ": " + std::strerror(errno ? errno : EIO) + "; choose another file");
-}
-
-// What a finding says of the nearest execution that passes, as `explore` writes it.
-struct named_twin {
-    std::string path;   // "" when it is not there
-    std::string passes; // "when decision 3 is not … but …"
-};
-
-// Only a file beside the trace is taken for it: a trace is somebody else's and names whatever it likes.
-named_twin twin_named_in(traces::header const& h, std::string const& trace) {
-    auto const document = nlohmann::json::parse(h.twin, nullptr, false);
-    auto const text = [&](char const* key) {
-        return document.contains(key) && document[key].is_string() ? document[key].get<std::string>() : std::string();
-    };
-    if (!document.is_object()) return {};
-    named_twin twin;
-    fs::path const name = text("trace"), beside = fs::path(trace).parent_path() / name;
-    std::error_code ignored;
-    if (trace != "-" && !name.empty() && name == name.filename() && fs::is_regular_file(beside, ignored))
-        twin.path = beside.string();
-    if (document.contains("decision") && document["decision"].is_number_unsigned())
-        twin.passes = "when decision " + document["decision"].dump() + " is not \"" + text("taken") + "\" but \"" +
-            text("instead") + "\"";
-    return twin;
 }
 
 struct judged_trace {

@@ -4,6 +4,7 @@
 #include "tests/fuzz/holds.hpp"
 #include "traces/exports/exports.hpp"
 #include "traces/format/jsonl.hpp"
+#include "traces/markdown/bug_report.hpp"
 #include "traces/page/page.hpp"
 #include "traces/views/diff.hpp"
 #include "traces/views/stats.hpp"
@@ -60,6 +61,14 @@ void makes_a_page(trace const& t, cli::judgement const& judged) {
         holds(page.find(foreign) == page.npos, "the page has no element of the trace's");
 }
 
+void writes_a_bug_report(trace const& t, cli::judgement const& judged) {
+    if (judged.violations.empty()) return;
+    std::string const text = as_markdown(
+        {.trace = t, .violations = judged.violations, .subject = judged.scenario, .document = t.head.scenario});
+    holds_tame(text, "the bug report");
+    holds(times("\n## Root cause", text) == 1, "a trace adds no heading to the bug report", text);
+}
+
 void exports(trace const& t) {
     for (export_format const& f : export_formats()) {
         std::string text;
@@ -99,6 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     holds_tame(cli::as_text({{"fuzz.jsonl", judged}}, {80, false}), "the report");
     draws(t, judged);
     if (size % 8 == 0) makes_a_page(t, judged); // slow, so not each time
+    writes_a_bug_report(t, judged);
     if (size % 8 == 4) exports(t);
     return 0;
 }

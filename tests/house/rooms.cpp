@@ -19,6 +19,7 @@ std::vector<row> const& table() {
         {"traces/rules", {"traces", "traces/format"}},
         {"traces/views", {"traces", "traces/format", "traces/rules"}},
         {"traces/page", {"traces", "traces/format", "traces/rules", "traces/views"}},
+        {"traces/markdown", {"traces", "traces/format", "traces/rules", "traces/views"}},
         {"traces/exports", {"traces", "traces/format", "traces/rules", "traces/views"}},
 
         {"server_under_test/worlds", {"traces"}},

@@ -1,0 +1,142 @@
+#include "traces/markdown/bug_report.hpp"
+#include <algorithm>
+#include "traces/markdown/escape.hpp"
+#include "traces/markdown/sequence.hpp"
+#include "traces/views/phrase.hpp"
+#include "traces/views/roots.hpp"
+#include "traces/views/text.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+constexpr std::size_t most_inside = 12, most_told = 12;
+
+// Our own words about a rule: nothing in them is meant as markup.
+std::string prose(std::string_view words) {
+    std::string out;
+    for (char const c : words) {
+        if (std::string_view("\\`*_<>[]|#").find(c) != std::string_view::npos) out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+class writer {
+public:
+    explicit writer(bug_report const& r)
+        : of_(r),
+          places_(roots_of(r.trace, r.violations)),
+          number_(first_root()),
+          root_(r.violations[number_]),
+          rule_(find_rule(root_.rule)) {
+        causes const causes(r.trace);
+        steps_ = shortened(causes.way_to(root_));
+    }
+
+    std::string text() const { return summary() + reproduce() + happens() + chain() + expected() + others(); }
+
+private:
+    std::size_t first_root() const {
+        std::size_t best = of_.violations.size();
+        for (std::size_t i = 0; i < of_.violations.size(); ++i)
+            if (places_[i].is == defect_part::root &&
+                (best == of_.violations.size() || of_.violations[i].level > of_.violations[best].level))
+                best = i;
+        return best;
+    }
+
+    std::string under(defect_part part) const { return rules_under(of_.violations, places_, number_, part); }
+
+    std::string summary() const {
+        std::string out =
+            "# " + code_span(of_.subject) + ": " + code_span(root_.rule) + " when it is stopped\n\n## Summary\n\n";
+        out += code_span(root_.message) + ".\n\n";
+        if (rule_)
+            out += "This breaks the rule " + code_span(root_.rule) + ": it is violated when " + prose(rule_->summary) +
+                ".\n";
+        if (std::string const rules = under(defect_part::after); !rules.empty())
+            out += "What follows from it: " + code_span(rules) + ".\n";
+        if (std::string const rules = under(defect_part::before); !rules.empty())
+            out += "What came before it and led to it: " + code_span(rules) + ".\n";
+        return out + "\n";
+    }
+
+    std::string reproduce() const {
+        std::string out = "## How to reproduce\n\n";
+        if (!of_.again.empty()) out += code_block("sh", of_.again) + "\n";
+        if (!of_.document.empty()) out += "What it runs:\n\n" + code_block("json", of_.document) + "\n";
+        if (of_.again.empty() && of_.document.empty()) out += "The trace does not say how it was made.\n\n";
+        for (std::string const& v : of_.versions) out += "- " + code_span(v) + "\n";
+        return out + (of_.versions.empty() ? "" : "\n");
+    }
+
+    std::string happens() const {
+        std::string out = "## What happens\n\n";
+        out += "At event " + std::to_string(root_.at) + ": " + code_span(root_.message) + ".\n\n";
+        if (!root_.inside.empty()) out += "Still inside at that moment:\n\n";
+        for (std::size_t i = 0; i < root_.inside.size() && i < most_inside; ++i)
+            out += "- " + code_span(root_.inside[i]) + "\n";
+        if (root_.inside.size() > most_inside) out += "- and more, which the trace names\n";
+        if (!root_.inside.empty()) out += "\n";
+        return out + told_of(defect_part::before, "Before it:") + told_of(defect_part::after, "And so:");
+    }
+
+    // The other violations of the defect, a line each.
+    std::string told_of(defect_part part, std::string_view heading) const {
+        std::string out;
+        std::size_t told = 0, all = 0;
+        for (std::size_t i = 0; i < of_.violations.size(); ++i) {
+            if (places_[i].root != number_ || places_[i].is != part || ++all > most_told) continue;
+            violation const& v = of_.violations[i];
+            out += "- " + code_span(v.rule) + " at event " + std::to_string(v.at) + ": " + code_span(v.message) + "\n";
+            ++told;
+        }
+        if (all > told) out += "- and " + std::to_string(all - told) + " more\n";
+        return out.empty() ? "" : std::string(heading) + "\n\n" + out + "\n";
+    }
+
+    std::string chain() const {
+        std::string out = "## Root cause (call chain)\n\n";
+        std::size_t number = 0;
+        auto const step = [&](event const* e) {
+            out += std::to_string(++number) + ". event " + std::to_string(e->seq) + ", " + code_span(kind_text(*e)) +
+                ": " + code_span(phrase(*e)) + (e->seq == root_.at ? " **← " + prose(root_.rule) + "**" : "") + "\n";
+        };
+        for (event const* e : steps_.head) step(e);
+        if (steps_.left_out) {
+            out += std::to_string(++number) + ". " + std::to_string(steps_.left_out) + " further events lie between\n";
+            for (event const* e : steps_.tail) step(e);
+        }
+        return out + "\n" + code_block("mermaid", sequence_diagram(steps_, root_.rule, root_.at)) + "\n";
+    }
+
+    std::string expected() const {
+        std::string out = "## Expected behavior\n\n";
+        if (rule_) out += prose(rule_->why) + "\n\n";
+        if (rule_ && !rule_->fix.empty()) out += "What usually fixes it: " + prose(rule_->fix) + ".\n\n";
+        if (!of_.passes.empty()) out += "The same execution passes " + code_span(of_.passes) + ".\n\n";
+        return out;
+    }
+
+    // Other defects of the same execution are not part of this report.
+    std::string others() const {
+        std::string out;
+        for (std::size_t i = 0; i < of_.violations.size(); ++i)
+            if (i != number_ && places_[i].is == defect_part::root && of_.violations[i].level != severity::note)
+                out += "- " + code_span(of_.violations[i].rule) + ": " + code_span(of_.violations[i].message) + "\n";
+        return out.empty() ? "" : "## Other defects in the same execution\n\n" + out;
+    }
+
+    bug_report const& of_;
+    std::vector<defect_place> places_;
+    std::size_t number_;
+    violation const& root_;
+    rule_info const* rule_;
+    short_way steps_;
+};
+
+} // namespace
+
+std::string as_markdown(bug_report const& r) { return writer(r).text(); }
+
+} // namespace shutdown_repro::traces
