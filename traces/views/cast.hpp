@@ -15,15 +15,15 @@ struct member {
     std::string name;      // "handler of GET /2"; "" when not said
     std::size_t first = 0; // index of its first event
     std::size_t last = 0;  // index of its last event
-    bool over = false;     // that event ended it
+    bool over = false;     // whether its last event ended it
     std::size_t depth = 0; // in the tree: 0 for who stands in nobody
 };
 
-// Whose lane an event belongs to: whom it happened to, else who did it.
+// The actor whose lane shows the event: its subject, or else the actor that caused it.
 inline ref lane_of(event const& e) { return e.id ? e.id : e.by; }
-// It is the last that its subject does, in its own life.
+// Whether the kind ends the lifetime of its subject.
 bool ends_life(kind);
-// What the event calls its subject, for people; "" when it does not name it.
+// The name that the event gives its subject, for people, or "".
 std::string name_given(event const&);
 
 class cast {

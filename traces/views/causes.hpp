@@ -1,4 +1,4 @@
-// What led to a violation, as its events say: the way back along their causes.
+// The events that led to a violation: the path back along their causes.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace shutdown_repro::traces {
 
-// Whether it is stop, free or a signal: what begins a shutdown.
+// Whether the kind begins a shutdown: stop, free or a signal.
 bool is_act(kind);
 
 // Of a trace that is not kept: who caused whom, some thirty bytes an event.

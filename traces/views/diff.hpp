@@ -45,7 +45,7 @@ struct comparison {
     // Of the events that only one trace has, the earliest of each trace in the actor that differs first.
     event_pair first;
     std::size_t first_actor = 0;
-    // Everybody does the same, but in another order: the first place where that shows.
+    // If all actors have the same events but in another order: the first difference.
     std::optional<event_pair> reordered;
     std::string end_a, end_b; // how the server's process ended: "SIGABRT", "status 0", "no footer"
 

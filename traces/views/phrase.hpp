@@ -1,5 +1,5 @@
-// One event in words. One function a kind, all in one table; every detail may be missing, as in a trace that somebody
-// else's tool has written.
+// Describes one event in words: one function for each kind, all in one table. Any detail may be missing, because other
+// tools also write traces.
 #pragma once
 #include <string>
 #include "traces/event.hpp"

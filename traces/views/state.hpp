@@ -1,4 +1,4 @@
-// In which state somebody is at a point of the trace, in words, from the model replayed to that point.
+// The state of an entity at a point of the trace, in words, from the model replayed to that point.
 #pragma once
 #include <string>
 #include <utility>

@@ -1,5 +1,5 @@
-// A trace in figures: what happened how often, how long coroutines and requests lived, who waited longest for what, who
-// acted. Streams: memory is in who appears.
+// Statistics of a trace: number of events of each kind, lifetimes of coroutines and requests, longest waits, most
+// active actors. Streams: memory is proportional to the number of actors.
 #pragma once
 #include <array>
 #include <map>

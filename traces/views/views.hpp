@@ -1,5 +1,5 @@
-// The views: a trace as text. Pure functions; each ends in a line end. They take traces of any writer: what a trace
-// lacks is left out. Violations are the caller's (see rule_run), so that views judge nothing.
+// The views: a trace as text. Pure functions; each result ends with a line end. They accept traces of any writer and
+// omit what a trace lacks. The caller passes the violations (see rule_run); views do not judge.
 #pragma once
 #include <span>
 #include <string>
@@ -12,8 +12,8 @@ namespace shutdown_repro::traces {
 // One row an event, one lane an actor; a plain list when the lanes do not fit the width.
 std::string timeline(trace const&, std::span<violation const>, look);
 
-// The scope tree with everybody's state where the server failed (its failed assertion, else the first
-// violation), or at the end when nothing is broken.
+// The scope tree with the state of each actor at the failure (the failed assertion, else the first violation), or at
+// the end of a trace without violations.
 std::string tree(trace const&, std::span<violation const>, look);
 // The same right after the event with this number; at the end when there is no such event.
 std::string tree_at(seq_t, trace const&, std::span<violation const>, look);
