@@ -8,7 +8,7 @@ namespace {
 
 std::string as_text(json const& v) { return v.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-// For a message: enough of a value to recognise it.
+// For a message: enough of a value to recognize it.
 std::string shown(json const& v) {
     std::string s = as_text(v);
     if (s.size() > 60) s.resize(57), s += "...";

@@ -14,7 +14,7 @@
 
 namespace shutdown_repro::traces {
 
-// A row of the picture: one actor, or a run of neighbours who share it.
+// A row of the picture: one actor, or a run of neighbors who share it.
 struct html_lane {
     std::vector<member> who; // never empty
     bool shared() const { return who.size() > 1; }

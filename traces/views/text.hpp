@@ -1,4 +1,4 @@
-// How views put text on a page: pure functions of the text, the width and whether colour is wanted. Widths are columns,
+// How views put text on a page: pure functions of the text, the width and whether color is wanted. Widths are columns,
 // one a code point; nothing here asks the terminal or the locale.
 #pragma once
 #include <cstdint>
@@ -14,7 +14,7 @@ struct look {
 };
 
 enum class tint : std::uint8_t { strong, faint, good, bad, warn, accent };
-// The text as it is when colour is not wanted.
+// The text as it is when color is not wanted.
 std::string paint(look, tint, std::string_view);
 
 // A trace is somebody else's text: line ends, escape sequences and bytes that are no UTF-8 come out harmless and

@@ -195,7 +195,7 @@ TEST_CASE("stop that returns while a cancelled handler cleans up, or sleeps on a
     s.tell("act.stop", "server:1");
     s.tell("scope.cancel", "scope:1");
     std::string inside;
-    SECTION("a clean-up") {
+    SECTION("a cleanup") {
         for (auto handler : {"coroutine:1", "coroutine:2"}) s.tell("coroutine.cancel", handler, {{"mode", "unsafe"}});
         over(s, "coroutine:1", "scope:2");
         inside =

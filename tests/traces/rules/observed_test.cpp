@@ -81,7 +81,7 @@ TEST_CASE("when a response is cut off, the requests behind it are lost, each in 
     CHECK(judged(s) == "connection-reset-inflight request:2\nresponse-truncated request:1");
 }
 
-TEST_CASE("a time-out of one request says nothing of those behind it") {
+TEST_CASE("a timeout of one request says nothing of those behind it") {
     story s;
     for (std::uint32_t i = 1; i <= 2; ++i) s.tell("client.send", "client:1", {{"request", ref{entity::request, i}}});
     s.tell("act.stop", "server:1");

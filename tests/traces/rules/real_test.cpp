@@ -111,7 +111,7 @@ TEST_CASE("a connection that came after the stop and asked for nothing did not h
     CHECK(judged(s) == "");
 }
 
-TEST_CASE("past the drain time-out it is the time-out that failed, whatever is still connected, before it, what is "
+TEST_CASE("past the drain timeout it is the timeout that failed, whatever is still connected, before it, what is "
           "connected") {
     std::int64_t const exit = GENERATE(2900, 4300);
     real_server s(3000);
@@ -121,7 +121,7 @@ TEST_CASE("past the drain time-out it is the time-out that failed, whatever is s
     CHECK(judged(s) == (exit == 4300 ? "drain-timeout-exceeded process:1" : "silent-connection-blocks-stop client:1"));
 }
 
-TEST_CASE("without a drain time-out there is none to exceed, and none to sleep out") {
+TEST_CASE("without a drain timeout there is none to exceed, and none to sleep out") {
     real_server s;
     s.stop();
     s.at(9000).exit();

@@ -3,7 +3,7 @@
 
 using namespace shutdown_repro::traces;
 
-TEST_CASE("failed assertions are recognised as the common runtimes print them") {
+TEST_CASE("failed assertions are recognized as the common runtimes print them") {
     struct sample {
         std::string_view line, message, where;
     };

@@ -436,7 +436,7 @@ TEST_CASE("a violation at an event that the trace does not contain is still show
     CHECK(tree(t, std::vector{v}, {}) == "no events\n");
 }
 
-TEST_CASE("colour adds nothing but colour") {
+TEST_CASE("color adds nothing but color") {
     trace t;
     read(t, disposal);
     auto const broken = std::vector{disposed_nonempty()};

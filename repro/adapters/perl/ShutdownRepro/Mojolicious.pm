@@ -1,5 +1,5 @@
 # What a Mojolicious program does, recorded as events: its loops, timers, streams, servers, transactions and user agents, on
-# any reactor. Loaded from outside, PERL5OPT=-MShutdownRepro::Mojolicious; it changes no file and no behaviour: methods are
+# any reactor. Loaded from outside, PERL5OPT=-MShutdownRepro::Mojolicious; it changes no file and no behavior: methods are
 # wrapped, do what they did, and hand on what they return or die with.
 # Nothing here subscribes to a stream's drain: a stream that has a subscriber counts as writing.
 package ShutdownRepro::Mojolicious;
