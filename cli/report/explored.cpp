@@ -87,7 +87,7 @@ std::string stages(exploration_report const& r) {
 std::string told_of_shards(exploration_report const& r) {
     if (r.shards) return "; " + counted(r.shards, "shard");
     return r.found.shard ? "; " + in_words(*r.found.shard) +
-            (r.shard_from == "--shard" ? "" : ", as " + traces::printable(r.shard_from) + " says")
+            (r.shard_from == "--shard" ? "" : ", selected by " + traces::printable(r.shard_from))
                          : "";
 }
 
@@ -157,19 +157,19 @@ std::string as_text(exploration_report const& r, look l) {
         out += paint(l, tint::good, "✓ clean") + "   " + traces::wrap(g, l.width, 10) + "\n";
     if (r.found.is_part() && r.found.verdict() == traces::verdict::clean)
         out += paint(l, tint::good, "✓ clean") + "   " +
-            traces::wrap("this shard; what that is worth of all of them is said by merge", l.width, 10) + "\n";
+            traces::wrap("in this shard; merge states what follows from all shards", l.width, 10) + "\n";
     if (r.found.verdict() != traces::verdict::violated && r.found.unfinished)
         out += paint(l, tint::warn, "?") + " " + with_commas(r.found.unfinished) +
-            " executions never ended, though no rule was broken\n";
+            " executions never ended, although no rule was violated\n";
     out += counted(r.found.findings.size(), "finding") + " in " + with_commas(r.found.executions) + " executions, " +
         with_commas(r.found.violating) + " of them violated";
     out += " (" + stages(r) + "; seed " + std::to_string(r.how.seed) + told_of_shards(r) + ")";
     out = out.substr(0, out.rfind('\n') + 1) + traces::wrap(out.substr(out.rfind('\n') + 1), l.width, 0) + "\n";
-    if (r.found.verified) out += with_commas(r.found.verified) + " executions were run twice: the same to the byte\n";
+    if (r.found.verified) out += with_commas(r.found.verified) + " executions were run twice, with identical traces\n";
     if (r.found.interrupted)
-        out += paint(l, tint::warn, "interrupted: this is what was done so far; findings are neither shrunk nor kept") +
+        out += paint(l, tint::warn, "interrupted: these are the results so far; findings are neither shrunk nor kept") +
             "\n";
-    if (r.found.out_of_time) out += paint(l, tint::faint, "ended by --seconds") + "\n";
+    if (r.found.out_of_time) out += paint(l, tint::faint, "stopped after the time of --seconds") + "\n";
     if (r.found.reached) out += covered(*r.found.reached, l);
     if (!r.fixed.empty() && r.found.verdict() == traces::verdict::violated)
         out += paint(l, tint::faint, traces::pad("fixed?", 10)) + r.fixed + "\n";

@@ -17,8 +17,8 @@ struct kept_finding {
     repro::finding found;
     repro::shrunk small;
     std::optional<repro::passing_twin> twin;
-    std::string trace, twin_trace;   // their paths, "" when they were not kept
-    std::vector<std::uint64_t> also; // the keys of later findings that shrink to the same execution
+    std::string trace, twin_trace;   // paths; "" if not kept
+    std::vector<std::uint64_t> also; // keys of later findings that shrink to the same execution
 };
 
 struct exploration_report {
@@ -32,8 +32,8 @@ struct exploration_report {
     std::uint32_t shards = 0; // number of merged shards; 0 if not merged
 };
 
-// Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl …; the folder is made when there is
-// something to write. What can't be written is told on standard error, and has no trace.
+// Shrinks the findings and writes folder/1.jsonl, 1.passing.jsonl, 2.jsonl and so on. Creates the folder if there is
+// something to write. A trace that can't be written is reported on standard error.
 void keep_findings(exploration_report&, std::string const& folder, std::atomic<bool> const& stop);
 
 // Notes it with the one of `kept` that shrank to the same, when there is one.

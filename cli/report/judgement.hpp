@@ -36,7 +36,7 @@ private:
     std::optional<traces::footer> foot_;
     traces::nanoseconds start_ = 0;
 };
-// Streams: memory does not grow with the trace's length. Throws trace_error for what is no trace.
+// Reads the file as a stream, so that memory does not grow with its length. Throws trace_error if it is not a trace.
 judgement judge_file(std::string const& path);
 
 } // namespace shutdown_repro::cli

@@ -9,8 +9,8 @@ namespace {
 using namespace traces;
 
 constexpr std::size_t rule_width = 26;
-constexpr std::size_t most_inside = 6;      // lines of who was still inside, of one violation
-constexpr std::uint64_t most_of_a_rule = 4; // violations of one rule that are told one by one
+constexpr std::size_t most_inside = 6;      // live members shown for one violation
+constexpr std::uint64_t most_of_a_rule = 4; // violations of one rule shown one by one
 
 std::string mark(severity s, look l) {
     return s == severity::error  ? paint(l, tint::bad, "✗")
@@ -57,7 +57,7 @@ std::string counts(judgement const& j) {
     return counted(j.events, "event") + " · " + span;
 }
 
-// A rule that could not judge never passes silently.
+// Shows how many rules judged the trace: a rule that could not judge never passes silently.
 std::string judged_by(judgement const& j, look l) {
     std::size_t const all = all_rules().size(), without = j.not_applicable.size();
     std::string line = counted(all - without, "rule") + " judged";
@@ -79,7 +79,7 @@ std::string headline(run_report const& r, look l) {
         std::string(server::word_of(r.world)) + " · " + load_in_words(r.scenario) + "\n";
 }
 
-// One line an order: its schedule and what became of it.
+// Shows one line per order: its schedule and its verdict.
 std::string every_order(run_report const& r, look l) {
     if (r.orders.empty()) return {};
     std::size_t wide = 0;

@@ -103,7 +103,7 @@ TEST_CASE("Ctrl-C prints the results so far") {
     kill(p.id(), SIGINT);
     result const r = p.wait();
     INFO(r.out << r.err);
-    CHECK_THAT(r.out, ContainsSubstring("interrupted: this is what was done so far"));
+    CHECK_THAT(r.out, ContainsSubstring("interrupted: these are the results so far"));
     CHECK_THAT(r.out, !ContainsSubstring("clean"));
     CHECK(r.status == 3);
 }

@@ -115,8 +115,8 @@ TEST_CASE("explore takes its shard from Bazel, says so, and touches Bazel's stat
     CHECK_THAT(r.err, ContainsSubstring("shard 2 of 4, selected by TEST_SHARD_INDEX"));
     std::string flat = r.out; // without its line breaks
     std::replace(flat.begin(), flat.end(), '\n', ' ');
-    CHECK_THAT(
-        flat, ContainsSubstring("in 25 executions") && ContainsSubstring("shard 2 of 4, as TEST_SHARD_INDEX says)"));
+    CHECK_THAT(flat,
+        ContainsSubstring("in 25 executions") && ContainsSubstring("shard 2 of 4, selected by TEST_SHARD_INDEX)"));
     CHECK(here.has("status"));
 }
 
