@@ -52,6 +52,7 @@ void judging::on_event(event const& e) {
     if (so_far_.events++ == 0) start_ = e.t;
     so_far_.span = elapsed(start_, e.t);
     rules_.on_event(e);
+    roots_.note(e);
     if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = told(e);
     if (e.what == kind::process_signal && e.seq == rules_.state().t0)
         so_far_.stop = std::string(e.text("signal")) + " " + told(e);
@@ -61,6 +62,7 @@ void judging::on_event(event const& e) {
 void judging::on_footer(footer const& f) {
     foot_ = f;
     rules_.on_footer(f);
+    roots_.note(f);
 }
 
 judgement judging::result(std::vector<std::string> problems) {
@@ -70,6 +72,7 @@ judgement judging::result(std::vector<std::string> problems) {
     if (!complete && so_far_.problems.empty()) so_far_.problems.push_back(why);
     rules_.finish(complete);
     so_far_.violations = rules_.violations();
+    so_far_.defects = roots_.roots_of(so_far_.violations);
     so_far_.not_applicable = rules_.not_applicable();
     so_far_.verdict = traces::judge(so_far_.violations, complete);
     return std::move(so_far_);

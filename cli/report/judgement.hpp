@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 #include "traces/rules/rule.hpp"
+#include "traces/views/roots.hpp"
 
 namespace shutdown_repro::cli {
 
 struct judgement {
     traces::verdict verdict = traces::verdict::inconclusive;
     std::vector<traces::violation> violations;
+    std::vector<traces::defect_place> defects; // one for each violation: the root that it belongs to
     std::vector<traces::rule_run::skipped> not_applicable;
     std::vector<std::string> problems; // why the trace is incomplete
     std::uint64_t events = 0;
@@ -20,7 +22,8 @@ struct judgement {
 };
 
 judgement judge(traces::trace const&);
-// The same as a trace is read. Memory does not grow with its length.
+// The same as a trace is read. Memory grows with the events after the first stop, some thirty bytes each, and with
+// nothing else.
 class judging final : public traces::reader_events {
 public:
     void on_header(traces::header const&) override;
@@ -32,11 +35,12 @@ public:
 private:
     std::string told(traces::event const&) const;
     traces::rule_run rules_;
+    traces::root_finder roots_;
     judgement so_far_;
     std::optional<traces::footer> foot_;
     traces::nanoseconds start_ = 0;
 };
-// Reads the file as a stream, so that memory does not grow with its length. Throws trace_error if it is not a trace.
+// Reads the file as a stream; see judging for the memory. Throws trace_error if it is not a trace.
 judgement judge_file(std::string const& path);
 
 } // namespace shutdown_repro::cli

@@ -20,6 +20,19 @@ json of(traces::violation const& v) {
         {"at", v.at}, {"witness", v.witness}, {"message", v.message}, {"inside", v.inside}};
 }
 
+// Of violation i of a judgement: with what it follows from, or what it led to.
+json of(judgement const& j, std::size_t i) {
+    json one = of(j.violations[i]);
+    traces::defect_place const& place = j.defects[i];
+    if (place.is == traces::defect_part::root) return one;
+    traces::violation const& root = j.violations[place.root];
+    one[place.is == traces::defect_part::after ? "caused_by" : "led_to"] = {
+        {"rule", root.rule}, {"subject", root.subject ? to_string(root.subject) : ""}, {"at", root.at}};
+    return one;
+}
+
+std::size_t defects_in(judgement const& j) { return traces::defects_in(j.violations, j.defects); }
+
 json of(std::vector<traces::rule_run::skipped> const& rules) {
     json list = json::array();
     for (auto const& s : rules) list.push_back({{"rule", s.rule->id}, {"why", s.why()}});
@@ -46,9 +59,10 @@ std::string as_json(run_report const& r) {
     for (auto const& [rule, count] : r.by_rule) d["rules"][rule] = count;
     for (auto const& o : r.orders)
         d["orders"].push_back({{"schedule", o.schedule}, {"verdict", name_of(o.verdict)}, {"rules", o.rules}});
+    d["defects"] = defects_in(r.judged);
     d["violations"] = json::array();
-    for (traces::violation const& v : r.judged.violations) {
-        json one = of(v);
+    for (std::size_t i = 0; i < r.judged.violations.size(); ++i) {
+        json one = of(r.judged, i);
         if (!r.schedule.empty()) one["schedule"] = r.schedule;
         one["replay"] = r.again;
         d["violations"].push_back(std::move(one));
@@ -67,15 +81,16 @@ std::string as_json(std::vector<checked_trace> const& all) {
     d["violations"] = json::array();
     d["traces"] = json::array();
     for (auto const& [path, judged] : all) {
-        for (traces::violation const& v : judged.violations) {
-            json one = of(v);
+        for (std::size_t i = 0; i < judged.violations.size(); ++i) {
+            json one = of(judged, i);
             one["trace"] = path;
             if (!judged.schedule.empty()) one["schedule"] = judged.schedule;
             d["violations"].push_back(std::move(one));
         }
         d["traces"].push_back({{"trace", path}, {"verdict", name_of(judged.verdict)}, {"scenario", judged.scenario},
-            {"world", judged.world}, {"events", judged.events}, {"duration_ns", judged.span},
-            {"problems", judged.problems}, {"not_applicable", of(judged.not_applicable)}});
+            {"world", judged.world}, {"defects", defects_in(judged)}, {"events", judged.events},
+            {"duration_ns", judged.span}, {"problems", judged.problems},
+            {"not_applicable", of(judged.not_applicable)}});
     }
     return text(d);
 }
@@ -111,13 +126,14 @@ std::string as_json(target_report const& r) {
             auto const [low, high] = repro::wilson({count, p.runs});
             one["rules"][rule] = {{"runs", count}, {"low", low}, {"high", high}};
         }
+        one["defects"] = defects_in(p.judged);
         one["problems"] = p.judged.problems;
         if (!p.failure.empty()) one["problems"].push_back(p.failure);
         one["not_applicable"] = of(p.judged.not_applicable);
         if (!p.trace_path.empty()) one["trace"] = p.trace_path;
         d["probes"].push_back(std::move(one));
-        for (traces::violation const& v : p.judged.violations) {
-            json violation = of(v);
+        for (std::size_t i = 0; i < p.judged.violations.size(); ++i) {
+            json violation = of(p.judged, i);
             violation["probe"] = p.probe;
             violation["replay"] = p.again;
             if (!p.trace_path.empty()) violation["trace"] = p.trace_path;

@@ -46,6 +46,20 @@ TEST_CASE("the report is reproduced by default: a live server aborts, and the li
     CHECK(here.has("scope-disposal.jsonl"));
 }
 
+TEST_CASE("the report document of the first report has one defect, and each other violation names it as its root") {
+    folder const here;
+    result const r = run({"run", "scope-disposal", "--world", "sim", "--json"}, {.in = here.path()});
+    INFO(r.out << r.err);
+    json const report = json::parse(r.out);
+    REQUIRE(r.status == 1);
+    CHECK(report["defects"] == 1);
+    for (json const& v : report["violations"]) {
+        bool const is_root = v["rule"] == "scope-disposed-nonempty", before = v.contains("led_to");
+        CHECK(is_root == (!before && !v.contains("caused_by")));
+        if (!is_root) CHECK(v[before ? "led_to" : "caused_by"]["rule"] == "scope-disposed-nonempty");
+    }
+}
+
 TEST_CASE("the command in the report reproduces reliably a bug that a random order showed") {
     folder const here;
     here.write("drawn.json", R"({"scenario": "drawn", "server": "reactor", "timer": "none"})");
