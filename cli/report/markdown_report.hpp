@@ -4,8 +4,8 @@
 
 namespace shutdown_repro::cli {
 
-// The issue, Markdown. Throws input_error (nothing selected) for a trace that breaks no rule, trace_error for what is no trace.
-// Asks a preset that is installed here for its version.
+// Returns the issue, Markdown. Asks a preset that is installed here for its version. Throws input_error (nothing
+// selected) for a trace that breaks no rule, and trace_error for what is no trace.
 std::string markdown_of(std::string const& path);
 
 } // namespace shutdown_repro::cli
