@@ -374,7 +374,8 @@ TEST_CASE("a passing twin stands beside the failing trace, and both move togethe
                 "return a.right <= b.left && a.top === b.top; })()") == true);
     CHECK(b.ask("[...document.querySelectorAll('.side h2 > span')].map(s => s.textContent).join()") ==
         "✗ violated,✓ clean");
-    CHECK(std::string(b.ask("document.querySelector('.parting').textContent")).find("until they part, at #") !=
+    CHECK(
+        std::string(b.ask("document.querySelector('.parting').textContent")).find("up to the first difference, at #") !=
         std::string::npos);
     CHECK(b.ask("document.querySelectorAll('.chart .parts').length") == 2);
     CHECK(b.ask("(async () => { const [a, b] = document.querySelectorAll('.scroll'); a.scrollLeft = 40; await new "

@@ -104,7 +104,7 @@ TEST_CASE("a target that writes megabytes to standard error is not blocked, and 
 }
 
 TEST_CASE("a target that does not speak HTTP is inconclusive, and its response is reported") {
-    CHECK_THAT(probe(hostile("no-http"), "idle").note, ContainsSubstring("no HTTP: \"SSH-2.0"));
+    CHECK_THAT(probe(hostile("no-http"), "idle").note, ContainsSubstring("not HTTP: \"SSH-2.0"));
 }
 
 TEST_CASE("a target that closes each connection at once is inconclusive") {

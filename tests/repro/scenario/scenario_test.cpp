@@ -150,7 +150,7 @@ TEST_CASE("a scenario of scopes only has its own fields") {
     CHECK(complaint(R"("parent": "R1")", "scopes") ==
         "mine.json:5: \"parent\" can't be \"R1\": one of \"main\", \"none\"");
     CHECK(
-        complaint(R"("end": true)", "scopes") == "mine.json:5: \"end\" must be one of \"run\", \"shutdown\", is true");
+        complaint(R"("end": true)", "scopes") == "mine.json:5: \"end\" must be one of \"run\", \"shutdown\", not true");
     CHECK_THAT(complaint(R"("grace": 10)", "prefork"), StartsWith("mine.json:3: \"server\" can't be \"prefork\""));
 }
 

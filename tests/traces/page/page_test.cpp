@@ -258,7 +258,8 @@ TEST_CASE("two executions part where they first differ, moments and policies asi
     CHECK(parting(html_view(a.side(), ""), html_view(b.side(), "t")) == 2);
     CHECK(parting(html_view(a.side(), ""), html_view(a.side(), "t")) == html_view::none);
     std::string const page = as_html({.title = "two", .side = a.side(), .twin = b.side()});
-    CHECK_THAT(page, ContainsSubstring("until they part, at <a href=\"#e2\">#2</a> and <a href=\"#te2\">#2</a>"));
+    CHECK_THAT(
+        page, ContainsSubstring("up to the first difference, at <a href=\"#e2\">#2</a> and <a href=\"#te2\">#2</a>"));
     CHECK(count(page, "class=\"at parts\"") == 2);
     CHECK(count(page, "<section class=\"side\"") == 2);
 }

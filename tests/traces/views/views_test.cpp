@@ -375,7 +375,7 @@ TEST_CASE("a failure that breaks two rules is explained once") {
     std::string const page = explain(t, std::vector{disposed_nonempty(), asserted}, {120, false});
     INFO(page);
     std::string const second = page.substr(place(page, "assertion-failed at #26, 11 steps"));
-    CHECK_THAT(second, ContainsSubstring("… 10 steps as of scope-disposed-nonempty at #25\n11 #26"));
+    CHECK_THAT(second, ContainsSubstring("… 10 steps, the same as for scope-disposed-nonempty at #25\n11 #26"));
     CHECK(second.find("#20") == second.npos);
 }
 
