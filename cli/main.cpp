@@ -10,7 +10,6 @@
 #include "traces/format/jsonl.hpp"
 
 namespace {
-
 using namespace shutdown_repro;
 
 constexpr void (*commands[])(CLI::App&, cli::job&) = {cli::add_run, cli::add_explore, cli::add_replay, cli::add_shrink,

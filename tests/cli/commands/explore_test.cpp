@@ -145,7 +145,7 @@ TEST_CASE("the error for an input that can't be replayed or shrunk says why") {
         {.in = here.path()});
     for (row const& x :
         {row{{"replay", TEST_DATA "/rules/crash-on-stop.breaks.jsonl"}, 2, "only simulated executions can be replayed"},
-            row{{"replay", other}, 2, "is no schedule"}, row{{"replay", "none.jsonl"}, 2, "none.jsonl"},
+            row{{"replay", other}, 2, "is not a schedule"}, row{{"replay", "none.jsonl"}, 2, "none.jsonl"},
             row{{"shrink", "clean.jsonl"}, 4, "has no violation"},
             row{{"explore", "scope-disposal", "--strategy", "swep"}, 2, "--strategy"},
             row{{"explore", "scope-disposal", "--executions", "0"}, 2, "--executions"},

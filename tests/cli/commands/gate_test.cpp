@@ -117,7 +117,7 @@ TEST_CASE("a known violation passes, a fixed one makes the baseline stale, and -
         "[]\n}\n");
 }
 
-TEST_CASE("--update-baseline keeps an exception, which expires by the date of SOURCE_DATE_EPOCH") {
+TEST_CASE("gate --update-baseline keeps an exception, which expires by the date of SOURCE_DATE_EPOCH") {
     gate_folder const here(R"({"name": "c", "scenario": "quit-connection-close", "expect": "clean"})");
     here.write("gate.baseline.json",
         baseline_of(

@@ -109,8 +109,8 @@ TEST_CASE("an error in a filter names its column, and a filter that matches noth
 }
 
 TEST_CASE("options that can't be combined are refused") {
-    complains({"inspect", golden, "--at", "5"}, 2, "add --tree");
-    complains({"inspect", golden, "--output", "x"}, 2, "add --export");
+    complains({"inspect", golden, "--at", "5"}, 2, "--at needs --tree");
+    complains({"inspect", golden, "--output", "x"}, 2, "--output needs --export");
     complains({"inspect", golden, "--export", "dot", "--tree"}, 2, "--export can't be combined with views");
     complains({"inspect", golden, "--watch", "--stats"}, 2, "--watch prints rows only");
     complains({"inspect", golden, "--tree", "--at", "99999"}, 2, "--at: the trace has no event 99999");

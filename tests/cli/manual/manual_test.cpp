@@ -44,6 +44,7 @@ std::map<std::string, int> const exits_with{
     {"shutdown-repro diff a.jsonl c.jsonl --json", 1},
     {"shutdown-repro diff failing.jsonl passing.jsonl", 1},
     {"shutdown-repro explore clean-up.json --free-at server.stopped#1", 1},
+    {"shutdown-repro merge 1.json 2.json 3.json", 1},
     {"shutdown-repro run --target nginx --probe in-flight,silent,wrong-signal --grace 2000", 1},
 };
 
@@ -73,6 +74,12 @@ public:
     reader() {
         for (auto const& [file, made_by] : given)
             CHECK(run_line("shutdown-repro " + std::string(made_by) + " --trace " + file, here_.path()).status <= 1);
+        for (std::string const shard :
+            {"1", "2", "3"}) // the reports that the machines of the manual's example have written
+            CHECK(run_line("shutdown-repro explore lost-finish --executions 300 --json --shard " + shard + "/3 > " +
+                          shard + ".json",
+                      here_.path())
+                      .status == 1);
         fs::create_directory(here_.file("bin"));
         here_.write("bin/dot", "#!/bin/sh\nexec cat\n"); // what we write for Graphviz is read by another test
         fs::permissions(here_.file("bin/dot"), fs::perms::owner_all);

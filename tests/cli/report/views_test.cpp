@@ -45,7 +45,7 @@ TEST_CASE("the report's trace is explained from the free to the assertion") {
         CHECK(at > last);
         last = at;
     }
-    CHECK_THAT(told, ContainsSubstring("(no cancellation)"));
+    CHECK_THAT(told, ContainsSubstring("(not a cancellation)"));
     CHECK_THAT(told, ContainsSubstring("not removed"));
 }
 
@@ -135,7 +135,8 @@ TEST_CASE("listed names can be used") {
         }
     std::string scenario;
     for (std::string const& line : lines(page({"list", "policies"}))) {
-        if (line.starts_with("of the ")) scenario = line == "of the reactor server:" ? "lost-finish" : "scope-disposal";
+        if (line.starts_with("policies of the "))
+            scenario = line == "policies of the reactor server:" ? "lost-finish" : "scope-disposal";
         else if (!line.empty() && !line.starts_with(" "))
             CHECK(run({"run", scenario, "--world", "sim", "--policy", line.substr(0, line.find(' '))}).status <= 1);
     }
