@@ -113,7 +113,7 @@ test \$? -eq 1
 END
 # Ids that begin anywhere, in steps: 10, 15 and 20.
 timeout 60 sbatch --wait --array=10-20:5 -o "$here/job-%a.log" "$here/job" >"$here/sbatch.log" 2>&1 || fail "the array failed"
-grep -q 'shard 2 of 3, as SLURM_ARRAY_TASK_ID says' "$here/15.err" || fail "the second task did not say which shard it is"
+grep -q 'shard 2 of 3, selected by SLURM_ARRAY_TASK_ID' "$here/15.err" || fail "the second task did not say which shard it is"
 
 cd "$here"
 status=0
