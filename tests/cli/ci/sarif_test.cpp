@@ -130,7 +130,7 @@ TEST_CASE("SARIF: the published schema accepts the log, even with hostile names"
     auto const refused = [&](std::string const& log) {
         here.write("log.sarif", log);
         result const r = run_line(
-            python + " '" SOURCE_DIR "/tests/cli/sarif_by_schema.py' '" + schema + "' < log.sarif", here.path());
+            python + " '" SOURCE_DIR "/tests/cli/ci/sarif_by_schema.py' '" + schema + "' < log.sarif", here.path());
         return r.status == 0 ? "" : r.err;
     };
     for (auto const& gate : {ordinary_gate(), hostile_gate(), repro::gate_result{}})
