@@ -52,7 +52,7 @@ int run_and_report(int argc, char** argv) {
         return cli::complain(e.what(), repro::bad_input);
     } catch (std::system_error const& e) { // for example, no memory to fork a process
         return cli::complain(e.what(), repro::bad_input);
-    } catch (repro::interrupted const& i) {
+    } catch (repro::interruption const& i) {
         cli::complain("interrupted" + (i.kept.empty() ? "" : "; the trace so far is in " + i.kept), 0);
         std::signal(i.signal, SIG_DFL);
         return std::raise(i.signal);

@@ -34,9 +34,9 @@ std::optional<link> cause_of(event const& e) {
 bool is_cause(event const& e) { return e.what == kind::client_send || e.what == kind::request_respond; }
 
 // One of the traces, read from its front.
-class source {
+class trace_queue {
 public:
-    explicit source(trace const& from) : from_(from) {
+    explicit trace_queue(trace const& from) : from_(from) {
         new_seq_.reserve(from.events.size());
         for (event const& e : from.events)
             if (is_cause(e)) ++ahead_[{e.what, request_of(e)}];
@@ -67,12 +67,12 @@ private:
     std::unordered_map<link, std::uint32_t, link_hash> ahead_; // causes not yet taken
 };
 
-bool waits_for(source const& effect, source const& other) {
+bool waits_for(trace_queue const& effect, trace_queue const& other) {
     auto const cause = cause_of(effect.front());
     return cause && other.still_has(*cause);
 }
 
-source& next_of(source& a, source& b) {
+trace_queue& next_of(trace_queue& a, trace_queue& b) {
     if (a.empty()) return b;
     if (b.empty()) return a;
     bool const a_waits = waits_for(a, b), b_waits = waits_for(b, a);
@@ -86,12 +86,12 @@ trace join(trace const& server, trace const& seen) {
     trace joined;
     for (trace const* from : {&server, &seen})
         joined.problems.insert(joined.problems.end(), from->problems.begin(), from->problems.end());
-    source of_server(server), of_seen(seen);
+    trace_queue of_server(server), of_seen(seen);
     std::unordered_map<link, seq_t, link_hash> causes; // the last of each, in the joined trace
     std::vector<seq_t> because;
     nanoseconds t = std::numeric_limits<nanoseconds>::min();
     for (seq_t seq = 0; !of_server.empty() || !of_seen.empty(); ++seq) {
-        source& from = next_of(of_server, of_seen);
+        trace_queue& from = next_of(of_server, of_seen);
         event e = from.front();
         because.clear();
         for (seq_t const old : e.because)

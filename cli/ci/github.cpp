@@ -1,11 +1,11 @@
 #include <algorithm>
+#include "cli/ci/check_text.hpp"
 #include "cli/ci/reports.hpp"
-#include "cli/report/told.hpp"
 #include "traces/views/text.hpp"
 
 namespace shutdown_repro::cli {
 
-using repro::checked;
+using repro::check_result;
 using repro::outcome;
 
 namespace {
@@ -25,12 +25,12 @@ std::string escaped(std::string_view text, bool property) {
     return out;
 }
 
-std::string annotation(checked const& c) {
+std::string annotation(check_result const& c) {
     std::string properties;
     if (!c.file.empty()) properties += "file=" + escaped(line_of(c.file), true) + ",";
     if (!c.file.empty() && c.line) properties += "line=" + std::to_string(c.line) + ",";
-    properties += "title=" + escaped(line_of(c.name) + ": " + std::string(name_of(c.came)), true);
-    std::string text = joined(told(c));
+    properties += "title=" + escaped(line_of(c.name) + ": " + std::string(name_of(c.result)), true);
+    std::string text = joined(check_lines(c));
     if (text.empty()) text = headline_of(c) + "\n";
     text.pop_back();
     return "::error " + properties + "::" + escaped(text, false) + "\n";
@@ -54,11 +54,11 @@ std::string markdown(std::string_view text) {
 
 std::string_view mark(outcome o) { return o == outcome::passed ? "✓" : o == outcome::inconclusive ? "?" : "✗"; }
 
-std::string row(checked const& c) {
-    std::string out = "| " + std::string(mark(c.came)) + " " + std::string(name_of(c.came)) + " | " + markdown(c.name) +
-        " | " + markdown(place_of(c)) + " | ";
+std::string row(check_result const& c) {
+    std::string out = "| " + std::string(mark(c.result)) + " " + std::string(name_of(c.result)) + " | " +
+        markdown(c.name) + " | " + markdown(place_of(c)) + " | ";
     for (std::string const& why : c.why) out += markdown(why) + "<br>";
-    for (repro::seen_violation const& v : c.seen) {
+    for (repro::gate_violation const& v : c.violations) {
         if (out.size() > 20'000) break; // the other reports have the rest
         out += (fails(v) ? "**" + markdown(v.rule) + "**" : markdown(v.rule)) + " " + std::to_string(v.count) + " of " +
             std::to_string(c.trials) + ": " + markdown(v.message) + "<br>";
@@ -72,8 +72,8 @@ std::string row(checked const& c) {
 
 std::string as_github(repro::gate_result const& r) {
     std::string out;
-    for (checked const& c : all_of(r))
-        if (c.came != outcome::passed) out += annotation(c);
+    for (check_result const& c : all_of(r))
+        if (c.result != outcome::passed) out += annotation(c);
     if (r.interrupted) out += "::error title=shutdown-repro::interrupted%3A further checks were not run\n";
     return out;
 }
@@ -91,9 +91,10 @@ std::string without_github_commands(std::string_view text) {
 }
 
 std::string as_step_summary(repro::gate_result const& r, std::size_t most) {
-    std::vector<checked> order = all_of(r);
+    std::vector<check_result> order = all_of(r);
     auto const bad = static_cast<std::size_t>(
-        std::ranges::stable_partition(order, [](checked const& c) { return c.came != outcome::passed; }).begin() -
+        std::ranges::stable_partition(order, [](check_result const& c) { return c.result != outcome::passed; })
+            .begin() -
         order.begin());
     std::string out = "### shutdown-repro gate: " + traces::counted(order.size() - bad, "check") + " passed, " +
         std::to_string(bad) + " not" + (r.interrupted ? ", interrupted" : "") + "\n\n";

@@ -48,9 +48,9 @@ std::string from_the_top(std::string const& path) {
 }
 
 repro::gate_result from_the_top(repro::gate_result r) {
-    for (repro::checked& c : r.checks) {
+    for (repro::check_result& c : r.checks) {
         c.file = from_the_top(c.file);
-        for (repro::seen_violation& v : c.seen) v.trace = from_the_top(v.trace);
+        for (repro::gate_violation& v : c.violations) v.trace = from_the_top(v.trace);
     }
     r.baseline = from_the_top(r.baseline);
     return r;
@@ -99,7 +99,7 @@ void publish_failure(report_options const& o, std::string const& file, std::stri
         if (!can_be_replaced(*path)) path->clear();
     if (where.junit.empty() && where.sarif.empty() && !o.github && !o.tap) return;
     repro::gate_result r;
-    repro::checked& c = r.checks.emplace_back();
+    repro::check_result& c = r.checks.emplace_back();
     c.name = "the gate can be run";
     c.scenario = "gate";
     c.file = r.file = file;

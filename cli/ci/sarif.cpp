@@ -2,16 +2,16 @@
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include "cli/ci/check_text.hpp"
 #include "cli/ci/reports.hpp"
-#include "cli/report/told.hpp"
 #include "repro/input/errors.hpp"
 
 namespace shutdown_repro::cli {
 
 using json = nlohmann::ordered_json;
-using repro::checked;
+using repro::check_result;
+using repro::gate_violation;
 using repro::outcome;
-using repro::seen_violation;
 
 namespace {
 
@@ -69,7 +69,7 @@ json physical(std::string const& path, std::uint64_t line) {
     return p;
 }
 
-json location_of(checked const& c) {
+json location_of(check_result const& c) {
     json l = json::object();
     if (!c.file.empty()) l["physicalLocation"] = physical(c.file, std::max(1u, c.line));
     l["logicalLocations"] = {{{"name", line_of(c.name)}, {"kind", "check"}}};
@@ -77,7 +77,7 @@ json location_of(checked const& c) {
 }
 
 // A complete trace has its header in line 1 and event 0 in line 2.
-json code_flow(checked const& c, seen_violation const& v) {
+json code_flow(check_result const& c, gate_violation const& v) {
     json steps = json::array();
     for (auto const& s : v.witness) {
         json l = v.trace.empty() ? location_of(c) : json{{"physicalLocation", physical(v.trace, s.at + 2)}};
@@ -93,7 +93,7 @@ public:
         for (traces::rule_info const& rule : traces::all_rules())
             add_rule(rule.id, name_of(rule.level), rule.summary, rule.why, rule.fix);
         for (gate_rule const& rule : gate_rules) add_rule(rule.id, rule.level, rule.summary, rule.why, rule.fix);
-        for (checked const& c : all_of(r)) add(c);
+        for (check_result const& c : all_of(r)) add(c);
     }
     json rules = json::array(), all = json::array();
 
@@ -104,16 +104,16 @@ private:
             {"help", message(fix)}, {"defaultConfiguration", {{"level", level}}}});
     }
 
-    void add(checked const& c) {
-        bool const violated = std::ranges::any_of(c.seen, fails);
-        for (seen_violation const& v : c.seen)
+    void add(check_result const& c) {
+        bool const violated = std::ranges::any_of(c.violations, fails);
+        for (gate_violation const& v : c.violations)
             if (fails(v) || in_baseline(v)) add(c, v);
-        if (c.came == outcome::stale) add(c, "gate-stale-baseline");
-        if (c.came == outcome::inconclusive) add(c, "gate-inconclusive");
-        if (c.came == outcome::failed && !violated) add(c, "gate-expectation-missed");
+        if (c.result == outcome::stale) add(c, "gate-stale-baseline");
+        if (c.result == outcome::inconclusive) add(c, "gate-inconclusive");
+        if (c.result == outcome::failed && !violated) add(c, "gate-expectation-missed");
     }
 
-    json result(checked const& c, std::string_view rule, std::string_view level, std::string const& text) {
+    json result(check_result const& c, std::string_view rule, std::string_view level, std::string const& text) {
         json r{{"ruleId", line_of(rule)}};
         auto const known = std::ranges::find_if(rules, [&](json const& k) { return k["id"] == rule; });
         if (known != rules.end()) r["ruleIndex"] = known - rules.begin();
@@ -123,7 +123,7 @@ private:
         return r;
     }
 
-    void add(checked const& c, seen_violation const& v) {
+    void add(check_result const& c, gate_violation const& v) {
         std::string text = line_of(c.name) + ": " + line_of(v.message);
         if (!v.replay.empty()) text += "\nagain: " + line_of(v.replay);
         json r = result(c, v.rule, name_of(v.level), text);
@@ -139,7 +139,7 @@ private:
         all.push_back(std::move(r));
     }
 
-    void add(checked const& c, std::string_view rule) {
+    void add(check_result const& c, std::string_view rule) {
         auto const known = std::ranges::find(gate_rules, rule, &gate_rule::id);
         json r = result(c, rule, known->level, line_of(c.name) + ": " + headline_of(c));
         r["partialFingerprints"] = {{"checkAndViolation/v1", line_of(c.name) + ": " + std::string(rule)}};
@@ -152,16 +152,16 @@ private:
 } // namespace
 
 std::string as_sarif(repro::gate_result const& r, int exit_status) {
-    results told(r);
+    results found(r);
     json run;
     run["tool"]["driver"] = {
-        {"name", "shutdown-repro"}, {"version", SHUTDOWN_REPRO_VERSION}, {"rules", std::move(told.rules)}};
+        {"name", "shutdown-repro"}, {"version", SHUTDOWN_REPRO_VERSION}, {"rules", std::move(found.rules)}};
     run["invocations"] = {
         {{"executionSuccessful", !r.interrupted && exit_status != repro::bad_input}, {"exitCode", exit_status}}};
     run["originalUriBaseIds"]["%SRCROOT%"]["description"] =
         message("the top of the repository, or the folder where the gate was run");
     run["columnKind"] = "unicodeCodePoints";
-    run["results"] = std::move(told.all);
+    run["results"] = std::move(found.all);
     json const document{
         {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", {std::move(run)}}};
     return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";

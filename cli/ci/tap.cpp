@@ -1,10 +1,10 @@
+#include "cli/ci/check_text.hpp"
 #include "cli/ci/reports.hpp"
-#include "cli/report/told.hpp"
 #include "traces/page/html_text.hpp"
 
 namespace shutdown_repro::cli {
 
-using repro::checked;
+using repro::check_result;
 using repro::outcome;
 
 namespace {
@@ -35,27 +35,27 @@ std::string literal(std::string_view key, std::vector<std::string> const& lines)
     return out;
 }
 
-std::string block(checked const& c) {
+std::string block(check_result const& c) {
     std::string out = "  ---\n  message: " + scalar(headline_of(c)) +
-        "\n  severity: " + (c.came == outcome::passed ? "comment" : "fail") +
-        "\n  outcome: " + std::string(name_of(c.came)) + "\n";
+        "\n  severity: " + (c.result == outcome::passed ? "comment" : "fail") +
+        "\n  outcome: " + std::string(name_of(c.result)) + "\n";
     if (!c.file.empty()) {
         out += "  at:\n    file: " + scalar(line_of(c.file)) + "\n";
         if (c.line) out += "    line: " + std::to_string(c.line) + "\n";
     }
     out += "  executions: " + std::to_string(c.trials) + "\n  violated: " + std::to_string(c.violated) +
         "\n  inconclusive: " + std::to_string(c.inconclusive) + "\n";
-    return out + literal("told", told(c)) + "  ...\n";
+    return out + literal("told", check_lines(c)) + "  ...\n";
 }
 
 } // namespace
 
 std::string as_tap(repro::gate_result const& r) {
-    std::vector<checked> const all = all_of(r);
+    std::vector<check_result> const all = all_of(r);
     std::string out = "TAP version 14\n1.." + std::to_string(all.size()) + "\n";
     for (std::size_t i = 0; i < all.size(); ++i) {
-        checked const& c = all[i];
-        out += (c.came == outcome::passed ? "ok " : "not ok ") + std::to_string(i + 1) + " - " + description(c.name) +
+        check_result const& c = all[i];
+        out += (c.result == outcome::passed ? "ok " : "not ok ") + std::to_string(i + 1) + " - " + description(c.name) +
             "\n";
         out += block(c);
     }

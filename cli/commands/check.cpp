@@ -13,7 +13,7 @@ struct check_options {
 
 int check(check_options const& o, output& out) {
     return reporting_errors(o.json, out, [&] {
-        std::vector<checked_trace> all;
+        std::vector<trace_judgement> all;
         for (std::string const& path : o.traces) all.push_back({path, judge_file(path)});
         out.print(o.json ? as_json(all) : as_text(all, out.page()));
         return status_of(verdict_of(all));

@@ -1,5 +1,5 @@
 // diff: compares two recorded traces, aligned by actor.
-#include "traces/views/diff.hpp"
+#include "traces/diff/diff.hpp"
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include "cli/commands/command.hpp"

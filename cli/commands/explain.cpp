@@ -17,18 +17,18 @@ rule_info const& rule_named(std::string const& id) {
     throw repro::input_error("unknown rule \"" + id + "\"" + repro::did_you_mean(id, known) + " (list rules)");
 }
 
-std::string row(std::string_view title, std::string_view text, look l) {
+std::string row(std::string_view title, std::string_view text, text_style style) {
     if (text.empty()) return {};
-    return paint(l, tint::faint, pad(title, 10)) + wrap(text, l.width, 10) + "\n";
+    return paint(style, tint::faint, pad(title, 10)) + wrap(text, style.width, 10) + "\n";
 }
 
 int explain_rule(std::string const& id, output& out) {
     rule_info const& r = rule_named(id);
-    look const l = out.page();
-    std::string page = paint(l, tint::strong, r.id) + " · " + std::string(name_of(r.level)) + "\n\n";
-    page += wrap(r.why, l.width, 0) + "\n\n";
-    page += row("violated", "when " + std::string(r.summary), l) + row("needs", needs_text(r), l);
-    page += row("seen in", r.cites, l) + row("fix", r.fix, l);
+    text_style const style = out.page();
+    std::string page = paint(style, tint::strong, r.id) + " · " + std::string(name_of(r.level)) + "\n\n";
+    page += wrap(r.why, style.width, 0) + "\n\n";
+    page += row("violated", "when " + std::string(r.summary), style) + row("needs", needs_text(r), style);
+    page += row("seen in", r.cites, style) + row("fix", r.fix, style);
     out.print(page);
     return repro::clean;
 }

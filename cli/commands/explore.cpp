@@ -47,7 +47,7 @@ int explore(explore_options const& o, output& out) {
     };
     exploration_report report;
     {
-        stops_on_signals const while_exploring;
+        signal_guard const while_exploring;
         report.found = repro::explore(open, how, asked_to_stop(), tell);
         report.took_seconds = seconds();
         report.how = how;

@@ -4,16 +4,16 @@
 #include <fnmatch.h>
 #include <map>
 #include <set>
+#include "cli/ci/check_text.hpp"
+#include "cli/ci/gate_report.hpp"
 #include "cli/ci/publish.hpp"
 #include "cli/commands/command.hpp"
 #include "cli/commands/run_target.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/shard.hpp"
 #include "cli/report/again.hpp"
-#include "cli/report/gate_report.hpp"
 #include "cli/report/kept_traces.hpp"
 #include "cli/report/report.hpp"
-#include "cli/report/told.hpp"
 #include "cli/terminal/interruptible.hpp"
 #include "repro/explore/strategy.hpp"
 #include "repro/gate/judge.hpp"
@@ -141,14 +141,15 @@ private:
         repro::judge(result_, rules_);
         int const updating = options_.update_baseline ? update_baseline() : repro::clean;
         keep_traces();
-        int const came = status_of(worst_of(result_));
-        int const status = updating == repro::inconclusive || came == repro::clean ? std::max(came, updating) : came;
+        int const result = status_of(worst_of(result_));
+        int const status =
+            updating == repro::inconclusive || result == repro::clean ? std::max(result, updating) : result;
         return publish(
             options_.reports, result_, options_.json ? as_json(result_) : as_text(result_, out_.page()), status, out_);
     }
 
     void observe(std::vector<repro::check_plan> const& plans) {
-        stops_on_signals const while_observing;
+        signal_guard const while_observing;
         repro::trial_options how{.jobs = options_.jobs,
             .waits_for = {},
             .shard = {},
@@ -164,9 +165,9 @@ private:
             how.waits_for = repro::await(rules_.known, plan.name, plan.expected);
             if (result_.shard) how.shard = repro::share_of_check(result_.shard->mine, result_.checks.size());
             repro::observation seen = repro::observe(plan, how, asked_to_stop());
-            seen.what.file = result_.file;
+            seen.result.file = result_.file;
             result_.interrupted = result_.interrupted || seen.interrupted || asked_to_stop();
-            result_.checks.push_back(std::move(seen.what));
+            result_.checks.push_back(std::move(seen.result));
             examples_.push_back(std::move(seen.examples));
             if (result_.interrupted) return;
         }
@@ -176,8 +177,8 @@ private:
     // written, it is reported on standard error and a clean result is not clean.
     int update_baseline() {
         std::string const stays = ", so " + rules_.known.path + " was not changed";
-        auto const unsure = [](repro::checked const& c) {
-            return c.came == repro::outcome::inconclusive || (c.expected.clean && !c.trouble.empty());
+        auto const unsure = [](repro::check_result const& c) {
+            return c.result == repro::outcome::inconclusive || (c.expected.clean && !c.trouble.empty());
         };
         if (result_.interrupted || std::ranges::any_of(result_.checks, unsure))
             return complain("--update-baseline: a check was inconclusive" + stays, repro::inconclusive);
@@ -193,8 +194,8 @@ private:
     }
 
     // Keeps known violations of a shard, too: they may be worse than the baseline once all shards are counted together.
-    bool is_kept(repro::checked const& c, repro::seen_violation const& s) const {
-        return fails(s) ? c.came == repro::outcome::failed
+    bool is_kept(repro::check_result const& c, repro::gate_violation const& s) const {
+        return fails(s) ? c.result == repro::outcome::failed
                         : result_.is_part() && !c.exact && s.stands == repro::standing::known;
     }
 
@@ -204,17 +205,17 @@ private:
         auto const names = file_names();
         std::string const part = result_.is_part() ? std::to_string(result_.shard->mine.index + 1) + "-" : "";
         for (std::size_t i = 0; i < result_.checks.size(); ++i) {
-            repro::checked& c = result_.checks[i];
+            repro::check_result& c = result_.checks[i];
             std::vector<std::pair<traces::trace const*, std::string>> kept; // one execution may violate several rules
-            for (std::size_t n = 0; n < c.seen.size(); ++n) {
-                if (!is_kept(c, c.seen[n])) continue;
+            for (std::size_t n = 0; n < c.violations.size(); ++n) {
+                if (!is_kept(c, c.violations[n])) continue;
                 traces::trace const* const t = examples_[i][n].get();
                 auto at = std::ranges::find(kept, t, &std::pair<traces::trace const*, std::string>::first);
                 if (at == kept.end() && kept.size() == most_kept) continue;
                 if (at == kept.end())
                     at = kept.insert(
                         at, {t, folder.keep(part + names.at(c.name) + "-" + std::to_string(kept.size() + 1), *t)});
-                c.seen[n].trace = at->second;
+                c.violations[n].trace = at->second;
             }
         }
     }

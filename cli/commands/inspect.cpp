@@ -6,7 +6,7 @@
 #include "cli/commands/export.hpp"
 #include "cli/commands/watch.hpp"
 #include "cli/options/arguments.hpp"
-#include "cli/options/source.hpp"
+#include "cli/options/trace_input.hpp"
 #include "cli/report/html_report.hpp"
 #include "cli/report/judgement.hpp"
 #include "cli/report/markdown_report.hpp"
@@ -61,14 +61,14 @@ void check_combination(inspect_options const& o) {
 }
 
 // The first pass over the trace: judges it, and surveys it for each view that was asked for.
-struct first_look final : reader_events {
-    first_look(inspect_options const& o, look l)
+struct first_pass final : reader_events {
+    first_pass(inspect_options const& o, text_style style)
         : wanted(o),
           which(filter_of(o.filter)),
-          rows(l),
-          tree(l),
-          explained(l) {
-        if (!o.follow.empty()) followed.emplace(id_to_follow(o.follow), l);
+          rows(style),
+          tree(style),
+          explained(style) {
+        if (!o.follow.empty()) followed.emplace(id_to_follow(o.follow), style);
     }
     void on_header(header const& h) override {
         judge.on_header(h);
@@ -89,7 +89,7 @@ struct first_look final : reader_events {
 
     inspect_options const& wanted;
     filter which;
-    judging judge;
+    trace_judge judge;
     timeline_page rows;
     tree_page tree;
     explain_page explained;
@@ -107,16 +107,16 @@ struct each_event final : reader_events {
     std::function<void(event const&)> callback;
 };
 
-std::string headline(judgement const& j, look l) {
-    std::string const title = fit(j.scenario.empty() ? "a trace" : printable(j.scenario), l.width);
+std::string headline(judgement const& j, text_style style) {
+    std::string const title = fit(j.scenario.empty() ? "a trace" : printable(j.scenario), style.width);
     std::string about =
         (j.world.empty() ? "" : printable(j.world) + " · ") + counted(j.events, "event") + " · " + duration(j.span);
     if (!j.tool.empty()) about += " · by " + printable(j.tool);
-    bool const beside = columns(title) + 3 + columns(about) <= l.width;
-    return paint(l, tint::strong, title) + (beside ? " · " + about : "\n  " + wrap(about, l.width, 2)) + "\n";
+    bool const beside = columns(title) + 3 + columns(about) <= style.width;
+    return paint(style, tint::strong, title) + (beside ? " · " + about : "\n  " + wrap(about, style.width, 2)) + "\n";
 }
 
-std::string tree_text(source& from, first_look& seen, judgement const& judged) {
+std::string tree_text(trace_input& from, first_pass& seen, judgement const& judged) {
     std::string const& at = seen.wanted.at;
     if (at.empty()) seen.tree.draw_where_it_failed(judged.violations);
     else seen.tree.draw_after(std::stoull(at), judged.violations);
@@ -128,21 +128,21 @@ std::string tree_text(source& from, first_look& seen, judgement const& judged) {
     return seen.tree.text();
 }
 
-void print_rows(source& from, first_look& seen, judgement const& judged, output& out) {
+void print_rows(trace_input& from, first_pass& seen, judgement const& judged, output& out) {
     out.print("\n" + seen.rows.heading(judged.violations));
     seen.which.restart();
     each_event again([&](event const& e) { out.print(seen.rows.row(e, seen.which.fits(e))); });
     from.read(again);
 }
 
-void print_followed(source& from, first_look& seen, output& out) {
+void print_followed(trace_input& from, first_pass& seen, output& out) {
     out.print("\n");
     seen.which.restart();
     each_event again([&](event const& e) { out.print(seen.followed->row(e, seen.which.fits(e))); });
     from.read(again);
 }
 
-std::string explanation(source& from, first_look& seen, judgement const& judged) {
+std::string explanation(trace_input& from, first_pass& seen, judgement const& judged) {
     if (judged.violations.empty()) return "no violation: there is nothing to explain\n";
     seen.explained.explain(judged.violations);
     each_event again([&](event const& e) { seen.explained.note(e); });
@@ -151,7 +151,7 @@ std::string explanation(source& from, first_look& seen, judgement const& judged)
 }
 
 // For the trace of a finding: the decision at which the nearest passing execution differs.
-std::string twin_page(std::string const& header, inspect_options const& o, look l) {
+std::string twin_page(std::string const& header, inspect_options const& o, text_style style) {
     auto const twin = nlohmann::json::parse(header, nullptr, false);
     if (!twin.is_object()) return {};
     auto const text = [&](char const* key) {
@@ -163,7 +163,7 @@ std::string twin_page(std::string const& header, inspect_options const& o, look 
     std::string page = "\n" +
         wrap("passes instead when decision" + number + " is not \"" + text("taken") + "\" but \"" + text("instead") +
                 "\"",
-            l.width, 2) +
+            style.width, 2) +
         "\n";
     if (!twin.contains("trace")) return page;
     auto const beside = std::filesystem::path(o.path).parent_path() / std::filesystem::path(text("trace")).filename();
@@ -183,9 +183,9 @@ int inspect(inspect_options o, output& out) {
     if (o.watch) return watch(o.path, filter_of(o.filter), out);
     if (!o.export_format.empty()) return export_trace(o.path, o.export_format, o.output, filter_of(o.filter), out);
     if (!o.any_view()) o.timeline = true;
-    look const l = out.page();
-    source from(o.path);
-    first_look seen(o, l);
+    text_style const style = out.page();
+    trace_input from(o.path);
+    first_pass seen(o, style);
     judgement const judged = seen.judge.result(from.read(seen));
     for (std::string const& problem : judged.problems)
         std::cerr << "shutdown-repro: " << o.path << ": " << printable(problem) << "\n";
@@ -195,14 +195,14 @@ int inspect(inspect_options o, output& out) {
         throw repro::input_error(
             "--follow: no event of the trace concerns " + o.follow + " (inspect --tree shows the ids of the trace)");
     std::string const drawn = o.tree ? "\n" + tree_text(from, seen, judged) : "";
-    out.print(headline(judged, l) + acts_as_text(judged, l));
-    if (o.stats) out.print("\n" + seen.figures.text(l));
+    out.print(headline(judged, style) + acts_as_text(judged, style));
+    if (o.stats) out.print("\n" + seen.figures.text(style));
     out.print(drawn);
     if (o.timeline) print_rows(from, seen, judged, out);
     if (seen.followed) print_followed(from, seen, out);
     if (o.explain)
         out.print(
-            "\n" + explanation(from, seen, judged) + (judged.violations.empty() ? "" : twin_page(seen.twin, o, l)));
+            "\n" + explanation(from, seen, judged) + (judged.violations.empty() ? "" : twin_page(seen.twin, o, style)));
     return repro::clean;
 }
 

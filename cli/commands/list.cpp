@@ -12,37 +12,37 @@
 namespace shutdown_repro::cli {
 namespace {
 
-using traces::look;
+using traces::text_style;
 using traces::tint;
 
 using table_rows = std::vector<std::pair<std::string, std::string>>;
 
-std::string table(table_rows const& all, look l) {
+std::string table(table_rows const& all, text_style style) {
     std::size_t wide = 0;
     for (auto const& [name, text] : all) wide = std::max(wide, traces::columns(name));
     std::string out;
     for (auto const& [name, text] : all)
-        out += traces::paint(l, tint::strong, traces::pad(name, wide)) + "  " + traces::wrap(text, l.width, wide + 2) +
-            "\n";
+        out += traces::paint(style, tint::strong, traces::pad(name, wide)) + "  " +
+            traces::wrap(text, style.width, wide + 2) + "\n";
     return out;
 }
 
-std::string scenarios(look l) {
+std::string scenarios(text_style style) {
     table_rows all;
     for (repro::scenario const& s : repro::builtin_scenarios()) all.emplace_back(s.name, s.summary);
-    return table(all, l);
+    return table(all, style);
 }
 
-std::string rules(look l) {
+std::string rules(text_style style) {
     table_rows all;
     for (traces::rule_info const& r : traces::all_rules())
         all.emplace_back(r.id, std::string(name_of(r.level)) + " · " + std::string(r.summary));
-    return table(all, l);
+    return table(all, style);
 }
 
-std::string policies(look l) {
+std::string policies(text_style style) {
     using server::policy;
-    auto const heading = [l](char const* text) { return traces::paint(l, tint::faint, text) + "\n"; };
+    auto const heading = [style](char const* text) { return traces::paint(style, tint::faint, text) + "\n"; };
     return heading("policies of the scoped server:") +
         table({{std::string(name_of(policy::as_reported)),
                    "behaves as in the report: stop drains nothing, free releases the server"},
@@ -50,7 +50,7 @@ std::string policies(look l) {
                       "behaves as the upstream fix: wait for the grace period, cancel, wait for the cancellation; "
                       "it still has violations"},
                   {std::string(name_of(policy::drained)), "correct: no scope is disposed before it is strictly empty"}},
-            l) +
+            style) +
         "\n" + heading("policies of the reactor server:") +
         table({{"as-reported",
                    "behaves as in the report: callbacks hold the server weakly, and the drain callback does not check "
@@ -65,23 +65,23 @@ std::string policies(look l) {
                   {"drained",
                       "correct: open transactions end first, however the server is stopped; those that remain after "
                       "the grace period are canceled and reported"}},
-            l);
+            style);
 }
 
 // The program of the reactor server stops it at one of these moments.
-std::string moments(look l) {
+std::string moments(text_style style) {
     return table({{"cb1", "in the client's callback of the first request to complete"},
                      {"cbN", "in the client's callback of the last request to complete"},
                      {"timer", "in a 20 ms timer that the first handler arms"},
                      {"handler", "in the first handler, before it answers"},
                      {"finish", "in the finish event of the first transaction to finish"}},
-        l);
+        style);
 }
 
-std::string strategies(look l) {
+std::string strategies(text_style style) {
     table_rows all{{"auto", "sweep, then exhaustive if it fits the budget, else phase, pct and random"}};
     for (repro::strategy_info const& i : repro::all_strategies()) all.emplace_back(i.name, i.summary);
-    return table(all, l);
+    return table(all, style);
 }
 
 std::string in_a_row(std::vector<std::string> const& words) {
@@ -90,7 +90,7 @@ std::string in_a_row(std::vector<std::string> const& words) {
     return out;
 }
 
-std::string targets(look l) {
+std::string targets(text_style style) {
     table_rows all;
     for (repro::target const& t : repro::preset_targets()) {
         auto const version = repro::installed_version(t);
@@ -99,44 +99,44 @@ std::string targets(look l) {
                                           : "installed, " + *version + ", which was not tried";
         all.emplace_back(t.name, here + " · tried with " + in_a_row(t.tried_with) + " · " + t.summary);
     }
-    return table(all, l);
+    return table(all, style);
 }
 
-std::string probes(look l) {
+std::string probes(text_style style) {
     table_rows all;
     for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name, p.summary);
-    return table(all, l);
+    return table(all, style);
 }
 
-std::string stop_points_of(std::string const& scenario, look l) {
+std::string stop_points_of(std::string const& scenario, text_style style) {
     repro::scenario const s = repro::load_scenario(scenario);
-    if (s.kind() == server::server_kind::reactor) return moments(l);
+    if (s.kind() == server::server_kind::reactor) return moments(style);
     table_rows all;
     for (auto const& p : repro::passed_stop_points(s)) all.emplace_back(p.point, traces::printable(p.what));
-    return table(all, l);
+    return table(all, style);
 }
 
-std::string stop_points_in_general(look l) {
+std::string stop_points_in_general(text_style style) {
     return table({{"handler", "a handler calls it, as the scenario says"}, {"never", "it is never called"},
                      {"KIND#N",
                          "right after the N-th event of this kind, such as coroutine.suspend#2; list stop-points "
                          "SCENARIO prints those of a scenario"}},
-        l);
+        style);
 }
 
 int list(std::string const& what, std::string const& scenario, output& out) {
     if (!scenario.empty() && what != "stop-points")
         throw repro::input_error(
             "list " + what + ": unexpected \"" + scenario + "\"; only list stop-points takes a scenario");
-    look const l = out.page();
-    out.print(what == "scenarios"  ? scenarios(l)
-            : what == "rules"      ? rules(l)
-            : what == "strategies" ? strategies(l)
-            : what == "policies"   ? policies(l)
-            : what == "targets"    ? targets(l)
-            : what == "probes"     ? probes(l)
-            : scenario.empty()     ? stop_points_in_general(l)
-                                   : stop_points_of(scenario, l));
+    text_style const style = out.page();
+    out.print(what == "scenarios"  ? scenarios(style)
+            : what == "rules"      ? rules(style)
+            : what == "strategies" ? strategies(style)
+            : what == "policies"   ? policies(style)
+            : what == "targets"    ? targets(style)
+            : what == "probes"     ? probes(style)
+            : scenario.empty()     ? stop_points_in_general(style)
+                                   : stop_points_of(scenario, style));
     return repro::clean;
 }
 

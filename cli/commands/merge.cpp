@@ -2,11 +2,11 @@
 #include "repro/gate/merge.hpp"
 #include <algorithm>
 #include <tuple>
+#include "cli/ci/gate_report.hpp"
 #include "cli/ci/publish.hpp"
 #include "cli/commands/command.hpp"
 #include "cli/options/shard.hpp"
 #include "cli/report/explored.hpp"
-#include "cli/report/gate_report.hpp"
 #include "cli/report/read_report.hpp"
 #include "cli/report/report.hpp"
 #include "repro/explore/merge.hpp"
@@ -89,10 +89,10 @@ void expect_alike(gate_part const& a, gate_part const& b) {
 }
 
 // Checks that two shards ran the same check.
-void expect_alike(gate_part const& a, repro::checked const& x, gate_part const& b, repro::checked const& y) {
+void expect_alike(gate_part const& a, repro::check_result const& x, gate_part const& b, repro::check_result const& y) {
     std::string const check = "\"" + traces::printable(x.name) + "\"", in_a = a.path + ", " + check,
                       in_b = b.path + ", " + check;
-    auto const plan = [](repro::checked const& c) {
+    auto const plan = [](repro::check_result const& c) {
         return std::tie(c.scenario, c.policy, c.world, c.strategy, c.target, c.probe, c.expected.clean,
             c.expected.rules, c.allowed);
     };
@@ -105,7 +105,7 @@ void expect_alike(gate_part const& a, repro::checked const& x, gate_part const& 
 
 std::vector<std::string> names_of(repro::gate_result const& r) {
     std::vector<std::string> names;
-    for (repro::checked const& c : r.checks) names.push_back(c.name);
+    for (repro::check_result const& c : r.checks) names.push_back(c.name);
     return names;
 }
 
@@ -149,7 +149,7 @@ exploration_report merged(std::vector<exploration_part> const& parts) {
         kept_finding k = *best;
         k.found = f;
         k.also.clear();
-        if (!told_before(whole.kept, k)) whole.kept.push_back(std::move(k));
+        if (!add_to_alike(whole.kept, k)) whole.kept.push_back(std::move(k));
     }
     return whole;
 }

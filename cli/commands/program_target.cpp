@@ -29,7 +29,7 @@ repro::program_order asked_for(program_options const& o) {
 // error.
 void keep(probe_result& p, std::string const& path, bool asked) {
     try {
-        traces::write_file(path, p.told);
+        traces::write_file(path, p.trace);
         p.trace_path = path;
     } catch (traces::trace_error const& e) {
         if (asked) throw;
@@ -67,7 +67,7 @@ int run_program_target(repro::target const& t, program_options const& o, output&
                 std::to_string(p.violated) + " violated");
         try {
             p.add(repro::run_program(program, asked));
-        } catch (repro::interrupted& asked_to_end) {
+        } catch (repro::interruption& asked_to_end) {
             if (p.violated) keep(p, path, false), asked_to_end.kept = p.trace_path;
             throw;
         }
@@ -98,7 +98,7 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
             std::string broken;
             for (auto const& [rule, count] : p.by_rule) broken += std::string(rule) + " ";
             if (p.violated && kept.insert(broken).second)
-                p.trace_path = folder.keep(t.name + "-" + std::to_string(kept.size()), p.told);
+                p.trace_path = folder.keep(t.name + "-" + std::to_string(kept.size()), p.trace);
             out.progress(std::to_string(report.probes.size()) + " orders");
             return true;
         });

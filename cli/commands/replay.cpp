@@ -20,26 +20,26 @@ repro::recording recording_of(replay_options const& o) {
     return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}};
 }
 
-std::string both_sides(repro::replay_result const& r, traces::look l) {
+std::string both_sides(repro::replay_result const& r, traces::text_style style) {
     std::string const recorded =
                           r.recorded_line.empty() ? "(the execution had ended)" : traces::printable(r.recorded_line),
                       again = r.again_line.empty() ? "(the execution has ended)" : traces::printable(r.again_line);
-    return "  recorded  " + traces::wrap(recorded, l.width, 12) + "\n  now       " + traces::wrap(again, l.width, 12) +
-        "\n";
+    return "  recorded  " + traces::wrap(recorded, style.width, 12) + "\n  now       " +
+        traces::wrap(again, style.width, 12) + "\n";
 }
 
 int replay(replay_options const& o, output& out) {
     repro::recording const recorded = recording_of(o);
     repro::replay_result r = repro::replay(recorded);
     run_report report;
-    report.scenario = recorded.of;
+    report.scenario = recorded.scenario;
     report.world = server::world_kind::sim;
     report.again = shell_line(o.scenario.empty()
             ? std::vector<std::string>{"shutdown-repro", "replay", o.what}
             : std::vector<std::string>{"shutdown-repro", "replay", o.what, "--scenario", o.scenario});
     judgement judged = judge(r.again.trace);
     report.add(std::move(r.again.trace), std::move(judged), to_string(r.again.taken));
-    if (!o.trace.empty()) traces::write_file(report.trace_path = o.trace, report.told);
+    if (!o.trace.empty()) traces::write_file(report.trace_path = o.trace, report.trace);
     if (!r.same) {
         if (!o.json) out.print(r.recorded_line.empty() && r.again_line.empty() ? "" : both_sides(r, out.page()));
         throw repro::input_error("the replay diverged" +

@@ -202,7 +202,7 @@ private:
     std::string keep() {
         if (options_.trace.empty() && report_.violated == 0) return {};
         try {
-            traces::write_file(path_, report_.told);
+            traces::write_file(path_, report_.trace);
         } catch (traces::trace_error const& e) { return e.what(); }
         report_.trace_path = path_;
         return {};

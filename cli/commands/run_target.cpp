@@ -33,7 +33,7 @@ repro::target target_of(target_options const& o) {
     if (!o.slow.empty()) t.slow_stream.clear(); // use only the slow URL that the user named
     path("--stream", o.stream, t.stream);
     if (!o.signal.empty()) {
-        t.stop.by = repro::target::way::signal;
+        t.stop.by = repro::target::stop_method::signal;
         t.stop.signal = repro::parse_signal(o.signal);
         if (!t.stop.signal)
             throw repro::input_error("--signal must be the name of a signal such as SIGTERM, not \"" + o.signal + "\"");
@@ -106,7 +106,7 @@ private:
                                      : ""));
             try {
                 once(p);
-            } catch (repro::interrupted& asked_to_end) {
+            } catch (repro::interruption& asked_to_end) {
                 if (p.violated) keep(p), asked_to_end.kept = p.trace_path;
                 throw;
             }
@@ -136,7 +136,7 @@ private:
     void keep(probe_result& p) {
         std::string const path = path_of(p);
         try {
-            traces::write_file(path, p.told);
+            traces::write_file(path, p.trace);
             p.trace_path = path;
         } catch (traces::trace_error const& e) {
             if (!options_.trace.empty()) throw;

@@ -32,27 +32,27 @@ traces::violation const& chosen_violation(repro::judged_execution const& e, shri
 
 int shrink(shrink_options const& o, output& out) {
     repro::recording const r = repro::load_recording(o.what);
-    repro::judged_execution const failing = repro::judge_execution(r.of, r.when);
+    repro::judged_execution const failing = repro::judge_execution(r.scenario, r.schedule);
     if (!failing.diverged.empty())
         throw repro::input_error("the replay diverged: " + failing.diverged, repro::diverged);
     std::string const wrong = repro::what_went_wrong(failing.trace, chosen_violation(failing, o));
-    stops_on_signals const while_shrinking;
-    repro::shrunk const small = repro::shrink(r.of, r.when, wrong, asked_to_stop());
-    repro::judged_execution e = repro::judge_execution(small.of, small.when);
+    signal_guard const while_shrinking;
+    repro::shrink_result const small = repro::shrink(r.scenario, r.schedule, wrong, asked_to_stop());
+    repro::judged_execution e = repro::judge_execution(small.scenario, small.schedule);
     std::string const path = o.trace.empty() ? path_beside(o.what) : o.trace;
     traces::write_file(path, e.trace);
 
     run_report report;
-    report.scenario = small.of;
+    report.scenario = small.scenario;
     report.world = server::world_kind::sim;
     report.trace_path = path;
     report.again = shell_line({"shutdown-repro", "replay", path});
     judgement judged = judge(e.trace);
-    report.add(std::move(e.trace), std::move(judged), to_string(small.when));
-    std::string const done = "from " + load_in_words(r.of) + ", " +
-        traces::counted(repro::away_from_default(r.when), "decision") + " away from the default\nto " +
-        load_in_words(small.of) + ", " + traces::counted(repro::away_from_default(small.when), "decision") + ", in " +
-        traces::counted(small.executions, "execution") + ": " + wrong + "\n\n";
+    report.add(std::move(e.trace), std::move(judged), to_string(small.schedule));
+    std::string const done = "from " + load_in_words(r.scenario) + ", " +
+        traces::counted(repro::away_from_default(r.schedule), "decision") + " away from the default\nto " +
+        load_in_words(small.scenario) + ", " + traces::counted(repro::away_from_default(small.schedule), "decision") +
+        ", in " + traces::counted(small.executions, "execution") + ": " + wrong + "\n\n";
     out.print(o.json ? as_json(report) : done + as_text(report, out.page()));
     return status_of(report.verdict());
 }

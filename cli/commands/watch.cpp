@@ -79,7 +79,7 @@ private:
     filter filter_;
     output& out_;
     rows page_;
-    judging judge_;
+    trace_judge judge_;
     bool started_ = false;
     std::size_t seen_ = 0;
     std::set<std::tuple<std::string_view, seq_t, ref>> told_;

@@ -12,8 +12,8 @@ namespace shutdown_repro::cli {
 
 using repro::with_commas;
 using traces::counted;
-using traces::look;
 using traces::paint;
+using traces::text_style;
 using traces::tint;
 
 namespace {
@@ -21,11 +21,12 @@ namespace {
 constexpr std::size_t most_kept = 12, most_never = 3;
 
 void keep(kept_finding& k, std::string const& name, kept_traces& folder) {
-    repro::judged_execution e = repro::judge_execution(k.small.of, k.small.when);
-    if (k.twin) k.twin_trace = folder.keep(name + ".passing", repro::judge_execution(k.small.of, k.twin->when).trace);
+    repro::judged_execution e = repro::judge_execution(k.small.scenario, k.small.schedule);
+    if (k.twin)
+        k.twin_trace = folder.keep(name + ".passing", repro::judge_execution(k.small.scenario, k.twin->schedule).trace);
     if (!k.twin_trace.empty())
         e.trace.head.twin = nlohmann::ordered_json{{"trace", std::filesystem::path(k.twin_trace).filename().string()},
-            {"schedule", to_string(k.twin->when)}, {"decision", k.twin->decision}, {"taken", k.twin->taken},
+            {"schedule", to_string(k.twin->schedule)}, {"decision", k.twin->decision}, {"taken", k.twin->taken},
             {"instead", k.twin->instead}}
                                 .dump();
     k.trace = folder.keep(name, e.trace);
@@ -40,36 +41,36 @@ kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::at
             k.small = repro::shrink(of, f.shortest, repro::what_went_wrong(e.trace, v), stop);
             break;
         }
-    k.twin = repro::find_passing_twin(k.small.of, k.small.when, stop);
+    k.twin = repro::find_passing_twin(k.small.scenario, k.small.schedule, stop);
     return k;
 }
 
-std::string told(repro::finding const& f, look l) {
+std::string finding_text(repro::finding const& f, text_style style) {
     bool const bad = f.level == traces::severity::error;
-    return paint(l, bad ? tint::bad : tint::warn, bad ? "✗" : "!") + " " +
-        paint(l, tint::strong, traces::pad(rule_name(f), 26)) + "  first at execution " + with_commas(f.first) + ", " +
-        counted(f.count, "time") + "\n    " + traces::wrap(traces::printable(f.message), l.width, 4) + "\n";
+    return paint(style, bad ? tint::bad : tint::warn, bad ? "✗" : "!") + " " +
+        paint(style, tint::strong, traces::pad(rule_name(f), 26)) + "  first at execution " + with_commas(f.first) +
+        ", " + counted(f.count, "time") + "\n    " + traces::wrap(traces::printable(f.message), style.width, 4) + "\n";
 }
 
-std::string one(kept_finding const& k, look l) {
-    std::string out = told(k.found, l);
-    std::size_t const away = repro::away_from_default(k.small.when);
-    out += paint(l, tint::faint,
-               "    shrunk to " + load_in_words(k.small.of) + ", " +
+std::string kept_finding_text(kept_finding const& k, text_style style) {
+    std::string out = finding_text(k.found, style);
+    std::size_t const away = repro::away_from_default(k.small.schedule);
+    out += paint(style, tint::faint,
+               "    shrunk to " + load_in_words(k.small.scenario) + ", " +
                    (away ? counted(away, "decision") + " away from the default" : "the default order") + ": " +
-                   traces::fit(to_string(k.small.when), 30)) +
+                   traces::fit(to_string(k.small.schedule), 30)) +
         "\n";
     if (k.twin)
         out += "    " +
             traces::wrap("passes when decision " + std::to_string(k.twin->decision) + " is not \"" +
                     traces::printable(k.twin->taken) + "\" but \"" + traces::printable(k.twin->instead) + "\"",
-                l.width, 4) +
+                style.width, 4) +
             "\n";
     if (!k.also.empty())
         out += "    " +
             traces::wrap(counted(k.also.size(), "further finding") + " of this rule " +
                     (k.also.size() == 1 ? "shrinks" : "shrink") + " to the same",
-                l.width, 4) +
+                style.width, 4) +
             "\n";
     if (!k.trace.empty()) out += "    " + traces::printable(shell_line({"shutdown-repro", "replay", k.trace})) + "\n";
     if (!k.trace.empty() && !k.twin_trace.empty())
@@ -77,21 +78,21 @@ std::string one(kept_finding const& k, look l) {
     return out;
 }
 
-std::string stages(exploration_report const& r) {
+std::string stages_text(exploration_report const& r) {
     std::string names;
     for (repro::stage const& s : r.found.stages)
         names += (names.empty() ? "" : ", then ") + s.strategy + " " + with_commas(s.done.executions);
     return names;
 }
 
-std::string told_of_shards(exploration_report const& r) {
+std::string shards_text(exploration_report const& r) {
     if (r.shards) return "; " + counted(r.shards, "shard");
     return r.found.shard ? "; " + in_words(*r.found.shard) +
             (r.shard_from == "--shard" ? "" : ", selected by " + traces::printable(r.shard_from))
                          : "";
 }
 
-std::string covered(repro::coverage const& c, look l) {
+std::string coverage_text(repro::coverage const& c, text_style style) {
     auto const part = [](repro::coverage::moment m) { return with_commas(m.reached) + " of " + with_commas(m.of); };
     std::string text; // of the acts whose moment was open
     for (auto const& [act, steps] : {std::pair("stop", c.stop_steps()), std::pair("free", c.free_steps())})
@@ -100,18 +101,19 @@ std::string covered(repro::coverage const& c, look l) {
     if (c.phases().of) text += " · phases " + part(c.phases());
     text += " · " + std::string(c.many_orders() ? "about " : "") + with_commas(c.orders()) +
         (c.orders() == 1 ? " order" : " orders");
-    std::string out = paint(l, tint::faint, traces::pad("covered", 10)) + traces::wrap(text, l.width, 10) + "\n";
+    std::string out =
+        paint(style, tint::faint, traces::pad("covered", 10)) + traces::wrap(text, style.width, 10) + "\n";
     std::uint64_t const missing = c.phases().of - c.phases().reached;
     if (missing == 0) return out;
     std::string names;
     for (std::string const& n : c.never(most_never)) names += (names.empty() ? "" : ", ") + n;
     if (missing > most_never) names += " and " + std::to_string(missing - most_never) + " more";
-    return out + paint(l, tint::faint, traces::pad("never", 10)) + traces::wrap(names, l.width, 10) + "\n";
+    return out + paint(style, tint::faint, traces::pad("never", 10)) + traces::wrap(names, style.width, 10) + "\n";
 }
 
-std::string headline(exploration_report const& r, look l) {
+std::string headline(exploration_report const& r, text_style style) {
     repro::scenario const& s = r.found.of;
-    return paint(l, tint::strong, traces::printable(s.name)) + " · " + server_in_words(s) + " · sim · " +
+    return paint(style, tint::strong, traces::printable(s.name)) + " · " + server_in_words(s) + " · sim · " +
         load_in_words(s) + "\n";
 }
 
@@ -119,10 +121,10 @@ std::string headline(exploration_report const& r, look l) {
 
 std::string rule_name(repro::finding const& f) { return f.rule.empty() ? std::string(unfinished) : f.rule; }
 
-bool told_before(std::vector<kept_finding>& kept, kept_finding const& k) {
+bool add_to_alike(std::vector<kept_finding>& kept, kept_finding const& k) {
     auto const alike = std::ranges::find_if(kept, [&](kept_finding const& other) {
-        return other.found.rule == k.found.rule && other.small.when == k.small.when &&
-            requests_of(other.small.of) == requests_of(k.small.of);
+        return other.found.rule == k.found.rule && other.small.schedule == k.small.schedule &&
+            requests_of(other.small.scenario) == requests_of(k.small.scenario);
     });
     if (alike == kept.end()) return false;
     alike->also.push_back(k.found.key);
@@ -138,7 +140,7 @@ void keep_findings(exploration_report& r, std::string const& folder, std::atomic
             continue;
         }
         kept_finding k = smaller(r.found.of, f, stop);
-        if (told_before(r.kept, k)) continue;
+        if (add_to_alike(r.kept, k)) continue;
         std::string const part =
             r.found.shard ? std::to_string(r.found.shard->index + 1) + "-" : ""; // shards may share the folder
         keep(k, part + std::to_string(r.kept.size() + 1), where);
@@ -146,33 +148,34 @@ void keep_findings(exploration_report& r, std::string const& folder, std::atomic
     }
 }
 
-std::string as_text(exploration_report const& r, look l) {
-    std::string out = headline(r, l);
-    for (kept_finding const& k : r.kept) out += "\n" + one(k, l);
+std::string as_text(exploration_report const& r, text_style style) {
+    std::string out = headline(r, style);
+    for (kept_finding const& k : r.kept) out += "\n" + kept_finding_text(k, style);
     if (r.found.interrupted)
-        for (repro::finding const& f : r.found.findings) out += "\n" + told(f, l);
+        for (repro::finding const& f : r.found.findings) out += "\n" + finding_text(f, style);
     if (r.not_kept) out += "\n" + counted(r.not_kept, "further finding") + " told by --json\n";
     out += "\n";
     for (std::string const& g : r.found.guarantees())
-        out += paint(l, tint::good, "✓ clean") + "   " + traces::wrap(g, l.width, 10) + "\n";
+        out += paint(style, tint::good, "✓ clean") + "   " + traces::wrap(g, style.width, 10) + "\n";
     if (r.found.is_part() && r.found.verdict() == traces::verdict::clean)
-        out += paint(l, tint::good, "✓ clean") + "   " +
-            traces::wrap("in this shard; merge states what follows from all shards", l.width, 10) + "\n";
+        out += paint(style, tint::good, "✓ clean") + "   " +
+            traces::wrap("in this shard; merge states what follows from all shards", style.width, 10) + "\n";
     if (r.found.verdict() != traces::verdict::violated && r.found.unfinished)
-        out += paint(l, tint::warn, "?") + " " + with_commas(r.found.unfinished) +
+        out += paint(style, tint::warn, "?") + " " + with_commas(r.found.unfinished) +
             " executions never ended, although no rule was violated\n";
     out += counted(r.found.findings.size(), "finding") + " in " + with_commas(r.found.executions) + " executions, " +
         with_commas(r.found.violating) + " of them violated";
-    out += " (" + stages(r) + "; seed " + std::to_string(r.how.seed) + told_of_shards(r) + ")";
-    out = out.substr(0, out.rfind('\n') + 1) + traces::wrap(out.substr(out.rfind('\n') + 1), l.width, 0) + "\n";
+    out += " (" + stages_text(r) + "; seed " + std::to_string(r.how.seed) + shards_text(r) + ")";
+    out = out.substr(0, out.rfind('\n') + 1) + traces::wrap(out.substr(out.rfind('\n') + 1), style.width, 0) + "\n";
     if (r.found.verified) out += with_commas(r.found.verified) + " executions were run twice, with identical traces\n";
     if (r.found.interrupted)
-        out += paint(l, tint::warn, "interrupted: these are the results so far; findings are neither shrunk nor kept") +
+        out += paint(style, tint::warn,
+                   "interrupted: these are the results so far; findings are neither shrunk nor kept") +
             "\n";
-    if (r.found.out_of_time) out += paint(l, tint::faint, "stopped after the time of --seconds") + "\n";
-    if (r.found.reached) out += covered(*r.found.reached, l);
+    if (r.found.out_of_time) out += paint(style, tint::faint, "stopped after the time of --seconds") + "\n";
+    if (r.found.reached) out += coverage_text(*r.found.reached, style);
     if (!r.fixed.empty() && r.found.verdict() == traces::verdict::violated)
-        out += paint(l, tint::faint, traces::pad("fixed?", 10)) + r.fixed + "\n";
+        out += paint(style, tint::faint, traces::pad("fixed?", 10)) + r.fixed + "\n";
     return out;
 }
 

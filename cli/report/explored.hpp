@@ -15,7 +15,7 @@ namespace shutdown_repro::cli {
 
 struct kept_finding {
     repro::finding found;
-    repro::shrunk small;
+    repro::shrink_result small;
     std::optional<repro::passing_twin> twin;
     std::string trace, twin_trace;   // paths; "" if not kept
     std::vector<std::uint64_t> also; // keys of later findings that shrink to the same execution
@@ -37,11 +37,11 @@ struct exploration_report {
 void keep_findings(exploration_report&, std::string const& folder, std::atomic<bool> const& stop);
 
 // Notes it with the one of `kept` that shrank to the same, when there is one.
-bool told_before(std::vector<kept_finding>& kept, kept_finding const&);
+bool add_to_alike(std::vector<kept_finding>& kept, kept_finding const&);
 constexpr std::string_view unfinished = "unfinished"; // instead of a rule
 std::string rule_name(repro::finding const&);
 
-std::string as_text(exploration_report const&, traces::look);
+std::string as_text(exploration_report const&, traces::text_style);
 std::string as_json(exploration_report const&);
 // Reads back what as_json wrote, without the coverage. `name` is the name of the file. Throws input_error that names
 // file and line.

@@ -66,8 +66,8 @@ kept_finding kept_of(located_value const& v, repro::finding const& f, repro::sce
     located_value const small = field(v, "shrunk");
     // Older reports counted two requests where scopes are alone.
     std::uint32_t const most = of.kind() == server::server_kind::scopes ? 2 : std::max(1u, requests_of(of));
-    set_requests(k.small.of, static_cast<std::uint32_t>(count_of(small, "requests", 0, most)));
-    k.small.when = schedule_of(small, "schedule", room);
+    set_requests(k.small.scenario, static_cast<std::uint32_t>(count_of(small, "requests", 0, most)));
+    k.small.schedule = schedule_of(small, "schedule", room);
     k.small.executions = count_of(small, "executions");
     if (auto const twin = v.find("passes")) {
         k.twin = {schedule_of(*twin, "schedule", room), count_of(*twin, "decision"), text_of(*twin, "taken"),
@@ -120,10 +120,10 @@ std::string as_json(exploration_report const& r) {
             [&](kept_finding const& k) { return k.found.key == f.key || std::ranges::count(k.also, f.key) > 0; });
         if (kept != r.kept.end()) {
             kept_finding const& k = *kept;
-            one["shrunk"] = {{"requests", requests_of(k.small.of)}, {"schedule", to_string(k.small.when)},
+            one["shrunk"] = {{"requests", requests_of(k.small.scenario)}, {"schedule", to_string(k.small.schedule)},
                 {"executions", k.small.executions}};
             if (k.twin)
-                one["passes"] = {{"schedule", to_string(k.twin->when)}, {"decision", k.twin->decision},
+                one["passes"] = {{"schedule", to_string(k.twin->schedule)}, {"decision", k.twin->decision},
                     {"taken", k.twin->taken}, {"instead", k.twin->instead}};
             if (k.twin && !k.twin_trace.empty()) one["passes"]["trace"] = k.twin_trace;
             if (!k.trace.empty()) one["trace"] = k.trace;
@@ -173,7 +173,7 @@ exploration_report exploration_from(located_value const& root, std::string const
         repro::finding const f = finding_of(v, room);
         r.found.findings.push_back(f);
         if (!v.find("shrunk")) ++r.not_kept;
-        else if (kept_finding k = kept_of(v, f, r.found.of, room); !told_before(r.kept, k))
+        else if (kept_finding k = kept_of(v, f, r.found.of, room); !add_to_alike(r.kept, k))
             r.kept.push_back(std::move(k));
     }
     return r;

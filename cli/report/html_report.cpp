@@ -36,17 +36,17 @@ void write_text(std::string const& to, std::string const& text) {
 
 struct judged_trace {
     std::string path;
-    traces::trace told;
+    traces::trace trace;
     judgement judged;
 
-    explicit judged_trace(std::string const& from) : path(from), told(traces::read_file(from)), judged(judge(told)) {
-        if (told.events.size() > most_events)
-            throw repro::input_error("--html: " + path + " has " + std::to_string(told.events.size()) +
+    explicit judged_trace(std::string const& from) : path(from), trace(traces::read_file(from)), judged(judge(trace)) {
+        if (trace.events.size() > most_events)
+            throw repro::input_error("--html: " + path + " has " + std::to_string(trace.events.size()) +
                 " events, but browsers can handle a page of at most " + std::to_string(most_events) +
                 "; use --timeline instead");
     }
     traces::html_side side() const {
-        return {.trace = told,
+        return {.trace = trace,
             .violations = judged.violations,
             .verdict = judged.verdict,
             .problems = judged.problems,
@@ -70,7 +70,7 @@ std::vector<traces::html_fact> facts_of(judged_trace const& t) {
     std::string about = j.world.empty() ? "" : j.world + " · ";
     about +=
         traces::counted(j.events, "event") + " · " + traces::duration(j.span) + (j.world == "sim" ? " virtual" : "");
-    if (!t.told.head.tool.empty()) about += " · by " + t.told.head.tool;
+    if (!t.trace.head.tool.empty()) about += " · by " + t.trace.head.tool;
     return {{"trace", about}, {"stop", j.stop}, {"free", j.free}, judged_by(j)};
 }
 
@@ -78,7 +78,7 @@ std::vector<traces::html_fact> facts_of(judged_trace const& t) {
 
 std::string write_html(std::string const& file, std::string const& path, std::string const& asked_twin) {
     judged_trace const one(path);
-    named_twin const named = twin_named_in(one.told.head, path);
+    named_twin const named = twin_named_in(one.trace.head, path);
     std::string const twin = asked_twin.empty() ? named.path : asked_twin;
     refuse_to_overwrite(file, path);
     refuse_to_overwrite(file, twin);
@@ -88,7 +88,7 @@ std::string write_html(std::string const& file, std::string const& path, std::st
         .title = one.judged.scenario.empty() ? fs::path(path).filename().string() : one.judged.scenario,
         .side = one.side()};
     if (other) page.twin.emplace(other->side());
-    page.again = again_line(one.told.head);
+    page.again = again_line(one.trace.head);
     page.facts = facts_of(one);
     if (!named.passes.empty()) page.facts.push_back({"passes", named.passes});
     write_text(file, as_html(page));

@@ -34,13 +34,13 @@ std::string unanswered(model const& m) {
 
 } // namespace
 
-std::string judging::told(event const& e) const {
+std::string trace_judge::moment_text(event const& e) const {
     model const& m = rules_.state();
     return (e.by ? "by " + named(e.by, m) + " " : std::string()) + "at #" + std::to_string(e.seq) + ", " +
         duration(so_far_.span) + unanswered(m);
 }
 
-void judging::on_header(header const& h) {
+void trace_judge::on_header(header const& h) {
     so_far_.world = h.world;
     so_far_.schedule = h.schedule;
     so_far_.scenario = scenario_name(h.scenario.empty() ? h.target : h.scenario);
@@ -48,24 +48,24 @@ void judging::on_header(header const& h) {
     rules_.on_header(h);
 }
 
-void judging::on_event(event const& e) {
+void trace_judge::on_event(event const& e) {
     if (so_far_.events++ == 0) start_ = e.t;
     so_far_.span = elapsed(start_, e.t);
     rules_.on_event(e);
     roots_.note(e);
-    if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = told(e);
+    if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = moment_text(e);
     if (e.what == kind::process_signal && e.seq == rules_.state().t0)
-        so_far_.stop = std::string(e.text("signal")) + " " + told(e);
-    if (e.what == kind::act_free && so_far_.free == "never") so_far_.free = told(e);
+        so_far_.stop = std::string(e.text("signal")) + " " + moment_text(e);
+    if (e.what == kind::act_free && so_far_.free == "never") so_far_.free = moment_text(e);
 }
 
-void judging::on_footer(footer const& f) {
+void trace_judge::on_footer(footer const& f) {
     foot_ = f;
     rules_.on_footer(f);
     roots_.note(f);
 }
 
-judgement judging::result(std::vector<std::string> problems) {
+judgement trace_judge::result(std::vector<std::string> problems) {
     so_far_.problems = std::move(problems);
     std::string const why = why_incomplete(so_far_.problems, foot_);
     bool const complete = why.empty();
@@ -79,7 +79,7 @@ judgement judging::result(std::vector<std::string> problems) {
 }
 
 judgement judge(trace const& t) {
-    judging judge;
+    trace_judge judge;
     judge.on_header(t.head);
     for (event const& e : t.events) judge.on_event(e);
     if (t.foot) judge.on_footer(*t.foot);
@@ -87,7 +87,7 @@ judgement judge(trace const& t) {
 }
 
 judgement judge_file(std::string const& path) {
-    judging judge;
+    trace_judge judge;
     read_result read = read_stream(path, judge);
     return judge.result(std::move(read.problems));
 }

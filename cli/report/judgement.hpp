@@ -24,7 +24,7 @@ struct judgement {
 judgement judge(traces::trace const&);
 // The same as a trace is read. Memory grows with the events after the first stop, some thirty bytes each, and with
 // nothing else.
-class judging final : public traces::reader_events {
+class trace_judge final : public traces::reader_events {
 public:
     void on_header(traces::header const&) override;
     void on_event(traces::event const&) override;
@@ -33,14 +33,14 @@ public:
     std::vector<traces::violation> const& so_far() const { return rules_.violations(); }
 
 private:
-    std::string told(traces::event const&) const;
+    std::string moment_text(traces::event const&) const;
     traces::rule_run rules_;
     traces::root_finder roots_;
     judgement so_far_;
     std::optional<traces::footer> foot_;
     traces::nanoseconds start_ = 0;
 };
-// Reads the file as a stream; see judging for the memory. Throws trace_error if it is not a trace.
+// Reads the file as a stream; see trace_judge for the memory. Throws trace_error if it is not a trace.
 judgement judge_file(std::string const& path);
 
 } // namespace shutdown_repro::cli

@@ -7,10 +7,10 @@
 
 namespace shutdown_repro::cli {
 
-using repro::checked;
+using repro::check_result;
+using repro::gate_violation;
 using repro::located_value;
 using repro::outcome;
-using repro::seen_violation;
 using repro::standing;
 
 namespace {
@@ -29,8 +29,8 @@ template <class Word> Word word_of(located_value const& v, std::string_view name
     return all.begin()[std::ranges::find(words, is) - words.begin()];
 }
 
-seen_violation seen_of(located_value const& v) {
-    seen_violation s;
+gate_violation gate_violation_of(located_value const& v) {
+    gate_violation s;
     s.rule = rule_named(field(v, "rule"));
     s.level = severity_of(v);
     s.fingerprint = text_of(v, "fingerprint");
@@ -59,15 +59,15 @@ repro::explored_part explored_of(located_value const& v, std::string const& name
     std::size_t const wanted = p.found.findings.size() -
         static_cast<std::size_t>(std::ranges::count(p.found.findings, "", &repro::finding::rule));
     for (located_value const& s : field(v, "shown").items("as many as there are violations of rules", wanted, wanted))
-        p.shown.push_back(seen_of(s));
+        p.shown.push_back(gate_violation_of(s));
     return p;
 }
 
-checked checked_of(located_value const& v, std::string const& name) {
+check_result check_result_of(located_value const& v, std::string const& name) {
     v.check_object("a check");
-    checked c;
+    check_result c;
     c.name = text_of(v, "name");
-    c.came = word_of(v, "outcome", {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive});
+    c.result = word_of(v, "outcome", {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive});
     c.why = texts_of(v, "why");
     c.file = text_of(v, "file");
     c.line = static_cast<std::uint32_t>(count_of(v, "line", 0, 1'000'000'000));
@@ -88,7 +88,7 @@ checked checked_of(located_value const& v, std::string const& name) {
     if (!field(v, "seconds").json().is_number()) field(v, "seconds").must_be("a number");
     c.seconds = field(v, "seconds").json().get<double>();
     for (located_value const& s : field(v, "violations").items("a list of violations", 0, most_items))
-        c.seen.push_back(seen_of(s));
+        c.violations.push_back(gate_violation_of(s));
     if (auto const explored = v.find("explored")) c.explored = explored_of(*explored, name);
     return c;
 }
@@ -130,7 +130,7 @@ repro::gate_result gate_from(repro::located_document const& document) {
     r.stale = texts_of(root, "stale");
     if (auto const shard = root.find("shard")) r.shard = {shard_of(*shard), rules_of(*shard, r.baseline)};
     for (located_value const& c : field(root, "checks").items("a list of checks", 0, most_items))
-        r.checks.push_back(checked_of(c, document.name()));
+        r.checks.push_back(check_result_of(c, document.name()));
     return r;
 }
 

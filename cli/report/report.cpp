@@ -40,7 +40,7 @@ void run_report::add(traces::trace&& t, judgement&& j, std::string its_schedule)
         row == by_rule.end() ? void(by_rule.emplace_back(rule, 1)) : void(++row->second);
     }
     if (executions > 1 && !worse) return;
-    told = std::move(t);
+    trace = std::move(t);
     judged = std::move(j);
     schedule = std::move(its_schedule);
 }
@@ -49,7 +49,7 @@ verdict run_report::verdict() const {
     return violated ? verdict::violated : inconclusive ? verdict::inconclusive : verdict::clean;
 }
 
-verdict verdict_of(std::vector<checked_trace> const& all) {
+verdict verdict_of(std::vector<trace_judgement> const& all) {
     auto const any = [&](verdict v) {
         return std::any_of(all.begin(), all.end(), [v](auto const& c) { return c.judged.verdict == v; });
     };

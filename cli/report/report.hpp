@@ -20,7 +20,7 @@ struct run_report {
     server::world_kind world = server::world_kind::live;
     std::uint64_t executions = 0, violated = 0, inconclusive = 0;
     std::vector<std::pair<std::string, std::uint64_t>> by_rule; // number of executions that violated each rule
-    traces::trace told;
+    traces::trace trace;
     judgement judged;       // of that one
     std::string schedule;   // of that one; "" when the world has none
     std::string trace_path; // path of the kept trace; "" if not kept
@@ -36,7 +36,7 @@ struct run_report {
     traces::verdict verdict() const;
 };
 
-struct checked_trace {
+struct trace_judgement {
     std::string path;
     judgement judged;
 };
@@ -46,25 +46,25 @@ std::string broken_rules(judgement const&);          // "finish-event-lost, time
 std::string server_in_words(repro::scenario const&); // "scoped server, drained"
 std::string load_in_words(repro::scenario const&);   // "2 requests", "3 handlers"
 
-std::string as_text(run_report const&, traces::look);
+std::string as_text(run_report const&, traces::text_style);
 std::string as_json(run_report const&);
-std::string as_text(std::vector<checked_trace> const&, traces::look);
-std::string as_json(std::vector<checked_trace> const&);
+std::string as_text(std::vector<trace_judgement> const&, traces::text_style);
+std::string as_json(std::vector<trace_judgement> const&);
 // Calls `it`. With `json`, an error also prints a document with the verdict "error" on standard output. Rethrows the
 // error.
 int reporting_errors(bool json, output&, std::function<int()> const& it);
 
-traces::verdict verdict_of(std::vector<checked_trace> const&);
+traces::verdict verdict_of(std::vector<trace_judgement> const&);
 int severity_of(traces::verdict); // 0 clean, 1 inconclusive, 2 violated
 int status_of(traces::verdict);
 
 // Returns each violation with the live members of its scope; for an inconclusive trace also the reasons.
-std::string violations_as_text(judgement const&, traces::look);
+std::string violations_as_text(judgement const&, traces::text_style);
 
 // One line: a command to type next, after the word that says what it is for; "" when there is none.
-std::string next_command(std::string_view word, std::string_view command, traces::look);
+std::string next_command(std::string_view word, std::string_view command, traces::text_style);
 
 // Returns when and by whom stop and free were called, one line each.
-std::string acts_as_text(judgement const&, traces::look);
+std::string acts_as_text(judgement const&, traces::text_style);
 
 } // namespace shutdown_repro::cli

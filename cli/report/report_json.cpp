@@ -15,14 +15,14 @@ json document(std::string_view verdict) {
         {"verdict", verdict}};
 }
 
-json of(traces::violation const& v) {
+json json_of(traces::violation const& v) {
     return {{"rule", v.rule}, {"severity", name_of(v.level)}, {"subject", v.subject ? to_string(v.subject) : ""},
         {"at", v.at}, {"witness", v.witness}, {"message", v.message}, {"inside", v.inside}};
 }
 
 // Of violation i of a judgement: with what it follows from, or what it led to.
-json of(judgement const& j, std::size_t i) {
-    json one = of(j.violations[i]);
+json json_of(judgement const& j, std::size_t i) {
+    json one = json_of(j.violations[i]);
     traces::defect_place const& place = j.defects[i];
     if (place.is == traces::defect_part::root) return one;
     traces::violation const& root = j.violations[place.root];
@@ -33,7 +33,7 @@ json of(judgement const& j, std::size_t i) {
 
 std::size_t defects_in(judgement const& j) { return traces::defects_in(j.violations, j.defects); }
 
-json of(std::vector<traces::rule_run::skipped> const& rules) {
+json json_of(std::vector<traces::rule_run::skipped> const& rules) {
     json list = json::array();
     for (auto const& s : rules) list.push_back({{"rule", s.rule->id}, {"why", s.why()}});
     return list;
@@ -62,7 +62,7 @@ std::string as_json(run_report const& r) {
     d["defects"] = defects_in(r.judged);
     d["violations"] = json::array();
     for (std::size_t i = 0; i < r.judged.violations.size(); ++i) {
-        json one = of(r.judged, i);
+        json one = json_of(r.judged, i);
         if (!r.schedule.empty()) one["schedule"] = r.schedule;
         one["replay"] = r.again;
         d["violations"].push_back(std::move(one));
@@ -70,19 +70,19 @@ std::string as_json(run_report const& r) {
     d["events"] = r.judged.events;
     d["duration_ns"] = r.judged.span;
     d["problems"] = r.judged.problems;
-    d["not_applicable"] = of(r.judged.not_applicable);
+    d["not_applicable"] = json_of(r.judged.not_applicable);
     if (!r.trace_path.empty()) d["trace"] = r.trace_path;
     return text(d);
 }
 
-std::string as_json(std::vector<checked_trace> const& all) {
+std::string as_json(std::vector<trace_judgement> const& all) {
     json d = document(name_of(verdict_of(all)));
     d["executions"] = all.size();
     d["violations"] = json::array();
     d["traces"] = json::array();
     for (auto const& [path, judged] : all) {
         for (std::size_t i = 0; i < judged.violations.size(); ++i) {
-            json one = of(judged, i);
+            json one = json_of(judged, i);
             one["trace"] = path;
             if (!judged.schedule.empty()) one["schedule"] = judged.schedule;
             d["violations"].push_back(std::move(one));
@@ -90,7 +90,7 @@ std::string as_json(std::vector<checked_trace> const& all) {
         d["traces"].push_back({{"trace", path}, {"verdict", name_of(judged.verdict)}, {"scenario", judged.scenario},
             {"world", judged.world}, {"defects", defects_in(judged)}, {"events", judged.events},
             {"duration_ns", judged.span}, {"problems", judged.problems},
-            {"not_applicable", of(judged.not_applicable)}});
+            {"not_applicable", json_of(judged.not_applicable)}});
     }
     return text(d);
 }
@@ -129,11 +129,11 @@ std::string as_json(target_report const& r) {
         one["defects"] = defects_in(p.judged);
         one["problems"] = p.judged.problems;
         if (!p.failure.empty()) one["problems"].push_back(p.failure);
-        one["not_applicable"] = of(p.judged.not_applicable);
+        one["not_applicable"] = json_of(p.judged.not_applicable);
         if (!p.trace_path.empty()) one["trace"] = p.trace_path;
         d["probes"].push_back(std::move(one));
         for (std::size_t i = 0; i < p.judged.violations.size(); ++i) {
-            json violation = of(p.judged, i);
+            json violation = json_of(p.judged, i);
             violation["probe"] = p.probe;
             violation["replay"] = p.again;
             if (!p.trace_path.empty()) violation["trace"] = p.trace_path;

@@ -21,18 +21,18 @@ std::string rate_of(std::uint64_t count, std::uint64_t runs) {
         " %)";
 }
 
-std::string mark(probe_result const& p, look l) {
-    if (!p.skipped.empty()) return paint(l, tint::faint, "-");
+std::string mark(probe_result const& p, text_style style) {
+    if (!p.skipped.empty()) return paint(style, tint::faint, "-");
     switch (p.verdict()) {
     case verdict::violated: {
         bool const error =
             std::ranges::any_of(p.judged.violations, [](violation const& v) { return v.level == severity::error; });
-        return error ? paint(l, tint::bad, "✗") : paint(l, tint::warn, "!");
+        return error ? paint(style, tint::bad, "✗") : paint(style, tint::warn, "!");
     }
-    case verdict::inconclusive: return paint(l, tint::warn, "?");
+    case verdict::inconclusive: return paint(style, tint::warn, "?");
     case verdict::clean: break;
     }
-    return paint(l, tint::good, "✓");
+    return paint(style, tint::good, "✓");
 }
 
 std::string requests_in_words(probe_result const& p) {
@@ -54,32 +54,33 @@ std::string rules_in_words(probe_result const& p) {
     return out;
 }
 
-std::string row(probe_result const& p, look l) {
-    std::string const begin = pad(p.probe, name_width) + mark(p, l) + " ";
+std::string row(probe_result const& p, text_style style) {
+    std::string const begin = pad(p.probe, name_width) + mark(p, style) + " ";
     constexpr std::size_t indent = name_width + 2;
     std::string const blank = "\n" + std::string(indent, ' ');
-    if (!p.skipped.empty()) return begin + paint(l, tint::faint, wrap("not run: " + p.skipped, l.width, indent)) + "\n";
+    if (!p.skipped.empty())
+        return begin + paint(style, tint::faint, wrap("not run: " + p.skipped, style.width, indent)) + "\n";
     std::string first = requests_in_words(p) + end_in_words(p.outcome), second = rules_in_words(p);
     if (p.violated && p.answered && !p.lost && !second.empty())
         first.swap(second); // "✗ 20 of 20 answered" would not say what failed
-    std::string out = begin + wrap(first, l.width, indent);
-    if (!second.empty()) out += blank + wrap(second, l.width, indent);
+    std::string out = begin + wrap(first, style.width, indent);
+    if (!second.empty()) out += blank + wrap(second, style.width, indent);
     if (p.inconclusive) {
         out += blank +
-            wrap(std::to_string(p.inconclusive) + " of " + std::to_string(p.runs) + " runs inconclusive", l.width,
+            wrap(std::to_string(p.inconclusive) + " of " + std::to_string(p.runs) + " runs inconclusive", style.width,
                 indent);
-        if (std::string const why = p.trouble(); !why.empty()) out += blank + wrap(printable(why), l.width, indent);
+        if (std::string const why = p.trouble(); !why.empty()) out += blank + wrap(printable(why), style.width, indent);
     }
     return out + "\n";
 }
 
 // Returns the details of a single probe: every violation, and the last output of the server.
-std::string at_length(probe_result const& p, look l) {
+std::string at_length(probe_result const& p, text_style style) {
     if (p.verdict() == verdict::clean) return {};
-    std::string out = "\n" + violations_as_text(p.judged, l);
+    std::string out = "\n" + violations_as_text(p.judged, style);
     if (p.outcome.last_words.empty()) return out;
-    out += paint(l, tint::faint, "the last output of the server:") + "\n";
-    for (std::string const& line : p.outcome.last_words) out += "    " + fit(printable(line), l.width - 4) + "\n";
+    out += paint(style, tint::faint, "the last output of the server:") + "\n";
+    for (std::string const& line : p.outcome.last_words) out += "    " + fit(printable(line), style.width - 4) + "\n";
     return out;
 }
 
@@ -124,7 +125,7 @@ probe_outcome outcome_of(trace const& t) {
     return o;
 }
 
-void probe_result::add(trace&& t) {
+void probe_result::add(traces::trace&& t) {
     ++runs;
     judgement its = judge(t);
     probe_outcome const its_outcome = outcome_of(t);
@@ -139,8 +140,8 @@ void probe_result::add(trace&& t) {
         auto const known = std::ranges::find(by_rule, rule, [](auto const& r) { return r.first; });
         known == by_rule.end() ? void(by_rule.emplace_back(rule, 1)) : void(++known->second);
     }
-    if (!told.events.empty() && severity_of(its.verdict) <= severity_of(judged.verdict)) return;
-    told = std::move(t);
+    if (!trace.events.empty() && severity_of(its.verdict) <= severity_of(judged.verdict)) return;
+    trace = std::move(t);
     judged = std::move(its);
     outcome = its_outcome;
 }
@@ -178,9 +179,9 @@ std::uint64_t target_report::executions() const {
 
 namespace {
 
-std::string headline(target_report const& r, look l) {
+std::string headline(target_report const& r, text_style style) {
     std::string const begin =
-        paint(l, tint::strong, r.target.name) + (r.version.empty() ? "" : " " + r.version) + " · ";
+        paint(style, tint::strong, r.target.name) + (r.version.empty() ? "" : " " + r.version) + " · ";
     if (r.target.program)
         return begin + "with its adapter, run to its end · " + counted(r.repeat, "run") + " an order\n";
     return begin + r.target.stop_in_words() + (r.target.adapter.empty() ? "" : " · with an adapter") + " · grace " +
@@ -198,24 +199,24 @@ std::string guarantee(target_report const& r) {
 
 } // namespace
 
-std::string as_text(target_report const& r, look l) {
-    std::string out = headline(r, l);
+std::string as_text(target_report const& r, text_style style) {
+    std::string out = headline(r, style);
     std::int64_t workers = 1;
     for (probe_result const& p : r.probes) workers = std::max(workers, p.outcome.workers);
-    if (workers > 1) out += paint(l, tint::faint, counted(static_cast<std::uint64_t>(workers), "worker")) + "\n";
+    if (workers > 1) out += paint(style, tint::faint, counted(static_cast<std::uint64_t>(workers), "worker")) + "\n";
     out += "\n";
-    for (probe_result const& p : r.probes) out += row(p, l);
-    if (r.probes.size() == 1) out += at_length(r.probes.front(), l);
+    for (probe_result const& p : r.probes) out += row(p, style);
+    if (r.probes.size() == 1) out += at_length(r.probes.front(), style);
     out += "\n";
     std::uint64_t violated = 0;
     for (probe_result const& p : r.probes) violated += p.violated;
     out += std::to_string(violated) + " of " + std::to_string(r.executions()) + " executions violated\n" + guarantee(r);
     for (probe_result const& p : r.probes)
         if (!p.trace_path.empty())
-            out += next_command("why", shell_line({"shutdown-repro", "inspect", p.trace_path, "--explain"}), l);
+            out += next_command("why", shell_line({"shutdown-repro", "inspect", p.trace_path, "--explain"}), style);
     for (probe_result const& p : r.probes)
         if (p.verdict() != verdict::clean && !p.again.empty() && (!r.all_orders || !p.trace_path.empty()))
-            out += next_command("again", p.again, l);
+            out += next_command("again", p.again, style);
     return out;
 }
 

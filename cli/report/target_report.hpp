@@ -30,7 +30,7 @@ struct probe_result {
     std::uint64_t runs = 0, violated = 0, inconclusive = 0;
     std::vector<std::pair<std::string, std::uint64_t>> by_rule; // number of runs that violated each rule
     std::uint64_t answered = 0, lost = 0;                       // sums over all runs
-    traces::trace told;                                         // the first of the worst
+    traces::trace trace;                                        // the first of the worst
     judgement judged;
     probe_outcome outcome; // of that one
     std::string failure;   // why the first of those that could not be run could not
@@ -53,7 +53,7 @@ struct target_report {
     std::uint64_t executions() const;
 };
 
-std::string as_text(target_report const&, traces::look);
+std::string as_text(target_report const&, traces::text_style);
 std::string as_json(target_report const&); // in report_json.cpp
 
 } // namespace shutdown_repro::cli

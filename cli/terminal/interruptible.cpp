@@ -10,7 +10,7 @@ static_assert(std::atomic<bool>::is_always_lock_free); // a signal handler sets 
 
 std::atomic<bool> const& asked_to_stop() { return asked; }
 
-stops_on_signals::stops_on_signals() {
+signal_guard::signal_guard() {
     for (int const s : {SIGINT, SIGTERM})
         std::signal(s, [](int signal) {
             asked = true;
@@ -18,7 +18,7 @@ stops_on_signals::stops_on_signals() {
         });
 }
 
-stops_on_signals::~stops_on_signals() {
+signal_guard::~signal_guard() {
     for (int const s : {SIGINT, SIGTERM}) std::signal(s, SIG_DFL);
 }
 

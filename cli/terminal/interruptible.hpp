@@ -7,11 +7,11 @@ namespace shutdown_repro::cli {
 std::atomic<bool> const& asked_to_stop();
 
 // While an object exists, SIGINT and SIGTERM set asked_to_stop().
-class stops_on_signals {
+class signal_guard {
 public:
-    stops_on_signals();
-    ~stops_on_signals();
-    stops_on_signals(stops_on_signals const&) = delete;
+    signal_guard();
+    ~signal_guard();
+    signal_guard(signal_guard const&) = delete;
 };
 
 } // namespace shutdown_repro::cli

@@ -38,16 +38,16 @@ std::size_t asked_width() {
 
 } // namespace
 
-traces::look output::page() const {
-    traces::look l;
+traces::text_style output::page() const {
+    traces::text_style style;
     winsize size{};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
-        if (size.ws_col >= narrowest) l.width = size.ws_col;
+        if (size.ws_col >= narrowest) style.width = size.ws_col;
     } else if (std::size_t const asked = asked_width()) {
-        l.width = asked;
+        style.width = asked;
     }
-    l.color = wants_color(color);
-    return l;
+    style.color = wants_color(color);
+    return style;
 }
 
 void output::print(std::string_view text) {

@@ -15,7 +15,7 @@ public:
     coloring color = coloring::automatic;
 
     // Returns width and color of standard output. The width is that of the terminal, else COLUMNS, else 80.
-    traces::look page() const;
+    traces::text_style page() const;
     void print(std::string_view); // buffered
     void finish();                // flushes; throws input_error when that fails
     // Shows one line on standard error that the next one replaces; "" removes it. Does nothing without a terminal.

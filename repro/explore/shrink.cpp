@@ -34,7 +34,7 @@ public:
           what_(what),
           stop_(stop) {}
 
-    shrunk run() {
+    shrink_result run() {
         while (!over() && (fewer_requests() || smaller_schedule())) {}
         return best_;
     }
@@ -43,8 +43,8 @@ private:
     bool over() const { return stop_ || best_.executions >= most_tries; }
 
     bool fewer_requests() {
-        for (std::uint32_t i = requests_of(best_.of); requests_of(best_.of) > 1 && i-- > 0 && !over();) {
-            scenario const fewer = without_request(best_.of, i);
+        for (std::uint32_t i = requests_of(best_.scenario); requests_of(best_.scenario) > 1 && i-- > 0 && !over();) {
+            scenario const fewer = without_request(best_.scenario, i);
             explore_options how;
             how.executions = tries_with_fewer;
             exploration const found = explore(fewer, how, stop_);
@@ -52,8 +52,8 @@ private:
             for (finding const& f : found.findings) {
                 if (!what_.starts_with(f.rule + " ") || f.rule.empty()) continue;
                 if (!still_fails(fewer, f.shortest)) continue;
-                best_.of = fewer;
-                best_.when = trimmed(f.shortest);
+                best_.scenario = fewer;
+                best_.schedule = trimmed(f.shortest);
                 return true;
             }
         }
@@ -64,10 +64,10 @@ private:
     // lower choices.
     bool smaller_schedule() {
         std::vector<std::size_t> away;
-        for (std::size_t i = 0; i < best_.when.choices.size(); ++i)
-            if (best_.when.choices[i]) away.push_back(i);
+        for (std::size_t i = 0; i < best_.schedule.choices.size(); ++i)
+            if (best_.schedule.choices[i]) away.push_back(i);
         for (std::size_t k = 0; k < away.size(); ++k) { // nothing behind this one
-            schedule s = best_.when;
+            schedule s = best_.schedule;
             s.choices.resize(away[k]);
             if (take(s)) return true;
         }
@@ -75,25 +75,25 @@ private:
             if (take(with(i, 0))) return true;
         for (std::size_t const i : away)
             for (std::size_t to : {i / 2, i - std::min<std::size_t>(i, 1)}) {
-                if (to == i || best_.when.choices[to]) continue;
+                if (to == i || best_.schedule.choices[to]) continue;
                 schedule s = with(i, 0);
-                s.choices[to] = best_.when.choices[i];
+                s.choices[to] = best_.schedule.choices[i];
                 if (take(s)) return true;
             }
         for (std::size_t const i : away)
-            for (std::uint32_t c = 1; c < best_.when.choices[i]; ++c)
+            for (std::uint32_t c = 1; c < best_.schedule.choices[i]; ++c)
                 if (take(with(i, c))) return true;
         return false;
     }
     schedule with(std::size_t i, std::uint32_t choice) const {
-        schedule s = best_.when;
+        schedule s = best_.schedule;
         s.choices[i] = choice;
         return s;
     }
 
     bool take(schedule const& s) {
-        if (over() || !still_fails(best_.of, s)) return false;
-        best_.when = trimmed(s);
+        if (over() || !still_fails(best_.scenario, s)) return false;
+        best_.schedule = trimmed(s);
         return true;
     }
 
@@ -103,7 +103,7 @@ private:
         return e.diverged.empty() && find_violation(e, what_) != nullptr;
     }
 
-    shrunk best_;
+    shrink_result best_;
     std::string const& what_;
     std::atomic<bool> const& stop_;
 };
@@ -126,7 +126,7 @@ traces::violation const* find_violation(judged_execution const& e, std::string c
     return v == e.violations.end() ? nullptr : &*v;
 }
 
-shrunk shrink(scenario const& s, schedule const& when, std::string const& what, std::atomic<bool> const& stop) {
+shrink_result shrink(scenario const& s, schedule const& when, std::string const& what, std::atomic<bool> const& stop) {
     return shrinker(s, when, what, stop).run();
 }
 

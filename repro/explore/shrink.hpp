@@ -12,13 +12,13 @@
 
 namespace shutdown_repro::repro {
 
-struct shrunk {
-    scenario of;
-    schedule when;
+struct shrink_result {
+    repro::scenario scenario;
+    repro::schedule schedule;
     std::uint64_t executions = 0; // number of executions of the search
 };
 // `what` comes from what_went_wrong(). Returns the best result so far when `stop` is set.
-shrunk shrink(scenario const&, schedule const&, std::string const& what, std::atomic<bool> const& stop);
+shrink_result shrink(scenario const&, schedule const&, std::string const& what, std::atomic<bool> const& stop);
 
 // Returns the part of a violation that must stay the same: its rule, and the kind and name of its subject without
 // numbers.
@@ -28,7 +28,7 @@ traces::violation const* find_violation(judged_execution const&, std::string con
 
 // A schedule without a violation that shares the longest prefix with a failing one.
 struct passing_twin {
-    schedule when;
+    repro::schedule schedule;
     std::uint64_t decision = 0; // the first decision that differs
     std::string taken, instead; // its choices in words, such as "control:1: free is called"
 };

@@ -8,9 +8,9 @@ bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || 
 
 } // namespace
 
-std::size_t count_violation(std::vector<seen_violation>& all, seen_violation const& shown, std::uint64_t count) {
+std::size_t count_violation(std::vector<gate_violation>& all, gate_violation const& shown, std::uint64_t count) {
     auto at = std::ranges::find_if(
-        all, [&](seen_violation const& s) { return s.rule == shown.rule && s.fingerprint == shown.fingerprint; });
+        all, [&](gate_violation const& s) { return s.rule == shown.rule && s.fingerprint == shown.fingerprint; });
     if (at == all.end()) {
         at = all.insert(at, shown);
         at->count = 0;
@@ -19,7 +19,7 @@ std::size_t count_violation(std::vector<seen_violation>& all, seen_violation con
     return static_cast<std::size_t>(at - all.begin());
 }
 
-void count_exploration(checked& c, explore_options const& how, exploration const& e) {
+void count_exploration(check_result& c, explore_options const& how, exploration const& e) {
     c.trials = e.executions;
     c.violated = e.violating;
     if (e.unfinished) c.doubt(e.unfinished, "the server never ended, and no rule explains it");

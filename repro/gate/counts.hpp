@@ -6,10 +6,10 @@ namespace shutdown_repro::repro {
 
 // Adds `count` trials with the violation `shown` to the entry of `all` with the same rule and fingerprint, or inserts
 // `shown` as a new entry. Returns the index of the entry.
-std::size_t count_violation(std::vector<seen_violation>& all, seen_violation const& shown, std::uint64_t count);
+std::size_t count_violation(std::vector<gate_violation>& all, gate_violation const& shown, std::uint64_t count);
 
 // Adds the trials of an exploration, without its violations. An exhaustive strategy that did not try everything is
 // inconclusive.
-void count_exploration(checked&, explore_options const&, exploration const&);
+void count_exploration(check_result&, explore_options const&, exploration const&);
 
 } // namespace shutdown_repro::repro

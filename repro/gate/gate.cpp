@@ -25,7 +25,7 @@ std::string_view name_of(standing s) {
     return "allowed";
 }
 
-void checked::doubt(std::uint64_t of_trials, std::string const& reason) {
+void check_result::doubt(std::uint64_t of_trials, std::string const& reason) {
     inconclusive += of_trials;
     if (trouble.empty()) trouble = reason;
 }
@@ -37,7 +37,7 @@ share share_of_check(share shard, std::size_t k) {
 
 outcome worst_of(gate_result const& r) {
     auto const any = [&](outcome o) {
-        return std::ranges::any_of(r.checks, [o](checked const& c) { return c.came == o; });
+        return std::ranges::any_of(r.checks, [o](check_result const& c) { return c.result == o; });
     };
     if (any(outcome::failed)) return outcome::failed;
     if (any(outcome::inconclusive) || r.interrupted) return outcome::inconclusive;

@@ -30,7 +30,7 @@ enum class standing : std::uint8_t {
 };
 
 // Violations with the same rule and fingerprint, over the trials of one check.
-struct seen_violation {
+struct gate_violation {
     std::string rule, fingerprint; // the fingerprint is stable: it has no ids, ports and addresses
     traces::severity level = traces::severity::error;
     std::string message;     // message of the first one
@@ -59,10 +59,10 @@ enum class outcome : std::uint8_t {
 struct explored_part {
     explore_options how;
     exploration found;
-    std::vector<seen_violation> shown; // for each finding with a rule, the violation of its shortest execution
+    std::vector<gate_violation> shown; // for each finding with a rule, the violation of its shortest execution
 };
 
-struct checked {
+struct check_result {
     std::string name;                       // unique in its gate
     std::string scenario, policy, strategy; // strategy is "" without exploration
     server::world_kind world = server::world_kind::sim;
@@ -71,9 +71,9 @@ struct checked {
     std::uint32_t line = 0;    // line of the check in that file
     expectation expected;
     std::vector<std::string> allowed; // rules whose violations are allowed
-    outcome came = outcome::inconclusive;
+    outcome result = outcome::inconclusive;
     std::vector<std::string> why;                             // reasons for the outcome; the first is the headline
-    std::vector<seen_violation> seen;                         // errors first
+    std::vector<gate_violation> violations;                   // errors first
     std::uint64_t trials = 0, violated = 0, inconclusive = 0; // `violated` does not count notes; an inconclusive trial
                                                               // was incomplete, whatever it violated
     bool exact = false;                                       // true if every possibility was tried; false for a sample
@@ -100,9 +100,9 @@ struct gate_rules {
 share share_of_check(share shard, std::size_t k);
 
 struct gate_result {
-    std::string file, baseline;     // paths; "" for none
-    std::vector<checked> checks;    // in the order of the file
-    std::vector<std::string> stale; // sentences about baseline entries that belong to no check
+    std::string file, baseline;       // paths; "" for none
+    std::vector<check_result> checks; // in the order of the file
+    std::vector<std::string> stale;   // sentences about baseline entries that belong to no check
     bool interrupted = false;
     // Set for a shard: its share of the trials, and the criteria for judging the whole (merge.hpp).
     struct part {

@@ -25,10 +25,10 @@ std::string list_of(std::vector<std::string> const& words) {
     return out;
 }
 
-bool about(baseline::exception const& e, seen_violation const& s) {
+bool about(baseline::exception const& e, gate_violation const& s) {
     return e.rule == s.rule && (e.fingerprint.empty() || e.fingerprint == s.fingerprint);
 }
-bool about(baseline::known const& k, seen_violation const& s) {
+bool about(baseline::known const& k, gate_violation const& s) {
     return k.rule == s.rule && k.fingerprint == s.fingerprint;
 }
 
@@ -42,15 +42,15 @@ std::uint64_t trials_that_fail(baseline const& b, std::string const& check, std:
 }
 
 // Returns the number of trials that were complete.
-std::uint64_t conclusive(checked const& c) { return c.trials - std::min(c.trials, c.inconclusive); }
+std::uint64_t conclusive(check_result const& c) { return c.trials - std::min(c.trials, c.inconclusive); }
 // Violations of incomplete trials count, too, so the number of trials is at least their count.
-rate rate_of(seen_violation const& s, checked const& c) { return {s.count, std::max(s.count, conclusive(c))}; }
+rate rate_of(gate_violation const& s, check_result const& c) { return {s.count, std::max(s.count, conclusive(c))}; }
 
 class check_judge {
 public:
     // `part` is true when other shards ran more trials of this check. An exact check without exploration has only one
     // trial.
-    check_judge(checked& c, gate_rules const& by, bool part)
+    check_judge(check_result& c, gate_rules const& by, bool part)
         : c_(c),
           by_(by),
           part_(part && !(c.exact && c.strategy.empty() && c.trials > 0)),
@@ -65,12 +65,12 @@ public:
         if (c_.expected.clean) clean();
         else reproduced();
         exceptions();
-        if (!failures_.empty()) c_.came = outcome::failed;
-        else if (!doubts_.empty()) c_.came = outcome::inconclusive;
-        else if (!stale_.empty() && !by_.allow_stale) c_.came = outcome::stale;
-        else c_.came = outcome::passed;
+        if (!failures_.empty()) c_.result = outcome::failed;
+        else if (!doubts_.empty()) c_.result = outcome::inconclusive;
+        else if (!stale_.empty() && !by_.allow_stale) c_.result = outcome::stale;
+        else c_.result = outcome::passed;
         c_.why.clear();
-        if (c_.came == outcome::passed) c_.why.push_back(headline());
+        if (c_.result == outcome::passed) c_.why.push_back(headline());
         for (auto const* sentences : {&failures_, &doubts_, &stale_, &remarks_})
             c_.why.insert(c_.why.end(), sentences->begin(), sentences->end());
     }
@@ -79,7 +79,7 @@ private:
     // ---- checks that expect a clean result
 
     void clean() {
-        for (seen_violation& s : c_.seen) {
+        for (gate_violation& s : c_.violations) {
             s.stands = standing_of(s);
             if (s.stands == standing::fresh)
                 failures_.push_back("new: " + s.rule + ", " + shown(of(s)) + " (baseline: " + expired(s) + ")");
@@ -91,10 +91,10 @@ private:
         if (!c_.trouble.empty() || (conclusive_ == 0 && !part_)) doubts_.push_back(doubt());
         if (part_) return;
         for (baseline::known const* k : known_)
-            if (std::ranges::none_of(c_.seen, [k](seen_violation const& s) { return about(*k, s); })) gone(*k);
+            if (std::ranges::none_of(c_.violations, [k](gate_violation const& s) { return about(*k, s); })) gone(*k);
     }
 
-    standing standing_of(seen_violation& s) {
+    standing standing_of(gate_violation& s) {
         if (s.level == traces::severity::note || std::ranges::count(c_.allowed, s.rule)) return standing::allowed;
         auto const manual =
             std::ranges::find_if(manual_, [&](auto const* e) { return about(*e, s) && !has_expired(*e); });
@@ -111,7 +111,7 @@ private:
     bool has_expired(baseline::exception const& e) const { return e.expires < by_.today; }
 
     // Describes the expired exception for a new violation, or returns "none".
-    std::string expired(seen_violation const& s) const {
+    std::string expired(gate_violation const& s) const {
         for (baseline::exception const* e : manual_)
             if (about(*e, s)) return "an exception that expired on " + e->expires + ", \"" + e->reason + "\"";
         return "none";
@@ -136,10 +136,10 @@ private:
     // ---- checks that expect violations
 
     void reproduced() {
-        for (seen_violation& s : c_.seen)
+        for (gate_violation& s : c_.violations)
             s.stands = s.level == traces::severity::note ? standing::allowed : standing::expected;
         for (std::string const& rule : c_.expected.rules)
-            if (std::ranges::none_of(c_.seen, [&rule](seen_violation const& s) { return s.rule == rule; }))
+            if (std::ranges::none_of(c_.violations, [&rule](gate_violation const& s) { return s.rule == rule; }))
                 missing(rule);
     }
 
@@ -161,9 +161,9 @@ private:
 
     void exceptions() {
         for (baseline::exception const* e : manual_) {
-            bool const seen = std::ranges::any_of(c_.seen, [e](seen_violation const& s) { return about(*e, s); });
+            bool const seen = std::ranges::any_of(c_.violations, [e](gate_violation const& s) { return about(*e, s); });
             bool const told = std::ranges::any_of(
-                c_.seen, [e](seen_violation const& s) { return about(*e, s) && s.stands == standing::fresh; });
+                c_.violations, [e](gate_violation const& s) { return about(*e, s) && s.stands == standing::fresh; });
             if (has_expired(*e) && !told)
                 stale_.push_back(
                     "expired on " + e->expires + ": the exception for " + e->rule + " (" + e->reason + ")");
@@ -173,10 +173,10 @@ private:
         }
     }
 
-    std::vector<baseline::known const*>::const_iterator entry_of(seen_violation const& s) const {
+    std::vector<baseline::known const*>::const_iterator entry_of(gate_violation const& s) const {
         return std::ranges::find_if(known_, [&s](auto const* k) { return about(*k, s); });
     }
-    rate of(seen_violation const& s) const { return rate_of(s, c_); }
+    rate of(gate_violation const& s) const { return rate_of(s, c_); }
 
     std::string doubt() const {
         return "inconclusive: " + (c_.trouble.empty() ? "no trial was run" : c_.trouble) +
@@ -197,16 +197,16 @@ private:
     std::string in_how_many() const {
         if (c_.trials == 1) return {};
         std::uint64_t most = 0;
-        for (seen_violation const& s : c_.seen)
+        for (gate_violation const& s : c_.violations)
             if (std::ranges::count(c_.expected.rules, s.rule)) most = std::max(most, s.count);
         return ", " + shown({most, c_.trials}) + " executions";
     }
     bool any(standing what) const {
-        return std::ranges::any_of(
-            c_.seen, [what](seen_violation const& s) { return s.stands == what && s.level != traces::severity::note; });
+        return std::ranges::any_of(c_.violations,
+            [what](gate_violation const& s) { return s.stands == what && s.level != traces::severity::note; });
     }
 
-    checked& c_;
+    check_result& c_;
     gate_rules const& by_;
     bool part_;
     std::uint64_t conclusive_;
@@ -237,7 +237,7 @@ awaited_violations await(baseline const& b, std::string const& check, expectatio
 }
 
 void judge(gate_result& r, gate_rules const& by) {
-    for (checked& c : r.checks) check_judge(c, by, r.is_part()).judge();
+    for (check_result& c : r.checks) check_judge(c, by, r.is_part()).judge();
     r.stale.clear();
     std::vector<std::string> told;
     auto const orphan = [&](std::string const& check) {
@@ -252,12 +252,14 @@ void judge(gate_result& r, gate_rules const& by) {
 
 baseline updated(gate_result const& r, gate_rules const& by) {
     baseline next{by.known.path, {}, by.known.manual};
-    auto const result_of = [&](std::string const& name) { return std::ranges::find(r.checks, name, &checked::name); };
-    auto const old_entry = [&](std::string const& check, seen_violation const& s) {
+    auto const result_of = [&](std::string const& name) {
+        return std::ranges::find(r.checks, name, &check_result::name);
+    };
+    auto const old_entry = [&](std::string const& check, gate_violation const& s) {
         return std::ranges::find_if(by.known.current, [&](auto const& k) { return k.check == check && about(k, s); });
     };
-    for (checked const& c : r.checks)
-        for (seen_violation const& s : c.seen) {
+    for (check_result const& c : r.checks)
+        for (gate_violation const& s : c.violations) {
             bool const counts = s.stands == standing::fresh || s.stands == standing::worse ||
                 s.stands == standing::known ||
                 (!c.exact && !c.open_ended && s.stands == standing::expected &&
@@ -274,7 +276,8 @@ baseline updated(gate_result const& r, gate_rules const& by) {
     for (baseline::known const& k : by.known.current) {
         auto const c = result_of(k.check);
         bool const looked = c != r.checks.end(),
-                   seen = looked && std::ranges::any_of(c->seen, [&](seen_violation const&s) { return about(k, s); });
+                   seen = looked &&
+            std::ranges::any_of(c->violations, [&](gate_violation const&s) { return about(k, s); });
         if (!in_gate(by, k.check) || seen) continue;
         bool const fixed =
             looked && c->trouble.empty() && (c->exact || conclusive(*c) >= clean_runs_needed(k.counted).value_or(1));

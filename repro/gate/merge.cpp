@@ -8,7 +8,7 @@
 namespace shutdown_repro::repro {
 namespace {
 
-using parts_of_check = std::vector<checked const*>; // the shard with the first trial comes first
+using parts_of_check = std::vector<check_result const*>; // the shard with the first trial comes first
 
 parts_of_check parts_of(std::vector<gate_result> const& shards, std::size_t k) {
     parts_of_check parts(shards.size());
@@ -17,30 +17,30 @@ parts_of_check parts_of(std::vector<gate_result> const& shards, std::size_t k) {
 }
 
 // Returns a copy of the check without its results.
-checked plain(checked const& c) {
-    checked p = c;
+check_result plain(check_result const& c) {
+    check_result p = c;
     p.trials = p.violated = p.inconclusive = 0;
     p.trouble.clear();
     p.guarantee.clear();
-    p.seen.clear();
+    p.violations.clear();
     p.explored.reset();
     p.seconds = 0;
     return p;
 }
 
-void add_trials(checked& whole, checked const& part) {
+void add_trials(check_result& whole, check_result const& part) {
     whole.trials += part.trials;
     whole.violated += part.violated;
     whole.inconclusive += part.inconclusive;
     if (whole.trouble.empty()) whole.trouble = part.trouble;
     whole.exact = whole.exact && part.exact;
-    for (seen_violation const& s : part.seen) count_violation(whole.seen, s, s.count);
-    std::ranges::stable_sort(whole.seen, std::ranges::greater{}, &seen_violation::level);
+    for (gate_violation const& s : part.violations) count_violation(whole.violations, s, s.count);
+    std::ranges::stable_sort(whole.violations, std::ranges::greater{}, &gate_violation::level);
 }
 
 // Returns the violation as described by the shard with its shortest execution.
-seen_violation const& shown(parts_of_check const& parts, finding const& f) {
-    for (checked const* c : parts) {
+gate_violation const& shown(parts_of_check const& parts, finding const& f) {
+    for (check_result const* c : parts) {
         auto words = c->explored->shown.begin();
         for (finding const& mine : c->explored->found.findings) {
             if (mine.key == f.key && mine.shortest == f.shortest) return *words;
@@ -50,29 +50,29 @@ seen_violation const& shown(parts_of_check const& parts, finding const& f) {
     std::abort(); // impossible: every finding of the whole comes from a part
 }
 
-std::string kept_trace(parts_of_check const& parts, seen_violation const& s) {
-    for (checked const* c : parts)
-        for (seen_violation const& mine : c->seen)
+std::string kept_trace(parts_of_check const& parts, gate_violation const& s) {
+    for (check_result const* c : parts)
+        for (gate_violation const& mine : c->violations)
             if (mine.rule == s.rule && mine.fingerprint == s.fingerprint && !mine.trace.empty()) return mine.trace;
     return {};
 }
 
-void add_explorations(checked& whole, parts_of_check const& parts) {
+void add_explorations(check_result& whole, parts_of_check const& parts) {
     std::vector<exploration> found;
-    for (checked const* c : parts) found.push_back(c->explored->found);
+    for (check_result const* c : parts) found.push_back(c->explored->found);
     exploration const e = merged(found);
     count_exploration(whole, parts.front()->explored->how, e);
     for (finding const& f : e.findings)
-        if (!f.rule.empty()) count_violation(whole.seen, shown(parts, f), f.count);
-    for (seen_violation& s : whole.seen) s.trace = kept_trace(parts, s);
+        if (!f.rule.empty()) count_violation(whole.violations, shown(parts, f), f.count);
+    for (gate_violation& s : whole.violations) s.trace = kept_trace(parts, s);
 }
 
-checked merged(parts_of_check const& parts) {
-    checked whole = plain(*parts.front());
-    for (checked const* c : parts) whole.seconds += c->seconds;
+check_result merged(parts_of_check const& parts) {
+    check_result whole = plain(*parts.front());
+    for (check_result const* c : parts) whole.seconds += c->seconds;
     if (parts.front()->explored) add_explorations(whole, parts);
     else
-        for (checked const* c : parts) add_trials(whole, *c);
+        for (check_result const* c : parts) add_trials(whole, *c);
     return whole;
 }
 

@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::size_t most_steps = 50; // steps of a witness that are reported
 
-std::vector<seen_violation::step> steps_of(traces::trace const& t, traces::violation const& v) {
-    std::vector<seen_violation::step> steps;
+std::vector<gate_violation::step> steps_of(traces::trace const& t, traces::violation const& v) {
+    std::vector<gate_violation::step> steps;
     for (traces::seq_t const at : v.witness) {
         auto const e = std::ranges::lower_bound(t.events, at, {}, &traces::event::seq);
         if (e == t.events.end() || e->seq != at || steps.size() == most_steps) continue;
@@ -49,7 +49,7 @@ std::string in_one_line(std::string text) {
 class observer {
 public:
     observer(check_plan const& plan, trial_options const& options) : plan_(plan), options_(options) {
-        checked& c = seen_.what;
+        check_result& c = seen_.result;
         c.name = plan.name;
         c.line = plan.line;
         if (plan.target) c.target = plan.target->what.name, c.probe = plan.target->probe;
@@ -63,7 +63,7 @@ public:
 
     // Adds one trial.
     void add(traces::trace&& t) {
-        checked& c = seen_.what;
+        check_result& c = seen_.result;
         ++c.trials;
         traces::rule_run rules;
         rules.on_header(t.head);
@@ -79,20 +79,20 @@ public:
             std::size_t const place = place_of(example, in_words(*example, v), 0);
             if (std::ranges::count(mine, place)) continue;
             mine.push_back(place);
-            ++c.seen[place].count;
+            ++c.violations[place].count;
         }
         c.violated += violated;
         if (!trouble.empty() && !is_told(*example, rules.violations())) c.doubt(1, trouble);
     }
 
     void add_failure(std::string const& why) {
-        ++seen_.what.trials;
-        seen_.what.doubt(1, in_one_line(why));
+        ++seen_.result.trials;
+        seen_.result.doubt(1, in_one_line(why));
     }
 
     // Adds the trials of an exploration.
     void add(explore_options const& how, exploration e) {
-        count_exploration(seen_.what, how, e);
+        count_exploration(seen_.result, how, e);
         explored_part part{how, {}, {}};
         for (finding const& f : e.findings)
             if (!f.rule.empty()) part.shown.push_back(add(e.of, f)); // without a rule it is inconclusive, not violated
@@ -100,48 +100,48 @@ public:
         if (!how.shard) return;
         e.reached.reset();
         part.found = std::move(e);
-        seen_.what.explored = std::move(part);
+        seen_.result.explored = std::move(part);
     }
 
     void was_interrupted() {
         seen_.interrupted = true;
-        seen_.what.doubt(0, "it was interrupted");
+        seen_.result.doubt(0, "it was interrupted");
     }
-    void cant_be_run(std::string const& why) { seen_.what.doubt(0, why); }
-    void is_exact() { seen_.what.exact = true; }
+    void cant_be_run(std::string const& why) { seen_.result.doubt(0, why); }
+    void is_exact() { seen_.result.exact = true; }
 
     bool has_seen(awaited_violations const& a) const {
         return std::ranges::all_of(a.all, [&](awaited_violations::violation const& v) {
-            return std::ranges::any_of(seen_.what.seen, [&](seen_violation const& s) {
+            return std::ranges::any_of(seen_.result.violations, [&](gate_violation const& s) {
                 return s.rule == v.rule && (v.fingerprint.empty() || s.fingerprint == v.fingerprint);
             });
         });
     }
 
     observation result(double seconds) {
-        checked& c = seen_.what;
+        check_result& c = seen_.result;
         c.seconds = seconds;
-        std::vector<std::size_t> order(c.seen.size());
+        std::vector<std::size_t> order(c.violations.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
         std::ranges::stable_sort(
-            order, [&](std::size_t a, std::size_t b) { return c.seen[a].level > c.seen[b].level; });
+            order, [&](std::size_t a, std::size_t b) { return c.violations[a].level > c.violations[b].level; });
         observation sorted;
         for (std::size_t const i : order) {
-            sorted.what.seen.push_back(std::move(c.seen[i]));
+            sorted.result.violations.push_back(std::move(c.violations[i]));
             sorted.examples.push_back(std::move(seen_.examples[i]));
         }
-        c.seen = std::move(sorted.what.seen);
+        c.violations = std::move(sorted.result.violations);
         seen_.examples = std::move(sorted.examples);
         return std::move(seen_);
     }
 
 private:
-    seen_violation add(scenario const& of, finding const& f) {
+    gate_violation add(scenario const& of, finding const& f) {
         judged_execution e = judge_execution(of, f.shortest);
         auto const example = std::make_shared<traces::trace const>(std::move(e.trace));
         for (traces::violation const& v : e.violations)
             if (v.rule == f.rule && fingerprint(*example, v) == f.fingerprint) {
-                seen_violation const shown = in_words(*example, v);
+                gate_violation const shown = in_words(*example, v);
                 place_of(example, shown, f.count);
                 return shown;
             }
@@ -149,8 +149,8 @@ private:
             "a violation of " + f.rule + " did not occur again under schedule " + to_string(f.shortest));
     }
 
-    seen_violation in_words(traces::trace const& t, traces::violation const& v) const {
-        seen_violation s;
+    gate_violation in_words(traces::trace const& t, traces::violation const& v) const {
+        gate_violation s;
         s.rule = v.rule;
         s.fingerprint = fingerprint(t, v);
         s.level = v.level;
@@ -163,8 +163,8 @@ private:
 
     // Returns the index of this violation, inserting it if new; its first trace is kept.
     std::size_t place_of(
-        std::shared_ptr<traces::trace const> const& t, seen_violation const& shown, std::uint64_t count) {
-        std::size_t const place = count_violation(seen_.what.seen, shown, count);
+        std::shared_ptr<traces::trace const> const& t, gate_violation const& shown, std::uint64_t count) {
+        std::size_t const place = count_violation(seen_.result.violations, shown, count);
         if (place == seen_.examples.size()) seen_.examples.push_back(t);
         return place;
     }
@@ -253,7 +253,7 @@ observation observe(check_plan const& c, trial_options const& options, std::atom
         else
             repeat(c, options, stop, to,
                 [&] { return run_live(c.scenario, {.server_path = options.server_path, .partial_path = {}}); });
-    } catch (interrupted const&) { to.was_interrupted(); }
+    } catch (interruption const&) { to.was_interrupted(); }
     return to.result(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
 }
 

@@ -27,8 +27,9 @@ struct trial_options {
 };
 
 struct observation {
-    checked what;                                               // counted, but not judged
-    std::vector<std::shared_ptr<traces::trace const>> examples; // the trace of an execution for each of what.seen
+    check_result result; // counted, but not judged
+    std::vector<std::shared_ptr<traces::trace const>>
+        examples; // the trace of an execution for each of result.violations
     bool interrupted = false;
 };
 

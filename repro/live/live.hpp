@@ -23,7 +23,7 @@ std::string why_not_live(scenario const&);
 
 // Returns the trace. Throws input_error, with the remedy, for a reason of why_not_live(), a missing executable, a
 // server that does not start (for example because its port is in use), or too few descriptors. On SIGINT or SIGTERM it
-// kills the child, keeps the partial trace and throws interrupted.
+// kills the child, keeps the partial trace and throws interruption.
 traces::trace run_live(scenario const&, live_options const&);
 
 // Returns the path of the executable. Throws input_error that says where it looked and how to build it.

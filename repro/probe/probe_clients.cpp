@@ -55,7 +55,7 @@ void probe_client::connect() {
     on_.events.watch(socket_.get(), EPOLLOUT, *this);
 }
 
-void probe_client::look() {
+void probe_client::process_events() {
     if (!over_ && socket_) on_ready(socket_.get(), 0);
 }
 

@@ -39,9 +39,9 @@ public:
     void send(probe_request const&, bool frozen = false);
     void send_half(probe_request const&); // sends half of the head
     void send_rest();
-    void look();    // handles what has happened so far, without waiting
-    void leave();   // closes the connection if it is open
-    void give_up(); // records that the response, or the end of the connection, did not come in time
+    void process_events(); // handles what has happened so far, without waiting
+    void leave();          // closes the connection if it is open
+    void give_up();        // records that the response, or the end of the connection, did not come in time
 
     std::string_view role() const { return role_; }
     bool connected() const { return connected_; }

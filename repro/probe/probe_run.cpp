@@ -63,7 +63,7 @@ void probe_run::live() {
     bool const by_force = story_.runs();
     if (by_force) end_by_force();
     see_the_clients_off();
-    if (!by_force && plan_.stop.by == target::way::command) story_.note(why_not_told());
+    if (!by_force && plan_.stop.by == target::stop_method::command) story_.note(why_not_told());
     story_.look_for_orphans();
     look_for_port();
 }
@@ -173,7 +173,7 @@ bool probe_run::ready_now() {
     if (plan_.ready.tcp && listeners_.empty()) return false;
     if (log_ && !log_seen_) return false;
     if (plan_.ready.workers) {
-        story_.tree().look();
+        story_.tree().update();
         if (workers() < plan_.ready.workers) return false;
     }
     if (plan_.ready.http && !answers()) return false;
@@ -212,7 +212,7 @@ std::uint32_t probe_run::workers() const {
 }
 
 void probe_run::did_not_start(std::string const& why) {
-    story_.tree().look();
+    story_.tree().update();
     std::string message = plan_.name + " did not start: " + why;
     auto const left = story_.tree().living();
     auto const other = std::ranges::find_if(left, [](process_tree::member const* m) { return m->id.number != 1; });
@@ -310,7 +310,7 @@ void probe_run::look_at_files(char const* when) {
 std::int64_t probe_run::ms_since_stop() const { return stopped_at_ ? (now() - stopped_at_) / millisecond : 0; }
 
 void probe_run::record_status() {
-    if (plan_.stop.by != target::way::signal && !wrong_) return;
+    if (plan_.stop.by != target::stop_method::signal && !wrong_) return;
     int const signal = wrong_ ? plan_.wrong() : plan_.stop.signal;
     signal_disposition const d = disposition_of(story_.child().pid(), signal);
     story_.record(kind::process_status,
@@ -333,7 +333,7 @@ void probe_run::tell_to_stop(bool second) {
         story_.recorder().emit(kind::process_signal, {entity::process, 1}, {}, std::span(what).first(instead ? 6 : 4));
         return story_.child().kill(plan_.wrong());
     }
-    if (plan_.stop.by == target::way::signal) {
+    if (plan_.stop.by == target::stop_method::signal) {
         int const signal = second && plan_.second_signal ? plan_.second_signal : plan_.stop.signal;
         if (second)
             story_.record(kind::process_signal,
@@ -345,11 +345,11 @@ void probe_run::tell_to_stop(bool second) {
     story_.clock() = now();
     {
         traces::recorder::acting const as_control(story_.recorder(), {entity::control, 1});
-        bool const by_command = plan_.stop.by == target::way::command;
+        bool const by_command = plan_.stop.by == target::stop_method::command;
         traces::field const what[] = {{"how", by_command ? "command" : "http"}, {"second", true}};
         story_.recorder().emit(kind::act_stop, {entity::process, 1}, {}, std::span(what).first(second ? 2 : 1));
     }
-    plan_.stop.by == target::way::command ? stop_by_command() : stop_by_http();
+    plan_.stop.by == target::stop_method::command ? stop_by_command() : stop_by_http();
 }
 
 // The command may wait for the server to exit, so this does not wait for the command, unless the server is frozen: then
@@ -364,7 +364,7 @@ void probe_run::stop_by_http() {
     stopper_ = std::make_unique<probe_client>(*off_stage_, 1, "");
     stopper_->connect();
     stopper_->send({.method = plan_.stop.http.method, .path = plan_.stop.http.path});
-    stopper_->look();
+    stopper_->process_events();
 }
 
 std::unique_ptr<probe_run::helper> probe_run::run_command(std::vector<std::string> const& command) {
@@ -390,7 +390,7 @@ void probe_run::traffic(bool going) {
 // Repeats until processes that were forked meanwhile are stopped, too.
 bool probe_run::freeze() {
     process_tree& tree = story_.tree();
-    tree.look();
+    tree.update();
     for (process_tree::member const* m : tree.living()) {
         story_.clock() = now();
         story_.recorder().emit(kind::process_signal, m->id, {}, {{"signal", "SIGSTOP"}, {"stop", false}});
@@ -400,7 +400,7 @@ bool probe_run::freeze() {
     for (nanoseconds const deadline = now() + longest_freeze; going && now() < deadline;) {
         tree.kill(SIGSTOP);
         wait(std::min(deadline, now() + millisecond));
-        tree.look();
+        tree.update();
         going = tree.not_in('T');
     }
     if (going)

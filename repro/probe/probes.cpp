@@ -55,7 +55,7 @@ private:
             run, [](probe_client const& c) { return c.role() == "stream-in-flight" && c.waits() && c.got_bytes(); });
         auto const in_hands = [&](probe_client& c) {
             if (c.role() != "in-flight" || !c.waits() || !(run.backend() || run.has_read(c))) return false;
-            c.look();
+            c.process_events();
             return c.waits();
         };
         std::size_t const slow = count(run, in_hands);
@@ -120,7 +120,7 @@ void burst(probe_run& run, bool frozen) {
     for (std::uint32_t i = 0; i < run.connections(); ++i) {
         probe_client& c = run.client("backlog");
         c.send(run.request(run.plan().path), frozen);
-        c.look();
+        c.process_events();
     }
 }
 

@@ -26,7 +26,7 @@ constexpr std::size_t most_last_words = 2000;
 nanoseconds now() { return traces::monotonic_now(); }
 
 // Writes what was seen until the interruption to the path, where there is one, and says so in `i`.
-void keep_partial(interrupted& i, traces::trace const& t, std::string const& path) {
+void keep_partial(interruption& i, traces::trace const& t, std::string const& path) {
     if (path.empty()) return;
     try {
         traces::write_file(path, t);
@@ -81,10 +81,10 @@ void child_story::on_ready(int fd, std::uint32_t) {
 void child_story::wait(nanoseconds until) {
     events_.wait(child_ ? std::min(until, looked_ + tree_every) : until);
     if (now() - looked_ >= tree_every) {
-        tree_.look();
+        tree_.update();
         looked_ = now();
     }
-    if (interrupted_by_) throw interrupted{interrupted_by_, {}};
+    if (interrupted_by_) throw interruption{interrupted_by_, {}};
 }
 
 // --- its output ------------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ void child_story::hear_last_words(nanoseconds until) {
 void child_story::kill_all(std::string const& why) {
     if (!why.empty()) note(why);
     forced_ = true;
-    tree_.look();
+    tree_.update();
     record(kind::process_signal, {{"signal", "SIGKILL"}, {"stop", false}});
     tree_.kill(SIGKILL);
     nanoseconds const deadline = now() + longest_kill;
@@ -143,12 +143,12 @@ void child_story::kill_all(std::string const& why) {
 
 void child_story::look_for_orphans() {
     nanoseconds const deadline = now() + orphans_have;
-    for (tree_.look(); !tree_.living().empty() && now() < deadline; tree_.look()) wait(now() + glance);
+    for (tree_.update(); !tree_.living().empty() && now() < deadline; tree_.update()) wait(now() + glance);
     if (!forced_) record(kind::process_left, {{"count", static_cast<std::uint64_t>(tree_.report_orphans())}});
 }
 
 // It is killed where it stands, and what was seen of it is the story.
-void child_story::cut_short(interrupted const& i) {
+void child_story::cut_short(interruption const& i) {
     if (runs()) record(kind::process_signal, {{"signal", "SIGKILL"}, {"stop", false}});
     child_.reset();
     note("interrupted by " + signal_name(i.signal));
@@ -174,7 +174,7 @@ traces::trace child_story::tell(std::function<void()> const& live, std::function
     std::string const& partial_path) try {
     live();
     return seen_so_far();
-} catch (interrupted& i) {
+} catch (interruption& i) {
     cut_short(i);
     keep_partial(i, seen_so_far(), partial_path);
     throw;

@@ -20,7 +20,7 @@
 namespace shutdown_repro::repro {
 
 // Thrown when this process received SIGINT or SIGTERM.
-struct interrupted {
+struct interruption {
     int signal;
     std::string kept; // path of the partial trace; "" if none was kept
 };
@@ -79,7 +79,7 @@ public:
 
     // The frame of every live execution: calls `live`, which starts the process and waits for its end, and returns the
     // trace that `seen_so_far` makes of it. When SIGINT or SIGTERM comes, the process is killed, what was seen until
-    // then is written to `partial_path` ("" for nowhere), and `interrupted` is thrown.
+    // then is written to `partial_path` ("" for nowhere), and `interruption` is thrown.
     traces::trace tell(std::function<void()> const& live, std::function<traces::trace()> const& seen_so_far,
         std::string const& partial_path);
 
@@ -92,7 +92,7 @@ private:
     void on_ready(int fd, std::uint32_t) override;
     void read_from(int fd, pipe&);
     void say(std::string_view line, pipe const&);
-    void cut_short(interrupted const&);
+    void cut_short(interruption const&);
 
     signals_as_events
         signals_; // first, so that a late signal ends this process only after the other members are destroyed

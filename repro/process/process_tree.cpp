@@ -68,7 +68,7 @@ std::vector<int> process_tree::adopted() const {
     return found;
 }
 
-void process_tree::look() {
+void process_tree::update() {
     see_who_is_gone();
     if (members_.empty()) return;
     // Parents come before their children.

@@ -30,10 +30,10 @@ public:
     std::string const& mark() const { return guardian_.mark(); } // goes into the environment of every started process
     void root(int pid);                                          // adds process:1; the caller records its start
     void helper(
-        int pid); // excludes a child of this process from the tree; the processes that it leaves still belong to it
-    void look();  // records new processes and those that have exited
+        int pid);  // excludes a child of this process from the tree; the processes that it leaves still belong to it
+    void update(); // records new processes and those that have exited
     void root_is_gone() { members_.front().gone = true; }
-    std::vector<member const*> living() const; // as of the latest look()
+    std::vector<member const*> living() const; // as of the latest update()
     void kill(int signal) const;               // signals all living processes, process:1 first
     std::size_t not_in(char state) const; // number of living processes not in this state now, such as 'T' (stopped)
     std::size_t report_orphans();         // records living orphans not recorded yet; returns the number of living ones

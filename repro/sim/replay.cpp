@@ -23,9 +23,9 @@ recording from_document(std::string const& path) {
     if (!s) root.fail("has no \"scenario\"");
     if (!when) root.fail("has no \"schedule\"");
     recording r;
-    r.of = s->json().is_string() ? load_scenario(s->json().get<std::string>())
-                                 : scenario_from_text(s->json().dump(), path + ", \"scenario\"");
-    r.when = parse_schedule(when->text("a schedule, such as \"3=1,17=2\""));
+    r.scenario = s->json().is_string() ? load_scenario(s->json().get<std::string>())
+                                       : scenario_from_text(s->json().dump(), path + ", \"scenario\"");
+    r.schedule = parse_schedule(when->text("a schedule, such as \"3=1,17=2\""));
     return r;
 }
 
@@ -59,8 +59,8 @@ recording load_recording(std::string const& path) {
             head.world + "\"; run its scenario again, or explore it");
     if (head.scenario.empty() || head.schedule.empty())
         throw input_error(path + ": the header has no scenario and schedule, so it can't be replayed");
-    r.of = scenario_from_text(head.scenario, path + ", \"scenario\"");
-    r.when = parse_schedule(head.schedule);
+    r.scenario = scenario_from_text(head.scenario, path + ", \"scenario\"");
+    r.schedule = parse_schedule(head.schedule);
     return r;
 }
 
@@ -73,7 +73,7 @@ std::string schedule_document(scenario const& s, schedule const& when) {
 
 replay_result replay(recording const& r) {
     replay_result out;
-    out.again = judge_execution(r.of, r.when);
+    out.again = judge_execution(r.scenario, r.schedule);
     auto const &before = r.recorded.events, &now = out.again.trace.events;
     if (before.empty()) {
         out.same = out.again.diverged.empty();

@@ -8,8 +8,8 @@ namespace shutdown_repro::repro {
 // An execution to replay: from the header of a simulated trace, from a schedule file, or from a scenario with a
 // schedule.
 struct recording {
-    scenario of;
-    schedule when;
+    repro::scenario scenario;
+    repro::schedule schedule;
     traces::trace recorded; // has no events when only a schedule is known
 };
 // Loads a trace, or a document {"format": "shutdown-repro/schedule", "scenario": {…}, "schedule": "3=1"}.

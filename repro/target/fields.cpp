@@ -168,9 +168,12 @@ void ready(value const& v, target& t) {
 void stop(value const& v, target& t) {
     static constexpr field fields[] = {
         {"signal", [](value const& x, target& to) { to.stop.signal = signal(x); }},
-        {"command", [](value const& x, target& to) { to.stop.by = target::way::command, to.stop.command = words(x); }},
+        {"command",
+            [](value const& x, target& to) { to.stop.by = target::stop_method::command, to.stop.command = words(x); }},
         {"http",
-            [](value const& x, target& to) { to.stop.by = target::way::http, to.stop.http = http_request(x, false); }},
+            [](value const& x, target& to) {
+                to.stop.by = target::stop_method::http, to.stop.http = http_request(x, false);
+            }},
     };
     v.check_object("a way to stop the server, such as {\"signal\": \"SIGTERM\"}");
     if (v.members().size() != 1) v.fail("must have exactly one of \"signal\", \"command\" and \"http\"");
@@ -256,7 +259,7 @@ target target_from_document(located_value const& document) {
         document.fail("is a \"program\" and needs an \"adapter\": without one nothing would be recorded");
     if (t.program && t.uses_backend())
         document.fail("is a \"program\", which sends its own requests, so {backend} has no meaning in it");
-    if (t.wrong_signal && t.stop.by == target::way::signal && t.wrong_signal == t.stop.signal)
+    if (t.wrong_signal && t.stop.by == target::stop_method::signal && t.wrong_signal == t.stop.signal)
         document.find("wrong_signal")->fail("must differ from the signal that stops the server");
     return t;
 }

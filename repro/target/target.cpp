@@ -65,7 +65,7 @@ bool target::uses_backend() const {
 
 int target::wrong() const {
     if (wrong_signal) return wrong_signal;
-    return stop.by == way::signal && stop.signal == SIGTERM ? SIGINT : SIGTERM;
+    return stop.by == stop_method::signal && stop.signal == SIGTERM ? SIGINT : SIGTERM;
 }
 
 bool target::tried(std::string_view one) const {
@@ -75,9 +75,9 @@ bool target::tried(std::string_view one) const {
 
 std::string target::stop_in_words() const {
     switch (stop.by) {
-    case way::signal: return signal_name(stop.signal);
-    case way::command: return "a command";
-    case way::http: break;
+    case stop_method::signal: return signal_name(stop.signal);
+    case stop_method::command: return "a command";
+    case stop_method::http: break;
     }
     return stop.http.method + " " + stop.http.path;
 }

@@ -38,9 +38,9 @@ struct target {
         std::int64_t within_ms = 10'000;
     } ready; // the server is ready when all conditions hold
 
-    enum class way : std::uint8_t { signal, command, http };
+    enum class stop_method : std::uint8_t { signal, command, http };
     struct {
-        way by = way::signal;
+        stop_method by = stop_method::signal;
         int signal = 15; // SIGTERM
         words command;   // {pid} is replaced, too
         http_request http;

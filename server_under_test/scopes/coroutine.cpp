@@ -57,12 +57,12 @@ void coroutine::set_alarm(nanoseconds after, wake means) {
     rt->on.start(alarm, after);
 }
 
-void delayed::await_suspend(std::coroutine_handle<> h) {
+void delay_awaiter::await_suspend(std::coroutine_handle<> h) {
     self.park(h, on, how_long);
     self.set_alarm(how_long, wake::value);
 }
 
-void answered::await_suspend(std::coroutine_handle<> h) {
+void answer_awaiter::await_suspend(std::coroutine_handle<> h) {
     self.park(h, "answer");
     self.asking.owner = &self;
     self.asking.whose = whose;
@@ -74,7 +74,7 @@ void answered::await_suspend(std::coroutine_handle<> h) {
     self.rt->on.ask(self.asking);
 }
 
-void signalled::await_suspend(std::coroutine_handle<> h) {
+void signal_awaiter::await_suspend(std::coroutine_handle<> h) {
     self.park(h, what, timeout);
     if (on) {
         self.waiting_on = on;

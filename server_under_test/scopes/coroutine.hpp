@@ -85,16 +85,16 @@ private:
     bool cancelled_while_running = false;
     traces::seq_t woken_by = traces::no_seq, parked = traces::no_seq;
 
-    friend struct delayed;
-    friend struct answered;
-    friend struct signalled;
+    friend struct delay_awaiter;
+    friend struct answer_awaiter;
+    friend struct signal_awaiter;
     friend struct completion;
     void set_alarm(nanoseconds after, wake means);
 };
 
 // Awaitables: co_await delay(self, 5 * millisecond), never(self), wait(self, signal) and so on. Each returns why the
 // wait ended.
-struct [[nodiscard]] delayed {
+struct [[nodiscard]] delay_awaiter {
     coroutine& self;
     nanoseconds how_long;
     std::string_view on = "delay";
@@ -102,10 +102,10 @@ struct [[nodiscard]] delayed {
     void await_suspend(std::coroutine_handle<>);
     wake await_resume() { return self.take_wake(); }
 };
-inline delayed delay(coroutine& self, nanoseconds d) { return {self, d}; }
+inline delay_awaiter delay(coroutine& self, nanoseconds d) { return {self, d}; }
 
 // Waits for the answer of an external service, asked on behalf of a request.
-struct [[nodiscard]] answered {
+struct [[nodiscard]] answer_awaiter {
     coroutine& self;
     traces::ref whose;
     bool await_ready() const noexcept { return false; }
@@ -113,7 +113,7 @@ struct [[nodiscard]] answered {
     wake await_resume() { return self.take_wake(); }
 };
 
-struct [[nodiscard]] signalled {
+struct [[nodiscard]] signal_awaiter {
     coroutine& self;
     signal* on; // null for an event that never happens
     std::string_view what;
@@ -122,8 +122,8 @@ struct [[nodiscard]] signalled {
     void await_suspend(std::coroutine_handle<>);
     wake await_resume() { return self.take_wake(); }
 };
-inline signalled never(coroutine& self) { return {self, nullptr, "forever"}; }
-inline signalled wait(coroutine& self, signal& s, std::string_view what, nanoseconds timeout = -1) {
+inline signal_awaiter never(coroutine& self) { return {self, nullptr, "forever"}; }
+inline signal_awaiter wait(coroutine& self, signal& s, std::string_view what, nanoseconds timeout = -1) {
     return {self, &s, what, timeout};
 }
 

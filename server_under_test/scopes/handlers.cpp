@@ -36,7 +36,7 @@ task handle(coroutine& self, handler_host& host, handler_config config, std::uin
         if (woken == wake::value) woken = co_await never(self);
     } else if (config.steps) {
         for (std::uint32_t s = 0; s < config.steps && woken == wake::value; ++s)
-            woken = co_await answered{self, {traces::entity::request, i}};
+            woken = co_await answer_awaiter{self, {traces::entity::request, i}};
     } else if (woken == wake::value) {
         woken = co_await delay(self, config.delay_ms.value_or(own_delay_ms(does, i)) * millisecond);
     }
@@ -49,7 +49,7 @@ task handle(coroutine& self, handler_host& host, handler_config config, std::uin
     case act::throw_cancel: co_return outcome::failed;
     case act::spawn_on_cancel: spawn_child(self, i); co_return outcome::cancelled;
     case act::cleanup:
-        if (config.steps) woken = co_await answered{self, {traces::entity::request, i}};
+        if (config.steps) woken = co_await answer_awaiter{self, {traces::entity::request, i}};
         else woken = co_await delay(self, (5 + i) * millisecond);
         if (woken == wake::cancelled) co_return outcome::cancelled;
         host.answer(self, i);
@@ -60,7 +60,7 @@ task handle(coroutine& self, handler_host& host, handler_config config, std::uin
 
 task completion_hook(coroutine& self) {
     auto const i = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(self.context));
-    co_await delayed{self, (5 + i) * millisecond, "hook"};
+    co_await delay_awaiter{self, (5 + i) * millisecond, "hook"};
     co_return outcome::completed;
 }
 

@@ -77,7 +77,7 @@ void sim_kernel::close(descriptor h) {
     (s.unread.empty() ? at(s.peer).ended : at(s.peer).reset) = true;
 }
 
-bool sim_kernel::look(interest& i) {
+bool sim_kernel::check_readiness(interest& i) {
     socket const& s = at(i.on);
     bool const told_unasked = s.reset || (s.ended && i.read);
     i.readable = told_unasked || (i.read && (!s.unread.empty() || !s.backlog.empty()));
@@ -88,7 +88,7 @@ bool sim_kernel::look(interest& i) {
 bool sim_kernel::poll(std::span<interest> asked, std::int64_t milliseconds) {
     if (!signals_.empty()) return true;
     bool ready = false;
-    for (interest& i : asked) ready |= look(i);
+    for (interest& i : asked) ready |= check_readiness(i);
     if (!ready) clock_ = std::min(cap_, clock_ + milliseconds * millisecond);
     return clock_ < cap_;
 }

@@ -40,7 +40,7 @@ private:
     };
     descriptor add(socket s);
     socket& at(descriptor h) { return sockets_[static_cast<std::size_t>(h - first_descriptor)]; }
-    bool look(interest&);
+    bool check_readiness(interest&);
 
     static constexpr descriptor first_descriptor = 3;
     nanoseconds& clock_;

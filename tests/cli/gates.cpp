@@ -5,7 +5,7 @@ namespace shutdown_repro::cli_tests {
 using namespace repro;
 
 gate_result ordinary_gate() {
-    seen_violation const lost{.rule = "finish-event-lost",
+    gate_violation const lost{.rule = "finish-event-lost",
         .fingerprint = "finish-event-lost request: request.begin request",
         .level = traces::severity::error,
         .message = "request:1 has begun and never finished",
@@ -21,35 +21,35 @@ gate_result ordinary_gate() {
         .stale = {},
         .interrupted = false,
         .shard = {}};
-    auto const add = [&](char const* name, outcome came) -> checked& {
-        checked& c = r.checks.emplace_back();
+    auto const add = [&](char const* name, outcome result) -> check_result& {
+        check_result& c = r.checks.emplace_back();
         c.name = name;
         c.scenario = "lost-finish";
         c.policy = "drained";
         c.world = server::world_kind::sim;
         c.file = r.file;
         c.line = static_cast<std::uint32_t>(r.checks.size() * 10);
-        c.came = came;
+        c.result = result;
         c.trials = 3;
         c.seconds = 1.5;
         return c;
     };
     add("all clean", outcome::passed).guarantee = "all 12 schedules of this scenario: no violation";
-    checked& reproducer = add("reproduces", outcome::passed);
+    check_result& reproducer = add("reproduces", outcome::passed);
     reproducer.expected = {.clean = false, .rules = {"finish-event-lost"}};
     reproducer.seen = {lost};
     reproducer.seen[0].stands = standing::expected;
-    checked& failed = add("has a new violation", outcome::failed);
+    check_result& failed = add("has a new violation", outcome::failed);
     failed.why = {"new: finish-event-lost in 2 of 3 executions (baseline: none)"};
     failed.seen = {lost};
     failed.violated = 2;
-    checked& known = add("as bad as it was", outcome::passed);
+    check_result& known = add("as bad as it was", outcome::passed);
     known.why = {"the baseline knows it"};
     known.seen = {lost, lost};
     known.seen[0].stands = standing::known;
     known.seen[1].stands = standing::excepted;
     known.seen[1].reason = "waits for the new parser, until 2030-01-01";
-    checked& missed = add("does not reproduce", outcome::failed);
+    check_result& missed = add("does not reproduce", outcome::failed);
     missed.expected = {.clean = false, .rules = {"timer-lost"}};
     missed.why = {"timer-lost did not come in 3 executions"};
     add("stale", outcome::stale).why = {"finish-event-lost is gone; remove it from the baseline"};
@@ -92,16 +92,16 @@ gate_result hostile_gate() {
     gate_result r{
         .file = attacks()[1], .baseline = attacks()[2], .checks = {}, .stale = {}, .interrupted = true, .shard = {}};
     for (std::string const& a : attacks())
-        for (outcome const came : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
-            checked& c = r.checks.emplace_back();
+        for (outcome const result : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
+            check_result& c = r.checks.emplace_back();
             c.name = c.scenario = c.policy = c.strategy = c.file = c.guarantee = a;
             if (came == outcome::inconclusive) c.target = c.probe = a;
             c.line = 7;
-            c.came = came;
+            c.result = result;
             c.why = {a, a};
             c.trials = ~0ull;
-            c.seconds = came == outcome::stale ? -1e300 : 1e300;
-            c.seen = {{.rule = a,
+            c.seconds = result == outcome::stale ? -1e300 : 1e300;
+            c.violations = {{.rule = a,
                 .fingerprint = a,
                 .level = traces::severity::warning,
                 .message = a,

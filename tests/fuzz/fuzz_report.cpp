@@ -1,6 +1,6 @@
 // Any bytes as a report that merge reads, of a gate or of an exploration.
+#include "cli/ci/gate_report.hpp"
 #include "cli/report/explored.hpp"
-#include "cli/report/gate_report.hpp"
 #include "cli/report/read_report.hpp"
 #include "repro/gate/merge.hpp"
 #include "repro/input/errors.hpp"

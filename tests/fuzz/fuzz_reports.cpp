@@ -30,14 +30,14 @@ repro::gate_result result_of(std::string_view input) {
     r.file = t.next();
     r.baseline = t.next();
     for (int i = 0; !t.over() && i < 8; ++i) {
-        repro::checked& c = r.checks.emplace_back();
+        repro::check_result& c = r.checks.emplace_back();
         c.name = t.next();
-        c.came = static_cast<repro::outcome>(i % 4);
+        c.result = static_cast<repro::outcome>(i % 4);
         c.file = t.next();
         c.line = 7;
         c.why = {t.next()};
         c.scenario = c.policy = c.trouble = t.next();
-        repro::seen_violation v;
+        repro::gate_violation v;
         v.rule = t.next();
         v.message = t.next();
         v.replay = v.trace = t.next();
@@ -45,7 +45,7 @@ repro::gate_result result_of(std::string_view input) {
         v.inside = {t.next()};
         v.witness = {{1, t.next()}};
         v.stands = static_cast<repro::standing>(i % 6);
-        c.seen = {v};
+        c.violations = {v};
     }
     return r;
 }

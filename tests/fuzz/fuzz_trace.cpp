@@ -2,11 +2,11 @@
 #include <algorithm>
 #include "cli/report/report.hpp"
 #include "tests/fuzz/holds.hpp"
+#include "traces/diff/diff.hpp"
 #include "traces/exports/exports.hpp"
 #include "traces/format/jsonl.hpp"
 #include "traces/markdown/bug_report.hpp"
 #include "traces/page/page.hpp"
-#include "traces/views/diff.hpp"
 #include "traces/views/stats.hpp"
 #include "traces/views/views.hpp"
 
@@ -31,16 +31,16 @@ void writes_what_it_reads(trace const& t) {
 }
 
 void draws(trace const& t, cli::judgement const& judged) {
-    look const l{80, false};
+    text_style const style{80, false};
     auto const& broken = judged.violations;
     stats figures;
     for (event const& e : t.events) figures.on_event(e);
-    holds_tame(timeline(t, broken, l), "the timeline");
-    holds_tame(tree(t, broken, l), "the tree");
-    holds_tame(explain(t, broken, l), "the explanation");
-    holds_tame(figures.text(l), "the statistics");
-    if (!t.events.empty()) holds_tame(follow(t, t.events.back().id, l), "what is followed");
-    holds_tame(diff(compare(t, sample()), {t, broken, "a"}, {sample(), {}, "b"}, l), "the comparison");
+    holds_tame(timeline(t, broken, style), "the timeline");
+    holds_tame(tree(t, broken, style), "the tree");
+    holds_tame(explain(t, broken, style), "the explanation");
+    holds_tame(figures.text(style), "the statistics");
+    if (!t.events.empty()) holds_tame(follow(t, t.events.back().id, style), "what is followed");
+    holds_tame(diff(compare(t, sample()), {t, broken, "a"}, {sample(), {}, "b"}, style), "the comparison");
     holds(compare(t, t).alike(), "a trace is like itself");
 }
 

@@ -9,7 +9,7 @@ using lines = std::vector<std::string>;
 TEST_CASE("there is a house to look at") {
     auto const all = read_sources(product());
     for (std::string const& folder : product())
-        CHECK(std::ranges::count_if(all, [&](source const& s) { return s.path.starts_with(folder + "/"); }) > 20);
+        CHECK(std::ranges::count_if(all, [&](source_file const& s) { return s.path.starts_with(folder + "/"); }) > 20);
 }
 
 TEST_CASE("each file stands in a room of the table") { CHECK(rooms_without_a_row(read_sources(product())) == lines{}); }
@@ -42,7 +42,7 @@ TEST_CASE("a library of others outside its rooms is found") {
 
 TEST_CASE("headers spare their readers the whole of the JSON library") {
     lines const exempt{"repro/input/located_json.hpp", "traces/format/line.hpp"}; // it is what they are about
-    for (source const& s : read_sources(product())) {
+    for (source_file const& s : read_sources(product())) {
         if (!s.path.ends_with(".hpp")) continue;
         auto const all = includes(s, '<', '>');
         INFO(s.path);

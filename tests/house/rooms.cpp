@@ -8,16 +8,17 @@ namespace {
 
 struct row {
     std::string room;
-    std::vector<std::string> may_include; // beside itself; "traces/*" is that folder with all of its rooms
+    std::vector<std::string> may_include; // in addition to itself; "traces/*" stands for the folder and all its rooms
 };
 
-// A room is added by adding its row. No row may be reached again from a room that it includes.
+// To add a room, add its row. Includes between rooms must not form a cycle.
 std::vector<row> const& table() {
     static std::vector<row> const rows{
         {"traces", {}},
         {"traces/format", {"traces"}},
         {"traces/rules", {"traces", "traces/format"}},
         {"traces/views", {"traces", "traces/format", "traces/rules"}},
+        {"traces/diff", {"traces", "traces/format", "traces/rules", "traces/views"}},
         {"traces/page", {"traces", "traces/format", "traces/rules", "traces/views"}},
         {"traces/markdown", {"traces", "traces/format", "traces/rules", "traces/views"}},
         {"traces/exports", {"traces", "traces/format", "traces/rules", "traces/views"}},
@@ -46,7 +47,7 @@ std::vector<row> const& table() {
         {"repro/probe",
             {"traces/*", "server_under_test/http", "repro/target", "repro/process", "repro/schedule", "repro/input"}},
         {"repro/gate", {"traces/*", "server_under_test/*", "repro/*"}},
-        {"repro/adapters", {}}, // other people's servers include it
+        {"repro/adapters", {}}, // included by servers outside this project
 
         {"cli/terminal", {"traces/*", "repro/input"}},
         {"cli/options", {"traces/*", "server_under_test/*", "repro/*", "cli/terminal"}},
@@ -78,16 +79,16 @@ bool may_include(row const& from, std::string const& room) {
 
 } // namespace
 
-std::vector<std::string> rooms_without_a_row(std::vector<source> const& all) {
+std::vector<std::string> rooms_without_a_row(std::vector<source_file> const& all) {
     std::vector<std::string> found;
-    for (source const& s : all)
+    for (source_file const& s : all)
         if (!row_of(room_of(s.path))) found.push_back(s.path + " stands in no room of the table");
     return found;
 }
 
-std::vector<std::string> wrong_directions(std::vector<source> const& all) {
+std::vector<std::string> wrong_directions(std::vector<source_file> const& all) {
     std::vector<std::string> found;
-    for (source const& s : all) {
+    for (source_file const& s : all) {
         row const* const from = row_of(room_of(s.path));
         for (std::string const& included : includes(s, '"', '"')) {
             std::string const line = s.path + " includes " + included;
@@ -99,11 +100,11 @@ std::vector<std::string> wrong_directions(std::vector<source> const& all) {
     return found;
 }
 
-std::vector<std::string> strangers(std::vector<source> const& all) {
-    // How an include begins, and how the paths begin that may say it; the first row that fits counts.
+std::vector<std::string> strangers(std::vector<source_file> const& all) {
+    // The beginning of an include, and the beginnings of the paths that may have it. The first matching row counts.
     std::vector<std::pair<std::string, std::vector<std::string>>> const welcome{
         {"boost/asio/buffer",
-            {"server_under_test/http/", "server_under_test/worlds/tcp_world"}}, // Beast's parser reads it
+            {"server_under_test/http/", "server_under_test/worlds/tcp_world"}}, // the parser of Beast needs it
         {"boost/asio", {"server_under_test/worlds/tcp_world"}},
         {"boost/beast", {"server_under_test/http/"}},
         {"boost/", {}},
@@ -113,7 +114,7 @@ std::vector<std::string> strangers(std::vector<source> const& all) {
         {"benchmark/", {}},
     };
     std::vector<std::string> found;
-    for (source const& s : all)
+    for (source_file const& s : all)
         for (std::string const& included : includes(s, '<', '>')) {
             auto const party =
                 std::ranges::find_if(welcome, [&](auto const& w) { return included.starts_with(w.first); });

@@ -5,8 +5,8 @@
 namespace shutdown_repro::tests {
 
 // Each function returns one line for each violation, "repro/sim/execute.cpp includes …"; empty when there is none.
-std::vector<std::string> rooms_without_a_row(std::vector<source> const&);
-std::vector<std::string> wrong_directions(std::vector<source> const&);
-std::vector<std::string> strangers(std::vector<source> const&); // libraries of others outside their rooms
+std::vector<std::string> rooms_without_a_row(std::vector<source_file> const&);
+std::vector<std::string> wrong_directions(std::vector<source_file> const&);
+std::vector<std::string> strangers(std::vector<source_file> const&); // libraries of others outside their rooms
 
 } // namespace shutdown_repro::tests

@@ -11,9 +11,9 @@ std::size_t line_of(std::string const& text, std::size_t at) {
     return static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<long>(at), '\n')) + 1;
 }
 
-std::string place(source const& s, std::size_t line) { return s.path + ":" + std::to_string(line); }
+std::string place(source_file const& s, std::size_t line) { return s.path + ":" + std::to_string(line); }
 
-bool is_test(source const& s) { return s.path.starts_with("tests/"); }
+bool is_test(source_file const& s) { return s.path.starts_with("tests/"); }
 
 std::size_t columns(std::string_view line) {
     return static_cast<std::size_t>(
@@ -56,7 +56,7 @@ bool is_function(std::string const& heading) {
 // has neither comments nor literals, and no line of the preprocessor.
 class function_finder {
 public:
-    explicit function_finder(source const& s) : source_(s), code_(code_of(s.text)) {
+    explicit function_finder(source_file const& s) : source_(s), code_(code_of(s.text)) {
         code_ = std::regex_replace(code_, std::regex("(^|\n)#[^\n]*"), "$1");
     }
     std::vector<std::string> too_long() {
@@ -98,7 +98,7 @@ private:
             found_.push_back(place(source_, first) + " a function of " + std::to_string(last - first + 1) + " lines");
     }
 
-    source const& source_;
+    source_file const& source_;
     std::string code_;
     std::vector<block> blocks_;
     std::size_t heading_ = 0;
@@ -131,7 +131,7 @@ bool exists(std::string const& name) {
 
 } // namespace
 
-std::vector<std::string> long_lines(source const& s) {
+std::vector<std::string> long_lines(source_file const& s) {
     std::vector<std::string> found;
     std::string const text = is_test(s) ? without_literals(s.text) : s.text;
     std::size_t number = 0;
@@ -144,15 +144,15 @@ std::vector<std::string> long_lines(source const& s) {
     return found;
 }
 
-std::vector<std::string> long_functions(source const& s) { return function_finder(s).too_long(); }
+std::vector<std::string> long_functions(source_file const& s) { return function_finder(s).too_long(); }
 
-std::vector<std::string> long_files(source const& s) {
+std::vector<std::string> long_files(source_file const& s) {
     auto const lines = static_cast<std::size_t>(std::ranges::count(s.text, '\n'));
     if (lines <= longest_file) return {};
     return {s.path + " a file of " + std::to_string(lines) + " lines"};
 }
 
-std::vector<std::string> names_taken_over(source const& s) {
+std::vector<std::string> names_taken_over(source_file const& s) {
     std::vector<std::string> found;
     if (!s.path.ends_with(".hpp")) return found;
     // `using name = …` declares a name. What is indented stands in a class or a function and reaches nobody else.
@@ -165,7 +165,7 @@ std::vector<std::string> names_taken_over(source const& s) {
     return found;
 }
 
-std::vector<std::string> files_that_do_not_exist(source const& s) {
+std::vector<std::string> files_that_do_not_exist(source_file const& s) {
     // Of the kinds of which the project itself is made; what a user or an execution writes is named freely.
     std::regex const name("[A-Za-z_*][A-Za-z0-9_*/-]*\\.(cpp|hpp|css|js|md|pm|cmake)\\b");
     std::vector<std::string> found;

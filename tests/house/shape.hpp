@@ -9,10 +9,11 @@ inline constexpr std::size_t longest_test = 100; // a test may tell a long story
 
 // Each function returns one line for each violation, "repro/sim/execute.cpp:12 …"; empty when there is none.
 std::vector<std::string> long_lines(
-    source const&); // in columns, not bytes; the literals of tests are data and may be longer
-std::vector<std::string> long_functions(source const&); // from the first line of the heading to the closing brace
-std::vector<std::string> long_files(source const&);
-std::vector<std::string> names_taken_over(source const&); // `using` of a name or a namespace, in the code of a header
-std::vector<std::string> files_that_do_not_exist(source const&); // of those that its comments name
+    source_file const&); // in columns, not bytes; the literals of tests are data and may be longer
+std::vector<std::string> long_functions(source_file const&); // from the first line of the heading to the closing brace
+std::vector<std::string> long_files(source_file const&);
+std::vector<std::string> names_taken_over(
+    source_file const&); // `using` of a name or a namespace, in the code of a header
+std::vector<std::string> files_that_do_not_exist(source_file const&); // of those that its comments name
 
 } // namespace shutdown_repro::tests

@@ -8,9 +8,9 @@ using lines = std::vector<std::string>;
 
 namespace {
 
-lines in_all(std::vector<std::string> folders, std::function<lines(source const&)> const& check) {
+lines in_all(std::vector<std::string> folders, std::function<lines(source_file const&)> const& check) {
     lines found;
-    for (source const& s : read_sources(folders))
+    for (source_file const& s : read_sources(folders))
         for (std::string& line : check(s)) found.push_back(std::move(line));
     return found;
 }
@@ -37,7 +37,7 @@ TEST_CASE("no file is longer than 600 lines") { CHECK(in_all(with_tests(), long_
 TEST_CASE("a file that a comment names exists") { CHECK(in_all(with_tests(), files_that_do_not_exist) == lines{}); }
 
 TEST_CASE("every header can be included twice") {
-    for (source const& s : read_sources(with_tests())) {
+    for (source_file const& s : read_sources(with_tests())) {
         INFO(s.path);
         if (s.path.ends_with(".hpp")) CHECK(s.text.find("#pragma once") != s.text.npos);
     }

@@ -64,8 +64,8 @@ std::vector<std::string> const& product() {
     return folders;
 }
 
-std::vector<source> read_sources(std::vector<std::string> const& folders) {
-    std::vector<source> found;
+std::vector<source_file> read_sources(std::vector<std::string> const& folders) {
+    std::vector<source_file> found;
     for (std::string const& folder : folders)
         for (fs::directory_entry const& entry : fs::recursive_directory_iterator(fs::path(SOURCE_DIR) / folder)) {
             auto const extension = entry.path().extension();
@@ -74,7 +74,7 @@ std::vector<source> read_sources(std::vector<std::string> const& folders) {
             text << std::ifstream(entry.path()).rdbuf();
             found.push_back({fs::relative(entry.path(), SOURCE_DIR).string(), text.str()});
         }
-    std::sort(found.begin(), found.end(), [](source const& a, source const& b) { return a.path < b.path; });
+    std::sort(found.begin(), found.end(), [](source_file const& a, source_file const& b) { return a.path < b.path; });
     return found;
 }
 
@@ -83,7 +83,7 @@ std::string room_of(std::string const& path) {
     return path.substr(0, second == path.npos ? first : second);
 }
 
-std::vector<std::string> includes(source const& s, char open, char close) {
+std::vector<std::string> includes(source_file const& s, char open, char close) {
     std::regex const line(std::string("(^|\n)#include ") + open + "([^\n]*)" + close);
     std::vector<std::string> found;
     for (std::sregex_iterator it(s.text.begin(), s.text.end(), line), end; it != end; ++it) found.push_back((*it)[2]);

@@ -33,8 +33,8 @@ repro::gate_result bundled_gate_now() {
 
 std::vector<std::string> rules_that_failed(repro::gate_result const& r) {
     std::vector<std::string> rules;
-    for (repro::checked const& c : r.checks)
-        for (repro::seen_violation const& s : c.seen)
+    for (repro::check_result const& c : r.checks)
+        for (repro::gate_violation const& s : c.violations)
             if (s.stands == repro::standing::fresh) rules.push_back(s.rule);
     return rules;
 }
@@ -43,9 +43,9 @@ std::vector<std::string> rules_that_failed(repro::gate_result const& r) {
 
 TEST_CASE("the bundled gate passes for the unmodified servers") {
     repro::gate_result const r = bundled_gate_now();
-    for (repro::checked const& c : r.checks) {
+    for (repro::check_result const& c : r.checks) {
         INFO(c.name << ": " << c.why.front());
-        CHECK(c.came == repro::outcome::passed);
+        CHECK(c.result == repro::outcome::passed);
     }
 }
 

@@ -9,7 +9,7 @@
 #include "traces/exports/exports.hpp"
 #include "traces/exports/json_line.hpp"
 #include "traces/exports/moments.hpp"
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 #include "traces/views/phrase.hpp"
 #include "traces/views/text.hpp"
 
@@ -37,7 +37,7 @@ public:
 
     void on_event(event const& e) override {
         nanoseconds const now = clock_.at(e);
-        who_.note(e, index_++);
+        actors_.note(e, index_++);
         if (e.by) lane_of_actor(e.by, now);
         ref const who = lane_of(e);
         if (!who) return;
@@ -54,9 +54,9 @@ public:
     }
 
     void finish() override {
-        who_.arrange();
+        actors_.arrange();
         std::int64_t row = 0;
-        for (member const& m : who_.in_order()) {
+        for (actor const& m : actors_.in_order()) {
             lane& l = lanes_.at(m.id);
             if (l.alive) end(m.id, l, clock_.now() + strict_clock::step);
             std::string const title =
@@ -144,7 +144,7 @@ private:
 
     text_sink to_;
     strict_clock clock_{nanoseconds{1} << 48}; // three days, as microseconds with three decimals in a double
-    cast who_;
+    actor_list actors_;
     std::size_t index_ = 0;
     std::unordered_map<ref, lane> lanes_;
     by_number<place> places_;

@@ -1,7 +1,7 @@
 // The scope tree as a graph for Graphviz: scopes are boxes, coroutines ellipses, requests beside the scope that serves
 // them. Who is still there at the end of what was exported is drawn solid, who is gone is dashed and grey.
 #include "traces/exports/exports.hpp"
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 #include "traces/views/state.hpp"
 #include "traces/views/text.hpp"
 
@@ -25,15 +25,15 @@ public:
     dot(header const&, text_sink to) : to_(std::move(to)) {}
 
     void on_event(event const& e) override {
-        who_.note(e, index_++);
+        actors_.note(e, index_++);
         model_.apply(e);
         model_.forget(e);
     }
 
     void finish() override {
-        who_.arrange();
+        actors_.arrange();
         to_("digraph scopes {\n  rankdir=LR;\n  node [fontname=\"sans-serif\", fontsize=11];\n");
-        for (member const& m : who_.in_order()) {
+        for (actor const& m : actors_.in_order()) {
             if (!drawn(m)) continue;
             to_("  " + node(m.id) + " [" + look_of(m) + "];\n");
             if (m.parent && drawn(m.parent)) to_("  " + node(m.parent) + " -> " + node(m.id) + ";\n");
@@ -49,15 +49,15 @@ private:
         return type == entity::server || type == entity::scope || type == entity::coroutine ||
             type == entity::request || type == entity::listener;
     }
-    bool drawn(member const& m) const { return is_drawn(m.id.type); }
-    bool drawn(ref r) const { return is_drawn(r.type) && who_.find(r); }
+    bool drawn(actor const& m) const { return is_drawn(m.id.type); }
+    bool drawn(ref r) const { return is_drawn(r.type) && actors_.find(r); }
 
-    bool gone(member const& m) const {
+    bool gone(actor const& m) const {
         if (m.id.type == entity::coroutine) return !model_.coroutines.find(m.id.number);
         if (m.id.type == entity::scope) return !model_.scopes.find(m.id.number);
         return m.over;
     }
-    std::string look_of(member const& m) const {
+    std::string look_of(actor const& m) const {
         std::string label = to_string(m.id);
         if (!m.name.empty() && m.name != label) label += "  " + m.name;
         std::string const state = state_of(m.id, model_);
@@ -73,7 +73,7 @@ private:
     }
 
     text_sink to_;
-    cast who_;
+    actor_list actors_;
     model model_;
     std::size_t index_ = 0;
 };

@@ -5,7 +5,7 @@
 #include "traces/exports/exports.hpp"
 #include "traces/exports/json_line.hpp"
 #include "traces/exports/moments.hpp"
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 #include "traces/views/phrase.hpp"
 #include "traces/views/text.hpp"
 

@@ -29,8 +29,8 @@ public:
           number_(first_root()),
           root_(r.violations[number_]),
           rule_(find_rule(root_.rule)) {
-        causes const causes(r.trace);
-        steps_ = shortened(causes.way_to(root_));
+        cause_finder const causes(r.trace);
+        steps_ = shortened(causes.path_to(root_));
     }
 
     std::string text() const { return summary() + reproduce() + happens() + chain() + expected() + others(); }
@@ -132,7 +132,7 @@ private:
     std::size_t number_;
     violation const& root_;
     rule_info const* rule_;
-    short_way steps_;
+    short_path steps_;
 };
 
 } // namespace

@@ -44,15 +44,14 @@ private:
 
 } // namespace
 
-short_way shortened(way const& steps) {
-    if (steps.size() <= most_steps_of_way) return {steps, {}, 0};
-    std::size_t const head = most_steps_of_way / 3, tail = most_steps_of_way - head;
+short_path shortened(cause_path const& steps) {
+    if (steps.size() <= most_path_steps) return {steps, {}, 0};
+    std::size_t const head = most_path_steps / 3, tail = most_path_steps - head;
     auto const count = static_cast<std::ptrdiff_t>(head), last = static_cast<std::ptrdiff_t>(tail);
-    return {
-        {steps.begin(), steps.begin() + count}, {steps.end() - last, steps.end()}, steps.size() - most_steps_of_way};
+    return {{steps.begin(), steps.begin() + count}, {steps.end() - last, steps.end()}, steps.size() - most_path_steps};
 }
 
-std::string sequence_diagram(short_way const& steps, std::string_view rule, seq_t at) {
+std::string sequence_diagram(short_path const& steps, std::string_view rule, seq_t at) {
     diagram d;
     auto const draw = [&](event const* e) {
         d.step(*e);

@@ -5,16 +5,16 @@
 
 namespace shutdown_repro::traces {
 
-constexpr std::size_t most_steps_of_way = 30;
+constexpr std::size_t most_path_steps = 30;
 
 // The steps that are told of a long way: its first and its last ones.
-struct short_way {
-    way head, tail; // tail is empty when nothing is left out
+struct short_path {
+    cause_path head, tail; // tail is empty when nothing is left out
     std::size_t left_out = 0;
 };
-short_way shortened(way const&);
+short_path shortened(cause_path const&);
 
 // The source of the diagram, without a fence. `rule` is noted beside the event with number `at`.
-std::string sequence_diagram(short_way const&, std::string_view rule, seq_t at);
+std::string sequence_diagram(short_path const&, std::string_view rule, seq_t at);
 
 } // namespace shutdown_repro::traces

@@ -67,7 +67,7 @@ std::string html_data(html_view const& v, html_scale s) {
     std::string events, lanes;
     for (html_lane const& lane : v.lanes()) {
         std::vector<std::size_t> who;
-        for (member const& m : lane.who) who.push_back(ids[m.id]);
+        for (actor const& m : lane.actors) who.push_back(ids[m.id]);
         lanes += (lanes.empty() ? "" : ",") + list_of(who);
     }
     for (event const& e : v.events()) {

@@ -17,8 +17,8 @@ html_view::html_view(html_side const& side, std::string letter)
       letter_(std::move(letter)),
       causes_(side.trace),
       numbers_(side.trace),
-      cast_(side.trace) {
-    tell_violations();
+      actors_(side.trace) {
+    collect_violations();
     share_lanes();
 }
 
@@ -38,7 +38,7 @@ std::vector<violation const*> html_view::broken_at(std::size_t index) const {
     return all;
 }
 
-void html_view::tell_violations() {
+void html_view::collect_violations() {
     std::vector<violation const*> all;
     for (violation const& v : side_.violations) all.push_back(&v);
     std::stable_sort(all.begin(), all.end(), [](auto const* a, auto const* b) { return a->level > b->level; });
@@ -46,15 +46,15 @@ void html_view::tell_violations() {
         if (std::size_t const at = index_of(v->at); at != none) broken_.emplace(at, v);
         if (v->subject) blamed_.insert(v->subject);
         if (of_rule_[v->rule]++ >= most_of_a_rule) continue;
-        told_.push_back({v, causes_.way_to(*v)});
-        draw_arrows(told_.back());
+        shown_.push_back({v, causes_.path_to(*v)});
+        draw_arrows(shown_.back());
     }
 }
 
-void html_view::draw_arrows(told const& one) {
+void html_view::draw_arrows(shown_violation const& one) {
     std::set<std::size_t> steps;
     for (event const* e : one.steps) steps.insert(static_cast<std::size_t>(e - events().data()));
-    way_.insert(steps.begin(), steps.end());
+    path_.insert(steps.begin(), steps.end());
     auto const draw = [&](std::size_t from, std::size_t to) {
         if (arrows_.size() < most_arrows) arrows_.emplace(from, to);
     };
@@ -76,14 +76,14 @@ std::set<ref> html_view::wanted() const {
     std::set<ref> all;
     auto const want = [&](ref id) {
         while (all.size() < most_wanted && id && all.insert(id).second)
-            if (member const* m = cast_.find(id)) id = m->parent;
+            if (actor const* m = actors_.find(id)) id = m->parent;
     };
-    for (told const& one : told_) want(one.what->subject);
-    for (std::size_t index : way_) {
+    for (shown_violation const& one : shown_) want(one.what->subject);
+    for (std::size_t index : path_) {
         want(events()[index].id);
         want(events()[index].by);
     }
-    for (member const& m : cast_.in_order())
+    for (actor const& m : actors_.in_order())
         if (m.id.type == entity::server || m.id.type == entity::control || m.id.type == entity::process ||
             m.id.type == entity::loop)
             want(m.id);
@@ -91,14 +91,14 @@ std::set<ref> html_view::wanted() const {
 }
 
 void html_view::share_lanes() {
-    std::vector<member> const& all = cast_.in_order();
+    std::vector<actor> const& all = actors_.in_order();
     std::set<ref> const own = all.size() > most_lanes ? wanted() : std::set<ref>();
     bool const crowded = all.size() > most_lanes;
-    for (member const& m : all) {
+    for (actor const& m : all) {
         bool const joins =
-            crowded && !own.contains(m.id) && !lanes_.empty() && !own.contains(lanes_.back().who.front().id);
+            crowded && !own.contains(m.id) && !lanes_.empty() && !own.contains(lanes_.back().actors.front().id);
         if (!joins) lanes_.emplace_back();
-        lanes_.back().who.push_back(m);
+        lanes_.back().actors.push_back(m);
         lane_of_[m.id] = lanes_.size() - 1;
     }
 }

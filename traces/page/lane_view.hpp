@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 #include "traces/page/page.hpp"
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 #include "traces/views/causes.hpp"
 #include "traces/views/text.hpp"
 
@@ -16,8 +16,8 @@ namespace shutdown_repro::traces {
 
 // A row of the picture: one actor, or a run of neighbors who share it.
 struct html_lane {
-    std::vector<member> who; // never empty
-    bool shared() const { return who.size() > 1; }
+    std::vector<actor> actors; // never empty
+    bool shared() const { return actors.size() > 1; }
 };
 
 class html_view {
@@ -30,7 +30,7 @@ public:
     html_side const& side() const { return side_; }
     std::vector<event> const& events() const { return side_.trace.events; }
     std::vector<html_lane> const& lanes() const { return lanes_; }
-    member const* who(ref id) const { return cast_.find(id); }
+    actor const* find_actor(ref id) const { return actors_.find(id); }
     std::size_t lane_of(ref) const;    // none for nobody
     std::size_t index_of(seq_t) const; // of the event; none when the trace lacks it
     nanoseconds since_start(event const& e) const { return elapsed(events().front().t, e.t); }
@@ -43,15 +43,15 @@ public:
     std::string const& letter() const { return letter_; }
 
     // The violations that are told one by one, the gravest first; the others are counted.
-    struct told {
+    struct shown_violation {
         violation const* what;
-        way steps;
+        cause_path steps;
     };
-    std::vector<told> const& violations() const { return told_; }
+    std::vector<shown_violation> const& violations() const { return shown_; }
     std::map<std::string_view, std::size_t> const& of_rule() const { return of_rule_; }
     std::vector<violation const*> broken_at(std::size_t index) const;
     bool is_broken(std::size_t index) const { return broken_.contains(index); }
-    bool on_way(std::size_t index) const { return way_.contains(index); }
+    bool on_path(std::size_t index) const { return path_.contains(index); }
     bool is_blamed(ref id) const { return blamed_.contains(id); }
     // From cause to effect, by index.
     std::set<std::pair<std::size_t, std::size_t>> const& arrows() const { return arrows_; }
@@ -59,22 +59,22 @@ public:
 private:
     static constexpr std::size_t most_detailed = 2000;
 
-    void tell_violations();
-    void draw_arrows(told const&);
+    void collect_violations();
+    void draw_arrows(shown_violation const&);
     std::set<ref> wanted() const;
     void share_lanes();
 
     html_side side_;
     std::string letter_;
-    causes causes_;
+    cause_finder causes_;
     event_index numbers_;
-    cast cast_;
+    actor_list actors_;
     std::vector<html_lane> lanes_;
     std::map<ref, std::size_t> lane_of_;
-    std::vector<told> told_;
+    std::vector<shown_violation> shown_;
     std::map<std::string_view, std::size_t> of_rule_;
     std::multimap<std::size_t, violation const*> broken_;
-    std::set<std::size_t> way_;
+    std::set<std::size_t> path_;
     std::set<ref> blamed_;
     std::set<std::pair<std::size_t, std::size_t>> arrows_;
 };

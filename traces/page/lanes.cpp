@@ -171,7 +171,7 @@ private:
         std::vector<html_lane> const& lanes = v_.lanes();
         for (html_lane const& lane : lanes) {
             auto const first = std::min_element(
-                lane.who.begin(), lane.who.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
+                lane.actors.begin(), lane.actors.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
             now.push_back({html_scale::x(first->first), life::plain});
         }
         for (std::size_t i = 0; i < v_.events().size(); ++i) {
@@ -185,9 +185,9 @@ private:
         }
         for (std::size_t i = 0; i < lanes.size(); ++i) {
             bool const over =
-                std::all_of(lanes[i].who.begin(), lanes[i].who.end(), [](member const& m) { return m.over; });
+                std::all_of(lanes[i].actors.begin(), lanes[i].actors.end(), [](actor const& m) { return m.over; });
             std::size_t last = 0;
-            for (member const& m : lanes[i].who) last = std::max(last, m.last);
+            for (actor const& m : lanes[i].actors) last = std::max(last, m.last);
             line(i, now[i], over ? html_scale::x(last) : 2 * v_.events().size());
         }
         std::string out;
@@ -202,11 +202,11 @@ private:
     std::string joins() const {
         std::string path, doers;
         for (std::size_t i = 0; i < v_.events().size(); ++i) {
-            std::size_t const subject = v_.lane_of(v_.events()[i].id), actor = v_.lane_of(v_.events()[i].by);
-            if (subject == html_view::none || actor == html_view::none || subject == actor) continue;
-            path += "M" + std::to_string(html_scale::x(i)) + " " + std::to_string(html_scale::y(actor)) + "V" +
+            std::size_t const subject = v_.lane_of(v_.events()[i].id), by = v_.lane_of(v_.events()[i].by);
+            if (subject == html_view::none || by == html_view::none || subject == by) continue;
+            path += "M" + std::to_string(html_scale::x(i)) + " " + std::to_string(html_scale::y(by)) + "V" +
                 std::to_string(html_scale::y(subject));
-            doers += place(html_scale::x(i), html_scale::y(actor));
+            doers += place(html_scale::x(i), html_scale::y(by));
         }
         return path.empty() ? ""
                             : "<path class=\"join\" d=\"" + path +
@@ -227,9 +227,9 @@ private:
             if (lane == html_view::none) continue;
             shape const s = shape_of(e.what);
             out += "<a id=\"" + v_.mark(i) + "\" href=\"#" + v_.row(i) + "\" tabindex=\"-1\" class=\"" +
-                std::string(shape_classes[static_cast<std::size_t>(s)]) + (v_.on_way(i) ? " way" : "") + "\"><title>#" +
-                std::to_string(e.seq) + " " + html_text(kind_text(e)) + "\n" + html_text(phrase(e)) + "</title>" +
-                strokes(s, place(html_scale::x(i), html_scale::y(lane))) + "</a>\n";
+                std::string(shape_classes[static_cast<std::size_t>(s)]) + (v_.on_path(i) ? " way" : "") +
+                "\"><title>#" + std::to_string(e.seq) + " " + html_text(kind_text(e)) + "\n" + html_text(phrase(e)) +
+                "</title>" + strokes(s, place(html_scale::x(i), html_scale::y(lane))) + "</a>\n";
         }
         return out;
     }
@@ -242,7 +242,7 @@ private:
             if (lane == html_view::none) continue;
             std::string const at = place(html_scale::x(i), html_scale::y(lane));
             paths[static_cast<std::size_t>(shape_of(v_.events()[i].what))] += at;
-            if (v_.on_way(i) && !is_act(v_.events()[i].what)) way += at;
+            if (v_.on_path(i) && !is_act(v_.events()[i].what)) way += at;
         }
         std::string out;
         for (std::size_t i = 0; i < paths.size(); ++i)

@@ -14,7 +14,7 @@ constexpr std::string_view columns_of_a_piece =
 
 std::string classes(html_view const& v, std::size_t i, std::size_t parts_at) {
     event const& e = v.events()[i];
-    std::string out = v.is_broken(i) ? "broken" : v.on_way(i) ? "way" : "";
+    std::string out = v.is_broken(i) ? "broken" : v.on_path(i) ? "way" : "";
     auto const add = [&](bool is, std::string_view word) {
         if (is) out.append(out.empty() ? "" : " ").append(word);
     };

@@ -22,16 +22,16 @@ struct label {
 std::string types_of(html_lane const& lane) {
     std::set<entity> types;
     std::string out;
-    for (member const& m : lane.who)
+    for (actor const& m : lane.actors)
         if (types.insert(m.id.type).second) out += (out.empty() ? "" : ", ") + std::string(name_of(m.id.type)) + "s";
     return out;
 }
 
 label label_of(html_lane const& lane, std::size_t room) {
-    member const& m = lane.who.front();
+    actor const& m = lane.actors.front();
     label l;
     l.left = margin + std::min(m.depth, deepest) * indent;
-    l.id = lane.shared() ? "… " + std::to_string(lane.who.size()) + " more" : to_string(m.id);
+    l.id = lane.shared() ? "… " + std::to_string(lane.actors.size()) + " more" : to_string(m.id);
     std::string const name = lane.shared() ? types_of(lane) : m.name == l.id ? "" : m.name;
     std::size_t const used = columns(l.id) + 1 + (l.left - margin) / letter;
     l.name = fit(name, room > used ? room - used : 0);
@@ -51,9 +51,9 @@ std::string html_names(html_view const& v, bool beside_another) {
         "\" height=\"" + std::to_string(html_scale::height(v)) + "\" font-family=\"sans-serif\" font-size=\"12\">\n";
     for (std::size_t i = 0; i < labels.size(); ++i) {
         html_lane const& lane = v.lanes()[i];
-        member const& m = lane.who.front();
+        actor const& m = lane.actors.front();
         bool const blamed =
-            std::any_of(lane.who.begin(), lane.who.end(), [&](member const& one) { return v.is_blamed(one.id); });
+            std::any_of(lane.actors.begin(), lane.actors.end(), [&](actor const& one) { return v.is_blamed(one.id); });
         std::string const full = lane.shared() ? labels[i].id + " " + types_of(lane)
                                                : to_string(m.id) + (m.name.empty() ? "" : ", " + m.name);
         out += "<g class=\"name" + std::string(blamed ? " blamed" : "") + (lane.shared() ? " shared" : "") +

@@ -36,7 +36,7 @@ std::string step(html_view const& v, event const& e, violation const& broken) {
         html_text(kind_text(e)) + "</span> <span class=\"said\">" + html_text(phrase(e)) + "</span></li>\n";
 }
 
-std::string steps(html_view const& v, html_view::told const& one) {
+std::string steps(html_view const& v, html_view::shown_violation const& one) {
     std::size_t const n = one.steps.size();
     if (n == 0) return {};
     std::string out = "<h3>Steps that led to it (" + std::to_string(n) + ")</h3>\n<ol class=\"steps\">\n";
@@ -73,7 +73,7 @@ std::string link(html_view const& v, violation const& broken, std::string const&
 }
 
 // The gravest that came first, in full.
-std::string card(html_view const& v, html_view::told const& one) {
+std::string card(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     std::size_t const at = v.index_of(broken.at);
     std::string out = "<article class=\"card first " + std::string(name_of(broken.level)) + "\">\n<div>" +
@@ -90,7 +90,7 @@ std::string card(html_view const& v, html_view::told const& one) {
 }
 
 // The others, in a line or two; opened, they say as much.
-std::string line(html_view const& v, html_view::told const& one) {
+std::string line(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     return "<details class=\"" + std::string(name_of(broken.level)) + "\"><summary>" + heading(broken) +
         " <span class=\"message\">" + html_text(broken.message) + inside(broken) + "</span> " + link(v, broken, "") +

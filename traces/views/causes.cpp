@@ -46,7 +46,7 @@ std::span<seq_t const> cause_graph::causes_of(seq_t seq) const {
     return i ? links_of(*i) : std::span<seq_t const>{};
 }
 
-std::vector<seq_t> cause_graph::way_to(violation const& v) const {
+std::vector<seq_t> cause_graph::path_to(violation const& v) const {
     std::set<std::uint32_t> steps;
     std::vector<std::uint32_t> todo;
     auto const add = [&](seq_t seq, bool walk) {
@@ -70,13 +70,13 @@ std::vector<seq_t> cause_graph::way_to(violation const& v) const {
     return in_order;
 }
 
-causes::causes(trace const& t) : events_(t) {
+cause_finder::cause_finder(trace const& t) : events_(t) {
     for (event const& e : t.events) graph_.note(e);
 }
 
-way causes::way_to(violation const& v) const {
-    way steps;
-    for (seq_t seq : graph_.way_to(v)) steps.push_back(events_.find(seq));
+cause_path cause_finder::path_to(violation const& v) const {
+    cause_path steps;
+    for (seq_t seq : graph_.path_to(v)) steps.push_back(events_.find(seq));
     return steps;
 }
 

@@ -20,7 +20,7 @@ public:
     // Everything that led to it after the stop, back to the act that began it, in the order in which it happened. What
     // shows it from before the stop (who was spawned where, what was queued) is one step each, with the choice that it
     // was: how it came about otherwise is not what went wrong.
-    std::vector<seq_t> way_to(violation const&) const;
+    std::vector<seq_t> path_to(violation const&) const;
     // The kind of the event with this number; nullopt when no such event was noted.
     std::optional<kind> kind_of(seq_t) const;
     // The causes that the event names; none when no such event was noted. Valid until the next note().
@@ -43,13 +43,13 @@ private:
 };
 
 // Steps in the order in which they happened.
-using way = std::vector<event const*>;
+using cause_path = std::vector<event const*>;
 
 // The same of a trace that is kept, which it views.
-class causes {
+class cause_finder {
 public:
-    explicit causes(trace const&);
-    way way_to(violation const&) const;
+    explicit cause_finder(trace const&);
+    cause_path path_to(violation const&) const;
 
 private:
     event_index events_;

@@ -32,9 +32,9 @@ void explain_page::survey(event const& e) {
 void explain_page::explain(std::span<violation const> violations) {
     violations_ = violations;
     for (violation const& v : violations) {
-        ways_.push_back(graph_.way_to(v));
-        told_.push_back(of_rule_[v.rule]++ < most_of_a_rule);
-        for (seq_t step : ways_.back()) steps_.try_emplace(step, not_kept);
+        paths_.push_back(graph_.path_to(v));
+        explained_.push_back(of_rule_[v.rule]++ < most_of_a_rule);
+        for (seq_t step : paths_.back()) steps_.try_emplace(step, not_kept);
     }
 }
 
@@ -77,37 +77,37 @@ explain_page::who_and_state explain_page::involved(event const& e) const {
 std::string explain_page::text() const {
     std::string out;
     for (std::size_t i = 0; i < violations_.size(); ++i)
-        if (told_[i]) out += (i ? "\n" : "") + one(i);
+        if (explained_[i]) out += (i ? "\n" : "") + one(i);
     for (auto const& [rule, count] : of_rule_)
         if (count > most_of_a_rule)
-            out += "\n" + paint(look_, tint::bad, rule) + ": " + std::to_string(count - most_of_a_rule) +
+            out += "\n" + paint(style_, tint::bad, rule) + ": " + std::to_string(count - most_of_a_rule) +
                 " more like these\n";
     return out;
 }
 
 // The longest earlier way that this one begins with: one failure mostly breaks several rules, and is told once.
-std::optional<std::size_t> explain_page::told_before(std::size_t number) const {
+std::optional<std::size_t> explain_page::explained_before(std::size_t number) const {
     std::optional<std::size_t> best;
-    auto const& steps = ways_[number];
+    auto const& steps = paths_[number];
     for (std::size_t i = 0; i < number; ++i) {
-        auto const& other = ways_[i];
-        bool const begins = told_[i] && other.size() >= least_shared && other.size() <= steps.size() &&
+        auto const& other = paths_[i];
+        bool const begins = explained_[i] && other.size() >= least_shared && other.size() <= steps.size() &&
             std::equal(other.begin(), other.end(), steps.begin());
-        if (begins && (!best || other.size() > ways_[*best].size())) best = i;
+        if (begins && (!best || other.size() > paths_[*best].size())) best = i;
     }
     return best;
 }
 
 std::string explain_page::one(std::size_t number) const {
     violation const& v = violations_[number];
-    auto const& steps = ways_[number];
+    auto const& steps = paths_[number];
     std::string const back = steps.empty() ? "" : ", " + counted(steps.size(), "step");
-    std::string out = paint(look_, tint::bad, v.rule) + " at #" + std::to_string(v.at) + back + ":\n";
-    out += "  " + wrap(printable(v.message), look_.width, 2) + "\n";
+    std::string out = paint(style_, tint::bad, v.rule) + " at #" + std::to_string(v.at) + back + ":\n";
+    out += "  " + wrap(printable(v.message), style_.width, 2) + "\n";
     std::size_t first = 0;
-    if (auto const before = told_before(number)) {
-        first = ways_[*before].size();
-        out += paint(look_, tint::faint,
+    if (auto const before = explained_before(number)) {
+        first = paths_[*before].size();
+        out += paint(style_, tint::faint,
                    "   … " + counted(first, "step") + ", the same as for " + std::string(violations_[*before].rule) +
                        " at #" + std::to_string(violations_[*before].at)) +
             "\n";
@@ -116,19 +116,20 @@ std::string explain_page::one(std::size_t number) const {
     std::map<ref, std::string> shown; // a state is said when it is new
     for (std::size_t i = first; i < steps.size(); ++i) {
         if (i == last_of_head && steps.size() - i > tail) {
-            out += paint(look_, tint::faint, "   … " + counted(steps.size() - tail - i, "step") + " in between") + "\n";
+            out +=
+                paint(style_, tint::faint, "   … " + counted(steps.size() - tail - i, "step") + " in between") + "\n";
             i = steps.size() - tail;
         }
         out += step(i + 1, steps[i], number, shown);
     }
-    if (!v.inside.empty()) out += paint(look_, tint::strong, "  still inside") + "\n";
-    for (std::string const& line : v.inside) out += "    " + wrap(printable(line), look_.width, 6) + "\n";
+    if (!v.inside.empty()) out += paint(style_, tint::strong, "  still inside") + "\n";
+    for (std::string const& line : v.inside) out += "    " + wrap(printable(line), style_.width, 6) + "\n";
     return out;
 }
 
 std::string explain_page::step(
-    std::size_t number, seq_t seq, std::size_t of_way, std::map<ref, std::string>& shown) const {
-    violation const& v = violations_[of_way];
+    std::size_t number, seq_t seq, std::size_t of_path, std::map<ref, std::string>& shown) const {
+    violation const& v = violations_[of_path];
     event const& e = kept_.events[steps_.at(seq)];
     std::size_t const digits = 1 + std::to_string(last_).size();
     std::string const head =
@@ -137,26 +138,26 @@ std::string explain_page::step(
     std::size_t const indent = columns(head) + columns(what);
     tint const mark = e.seq == v.at ? tint::bad : is_act(e.what) ? tint::warn : tint::strong;
     std::string out =
-        paint(look_, tint::faint, head) + paint(look_, mark, what) + wrap(phrase(e), look_.width, indent) + "\n";
+        paint(style_, tint::faint, head) + paint(style_, mark, what) + wrap(phrase(e), style_.width, indent) + "\n";
     std::string const margin(indent, ' ');
     auto const beside = asides_.find(seq);
     std::size_t told = 0;
     for (std::size_t const place : beside == asides_.end() ? std::vector<std::size_t>{} : beside->second) {
         event const& aside = kept_.events[place];
-        if (aside.seq > v.at || std::ranges::count(ways_[of_way], aside.seq) || told++ == most_asides) continue;
-        out +=
-            margin + wrap("and " + phrase(aside) + " (#" + std::to_string(aside.seq) + ")", look_.width, indent) + "\n";
+        if (aside.seq > v.at || std::ranges::count(paths_[of_path], aside.seq) || told++ == most_asides) continue;
+        out += margin + wrap("and " + phrase(aside) + " (#" + std::to_string(aside.seq) + ")", style_.width, indent) +
+            "\n";
     }
     for (auto const& [who, state] : states_.at(seq)) {
         if (auto [at, fresh] = shown.try_emplace(who, state); !fresh && std::exchange(at->second, state) == state)
             continue;
-        out += margin + paint(look_, tint::faint, wrap(state, look_.width, indent)) + "\n";
+        out += margin + paint(style_, tint::faint, wrap(state, style_.width, indent)) + "\n";
     }
     return out;
 }
 
-std::string explain(trace const& t, std::span<violation const> violations, look l) {
-    explain_page page(l);
+std::string explain(trace const& t, std::span<violation const> violations, text_style style) {
+    explain_page page(style);
     for (event const& e : t.events) page.survey(e);
     page.explain(violations);
     for (event const& e : t.events) page.note(e);

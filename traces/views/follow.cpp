@@ -27,22 +27,22 @@ void follow_page::survey(event const& e) {
 std::string follow_page::row(event const& e, bool shown) {
     bool const own = shown && concerns(e, id_);
     if (causes_.contains(e.seq))
-        told_[e.seq] = own ? "" : printable(kind_text(e)) + ": " + phrase(e); // what concerns it has its own row
+        cause_texts_[e.seq] = own ? "" : printable(kind_text(e)) + ": " + phrase(e); // what concerns it has its own row
     if (!own) return {};
     std::string out = page_.gutter(e) + page_.kind_and_words(e) + "\n";
     for (seq_t why : e.because) {
-        auto const cause = told_.find(why);
-        if (cause == told_.end() || cause->second.empty()) continue;
+        auto const cause = cause_texts_.find(why);
+        if (cause == cause_texts_.end() || cause->second.empty()) continue;
         std::string const line = "← #" + std::to_string(why) + " " + cause->second;
         std::size_t const indent = page_.indent();
         out += std::string(indent, ' ') +
-            paint(look_, tint::faint, fit(line, look_.width > indent ? look_.width - indent : 0)) + "\n";
+            paint(style_, tint::faint, fit(line, style_.width > indent ? style_.width - indent : 0)) + "\n";
     }
     return out;
 }
 
-std::string follow(trace const& t, ref id, look l) {
-    follow_page page(id, l);
+std::string follow(trace const& t, ref id, text_style style) {
+    follow_page page(id, style);
     if (!t.events.empty()) page.start(t.events.front());
     for (event const& e : t.events) page.survey(e);
     std::string out;

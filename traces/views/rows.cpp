@@ -17,7 +17,7 @@ bool stands_out(kind what) { return tint_of(what) != tint::strong; }
 
 } // namespace
 
-rows::rows(look l) : look_(l) {}
+rows::rows(text_style style) : style_(style) {}
 
 void rows::measure(event const& e) {
     auto const digits = [](std::uint64_t n) {
@@ -42,23 +42,25 @@ void rows::mark(std::span<violation const> violations) {
 }
 
 std::string rows::gutter(event const& e) const {
-    std::string const mark = breaks(e) ? paint(look_, tint::bad, "✗")
-        : witness_.contains(e.seq)     ? paint(look_, tint::warn, "›")
+    std::string const mark = breaks(e) ? paint(style_, tint::bad, "✗")
+        : witness_.contains(e.seq)     ? paint(style_, tint::warn, "›")
                                        : " ";
     std::string const rest =
         pad_left(milliseconds(elapsed(start_, e.t)), time_) + " " + pad_left("#" + std::to_string(e.seq), seq_) + "  ";
-    return mark + " " + paint(look_, tint::faint, rest);
+    return mark + " " + paint(style_, tint::faint, rest);
 }
 
 std::string rows::words(event const& e, std::size_t used) const {
-    std::string const text = fit(phrase(e), look_.width > used ? look_.width - used : 0);
-    return breaks(e) ? paint(look_, tint::bad, text) : stands_out(e.what) ? paint(look_, tint_of(e.what), text) : text;
+    std::string const text = fit(phrase(e), style_.width > used ? style_.width - used : 0);
+    return breaks(e)         ? paint(style_, tint::bad, text)
+        : stands_out(e.what) ? paint(style_, tint_of(e.what), text)
+                             : text;
 }
 
 std::string rows::kind_and_words(event const& e) const {
-    if (look_.width < indent() + kind_ + 2 + least_words) return words(e, indent());
+    if (style_.width < indent() + kind_ + 2 + least_words) return words(e, indent());
     std::string const name = pad(fit(printable(kind_text(e)), kind_), kind_);
-    return paint(look_, tint::faint, name) + "  " + words(e, indent() + kind_ + 2);
+    return paint(style_, tint::faint, name) + "  " + words(e, indent() + kind_ + 2);
 }
 
 std::string rows::broken_here(event const& e) const {
@@ -69,11 +71,11 @@ std::string rows::broken_here(event const& e) const {
 }
 
 std::string rows::broken(violation const& v) const {
-    std::size_t const from = look_.width < indent() + 2 + v.rule.size() ? 2 : indent();
-    std::string line = wrap(std::string(v.rule) + "  " + printable(v.message), look_.width, from + 2);
+    std::size_t const from = style_.width < indent() + 2 + v.rule.size() ? 2 : indent();
+    std::string line = wrap(std::string(v.rule) + "  " + printable(v.message), style_.width, from + 2);
     if (std::size_t const end = line.find('\n'); end == v.rule.size() + 1)
         line.erase(end - 1, 1); // what followed went to the next line
-    return std::string(from, ' ') + paint(look_, tint::bad, "✗ " + line) + "\n";
+    return std::string(from, ' ') + paint(style_, tint::bad, "✗ " + line) + "\n";
 }
 
 } // namespace shutdown_repro::traces

@@ -12,7 +12,7 @@ namespace shutdown_repro::traces {
 
 class rows {
 public:
-    explicit rows(look);
+    explicit rows(text_style);
     // Before any row: every event that will have one, for the widths of the columns, and once the first of the trace,
     // for the time to count from.
     void start(event const& first) { start_ = first.t; }
@@ -31,7 +31,7 @@ public:
     std::string broken(violation const&) const; // that line
 
 private:
-    look look_;
+    text_style style_;
     nanoseconds start_ = 0;
     std::size_t time_ = 0, seq_ = 0, kind_ = 0; // widths
     std::multimap<seq_t, violation const*> at_;

@@ -1,6 +1,6 @@
 #include "traces/views/stats.hpp"
 #include <algorithm>
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 #include "traces/views/phrase.hpp"
 
 namespace shutdown_repro::traces {
@@ -63,25 +63,26 @@ void stats::wait_ends(ref who, nanoseconds now, bool over, std::vector<wait>& lo
     if (longest.size() > most_waits) longest.pop_back();
 }
 
-std::string stats::text(look l) const {
-    return counts(l) + lifetimes("coroutines", coroutines_, l) + lifetimes("requests", requests_, l) + waits(l) +
-        actors(l);
+std::string stats::text(text_style style) const {
+    return counts(style) + lifetimes("coroutines", coroutines_, style) + lifetimes("requests", requests_, style) +
+        waits(style) + actors(style);
 }
 
-std::string stats::counts(look l) const {
+std::string stats::counts(text_style style) const {
     std::vector<std::pair<std::string, std::uint64_t>> all(kinds_.begin(), kinds_.end());
     std::stable_sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.second > b.second; });
     std::size_t wide = 0, digits = std::to_string(all.empty() ? 0 : all.front().second).size();
     for (auto const& [name, n] : all) wide = std::max(wide, std::min(std::size_t{30}, columns(printable(name))));
-    std::string out = paint(l, tint::faint, pad("events", stats_title)) + counted(events_, "event") + " of " +
+    std::string out = paint(style, tint::faint, pad("events", stats_title)) + counted(events_, "event") + " of " +
         counted(all.size(), "kind") + " in " + duration(elapsed(first_, last_)) + "\n";
     for (auto const& [name, n] : all)
         out += std::string(stats_title, ' ') + pad(fit(printable(name), wide), wide) + "  " +
-            pad_left(std::to_string(n), digits) + "  " + paint(l, tint::faint, pad_left(share(n, events_), 7)) + "\n";
+            pad_left(std::to_string(n), digits) + "  " + paint(style, tint::faint, pad_left(share(n, events_), 7)) +
+            "\n";
     return out;
 }
 
-std::string stats::lifetimes(std::string_view of, lives const& all, look l) const {
+std::string stats::lifetimes(std::string_view of, lives const& all, text_style style) const {
     if (all.ended.empty() && all.open.empty()) return {};
     std::string text =
         std::to_string(all.ended.size() + all.open.size()) + ", " + std::to_string(all.ended.size()) + " ended";
@@ -91,7 +92,7 @@ std::string stats::lifetimes(std::string_view of, lives const& all, look l) cons
         text += ": shortest " + duration(sorted.front()) + ", median " + duration(sorted[sorted.size() / 2]) +
             ", longest " + duration(sorted.back());
     }
-    std::string out = paint(l, tint::faint, pad(of, stats_title)) + wrap(text, l.width, stats_title) + "\n";
+    std::string out = paint(style, tint::faint, pad(of, stats_title)) + wrap(text, style.width, stats_title) + "\n";
     if (all.open.empty()) return out;
     std::vector<std::pair<ref, life>> open(all.open.begin(), all.open.end());
     std::sort(open.begin(), open.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
@@ -100,10 +101,10 @@ std::string stats::lifetimes(std::string_view of, lives const& all, look l) cons
         list += (i ? ", " : "") + to_string(open[i].first) +
             (open[i].second.name.empty() ? "" : " (" + open[i].second.name + ")");
     if (open.size() > most_actors) list += " and " + std::to_string(open.size() - most_actors) + " more";
-    return out + std::string(stats_title, ' ') + wrap("never ended: " + list, l.width, stats_title) + "\n";
+    return out + std::string(stats_title, ' ') + wrap("never ended: " + list, style.width, stats_title) + "\n";
 }
 
-std::string stats::waits(look l) const {
+std::string stats::waits(text_style style) const {
     std::vector<wait> longest = longest_;
     std::vector<ref> still;
     for (auto const& [who, w] : waiting_) still.push_back(who);
@@ -113,13 +114,13 @@ std::string stats::waits(look l) const {
     for (wait const& w : longest) {
         std::string const text = pad_left(duration(w.lasted), 8) + "  " + w.who + (w.on.empty() ? "" : " on " + w.on) +
             " from #" + std::to_string(w.from) + (w.over ? "" : ", never resumed");
-        out += paint(l, tint::faint, pad(out.empty() ? "waited" : "", stats_title)) +
-            fit(text, l.width > stats_title ? l.width - stats_title : 0) + "\n";
+        out += paint(style, tint::faint, pad(out.empty() ? "waited" : "", stats_title)) +
+            fit(text, style.width > stats_title ? style.width - stats_title : 0) + "\n";
     }
     return out;
 }
 
-std::string stats::actors(look l) const {
+std::string stats::actors(text_style style) const {
     std::vector<std::pair<ref, std::uint64_t>> all(acted_.begin(), acted_.end());
     std::sort(all.begin(), all.end(),
         [](auto const& a, auto const& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
@@ -127,9 +128,9 @@ std::string stats::actors(look l) const {
     for (std::size_t i = 0; i < std::min(all.size(), most_actors); ++i) {
         auto const name = names_.find(all[i].first);
         std::string const who = to_string(all[i].first) + (name == names_.end() ? "" : " (" + name->second + ")");
-        out += paint(l, tint::faint, pad(i ? "" : "acted", stats_title)) +
+        out += paint(style, tint::faint, pad(i ? "" : "acted", stats_title)) +
             fit(pad_left(std::to_string(all[i].second), 8) + "  " + who,
-                l.width > stats_title ? l.width - stats_title : 0) +
+                style.width > stats_title ? style.width - stats_title : 0) +
             "\n";
     }
     if (all.size() > most_actors)

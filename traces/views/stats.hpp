@@ -14,7 +14,7 @@ namespace shutdown_repro::traces {
 class stats {
 public:
     void on_event(event const&);
-    std::string text(look) const;
+    std::string text(text_style) const;
 
 private:
     struct life {
@@ -35,10 +35,10 @@ private:
     void begin(lives&, event const&);
     void end(lives&, event const&);
     void wait_ends(ref, nanoseconds now, bool over, std::vector<wait>& longest) const;
-    std::string lifetimes(std::string_view title, lives const&, look) const;
-    std::string counts(look) const;
-    std::string waits(look) const;
-    std::string actors(look) const;
+    std::string lifetimes(std::string_view title, lives const&, text_style) const;
+    std::string counts(text_style) const;
+    std::string waits(text_style) const;
+    std::string actors(text_style) const;
 
     std::map<std::string, std::uint64_t> kinds_;
     lives coroutines_, requests_;

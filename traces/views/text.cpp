@@ -53,8 +53,8 @@ std::string decimal(std::int64_t hundredths) {
 
 } // namespace
 
-std::string paint(look l, tint t, std::string_view text) {
-    if (!l.color || text.empty()) return std::string(text);
+std::string paint(text_style style, tint t, std::string_view text) {
+    if (!style.color || text.empty()) return std::string(text);
     constexpr std::string_view codes[] = {"1", "2", "32", "1;31", "33", "36"};
     std::string out = "\x1b[";
     out.append(codes[static_cast<std::size_t>(t)]).append("m").append(text).append("\x1b[0m");

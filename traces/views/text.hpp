@@ -8,14 +8,14 @@
 
 namespace shutdown_repro::traces {
 
-struct look {
+struct text_style {
     std::size_t width = 80;
     bool color = false;
 };
 
 enum class tint : std::uint8_t { strong, faint, good, bad, warn, accent };
 // The text as it is when color is not wanted.
-std::string paint(look, tint, std::string_view);
+std::string paint(text_style, tint, std::string_view);
 
 // A trace is somebody else's text: line ends, escape sequences and bytes that are no UTF-8 come out harmless and
 // visible.

@@ -11,14 +11,14 @@ constexpr std::size_t least_text = 34; // columns that the words of a row need b
 // Letters over the lanes, by entity.
 constexpr char letters[entity_count + 1] = "?SscrnmtlLCPxw?";
 
-char letter(member const& m) { return letters[static_cast<std::size_t>(m.id.type)]; }
+char letter(actor const& m) { return letters[static_cast<std::size_t>(m.id.type)]; }
 
 } // namespace
 
 void timeline_page::survey(event const& e, bool shown) {
     if (surveyed_ == 0) page_.start(e);
-    if (in_rows_.size() <= look_.width) cast_.note(e, surveyed_); // more lanes than columns are never drawn
-    else cast_ = {};
+    if (in_rows_.size() <= style_.width) actors_.note(e, surveyed_); // more lanes than columns are never drawn
+    else actors_ = {};
     ++surveyed_;
     if (!shown) return;
     any_ = true;
@@ -30,14 +30,14 @@ void timeline_page::survey(event const& e, bool shown) {
 std::string timeline_page::heading(std::span<violation const> violations) {
     page_.mark(violations);
     std::size_t const indent = page_.indent() + 2 + least_text;
-    drawn_ = fit_lanes(look_.width > indent ? look_.width - indent : 0);
+    drawn_ = fit_lanes(style_.width > indent ? style_.width - indent : 0);
     if (drawn_) {
-        cast_.arrange();
-        for (member const& m : cast_.in_order())
-            if (in_rows_.contains(m.id)) who_.push_back(m);
-        for (std::size_t i = 0; i < who_.size(); ++i) lane_[who_[i].id] = i;
+        actors_.arrange();
+        for (actor const& m : actors_.in_order())
+            if (in_rows_.contains(m.id)) lane_actors_.push_back(m);
+        for (std::size_t i = 0; i < lane_actors_.size(); ++i) lane_[lane_actors_[i].id] = i;
     }
-    cast_ = {};
+    actors_ = {};
     return drawn_ ? legend() + heads() : std::string();
 }
 
@@ -68,20 +68,20 @@ bool timeline_page::fit_lanes(std::size_t room) {
 std::string timeline_page::heads() const {
     std::vector<std::string> numbers;
     std::size_t rows = 1;
-    for (member const& m : who_) {
+    for (actor const& m : lane_actors_) {
         numbers.push_back(std::to_string(m.id.number));
         rows = std::max(rows, 1 + numbers.back().size());
     }
     std::string out;
     for (std::size_t row = 0; row < rows; ++row) {
         std::string line(page_.indent(), ' ');
-        for (std::size_t i = 0; i < who_.size(); ++i) {
+        for (std::size_t i = 0; i < lane_actors_.size(); ++i) {
             if (i) line.append(gap_, ' ');
             std::size_t const blank = rows - 1 - numbers[i].size(); // numbers end in the last row
-            line += row == 0 ? letter(who_[i]) : row <= blank ? ' ' : numbers[i][row - 1 - blank];
+            line += row == 0 ? letter(lane_actors_[i]) : row <= blank ? ' ' : numbers[i][row - 1 - blank];
         }
         line.erase(line.find_last_not_of(' ') + 1);
-        out += paint(look_, tint::faint, line) + "\n";
+        out += paint(style_, tint::faint, line) + "\n";
     }
     return out;
 }
@@ -89,39 +89,39 @@ std::string timeline_page::heads() const {
 std::string timeline_page::legend() const {
     std::string out;
     std::set<entity> told;
-    for (member const& m : who_)
+    for (actor const& m : lane_actors_)
         if (told.insert(m.id.type).second)
             out += (out.empty() ? "" : " · ") + std::string(1, letter(m)) + " " + std::string(name_of(m.id.type));
-    return paint(look_, tint::faint, wrap(out, look_.width, 0)) + "\n";
+    return paint(style_, tint::faint, wrap(out, style_.width, 0)) + "\n";
 }
 
 // The lanes of one row: who lives, whom the event happened to (●), and who did it (○), joined.
 std::string timeline_page::lanes(event const& e, bool broken) const {
-    std::size_t const none = who_.size();
+    std::size_t const none = lane_actors_.size();
     auto const lane_of = [&](ref r) {
         auto const at = lane_.find(r);
         return at == lane_.end() ? none : at->second;
     };
-    std::size_t const subject = lane_of(e.id), actor = lane_of(e.by);
-    bool const joined = subject != none && actor != none && subject != actor;
-    std::size_t const from = joined ? std::min(subject, actor) : none, to = joined ? std::max(subject, actor) : 0;
+    std::size_t const subject = lane_of(e.id), by = lane_of(e.by);
+    bool const joined = subject != none && by != none && subject != by;
+    std::size_t const from = joined ? std::min(subject, by) : none, to = joined ? std::max(subject, by) : 0;
     std::string out;
     for (std::size_t i = 0; i < none; ++i) {
         bool const between = joined && i > from && i <= to, inner = joined && i > from && i < to;
-        member const& m = who_[i];
+        actor const& m = lane_actors_[i];
         bool const lives = m.first <= at_ && (at_ <= m.last || !m.over);
         if (i)
             for (std::size_t g = 0; g < gap_; ++g) out += between ? "─" : " ";
-        if (i == subject) out += paint(look_, broken ? tint::bad : tint::strong, broken ? "✗" : "●");
-        else if (i == actor) out += paint(look_, tint::strong, "○");
+        if (i == subject) out += paint(style_, broken ? tint::bad : tint::strong, broken ? "✗" : "●");
+        else if (i == by) out += paint(style_, tint::strong, "○");
         else if (inner) out += lives ? "┼" : "─";
-        else out += lives ? paint(look_, tint::faint, "│") : " ";
+        else out += lives ? paint(style_, tint::faint, "│") : " ";
     }
     return out;
 }
 
-std::string timeline(trace const& t, std::span<violation const> violations, look l) {
-    timeline_page page(l);
+std::string timeline(trace const& t, std::span<violation const> violations, text_style style) {
+    timeline_page page(style);
     for (event const& e : t.events) page.survey(e, true);
     std::string out = page.heading(violations);
     for (event const& e : t.events) out += page.row(e, true);

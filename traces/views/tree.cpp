@@ -36,7 +36,7 @@ std::string fate_of(event const& e, std::string const& before) {
     }
 }
 
-std::vector<bool> last_siblings(std::vector<member> const& nodes) {
+std::vector<bool> last_siblings(std::vector<actor> const& nodes) {
     std::vector<bool> last(nodes.size()), more;
     for (std::size_t i = nodes.size(); i-- > 0;) {
         if (more.size() <= nodes[i].depth) more.resize(nodes[i].depth + 1);
@@ -71,7 +71,7 @@ void tree_page::note(event const& e) {
     before_.clear();
     now_.apply(e);
     before_.append(e);
-    cast_.note(e, noted_++);
+    actors_.note(e, noted_++);
     find_request(e);
     if (e.id)
         if (std::string& fate = fate_[e.id]; true) fate = fate_of(e, fate);
@@ -95,12 +95,12 @@ std::string tree_page::text() {
     if (stop_)
         for (violation const& v : violations_)
             if (v.at <= last_->seq) blamed_.insert(v.subject);
-    cast_.arrange();
+    actors_.arrange();
     out_ = title() + "\n";
-    for (member const& m : cast_.in_order())
+    for (actor const& m : actors_.in_order())
         if (m.id.type == entity::server) line("", m);
     scopes();
-    for (member const& m : cast_.in_order()) {
+    for (actor const& m : actors_.in_order()) {
         bool const wanted = m.id.type == entity::request || m.id.type == entity::connection ||
             m.id.type == entity::client || m.id.type == entity::process;
         if (wanted && !shown_.contains(m.id)) line("", m);
@@ -112,20 +112,20 @@ std::string tree_page::title() const {
     if (!last_) return "no events";
     std::string const when =
         "#" + std::to_string(last_->seq) + ", " + milliseconds(elapsed(first_->t, last_->t)) + " ms";
-    if (!stop_) return paint(look_, tint::strong, "at the end") + ", " + when;
-    std::string const moment = "at " + when, text = wrap(moment + ": " + *stop_, look_.width, 2);
-    return paint(look_, tint::strong, text.substr(0, moment.size())) + text.substr(moment.size());
+    if (!stop_) return paint(style_, tint::strong, "at the end") + ", " + when;
+    std::string const moment = "at " + when, text = wrap(moment + ": " + *stop_, style_.width, 2);
+    return paint(style_, tint::strong, text.substr(0, moment.size())) + text.substr(moment.size());
 }
 
-bool tree_page::gone(member const& m) const {
+bool tree_page::gone(actor const& m) const {
     if (m.id.type == entity::coroutine) return !now_.coroutines.find(m.id.number);
     if (m.id.type == entity::scope) return !now_.scopes.find(m.id.number);
     return m.over;
 }
 
 void tree_page::scopes() {
-    std::vector<member> nodes;
-    for (member const& m : cast_.in_order())
+    std::vector<actor> nodes;
+    for (actor const& m : actors_.in_order())
         if (m.id.type == entity::scope || m.id.type == entity::coroutine) nodes.push_back(m);
     std::vector<bool> const last = last_siblings(nodes);
     std::vector<std::string> prefix{""}; // of the children of each depth
@@ -136,7 +136,7 @@ void tree_page::scopes() {
         bool const closes = last[run > most_gone ? i + run - 1 : i];
         std::string const here = prefix[depth] + (closes ? "└ " : "├ ");
         if (run > most_gone) {
-            out_ += paint(look_, tint::faint, here + "… " + std::to_string(run) + " that have ended") + "\n";
+            out_ += paint(style_, tint::faint, here + "… " + std::to_string(run) + " that have ended") + "\n";
             i += run - 1;
             continue;
         }
@@ -146,13 +146,13 @@ void tree_page::scopes() {
 }
 
 // Returns how many nodes from here on, at this depth, have ended together with everything below them.
-std::size_t tree_page::gone_run(std::vector<member> const& nodes, std::size_t from) const {
+std::size_t tree_page::gone_run(std::vector<actor> const& nodes, std::size_t from) const {
     std::size_t n = 0;
     while (from + n < nodes.size() && nodes[from + n].depth >= nodes[from].depth && gone(nodes[from + n])) ++n;
     return n;
 }
 
-std::string tree_page::state(member const& m) const {
+std::string tree_page::state(actor const& m) const {
     std::string const live = state_of(m.id, now_);
     auto const known = fate_.find(m.id);
     std::string const fate = known == fate_.end() ? "" : known->second;
@@ -160,26 +160,26 @@ std::string tree_page::state(member const& m) const {
     return live.empty() ? fate : live;
 }
 
-void tree_page::line(std::string const& before, member const& m) {
+void tree_page::line(std::string const& before, actor const& m) {
     std::string const about = state(m);
     std::string const name = m.name.empty() || m.name == to_string(m.id) ? "" : " " + m.name;
     std::string text = to_string(m.id) + name + (about.empty() ? "" : " · " + about);
     if (auto const r = request_of_.find(m.id); r != request_of_.end())
-        if (member const* request = cast_.find(r->second)) {
+        if (actor const* request = actors_.find(r->second)) {
             shown_.insert(request->id);
             text += " · " + (m.name == to_string(request->id) ? "" : to_string(request->id) + " ") + request->name +
                 (request->name.empty() ? "" : " ") + state(*request);
         }
     bool const blamed = blamed_.contains(m.id);
     if (blamed) text += "  ✗";
-    std::size_t const room = look_.width > columns(before) ? look_.width - columns(before) : 0;
+    std::size_t const room = style_.width > columns(before) ? style_.width - columns(before) : 0;
     text = fit(text, room);
     bool const odd = about.find("zombie") != about.npos || about.find("not removed") != about.npos ||
         about.find("pending") != about.npos;
-    out_ += paint(look_, tint::faint, before);
-    out_ += blamed ? paint(look_, tint::bad, text)
-        : gone(m)  ? paint(look_, tint::faint, text)
-        : odd      ? paint(look_, tint::warn, text)
+    out_ += paint(style_, tint::faint, before);
+    out_ += blamed ? paint(style_, tint::bad, text)
+        : gone(m)  ? paint(style_, tint::faint, text)
+        : odd      ? paint(style_, tint::warn, text)
                    : text;
     out_ += "\n";
 }
@@ -193,15 +193,15 @@ std::string tree_of(tree_page& page, trace const& t) {
 
 } // namespace
 
-std::string tree(trace const& t, std::span<violation const> violations, look l) {
-    tree_page page(l);
+std::string tree(trace const& t, std::span<violation const> violations, text_style style) {
+    tree_page page(style);
     for (event const& e : t.events) page.survey(e);
     page.draw_where_it_failed(violations);
     return tree_of(page, t);
 }
 
-std::string tree_at(seq_t at, trace const& t, std::span<violation const> violations, look l) {
-    tree_page page(l);
+std::string tree_at(seq_t at, trace const& t, std::span<violation const> violations, text_style style) {
+    tree_page page(style);
     page.draw_after(at, violations);
     return tree_of(page, t);
 }

@@ -10,18 +10,18 @@
 namespace shutdown_repro::traces {
 
 // One row an event, one lane an actor; a plain list when the lanes do not fit the width.
-std::string timeline(trace const&, std::span<violation const>, look);
+std::string timeline(trace const&, std::span<violation const>, text_style);
 
 // The scope tree with the state of each actor at the failure (the failed assertion, else the first violation), or at
 // the end of a trace without violations.
-std::string tree(trace const&, std::span<violation const>, look);
+std::string tree(trace const&, std::span<violation const>, text_style);
 // The same right after the event with this number; at the end when there is no such event.
-std::string tree_at(seq_t, trace const&, std::span<violation const>, look);
+std::string tree_at(seq_t, trace const&, std::span<violation const>, text_style);
 
 // The events that concern one id, each with its causes; empty when no event does.
-std::string follow(trace const&, ref id, look);
+std::string follow(trace const&, ref id, text_style);
 
 // For each violation the steps that led to it, back to the stop or the first cause, and who was still inside.
-std::string explain(trace const&, std::span<violation const>, look);
+std::string explain(trace const&, std::span<violation const>, text_style);
 
 } // namespace shutdown_repro::traces

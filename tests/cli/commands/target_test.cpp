@@ -112,7 +112,7 @@ TEST_CASE("a violated probe that lost no request begins its row with what failed
     p.runs = p.violated = 1;
     p.answered = 20;
     p.by_rule = {{"drain-starved", 1}};
-    auto const text = [&] { return as_text(report, shutdown_repro::traces::look{.width = 80}); };
+    auto const text = [&] { return as_text(report, shutdown_repro::traces::text_style{.width = 80}); };
     CHECK_THAT(text(), ContainsSubstring("drain-starved\n                   20 of 20 answered, not stopped\n"));
     p.violated = 0;
     CHECK_THAT(text(), ContainsSubstring("20 of 20 answered, not stopped\n                   drain-starved\n"));

@@ -190,21 +190,21 @@ TEST_CASE("a shrunk schedule fails as before, and no single change of it does") 
     std::string what;
     for (auto const& v : failing.violations)
         if (v.rule == f->rule) what = repro::what_went_wrong(failing.trace, v);
-    repro::shrunk const small = repro::shrink(s, f->shortest, what, nobody_asks);
-    CHECK(small.of.scoped().requests < 3);
-    CHECK(repro::away_from_default(small.when) <= 2);
+    repro::shrink_result const small = repro::shrink(s, f->shortest, what, nobody_asks);
+    CHECK(small.scenario.scoped().requests < 3);
+    CHECK(repro::away_from_default(small.schedule) <= 2);
     auto const fails = [&](repro::schedule const& when) {
-        auto const again = repro::judge_execution(small.of, when);
+        auto const again = repro::judge_execution(small.scenario, when);
         return again.diverged.empty() && repro::find_violation(again, what);
     };
-    CHECK(fails(small.when));
-    for (std::size_t i = 0; i < small.when.choices.size(); ++i) {
-        if (!small.when.choices[i]) continue;
-        repro::schedule without = small.when;
+    CHECK(fails(small.schedule));
+    for (std::size_t i = 0; i < small.schedule.choices.size(); ++i) {
+        if (!small.schedule.choices[i]) continue;
+        repro::schedule without = small.schedule;
         without.choices[i] = 0;
         CHECK_FALSE(fails(without));
-        if (i == 0 || small.when.choices[i - 1]) continue;
-        repro::schedule earlier = small.when;
+        if (i == 0 || small.schedule.choices[i - 1]) continue;
+        repro::schedule earlier = small.schedule;
         std::swap(earlier.choices[i], earlier.choices[i - 1]);
         CHECK_FALSE(fails(earlier));
     }
@@ -217,7 +217,7 @@ TEST_CASE("the passing twin passes and first differs at the named decision") {
     REQUIRE(f);
     auto const twin = repro::find_passing_twin(s, f->shortest, nobody_asks);
     REQUIRE(twin);
-    auto const passing = repro::judge_execution(s, twin->when), failing = repro::judge_execution(s, f->shortest);
+    auto const passing = repro::judge_execution(s, twin->schedule), failing = repro::judge_execution(s, f->shortest);
     CHECK(passing.verdict == traces::verdict::clean);
     CHECK(std::equal(passing.taken.choices.begin(),
         passing.taken.choices.begin() + static_cast<std::ptrdiff_t>(twin->decision), failing.taken.choices.begin()));

@@ -9,30 +9,30 @@ namespace {
 
 constexpr char const* lost = "finish-event-lost";
 
-seen_violation seen(std::uint64_t count, std::string rule = lost, std::string fingerprint = "f") {
-    seen_violation s;
+gate_violation seen(std::uint64_t count, std::string rule = lost, std::string fingerprint = "f") {
+    gate_violation s;
     s.rule = std::move(rule);
     s.fingerprint = std::move(fingerprint);
     s.count = count;
     return s;
 }
 
-checked sampled(std::uint64_t trials, std::vector<seen_violation> violations = {}) {
-    checked c;
+check_result sampled(std::uint64_t trials, std::vector<gate_violation> violations = {}) {
+    check_result c;
     c.name = "c";
     c.scenario = "lost-finish";
     c.world = shutdown_repro::server::world_kind::live;
     c.trials = trials;
-    c.seen = std::move(violations);
-    for (seen_violation const& s : c.seen) c.violated = std::max(c.violated, s.count);
+    c.violations = std::move(violations);
+    for (gate_violation const& s : c.violations) c.violated = std::max(c.violated, s.count);
     return c;
 }
-checked exact(std::vector<seen_violation> violations = {}) {
-    checked c = sampled(1, std::move(violations));
+check_result exact(std::vector<gate_violation> violations = {}) {
+    check_result c = sampled(1, std::move(violations));
     c.exact = true;
     return c;
 }
-checked reproducer(checked c) {
+check_result reproducer(check_result c) {
     c.expected = {false, {lost}};
     return c;
 }
@@ -47,94 +47,94 @@ gate_rules knows(std::vector<baseline::known> current, std::vector<baseline::exc
 }
 baseline::known entry(std::uint64_t violated, std::uint64_t of) { return {"c", lost, "f", {violated, of}}; }
 
-checked judged(checked c, gate_rules const& by) {
+check_result judged(check_result c, gate_rules const& by) {
     gate_result r;
     r.checks.push_back(std::move(c));
     judge(r, by);
     return r.checks[0];
 }
-outcome came(checked c, gate_rules const& by = knows({})) { return judged(std::move(c), by).came; }
-std::string why(checked c, gate_rules const& by = knows({})) {
+outcome outcome_of(check_result c, gate_rules const& by = knows({})) { return judged(std::move(c), by).result; }
+std::string why(check_result c, gate_rules const& by = knows({})) {
     std::string all;
     for (std::string const& w : judged(std::move(c), by).why) all += w + "\n";
     return all;
 }
 
 // Judges the check as in shard 1 of 2.
-outcome came_in_part(checked c, gate_rules const& by = knows({})) {
+outcome outcome_in_part(check_result c, gate_rules const& by = knows({})) {
     gate_result r;
     r.checks.push_back(std::move(c));
     r.shard = {{0, 2}, by};
     judge(r, by);
-    return r.checks[0].came;
+    return r.checks[0].result;
 }
 
 } // namespace
 
 TEST_CASE("a shard fails for a new violation, is inconclusive where its trials were, and leaves the rest to merge") {
-    CHECK(came_in_part(sampled(10, {seen(1)})) == outcome::failed);
-    CHECK(came_in_part(sampled(10)) == outcome::passed);
-    CHECK(came_in_part(sampled(0)) == outcome::passed);
-    CHECK(came_in_part(sampled(10, {seen(10)}), knows({entry(1, 1'000)})) == outcome::passed);
-    CHECK(came_in_part(sampled(1'000), knows({entry(500, 1'000)})) == outcome::passed);
-    CHECK(came_in_part(reproducer(sampled(100))) == outcome::passed);
-    checked troubled = sampled(10);
+    CHECK(outcome_in_part(sampled(10, {seen(1)})) == outcome::failed);
+    CHECK(outcome_in_part(sampled(10)) == outcome::passed);
+    CHECK(outcome_in_part(sampled(0)) == outcome::passed);
+    CHECK(outcome_in_part(sampled(10, {seen(10)}), knows({entry(1, 1'000)})) == outcome::passed);
+    CHECK(outcome_in_part(sampled(1'000), knows({entry(500, 1'000)})) == outcome::passed);
+    CHECK(outcome_in_part(reproducer(sampled(100))) == outcome::passed);
+    check_result troubled = sampled(10);
     troubled.doubt(1, "it was lost");
-    CHECK(came_in_part(troubled) == outcome::inconclusive);
-    CHECK(came_in_part(reproducer(troubled)) == outcome::inconclusive);
+    CHECK(outcome_in_part(troubled) == outcome::inconclusive);
+    CHECK(outcome_in_part(reproducer(troubled)) == outcome::inconclusive);
 }
 
 TEST_CASE("the single trial of an exact check is judged by its shard") {
-    CHECK(came_in_part(reproducer(exact())) == outcome::failed);
-    CHECK(came_in_part(exact(), knows({entry(1, 1)})) == outcome::stale);
-    checked elsewhere = reproducer(exact());
+    CHECK(outcome_in_part(reproducer(exact())) == outcome::failed);
+    CHECK(outcome_in_part(exact(), knows({entry(1, 1)})) == outcome::stale);
+    check_result elsewhere = reproducer(exact());
     elsewhere.trials = 0;
-    CHECK(came_in_part(elsewhere) == outcome::passed);
+    CHECK(outcome_in_part(elsewhere) == outcome::passed);
 }
 
 TEST_CASE("a new violation fails, however rare it is") {
-    CHECK(came(sampled(1'000, {seen(1)})) == outcome::failed);
+    CHECK(outcome_of(sampled(1'000, {seen(1)})) == outcome::failed);
     CHECK_THAT(
         why(sampled(1'000, {seen(1)})), ContainsSubstring("new: finish-event-lost, 1 of 1,000 (baseline: none)"));
-    CHECK(came(exact({seen(1)})) == outcome::failed);
-    CHECK(came(sampled(1'000)) == outcome::passed);
+    CHECK(outcome_of(exact({seen(1)})) == outcome::failed);
+    CHECK(outcome_of(sampled(1'000)) == outcome::passed);
 }
 
 TEST_CASE("warnings and errors fail, notes and allowed violations do not") {
     for (auto const& [level, expected] :
         {std::pair(traces::severity::warning, outcome::failed), {traces::severity::note, outcome::passed}}) {
-        checked c = exact({seen(1)});
-        c.seen[0].level = level;
-        CHECK(came(c) == expected);
+        check_result c = exact({seen(1)});
+        c.violations[0].level = level;
+        CHECK(outcome_of(c) == expected);
     }
-    checked c = exact({seen(1)});
+    check_result c = exact({seen(1)});
     c.allowed = {lost};
-    CHECK(came(c) == outcome::passed);
-    CHECK(judged(c, knows({})).seen[0].stands == standing::allowed);
+    CHECK(outcome_of(c) == outcome::passed);
+    CHECK(judged(c, knows({})).violations[0].stands == standing::allowed);
 }
 
 TEST_CASE("a known violation passes unless its interval is worse") {
     auto const by = knows({entry(3, 20)});
-    CHECK(came(sampled(20, {seen(3)}), by) == outcome::passed);
-    CHECK(came(sampled(20, {seen(6)}), by) == outcome::passed);
-    CHECK(came(sampled(20, {seen(20)}), by) == outcome::failed);
+    CHECK(outcome_of(sampled(20, {seen(3)}), by) == outcome::passed);
+    CHECK(outcome_of(sampled(20, {seen(6)}), by) == outcome::passed);
+    CHECK(outcome_of(sampled(20, {seen(20)}), by) == outcome::failed);
     CHECK_THAT(why(sampled(20, {seen(20)}), by),
         ContainsSubstring("worse: finish-event-lost, 20 of 20 (84 to 100 %), the baseline has 3 of 20 (5 to 36 %)"));
-    checked other = sampled(20, {seen(3)});
-    other.seen[0].fingerprint = "another shape";
-    CHECK(came(other, by) == outcome::failed);
+    check_result other = sampled(20, {seen(3)});
+    other.violations[0].fingerprint = "another shape";
+    CHECK(outcome_of(other, by) == outcome::failed);
 }
 
 TEST_CASE(
     "an exact check is judged exactly: a larger share is worse, and one execution without the violation is a fix") {
-    CHECK(came(exact({seen(1)}), knows({entry(1, 1)})) == outcome::passed);
-    CHECK(came(exact(), knows({entry(1, 1)})) == outcome::stale);
-    checked all = exact({seen(900)});
+    CHECK(outcome_of(exact({seen(1)}), knows({entry(1, 1)})) == outcome::passed);
+    CHECK(outcome_of(exact(), knows({entry(1, 1)})) == outcome::stale);
+    check_result all = exact({seen(900)});
     all.trials = 1'000;
-    CHECK(came(all, knows({entry(900, 1'000)})) == outcome::passed);
-    CHECK(came(all, knows({entry(450, 500)})) == outcome::passed);
-    CHECK(came(all, knows({entry(901, 1'000)})) == outcome::passed);
-    CHECK(came(all, knows({entry(899, 1'000)})) == outcome::failed);
+    CHECK(outcome_of(all, knows({entry(900, 1'000)})) == outcome::passed);
+    CHECK(outcome_of(all, knows({entry(450, 500)})) == outcome::passed);
+    CHECK(outcome_of(all, knows({entry(901, 1'000)})) == outcome::passed);
+    CHECK(outcome_of(all, knows({entry(899, 1'000)})) == outcome::failed);
     CHECK_THAT(why(all, knows({entry(899, 1'000)})),
         ContainsSubstring("worse: finish-event-lost, 900 of 1,000, the baseline has 899 of 1,000"));
 }
@@ -142,86 +142,86 @@ TEST_CASE(
 TEST_CASE("a known violation is fixed only after as many clean trials as its rate requires") {
     auto const by = knows({entry(10, 20)}); // its lower bound is 30 %
     std::uint64_t const needed = *clean_runs_needed({10, 20});
-    CHECK(came(sampled(needed), by) == outcome::stale);
-    CHECK(came(sampled(needed - 1), by) == outcome::passed);
+    CHECK(outcome_of(sampled(needed), by) == outcome::stale);
+    CHECK(outcome_of(sampled(needed - 1), by) == outcome::passed);
     CHECK_THAT(why(sampled(needed - 1), by),
         ContainsSubstring("it counts as fixed after " + std::to_string(needed) +
             " clean executions, so set \"repeat\": " + std::to_string(needed) + " (the baseline has 10 of 20)"));
     gate_rules allowing = by;
     allowing.allow_stale = true;
-    CHECK(came(sampled(needed), allowing) == outcome::passed);
+    CHECK(outcome_of(sampled(needed), allowing) == outcome::passed);
     CHECK_THAT(why(sampled(needed), allowing), ContainsSubstring("fixed: finish-event-lost"));
 }
 
 TEST_CASE("an incomplete trial is inconclusive and never clean, unless the check fails anyway") {
-    checked c = sampled(20);
+    check_result c = sampled(20);
     c.inconclusive = 1;
     c.trouble = "killed after 10 ms";
-    CHECK(came(c) == outcome::inconclusive);
+    CHECK(outcome_of(c) == outcome::inconclusive);
     CHECK_THAT(why(c), ContainsSubstring("killed after 10 ms, 1 of 20 executions"));
-    CHECK(came(sampled(0)) == outcome::inconclusive);
-    c.seen.push_back(seen(1));
-    CHECK(came(c) == outcome::failed);
-    CHECK(came(sampled(0), knows({entry(20, 20)})) == outcome::inconclusive); // and nothing is called fixed
-    checked known = sampled(1, {seen(1)});
+    CHECK(outcome_of(sampled(0)) == outcome::inconclusive);
+    c.violations.push_back(seen(1));
+    CHECK(outcome_of(c) == outcome::failed);
+    CHECK(outcome_of(sampled(0), knows({entry(20, 20)})) == outcome::inconclusive); // and nothing is called fixed
+    check_result known = sampled(1, {seen(1)});
     known.inconclusive = 1;
     known.trouble = "killed after 10 ms";
-    CHECK(came(known, knows({entry(20, 20)})) == outcome::inconclusive);
+    CHECK(outcome_of(known, knows({entry(20, 20)})) == outcome::inconclusive);
 }
 
 TEST_CASE("one violated trial is enough for a reproducer") {
-    CHECK(came(reproducer(sampled(100, {seen(1)}))) == outcome::passed);
-    CHECK(came(reproducer(exact({seen(1)}))) == outcome::passed);
-    CHECK(came(reproducer(exact({seen(1), seen(1, "crash-on-stop")}))) == outcome::passed);
-    checked doubtful = reproducer(sampled(2, {seen(1)}));
+    CHECK(outcome_of(reproducer(sampled(100, {seen(1)}))) == outcome::passed);
+    CHECK(outcome_of(reproducer(exact({seen(1)}))) == outcome::passed);
+    CHECK(outcome_of(reproducer(exact({seen(1), seen(1, "crash-on-stop")}))) == outcome::passed);
+    check_result doubtful = reproducer(sampled(2, {seen(1)}));
     doubtful.inconclusive = 1;
     doubtful.trouble = "killed";
-    CHECK(came(doubtful) == outcome::passed);
+    CHECK(outcome_of(doubtful) == outcome::passed);
 }
 
 TEST_CASE(
     "a reproducer without its violation fails once chance can't explain it, and says how many trials that takes") {
-    CHECK(came(reproducer(exact())) == outcome::failed);
-    CHECK(came(reproducer(exact({seen(1, "crash-on-stop")}))) == outcome::failed);
-    CHECK(came(reproducer(sampled(3))) == outcome::inconclusive);
+    CHECK(outcome_of(reproducer(exact())) == outcome::failed);
+    CHECK(outcome_of(reproducer(exact({seen(1, "crash-on-stop")}))) == outcome::failed);
+    CHECK(outcome_of(reproducer(sampled(3))) == outcome::inconclusive);
     CHECK_THAT(why(reproducer(sampled(3))),
         ContainsSubstring("finish-event-lost was not seen in 3 executions; 35 without it"));
-    CHECK(came(reproducer(sampled(34))) == outcome::inconclusive);
-    CHECK(came(reproducer(sampled(35))) == outcome::failed);
+    CHECK(outcome_of(reproducer(sampled(34))) == outcome::inconclusive);
+    CHECK(outcome_of(reproducer(sampled(35))) == outcome::failed);
     auto const rare = knows({entry(1, 20)});
     std::uint64_t const needed = *clean_runs_needed({1, 20});
-    CHECK(came(reproducer(sampled(needed - 1)), rare) == outcome::inconclusive);
-    CHECK(came(reproducer(sampled(needed)), rare) == outcome::failed);
+    CHECK(outcome_of(reproducer(sampled(needed - 1)), rare) == outcome::inconclusive);
+    CHECK(outcome_of(reproducer(sampled(needed)), rare) == outcome::failed);
 }
 
 TEST_CASE("an exception tolerates a violation until it expires, and is stale when it matches nothing") {
     baseline::exception const until{"c", lost, "", "waits for a library", "2026-06-15"},
         expired{"c", lost, "", "waits for a library", "2026-06-14"};
-    checked const passed = judged(exact({seen(1)}), knows({}, {until}));
-    CHECK(passed.came == outcome::passed);
-    CHECK(passed.seen[0].stands == standing::excepted);
-    CHECK(passed.seen[0].reason == "waits for a library");
-    CHECK(came(exact(), knows({}, {expired})) == outcome::stale);
+    check_result const passed = judged(exact({seen(1)}), knows({}, {until}));
+    CHECK(passed.result == outcome::passed);
+    CHECK(passed.violations[0].stands == standing::excepted);
+    CHECK(passed.violations[0].reason == "waits for a library");
+    CHECK(outcome_of(exact(), knows({}, {expired})) == outcome::stale);
     CHECK_THAT(why(exact(), knows({}, {expired})),
         ContainsSubstring("expired on 2026-06-14: the exception for finish-event-lost (waits for a library)"));
-    CHECK(came(exact(), knows({}, {until})) == outcome::stale);
-    CHECK(came(sampled(20), knows({}, {until})) == outcome::passed); // chance may explain it; the day bounds it
+    CHECK(outcome_of(exact(), knows({}, {until})) == outcome::stale);
+    CHECK(outcome_of(sampled(20), knows({}, {until})) == outcome::passed); // chance may explain it; the day bounds it
     baseline::exception other = until;
     other.fingerprint = "g";
-    CHECK(came(exact({seen(1)}), knows({}, {other})) == outcome::failed);
+    CHECK(outcome_of(exact({seen(1)}), knows({}, {other})) == outcome::failed);
 }
 
 TEST_CASE("an expired exception tolerates nothing, even if stale entries are allowed") {
     baseline::exception const expired{"c", lost, "", "waits for a library", "2026-06-14"};
     gate_rules by = knows({}, {expired});
     by.allow_stale = true;
-    checked const c = judged(exact({seen(1)}), by);
-    CHECK(c.came == outcome::failed);
-    CHECK(c.seen[0].stands == standing::fresh);
+    check_result const c = judged(exact({seen(1)}), by);
+    CHECK(c.result == outcome::failed);
+    CHECK(c.violations[0].stands == standing::fresh);
     CHECK(c.why ==
         std::vector<std::string>{"new: finish-event-lost, 1 of 1 (baseline: an exception that expired on 2026-06-14, "
                                  "\"waits for a library\")"});
-    CHECK(came(exact({seen(1)}), knows({entry(1, 1)}, {expired})) ==
+    CHECK(outcome_of(exact({seen(1)}), knows({entry(1, 1)}, {expired})) ==
         outcome::stale); // it is known otherwise, and the exception is to go
 }
 
@@ -269,7 +269,7 @@ TEST_CASE("entries of a check that was removed are stale, entries of a check tha
 TEST_CASE("the worst outcome is failed, then inconclusive, then stale, then passed") {
     gate_result r;
     for (outcome const o : {outcome::passed, outcome::stale, outcome::inconclusive, outcome::failed}) {
-        r.checks.emplace_back().came = o;
+        r.checks.emplace_back().result = o;
         CHECK(worst_of(r) == o);
     }
     gate_result cut;
@@ -297,7 +297,7 @@ TEST_CASE("an updated baseline adds seen violations, removes proven fixes, and k
     CHECK(next.manual[0].reason == "why");
     by.known = next;
     judge(r, by);
-    CHECK(r.checks[0].came == outcome::passed);
+    CHECK(r.checks[0].result == outcome::passed);
 }
 
 TEST_CASE("a violation in an incomplete trial goes to the baseline with a rate that can be read back") {
@@ -307,7 +307,7 @@ TEST_CASE("a violation in an incomplete trial goes to the baseline with a rate t
     r.checks[0].inconclusive = 3;
     r.checks[0].trouble = "killed after 10 ms";
     judge(r, by);
-    CHECK(r.checks[0].came == outcome::failed);
+    CHECK(r.checks[0].result == outcome::failed);
     CHECK(parse_baseline(to_text(updated(r, by)), "b.json").current.at(0).counted.of == 2);
 }
 

@@ -82,7 +82,7 @@ struct forked_runner {
         try {
             run_live(s, options);
             _exit(0);
-        } catch (interrupted const& i) {
+        } catch (interruption const& i) {
             _exit(i.signal == SIGINT && i.kept == options.partial_path ? 42 : 43);
         } catch (...) { _exit(44); }
     }

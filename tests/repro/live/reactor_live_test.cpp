@@ -183,7 +183,7 @@ TEST_CASE("an interrupted runner ends the reactor and keeps the partial trace") 
         try {
             run_live(never_stopped(60'000), options);
             _exit(0);
-        } catch (interrupted const& i) {
+        } catch (interruption const& i) {
             _exit(i.signal == SIGINT && i.kept == options.partial_path ? 42 : 43);
         } catch (...) { _exit(44); }
     }

@@ -143,7 +143,7 @@ TEST_CASE("processes left by a program or by a stop command are reported and kil
     CHECK(breaks(run_program(p, {}), "orphan-process"));
     CHECK(nobody_left());
     target t = hostile("polite");
-    t.stop.by = target::way::command;
+    t.stop.by = target::stop_method::command;
     t.stop.command = {"sh", "-c", leaves + "kill {pid}"};
     CHECK(breaks(run_probe(t, "idle", {.connections = 2}), "orphan-process"));
     CHECK(nobody_left());
@@ -174,7 +174,7 @@ TEST_CASE("the texts of a program have their port and folder filled in, and what
 
 TEST_CASE("a stop that was refused, or answered with an error, does not count against the server") {
     target t = hostile("forbids");
-    t.stop.by = target::way::http;
+    t.stop.by = target::stop_method::http;
     t.stop.http = {.method = "POST", .path = "/stop"};
     CHECK_THAT(
         refusal(t), ContainsSubstring("hostile was not told to stop: the stop request was answered with status 403"));
@@ -208,7 +208,7 @@ TEST_CASE("a second stop command does not cut the first one short") {
     std::string const pipe = (folder.path / "pipe").string();
     target t = hostile("mute");
     t.grace_ms = 10'000;
-    t.stop.by = target::way::command; // the first one stops it when the second one has come
+    t.stop.by = target::stop_method::command; // the first one stops it when the second one has come
     t.stop.command = {"sh", "-c",
         "if mkfifo " + pipe + " 2>/dev/null; then read it < " + pipe + "; kill {pid}; else echo >" + pipe + "; fi"};
     probe_facts const f = probe(t, "second-signal");
@@ -218,7 +218,7 @@ TEST_CASE("a second stop command does not cut the first one short") {
 
 TEST_CASE("a stop command stops its target, and its failure is reported") {
     target t = hostile("polite");
-    t.stop.by = target::way::command;
+    t.stop.by = target::stop_method::command;
     t.stop.command = {"kill", "{pid}"};
     probe_facts const f = probe(t, "idle");
     CHECK(f.stopped);
@@ -231,7 +231,7 @@ TEST_CASE("a stop command stops its target, and its failure is reported") {
 
 TEST_CASE("a stop request stops its target") {
     target t = hostile("polite");
-    t.stop.by = target::way::http;
+    t.stop.by = target::stop_method::http;
     t.stop.http = {.method = "POST", .path = "/stop"};
     probe_facts const f = probe(t, "idle");
     CHECK(f.stopped);

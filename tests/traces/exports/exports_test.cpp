@@ -6,8 +6,8 @@
 #include <set>
 #include "tests/catch.hpp"
 #include "tests/traces/trace_text.hpp"
+#include "traces/diff/diff.hpp"
 #include "traces/exports/exports.hpp"
-#include "traces/views/diff.hpp"
 #include "traces/views/stats.hpp"
 #include "traces/views/views.hpp"
 

@@ -4,7 +4,7 @@
 #include <sstream>
 #include "tests/catch.hpp"
 #include "traces/format/jsonl.hpp"
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 #include "traces/views/phrase.hpp"
 #include "traces/views/state.hpp"
 #include "traces/views/views.hpp"
@@ -165,8 +165,8 @@ TEST_CASE("actors stand in the order of the scope tree") {
     trace t;
     read(t, disposal);
     std::vector<std::string> order;
-    cast const who(t);
-    for (member const& m : who.in_order()) order.push_back(std::to_string(m.depth) + " " + to_string(m.id));
+    actor_list const who(t);
+    for (actor const& m : who.in_order()) order.push_back(std::to_string(m.depth) + " " + to_string(m.id));
     CHECK(order ==
         std::vector<std::string>{"0 server:1", "0 control:1", "0 scope:1", "1 scope:2", "2 coroutine:1", "1 scope:3",
             "2 coroutine:2", "0 listener:1", "0 request:1", "0 request:2"});
@@ -180,7 +180,7 @@ TEST_CASE("scopes that name each other as parents are all shown, once") {
 {"seq":1,"t":0,"kind":"scope.open","id":"scope:2","parent":"scope:1"}
 {"seq":2,"t":0,"kind":"scope.open","id":"scope:3","parent":"scope:3"}
 )");
-    CHECK(cast(t).in_order().size() == 3);
+    CHECK(actor_list(t).in_order().size() == 3);
     std::string const page = tree(t, {}, {});
     for (auto const* id : {"scope:1", "scope:2", "scope:3"}) CHECK_THAT(page, ContainsSubstring(id));
 }

@@ -1,11 +1,11 @@
-#include "traces/views/diff.hpp"
+#include "traces/diff/diff.hpp"
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include "traces/views/edits.hpp"
+#include "traces/diff/actor_pairing.hpp"
+#include "traces/diff/edits.hpp"
 #include "traces/views/phrase.hpp"
-#include "traces/views/who_is_who.hpp"
 
 namespace shutdown_repro::traces {
 namespace {
@@ -19,7 +19,7 @@ bool is_volatile(std::string_view detail) { return detail == "port"; }
 // One trace's events, each as a number that is equal for equal events of both.
 class side {
 public:
-    side(trace const& t) : members(t) {
+    side(trace const& t) : actors(t) {
         for (event const& e : t.events) (e.what == kind::decision ? decisions : steps).push_back(&e);
         for (event const* e : steps) lanes[lane_of(*e)].push_back(e);
     }
@@ -36,7 +36,7 @@ public:
         return out;
     }
 
-    cast members;
+    actor_list actors;
     event_list steps, decisions;
     std::unordered_map<ref, event_list> lanes;
     std::unordered_map<event const*, std::uint32_t> numbers;
@@ -64,13 +64,13 @@ private:
 };
 
 // The lanes of a as the timeline has them, with those that only b has where b has them.
-std::vector<std::pair<ref, ref>> pairs(side const& a, side const& b, who_is_who const& who) {
+std::vector<std::pair<ref, ref>> pairs(side const& a, side const& b, actor_pairing const& who) {
     std::vector<std::pair<ref, ref>> out;
-    for (member const& m : a.members.in_order()) out.emplace_back(m.id, who.in_b(m.id));
+    for (actor const& m : a.actors.in_order()) out.emplace_back(m.id, who.in_b(m.id));
     std::unordered_map<ref, std::vector<ref>> after; // whom of a
     std::vector<std::pair<ref, ref>> leading;
     ref previous;
-    for (member const& m : b.members.in_order()) {
+    for (actor const& m : b.actors.in_order()) {
         ref const partner = who.in_a(m.id);
         if (partner) previous = partner;
         else if (previous) after[previous].push_back(m.id);
@@ -94,7 +94,7 @@ compared_actor aligned(ref in_a, ref in_b, side const& a, side const& b) {
     event_list const of_a = in_a || nobody ? lane(a, in_a) : event_list{},
                      of_b = in_b || nobody ? lane(b, in_b) : event_list{};
     compared_actor out{in_a, in_b, "", {}, true};
-    if (member const* m = in_a ? a.members.find(in_a) : b.members.find(in_b)) out.name = m->name;
+    if (actor const* m = in_a ? a.actors.find(in_a) : b.actors.find(in_b)) out.name = m->name;
     auto x = of_a.begin();
     auto y = of_b.begin();
     for (edit step : edits(a.of(of_a), b.of(of_b))) {
@@ -212,7 +212,7 @@ bool comparison::alike() const {
 comparison compare(trace const& ta, trace const& tb) {
     comparison c;
     side a(ta), b(tb);
-    who_is_who const who(ta, a.members, tb, b.members);
+    actor_pairing const who(ta, a.actors, tb, b.actors);
     std::unordered_map<std::string, std::uint32_t> known;
     a.number(known, [&](ref r) { return who.number_of_a(r); });
     b.number(known, [&](ref r) { return who.number_of_b(r); });

@@ -7,17 +7,17 @@
 namespace shutdown_repro::cli {
 
 // Returns the place of a check, such as "gate.json:14", or "" for a check of the bundled suite.
-std::string place_of(repro::checked const&);
+std::string place_of(repro::check_result const&);
 // Returns the first sentence of the reason for the outcome; never "".
-std::string headline_of(repro::checked const&);
+std::string headline_of(repro::check_result const&);
 // Returns whether the violation fails its check: it is new, or more frequent than the baseline allows.
-bool fails(repro::seen_violation const&);
-bool in_baseline(repro::seen_violation const&);
+bool fails(repro::gate_violation const&);
+bool in_baseline(repro::gate_violation const&);
 // Returns the checks, followed by one that stands for the baseline entries without a check, if there are any.
-std::vector<repro::checked> all_of(repro::gate_result const&);
+std::vector<repro::check_result> all_of(repro::gate_result const&);
 // Returns the lines for people: the reasons, then each violation with the live members of the scope, its witness and
 // the command to run it again. Each is one printable line; their number is limited.
-std::vector<std::string> told(repro::checked const&);
+std::vector<std::string> check_lines(repro::check_result const&);
 // Joins lines with line feeds.
 std::string joined(std::vector<std::string> const& lines);
 // Makes one printable line of a length that every reader accepts.

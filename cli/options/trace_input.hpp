@@ -8,9 +8,9 @@
 
 namespace shutdown_repro::cli {
 
-class source {
+class trace_input {
 public:
-    explicit source(std::string path);
+    explicit trace_input(std::string path);
     // Delivers header, events and footer. Returns the problems of the trace.
     std::vector<std::string> read(traces::reader_events&);
     traces::trace const& whole(); // loads the trace into memory and keeps it there

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include "traces/views/diff.hpp"
+#include "traces/diff/diff.hpp"
 #include "traces/views/phrase.hpp"
 
 namespace shutdown_repro::traces {
@@ -41,7 +41,11 @@ std::string otherwise(event const& e, event const& other) {
 
 class page {
 public:
-    page(comparison const& c, diff_side const& a, diff_side const& b, look l) : c_(c), a_(a), b_(b), look_(l) {
+    page(comparison const& c, diff_side const& a, diff_side const& b, text_style style)
+        : c_(c),
+          a_(a),
+          b_(b),
+          style_(style) {
         for (diff_side const* s : {&a, &b})
             for (event const& e : s->of.events) digits_ = std::max(digits_, 1 + std::to_string(e.seq).size());
         for (violation const& v : a.violations) broken_a_[v.at].push_back(v.rule);
@@ -69,12 +73,12 @@ private:
         std::string out;
         for (std::string_view word; !text.empty(); text.remove_prefix(std::min(text.size(), word.size() + 1))) {
             word = text.substr(0, text.find(' '));
-            out += (out.empty() ? "" : " ") + fit(word, look_.width > diff_title ? look_.width - diff_title : 0);
+            out += (out.empty() ? "" : " ") + fit(word, style_.width > diff_title ? style_.width - diff_title : 0);
         }
-        return wrap(out, look_.width, diff_title);
+        return wrap(out, style_.width, diff_title);
     }
     std::string row(std::string_view name, std::string_view text) const {
-        return paint(look_, tint::faint, pad(name, diff_title)) + wrapped(text) + "\n";
+        return paint(style_, tint::faint, pad(name, diff_title)) + wrapped(text) + "\n";
     }
     static std::string ending(std::string const& e) { return e.empty() ? "unknown" : printable(e); }
 
@@ -83,15 +87,15 @@ private:
         if (!s.of.head.world.empty()) text += " · " + printable(s.of.head.world);
         if (!s.of.head.schedule.empty()) text += " · schedule " + printable(s.of.head.schedule);
         text += " · " + counted(s.of.events.size(), "event");
-        std::string out = paint(look_, tint::strong, pad(letter, diff_title)) + wrapped(text) + "\n";
+        std::string out = paint(style_, tint::strong, pad(letter, diff_title)) + wrapped(text) + "\n";
         std::set<std::string_view> rules;
         for (violation const& v : s.violations)
             if (v.level != severity::note) rules.insert(v.rule);
         std::string list;
         for (std::string_view rule : rules) list += (list.empty() ? "✗ " : ", ") + std::string(rule);
         return out + std::string(diff_title, ' ') +
-            (list.empty() ? paint(look_, tint::faint, "no violation")
-                          : paint(look_, tint::bad, wrap(list, look_.width, diff_title))) +
+            (list.empty() ? paint(style_, tint::faint, "no violation")
+                          : paint(style_, tint::bad, wrap(list, style_.width, diff_title))) +
             "\n";
     }
 
@@ -101,8 +105,8 @@ private:
         for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
             std::string text = e ? "#" + std::to_string(e->seq) + " " + phrase(*e) : std::string(without);
             if (e && e->what == kind::decision && e->id) text += " (" + to_string(e->id) + ")";
-            out += paint(look_, tint::faint, pad(out.empty() ? name : "", diff_title)) + letter + "  " +
-                fit(text, look_.width > diff_title + 3 ? look_.width - diff_title - 3 : 0) + "\n";
+            out += paint(style_, tint::faint, pad(out.empty() ? name : "", diff_title)) + letter + "  " +
+                fit(text, style_.width > diff_title + 3 ? style_.width - diff_title - 3 : 0) + "\n";
         }
         return out;
     }
@@ -138,7 +142,7 @@ private:
         std::string out;
         if (c_.reordered)
             out += row("order", "the same events in another order; the first difference is") + both("", *c_.reordered);
-        std::size_t const room = look_.width > diff_title ? 3 * (look_.width - diff_title) : 0;
+        std::size_t const room = style_.width > diff_title ? 3 * (style_.width - diff_title) : 0;
         out += row("same", counted(events, "event") + (who.empty() ? "" : "; all of " + fit(who, room)));
         return out;
     }
@@ -152,7 +156,8 @@ private:
     std::string lane(compared_actor const& a, bool differs_first) {
         std::string const where = a.a && !a.b ? "  only in A" : a.b && !a.a ? "  only in B" : "";
         std::string out =
-            paint(look_, tint::strong, fit(ids(a) + (a.name.empty() ? "" : "  " + a.name) + where, look_.width)) + "\n";
+            paint(style_, tint::strong, fit(ids(a) + (a.name.empty() ? "" : "  " + a.name) + where, style_.width)) +
+            "\n";
         first_ = differs_first;
         auto const& all = a.events;
         for (std::size_t i = 0; i < all.size();) {
@@ -172,7 +177,7 @@ private:
         for (std::size_t i = from; i < to; ++i) {
             if (fold && i == head) {
                 out += left(' ', false, nullptr, nullptr) +
-                    paint(look_, tint::faint, "… " + std::to_string(tail - head) + " the same") + "\n";
+                    paint(style_, tint::faint, "… " + std::to_string(tail - head) + " the same") + "\n";
                 i = tail;
                 if (i == to) break;
             }
@@ -192,7 +197,7 @@ private:
             for (std::size_t i = 0; i < most; ++i) out += line(rows[i], hidden(rows[i], of_each[of_a ? 1 : 0]));
             if (most < rows.size())
                 out += left(of_a ? '-' : '+', false, nullptr, nullptr) +
-                    paint(look_, tint::faint, "… " + std::to_string(rows.size() - most) + " more") + "\n";
+                    paint(style_, tint::faint, "… " + std::to_string(rows.size() - most) + " more") + "\n";
         }
         return out;
     }
@@ -212,9 +217,9 @@ private:
     std::string left(char sign, bool broken, event const* a, event const* b) const {
         auto const number = [&](event const* e) { return pad_left(e ? "#" + std::to_string(e->seq) : "", digits_); };
         tint const color = sign == '-' ? tint::bad : tint::good;
-        return (first_ && (sign != ' ') && (a || b) ? paint(look_, tint::warn, "▸") : " ") +
-            (sign == ' ' ? " " : paint(look_, color, {&sign, 1})) + (broken ? paint(look_, tint::bad, "✗") : " ") +
-            " " + paint(look_, tint::faint, number(a) + " " + number(b)) + "  ";
+        return (first_ && (sign != ' ') && (a || b) ? paint(style_, tint::warn, "▸") : " ") +
+            (sign == ' ' ? " " : paint(style_, color, {&sign, 1})) + (broken ? paint(style_, tint::bad, "✗") : " ") +
+            " " + paint(style_, tint::faint, number(a) + " " + number(b)) + "  ";
     }
 
     std::string line(event_pair const& p, std::string const& more = {}) {
@@ -223,26 +228,26 @@ private:
         auto const of_b = p.b ? broken_b_.find(p.b->seq) : broken_b_.end();
         bool const in_a = of_a != broken_a_.end(), in_b = of_b != broken_b_.end();
         std::size_t const indent = 4 + 2 * digits_ + 3;
-        std::size_t const room = look_.width > indent ? look_.width - indent : 0;
+        std::size_t const room = style_.width > indent ? style_.width - indent : 0;
         std::string const words = fit(phrase(p.a ? *p.a : *p.b) + more, room);
         std::string out = left(sign, in_a || in_b, p.a, p.b);
         if (sign != ' ') first_ = false;
-        out += (sign == ' ' ? words : paint(look_, sign == '-' ? tint::bad : tint::good, words)) + "\n";
+        out += (sign == ' ' ? words : paint(style_, sign == '-' ? tint::bad : tint::good, words)) + "\n";
         std::string const margin(indent, ' ');
         if (in_a)
             for (std::string_view rule : of_a->second)
                 out += margin +
-                    paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in A" : ""), room)) + "\n";
+                    paint(style_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in A" : ""), room)) + "\n";
         if (in_b)
             for (std::string_view rule : of_b->second)
                 out += margin +
-                    paint(look_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in B" : ""), room)) + "\n";
+                    paint(style_, tint::bad, fit("✗ " + std::string(rule) + (p.alike() ? " in B" : ""), room)) + "\n";
         return out;
     }
 
     comparison const& c_;
     diff_side const &a_, &b_;
-    look look_;
+    text_style style_;
     std::size_t digits_ = 0;
     bool first_ = false; // the next difference is the first of all
     std::map<seq_t, std::vector<std::string_view>> broken_a_, broken_b_;
@@ -250,8 +255,8 @@ private:
 
 } // namespace
 
-std::string diff(comparison const& c, diff_side const& a, diff_side const& b, look l) {
-    return page(c, a, b, l).write();
+std::string diff(comparison const& c, diff_side const& a, diff_side const& b, text_style style) {
+    return page(c, a, b, style).write();
 }
 
 } // namespace shutdown_repro::traces

@@ -3,9 +3,9 @@
 #include <random>
 #include "tests/catch.hpp"
 #include "tests/traces/trace_text.hpp"
-#include "traces/views/diff.hpp"
-#include "traces/views/edits.hpp"
-#include "traces/views/who_is_who.hpp"
+#include "traces/diff/actor_pairing.hpp"
+#include "traces/diff/diff.hpp"
+#include "traces/diff/edits.hpp"
 
 using namespace shutdown_repro::traces;
 
@@ -112,8 +112,8 @@ TEST_CASE("a trace is like itself") {
 
 TEST_CASE("ids that two executions handed out in another order are the same actors") {
     trace const a = told(served(1, 2)), b = told(served(2, 1));
-    cast const in_a(a), in_b(b);
-    who_is_who const who(a, in_a, b, in_b);
+    actor_list const in_a(a), in_b(b);
+    actor_pairing const who(a, in_a, b, in_b);
     for (entity type : {entity::connection, entity::request, entity::coroutine}) {
         CHECK(who.in_b({type, 1}) == ref{type, 2});
         CHECK(who.in_a({type, 1}) == ref{type, 2});
@@ -137,8 +137,8 @@ TEST_CASE("a connection whose request was never read is matched with the remaini
         return told(lines);
     };
     trace const a = first(1), b = first(2);
-    cast const in_a(a), in_b(b);
-    who_is_who const who(a, in_a, b, in_b);
+    actor_list const in_a(a), in_b(b);
+    actor_pairing const who(a, in_a, b, in_b);
     CHECK(who.in_b({entity::connection, 1}) == ref{entity::connection, 2});
     CHECK(who.in_b({entity::connection, 2}) == ref{entity::connection, 1});
 }

@@ -59,6 +59,6 @@ struct diff_side {
     std::span<violation const> violations;
     std::string name; // the file's
 };
-std::string diff(comparison const&, diff_side const& a, diff_side const& b, look);
+std::string diff(comparison const&, diff_side const& a, diff_side const& b, text_style);
 
 } // namespace shutdown_repro::traces

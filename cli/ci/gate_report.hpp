@@ -7,7 +7,7 @@
 
 namespace shutdown_repro::cli {
 
-std::string as_text(repro::gate_result const&, traces::look);
+std::string as_text(repro::gate_result const&, traces::text_style);
 std::string as_json(repro::gate_result const&);
 int status_of(repro::outcome); // the exit status
 

@@ -1,4 +1,4 @@
-#include "traces/views/edits.hpp"
+#include "traces/diff/edits.hpp"
 #include <algorithm>
 #include <span>
 
@@ -10,7 +10,7 @@ constexpr std::ptrdiff_t most_edits = 1000;
 using sequence = std::span<std::uint32_t const>;
 
 // furthest[d] holds for each diagonal k = x - y, from -d to d, how far x comes with d edits.
-std::vector<edit> way_back(sequence a, sequence b, std::vector<std::vector<std::ptrdiff_t>> const& furthest) {
+std::vector<edit> path_back(sequence a, sequence b, std::vector<std::vector<std::ptrdiff_t>> const& furthest) {
     std::vector<edit> out;
     std::ptrdiff_t x = std::ssize(a), y = std::ssize(b);
     for (std::ptrdiff_t d = std::ssize(furthest) - 1; d > 0; --d) {
@@ -49,7 +49,7 @@ std::vector<edit> middle(sequence a, sequence b) {
                 a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(y)])
                 ++x, ++y;
             now[static_cast<std::size_t>(k + d)] = x;
-            if (x >= std::ssize(a) && y >= std::ssize(b)) return way_back(a, b, furthest);
+            if (x >= std::ssize(a) && y >= std::ssize(b)) return path_back(a, b, furthest);
         }
     }
     std::vector<edit> out(a.size(), edit::only_a);

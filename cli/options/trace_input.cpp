@@ -1,4 +1,4 @@
-#include "cli/options/source.hpp"
+#include "cli/options/trace_input.hpp"
 #include <sys/stat.h>
 
 namespace shutdown_repro::cli {
@@ -11,9 +11,9 @@ bool can_be_read_again(std::string const& path) {
 
 } // namespace
 
-source::source(std::string path) : path_(std::move(path)), again_(can_be_read_again(path_)) {}
+trace_input::trace_input(std::string path) : path_(std::move(path)), again_(can_be_read_again(path_)) {}
 
-std::vector<std::string> source::read(traces::reader_events& to) {
+std::vector<std::string> trace_input::read(traces::reader_events& to) {
     if (again_ && !kept_) return traces::read_stream(path_, to).problems;
     traces::trace const& t = whole();
     to.on_header(t.head);
@@ -22,7 +22,7 @@ std::vector<std::string> source::read(traces::reader_events& to) {
     return t.problems;
 }
 
-traces::trace const& source::whole() {
+traces::trace const& trace_input::whole() {
     if (!kept_) kept_ = traces::read_file(path_);
     return *kept_;
 }

@@ -9,7 +9,7 @@
 
 namespace shutdown_repro::traces {
 
-struct member {
+struct actor {
     ref id;
     ref parent;            // scope of a coroutine, parent of a scope, connection of a request; none when not said
     std::string name;      // "handler of GET /2"; "" when not said
@@ -26,22 +26,22 @@ bool ends_life(kind);
 // The name that the event gives its subject, for people, or "".
 std::string name_given(event const&);
 
-class cast {
+class actor_list {
 public:
     // Of the events up to and including index `end` - 1.
-    explicit cast(trace const&, std::size_t end = static_cast<std::size_t>(-1));
+    explicit actor_list(trace const&, std::size_t end = static_cast<std::size_t>(-1));
     // Event by event: note() each, arrange() once. Memory is in the number of members.
-    cast() = default;
+    actor_list() = default;
     void note(event const&, std::size_t index);
     void arrange();
 
-    std::vector<member> const& in_order() const { return members_; }
-    member const* find(ref) const;
+    std::vector<actor> const& in_order() const { return actors_; }
+    actor const* find(ref) const;
 
 private:
-    member& seen(ref, std::size_t index);
-    std::vector<member> members_;
-    std::unordered_map<ref, std::size_t> place_; // of each in members_
+    actor& seen(ref, std::size_t index);
+    std::vector<actor> actors_;
+    std::unordered_map<ref, std::size_t> place_; // of each in actors_
 };
 
 } // namespace shutdown_repro::traces

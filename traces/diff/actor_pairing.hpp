@@ -4,14 +4,14 @@
 // which they appear.
 #pragma once
 #include <unordered_map>
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 
 namespace shutdown_repro::traces {
 
-class who_is_who {
+class actor_pairing {
 public:
     // The casts are of the traces.
-    who_is_who(trace const& a, cast const& in_a, trace const& b, cast const& in_b);
+    actor_pairing(trace const& a, actor_list const& in_a, trace const& b, actor_list const& in_b);
 
     // Who it is in the other trace; none when the other trace has nobody of that role.
     ref in_b(ref of_a) const;

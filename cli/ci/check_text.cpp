@@ -1,27 +1,27 @@
-#include "cli/report/told.hpp"
+#include "cli/ci/check_text.hpp"
 #include <algorithm>
 #include "traces/views/text.hpp"
 
 namespace shutdown_repro::cli {
 
-using repro::checked;
+using repro::check_result;
+using repro::gate_violation;
 using repro::outcome;
-using repro::seen_violation;
 using repro::standing;
 
 namespace {
 
-constexpr std::size_t widest = 1'000, most_steps = 100, most_told_inside = 20, most_violations = 50, most_reasons = 50;
+constexpr std::size_t widest = 1'000, most_steps = 100, most_inside_lines = 20, most_violations = 50, most_reasons = 50;
 
 std::string more(std::size_t all, std::size_t told) { return "    … and " + std::to_string(all - told) + " more"; }
 
-void tell(std::vector<std::string>& lines, checked const& c, seen_violation const& v) {
+void tell(std::vector<std::string>& lines, check_result const& c, gate_violation const& v) {
     lines.push_back((fails(v) ? "✗ " : "· ") + line_of(v.rule) + ", " + std::string(name_of(v.stands)) + ", in " +
         std::to_string(v.count) + " of " + traces::counted(c.trials, "execution") + ": " + line_of(v.message));
     if (!v.reason.empty()) lines.push_back("    excepted: " + line_of(v.reason));
-    for (std::size_t i = 0; i < std::min(v.inside.size(), most_told_inside); ++i)
+    for (std::size_t i = 0; i < std::min(v.inside.size(), most_inside_lines); ++i)
         lines.push_back("    inside: " + line_of(v.inside[i]));
-    if (v.inside.size() > most_told_inside) lines.push_back(more(v.inside.size(), most_told_inside));
+    if (v.inside.size() > most_inside_lines) lines.push_back(more(v.inside.size(), most_inside_lines));
     for (std::size_t i = 0; i < std::min(v.witness.size(), most_steps); ++i)
         lines.push_back("    #" + std::to_string(v.witness[i].at) + " " + line_of(v.witness[i].what));
     if (v.witness.size() > most_steps) lines.push_back(more(v.witness.size(), most_steps));
@@ -31,36 +31,36 @@ void tell(std::vector<std::string>& lines, checked const& c, seen_violation cons
 
 } // namespace
 
-std::string place_of(checked const& c) {
+std::string place_of(check_result const& c) {
     return c.file.empty() ? "" : c.file + (c.line ? ":" + std::to_string(c.line) : "");
 }
 
-std::string headline_of(checked const& c) {
-    return c.why.empty() ? std::string(name_of(c.came)) : line_of(c.why.front());
+std::string headline_of(check_result const& c) {
+    return c.why.empty() ? std::string(name_of(c.result)) : line_of(c.why.front());
 }
 
-bool fails(seen_violation const& v) { return v.stands == standing::fresh || v.stands == standing::worse; }
-bool in_baseline(seen_violation const& v) { return v.stands == standing::known || v.stands == standing::excepted; }
+bool fails(gate_violation const& v) { return v.stands == standing::fresh || v.stands == standing::worse; }
+bool in_baseline(gate_violation const& v) { return v.stands == standing::known || v.stands == standing::excepted; }
 
-std::vector<checked> all_of(repro::gate_result const& r) {
-    std::vector<checked> all = r.checks;
+std::vector<check_result> all_of(repro::gate_result const& r) {
+    std::vector<check_result> all = r.checks;
     if (r.stale.empty()) return all;
-    checked& c = all.emplace_back();
+    check_result& c = all.emplace_back();
     c.name = "baseline entries without a check";
     c.scenario = "baseline";
     c.file = r.baseline;
-    c.came = outcome::stale;
+    c.result = outcome::stale;
     c.why = r.stale;
     return all;
 }
 
-std::vector<std::string> told(checked const& c) {
+std::vector<std::string> check_lines(check_result const& c) {
     std::vector<std::string> lines;
     if (std::string const place = place_of(c); !place.empty()) lines.push_back(line_of(place));
     for (std::size_t i = 0; i < std::min(c.why.size(), most_reasons); ++i) lines.push_back(line_of(c.why[i]));
     if (c.why.size() > most_reasons) lines.push_back(more(c.why.size(), most_reasons));
-    for (std::size_t i = 0; i < std::min(c.seen.size(), most_violations); ++i) tell(lines, c, c.seen[i]);
-    if (c.seen.size() > most_violations) lines.push_back(more(c.seen.size(), most_violations));
+    for (std::size_t i = 0; i < std::min(c.violations.size(), most_violations); ++i) tell(lines, c, c.violations[i]);
+    if (c.violations.size() > most_violations) lines.push_back(more(c.violations.size(), most_violations));
     if (!c.trouble.empty()) lines.push_back("inconclusive: " + line_of(c.trouble));
     if (!c.guarantee.empty()) lines.push_back(line_of(c.guarantee));
     return lines;

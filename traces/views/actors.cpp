@@ -1,4 +1,4 @@
-#include "traces/views/cast.hpp"
+#include "traces/views/actors.hpp"
 #include <algorithm>
 #include <array>
 #include "traces/views/text.hpp"
@@ -52,7 +52,7 @@ std::string name_given(event const& e) {
 namespace {
 
 // A coroutine stands before the child scopes of its scope.
-bool before(member const& a, member const& b) {
+bool before(actor const& a, actor const& b) {
     int const ra = rank(a.id.type), rb = rank(b.id.type);
     if (ra != rb) return ra < rb;
     if (a.id.type != b.id.type) return a.id.type == entity::coroutine;
@@ -61,23 +61,23 @@ bool before(member const& a, member const& b) {
 
 } // namespace
 
-cast::cast(trace const& t, std::size_t end) {
+actor_list::actor_list(trace const& t, std::size_t end) {
     for (std::size_t i = 0; i < std::min(end, t.events.size()); ++i) note(t.events[i], i);
     arrange();
 }
 
-member& cast::seen(ref who, std::size_t index) {
-    auto const [at, fresh] = place_.try_emplace(who, members_.size());
-    if (fresh) members_.push_back({.id = who, .parent = {}, .name = {}, .first = index});
-    member& m = members_[at->second];
+actor& actor_list::seen(ref who, std::size_t index) {
+    auto const [at, fresh] = place_.try_emplace(who, actors_.size());
+    if (fresh) actors_.push_back({.id = who, .parent = {}, .name = {}, .first = index});
+    actor& m = actors_[at->second];
     m.last = index;
     return m;
 }
 
-void cast::note(event const& e, std::size_t index) {
+void actor_list::note(event const& e, std::size_t index) {
     if (e.by) seen(e.by, index);
     if (!e.id) return;
-    member& m = seen(e.id, index);
+    actor& m = seen(e.id, index);
     m.over = ends_life(e.what);
     if (e.parent && !m.parent) m.parent = e.parent;
     if (std::string name = name_given(e); !name.empty()) m.name = std::move(name);
@@ -85,43 +85,43 @@ void cast::note(event const& e, std::size_t index) {
 
 // Depth first without recursion: a foreign trace may nest scopes as deep as it likes, or name each other's parents in a
 // ring.
-void cast::arrange() {
-    std::unordered_map<ref, std::vector<member>> children;
-    std::vector<member> roots;
-    std::sort(members_.begin(), members_.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
-    std::vector<member> const all = std::move(members_);
-    for (member const& m : all) {
+void actor_list::arrange() {
+    std::unordered_map<ref, std::vector<actor>> children;
+    std::vector<actor> roots;
+    std::sort(actors_.begin(), actors_.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
+    std::vector<actor> const all = std::move(actors_);
+    for (actor const& m : all) {
         bool const in_tree = (m.id.type == entity::scope || m.id.type == entity::coroutine) &&
             m.parent.type == entity::scope && place_.contains(m.parent);
         (in_tree ? children[m.parent] : roots).push_back(m);
     }
-    members_.clear();
+    actors_.clear();
     place_.clear();
-    auto place = [&](std::vector<member> stack) {
+    auto place = [&](std::vector<actor> stack) {
         std::sort(stack.begin(), stack.end(), [](auto const& a, auto const& b) { return before(b, a); });
         while (!stack.empty()) {
-            member m = std::move(stack.back());
+            actor m = std::move(stack.back());
             stack.pop_back();
-            if (!place_.try_emplace(m.id, members_.size()).second) continue;
+            if (!place_.try_emplace(m.id, actors_.size()).second) continue;
             if (auto const inside = children.find(m.id); inside != children.end()) {
                 std::sort(inside->second.begin(), inside->second.end(),
                     [](auto const& a, auto const& b) { return before(b, a); });
-                for (member& c : inside->second) {
+                for (actor& c : inside->second) {
                     c.depth = m.depth + 1;
                     stack.push_back(c);
                 }
             }
-            members_.push_back(std::move(m));
+            actors_.push_back(std::move(m));
         }
     };
     place(std::move(roots));
-    for (member const& m : all)
+    for (actor const& m : all)
         if (!place_.contains(m.id)) place({m});
 }
 
-member const* cast::find(ref who) const {
+actor const* actor_list::find(ref who) const {
     auto const at = place_.find(who);
-    return at == place_.end() ? nullptr : &members_[at->second];
+    return at == place_.end() ? nullptr : &actors_[at->second];
 }
 
 } // namespace shutdown_repro::traces
