@@ -1,5 +1,5 @@
-"""An aiohttp application with a task of its own, which its cleanup cancels. The argument says whether it waits for the end of
-that: "lost" does not."""
+"""An aiohttp application with a background task, which its cleanup cancels. With the argument "lost" the cleanup does not wait
+for the end of the task."""
 import asyncio
 import contextlib
 import os

@@ -1,5 +1,5 @@
-// Real asyncio programs with the adapter in them: plain asyncio, aiohttp and uvicorn, each with a task that its
-// shutdown forgets, and the same with the task awaited.
+// The adapter in real asyncio programs: plain asyncio, aiohttp and uvicorn, each with a task that its shutdown does not
+// await, and with the same task awaited.
 #include "tests/adapters/programs.hpp"
 
 using namespace shutdown_repro;
@@ -10,7 +10,7 @@ using traces::kind;
 
 namespace {
 
-std::string const python = "/usr/bin/python3"; // Debian's, for which the packages are
+std::string const python = "/usr/bin/python3"; // the interpreter of Debian, for which the packages are installed
 
 repro::program script(std::string const& text, std::vector<std::string> arguments = {}) {
     repro::program p{.name = "script",
@@ -29,7 +29,8 @@ std::string text_of_stderr(traces::trace const& t) {
     return all;
 }
 
-// The one violation of the variant that loses a task names it and where it was made; the other variant is clean.
+// The variant that loses a task has one violation, which names the task and the line that created it. The other variant
+// is clean.
 void expect_lost_task(std::string const& file, std::string const& rule, std::string const& task,
     std::vector<std::string> const& more = {}) {
     auto const run = [&, text = programs::text_of(file)](std::string const& what) {

@@ -1,4 +1,4 @@
-// shutdown_repro.hpp in a server of a user's own, on plain Asio.
+// Tests shutdown_repro.hpp in a server on plain Asio.
 #include "repro/input/errors.hpp"
 #include "tests/adapters/programs.hpp"
 
@@ -39,7 +39,7 @@ TEST_CASE("a server is held at an event or a checkpoint and told to stop there")
         auto const j = judge(t);
         INFO(j.messages);
         CHECK(t.problems.empty());
-        std::vector<kind> around; // the stop
+        std::vector<kind> around; // the events around the stop
         for (std::size_t i = 1; i < t.events.size(); ++i)
             if (t.events[i].what == kind::act_stop) around.push_back(t.events[i - 1].what);
         REQUIRE(!around.empty());

@@ -1,5 +1,5 @@
-// The second report on the real Mojolicious, with the adapter in it: who is served first is chosen, and the outcome is
-// the same every time. What it records is what the bundled reactor server records.
+// The second report on the real Mojolicious with the adapter: the order of ready handles is chosen, and the outcome is
+// the same every time. It records the same events as the bundled reactor server.
 #include <map>
 #include "repro/input/errors.hpp"
 #include "repro/sim/execute.hpp"
@@ -133,11 +133,11 @@ TEST_CASE("an order and an adapter that there is not are refused with those that
 
 namespace {
 
-using life = std::vector<std::string>; // of one actor: what happened to it and who did that, in order
+using life = std::vector<std::string>; // the events of one actor and who caused them, in order
 using lives = std::map<std::string, life>;
 
-// Numbers of streams and timers depend on the order in which they began: they go by whose they are, and what they are
-// for.
+// The numbers of streams and timers depend on the order in which they began, so they are named by owner and purpose
+// instead.
 class naming {
 public:
     std::string operator()(traces::event const& e) {
@@ -151,11 +151,11 @@ private:
     std::map<traces::ref, std::string> names_;
 };
 
-// What only one of the two does, each with its reason; how often it was found is counted, so that none is listed in
-// vain.
+// Events that only one of the two servers has, each with its reason. Their numbers are compared, so that no row is
+// superfluous.
 struct difference {
     char const* reason;
-    int in_real, in_bundled; // how often it is there
+    int in_real, in_bundled; // how often each server records it
 };
 enum which { first_round, born_with_timeout, agents_end, hook, act_return, connect_timer, differences };
 difference const listed[differences] = {
@@ -186,7 +186,7 @@ seen look_at(traces::trace const& t, bool real) {
     std::set<traces::ref> short_lived;
     for (traces::event const& e : t.events) {
         std::string const who = name(e);
-        if (e.id.type == traces::entity::process) continue; // the runner's
+        if (e.id.type == traces::entity::process) continue; // recorded by the runner
         if (real && e.what == kind::timer_arm && e.integer("ms") == 15'000) short_lived.insert(e.id);
         std::string did = std::string(traces::name_of(e.what)) + " by " + traces::to_string(e.by);
         int listed_as = -1;
@@ -199,7 +199,7 @@ seen look_at(traces::trace const& t, bool real) {
         ended = ended || e.what == kind::loop_stop;
         if (e.what == kind::timer_arm && e.text("what") == "connect") {
             ++s.found[connect_timer];
-            did = "timer.arm"; // whoever does
+            did = "timer.arm"; // whichever actor arms it
         }
         if (listed_as >= 0) ++s.found[listed_as];
         else s.of[who].push_back(did);
@@ -223,7 +223,7 @@ TEST_CASE("the bundled reactor and the real Mojolicious record the same, kind by
         seen const real = look_at(
             repro::run_program(timer_program(), {.order = client_first ? "client-first" : "server-first"}), true);
         CHECK(real.of == bundled.of);
-        CHECK(real.of.size() == (client_first ? 11 : 12)); // the keep-alive begins with the finish
+        CHECK(real.of.size() == (client_first ? 11 : 12)); // one keep-alive timer is armed only after the finish
         for (int d = 0; d < differences; ++d) {
             INFO(listed[d].reason);
             CHECK(real.found[d] == listed[d].in_real);

@@ -1,5 +1,5 @@
-"""A line server on plain asyncio. Each request begins work that goes on after its answer; the argument says what becomes of that
-at the stop: "lost" closes the server and forgets it, "awaited" waits for it."""
+"""A line server on plain asyncio. Each request begins work that continues after the response. At the stop "lost" closes the
+server and abandons this work, "awaited" waits for it."""
 import asyncio
 import os
 import signal

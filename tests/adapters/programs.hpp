@@ -1,4 +1,4 @@
-// Real programs for the adapters' tests, and what the rules say of their traces.
+// Runs real programs for the tests of the adapters, and judges their traces.
 #pragma once
 #include <fstream>
 #include <iterator>
@@ -14,7 +14,7 @@ namespace programs {
 
 using namespace shutdown_repro;
 
-// Whether the command succeeds: that what it loads is installed.
+// Whether the command succeeds. Used to find out whether a module is installed.
 inline bool works(std::string const& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
 
 inline bool skipped(std::string const& probe, char const* package) {

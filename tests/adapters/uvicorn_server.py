@@ -1,5 +1,5 @@
-"""An ASGI application under uvicorn. Its lifespan cancels a worker that has something to put away; the first argument says
-whether it waits for that: "lost" does not. The second is uvicorn's loop: asyncio or uvloop."""
+"""An ASGI application under uvicorn. Its lifespan cancels a worker that still has to clean up. With "lost" as the first argument
+it does not wait for that. The second argument is the loop of uvicorn: asyncio or uvloop."""
 import asyncio
 import contextlib
 import os

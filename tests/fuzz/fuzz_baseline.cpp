@@ -1,4 +1,4 @@
-// Any bytes as a baseline.
+// Fuzzes the reader of baselines.
 #include "repro/gate/baseline.hpp"
 #include "repro/input/errors.hpp"
 #include "tests/fuzz/holds.hpp"

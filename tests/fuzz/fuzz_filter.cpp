@@ -1,4 +1,4 @@
-// Any bytes as a filter, and what it leaves of a trace.
+// Fuzzes the parser of filters, and applies each valid filter to a trace.
 #include "tests/fuzz/holds.hpp"
 #include "traces/format/jsonl.hpp"
 #include "traces/views/filter.hpp"

@@ -1,4 +1,4 @@
-// Any bytes as a gate file.
+// Fuzzes the reader of gate files.
 #include "repro/gate/file.hpp"
 #include "repro/input/errors.hpp"
 #include "tests/fuzz/holds.hpp"
@@ -8,7 +8,8 @@ using namespace shutdown_repro;
 
 extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t size) {
     std::string const text(reinterpret_cast<char const*>(bytes), size);
-    if (text.find("/dev") != text.npos || text.find("/proc") != text.npos) return 0; // a scenario may be any file
+    if (text.find("/dev") != text.npos || text.find("/proc") != text.npos)
+        return 0; // a gate may name any file as a scenario; these never end
     try {
         repro::gate_file const g = repro::parse_gate(text, "fuzz.json");
         fuzz::holds(g.checks.size() <= 1000, "a gate has at most a thousand checks");

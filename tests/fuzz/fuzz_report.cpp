@@ -1,4 +1,4 @@
-// Any bytes as a report that merge reads, of a gate or of an exploration.
+// Fuzzes the reader of the reports that merge reads: those of gates and explorations.
 #include "cli/ci/gate_report.hpp"
 #include "cli/report/explored.hpp"
 #include "cli/report/read_report.hpp"

@@ -1,4 +1,4 @@
-// Any bytes as the texts of a gate's result, in every report that a CI reads.
+// Fuzzes the texts in the result of a gate, and checks every report for CI systems.
 #include <algorithm>
 #include "cli/ci/reports.hpp"
 #include "tests/fuzz/holds.hpp"
@@ -8,7 +8,7 @@ using namespace shutdown_repro::cli;
 
 namespace {
 
-// The input is texts, one after the other with a NUL between.
+// Splits the input into texts at NUL characters.
 class texts {
 public:
     explicit texts(std::string_view all) : rest_(all) {}
@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     fuzz::holds_tame(junit, "JUnit");
     fuzz::holds(junit.find("<script") == junit.npos && junit.find("<!") == junit.npos,
         "JUnit has no markup but its own", junit);
-    if (size % 16 == 0) fuzz::holds_json(as_sarif(r, 1), "SARIF"); // tells of all rules, so it takes long
+    if (size % 16 == 0) fuzz::holds_json(as_sarif(r, 1), "SARIF"); // slow, because it describes all rules
     fuzz::holds_tame(as_tap(r), "TAP");
     fuzz::holds_tame(github, "the annotations");
     for (std::size_t from = 0; from < github.size(); from = github.find('\n', from) + 1)

@@ -1,4 +1,4 @@
-// Any bytes as a scenario file; or, after "--set ", as a field of a built-in one.
+// Fuzzes the reader of scenario files, and after "--set " the setting of a field of a built-in scenario.
 #include "repro/input/errors.hpp"
 #include "repro/scenario/scenario.hpp"
 #include "tests/fuzz/holds.hpp"

@@ -1,4 +1,4 @@
-// Any bytes as a schedule, and as a list of stop points.
+// Fuzzes the parsers of schedules and of lists of stop points.
 #include <stdexcept>
 #include "repro/input/errors.hpp"
 #include "repro/schedule/decision.hpp"

@@ -1,4 +1,4 @@
-// Any bytes as the file of a target.
+// Fuzzes the reader of target files.
 #include "repro/input/errors.hpp"
 #include "repro/target/target.hpp"
 #include "tests/fuzz/holds.hpp"

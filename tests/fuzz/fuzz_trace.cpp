@@ -1,4 +1,5 @@
-// Any bytes as a trace: refused in words or read, and then judged, drawn, compared and exported.
+// Fuzzes the reader of traces. A trace is refused with a message, or it is judged and goes through every view and
+// export.
 #include <algorithm>
 #include "cli/report/report.hpp"
 #include "tests/fuzz/holds.hpp"
@@ -56,7 +57,7 @@ void makes_a_page(trace const& t, cli::judgement const& judged) {
     std::string const page = as_html(
         {.title = judged.scenario, .side = {t, judged.violations, judged.verdict, judged.problems, "fuzz.jsonl"}});
     holds_tame(page, "the page");
-    holds(times("<script", page) <= ours, "the page has no script but its own"); // one without events needs fewer
+    holds(times("<script", page) <= ours, "the page has no script but its own"); // a page without events has fewer
     for (std::string_view const foreign : {"<img", "<iframe", "<object", "<embed", "<base", "<form"})
         holds(page.find(foreign) == page.npos, "the page has no element of the trace's");
 }
@@ -107,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
     holds_tame(cli::acts_as_text(judged, {80, false}), "the headline");
     holds_tame(cli::as_text({{"fuzz.jsonl", judged}}, {80, false}), "the report");
     draws(t, judged);
-    if (size % 8 == 0) makes_a_page(t, judged); // slow, so not each time
+    if (size % 8 == 0) makes_a_page(t, judged); // slow, so only for some inputs
     writes_a_bug_report(t, judged);
     if (size % 8 == 4) exports(t);
     return 0;

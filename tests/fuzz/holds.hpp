@@ -1,5 +1,4 @@
-// What a fuzzer wants to be true of any input. When it is not, the process aborts with the words, and libFuzzer keeps
-// the input.
+// Checks of the fuzzers. If a check fails, the process prints its words and aborts, and libFuzzer saves the input.
 #pragma once
 #include <cstdio>
 #include <cstdlib>
@@ -22,7 +21,8 @@ inline bool is_utf8(std::string_view text) {
     } catch (nlohmann::json::exception const&) { return false; }
 }
 
-// Nothing in it steers a terminal, ends a line of a line-based reader, or turns the text around.
+// Checks that nothing in the text controls a terminal, ends a line of a line-based reader, or changes the text
+// direction.
 inline void holds_tame(std::string_view text, std::string_view whose) {
     for (char c : text)
         holds((static_cast<unsigned char>(c) >= 0x20 || c == '\n') && c != 0x7f,

@@ -1,4 +1,4 @@
-// The sources are laid out as .clang-format says, by the version that it was written for.
+// Checks the layout of the sources with the version of clang-format that .clang-format was written for.
 #include <cstdlib>
 #include <string>
 #include "tests/catch.hpp"
@@ -8,7 +8,7 @@ TEST_CASE("every source is laid out as ./dev format lays it out") {
     std::string const ours = "clang-format-14";
     if (std::system((ours + " --version >/dev/null 2>&1").c_str()) != 0)
         return shutdown_repro::tests::skip("no clang-format-14 here");
-    // It names the files and lines that differ on standard error.
+    // clang-format prints the files and lines that differ on standard error.
     CHECK(
         std::system(("cd '" SOURCE_DIR "' && find traces server_under_test repro cli tests -name '*.[ch]pp' -print0 | "
                      "xargs -0 -n 50 " +

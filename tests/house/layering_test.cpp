@@ -1,4 +1,4 @@
-// The order of the house: which room may include which, and in which rooms a library of others is used.
+// Checks the includes: which room may include which other room, and in which rooms each third-party library is used.
 #include <algorithm>
 #include "tests/catch.hpp"
 #include "tests/house/rooms.hpp"
@@ -41,7 +41,7 @@ TEST_CASE("a library of others outside its rooms is found") {
 }
 
 TEST_CASE("headers spare their readers the whole of the JSON library") {
-    lines const exempt{"repro/input/located_json.hpp", "traces/format/line.hpp"}; // it is what they are about
+    lines const exempt{"repro/input/located_json.hpp", "traces/format/line.hpp"}; // these are JSON readers
     for (source_file const& s : read_sources(product())) {
         if (!s.path.ends_with(".hpp")) continue;
         auto const all = includes(s, '<', '>');

@@ -1,12 +1,12 @@
-// The rooms of the house: which room may include which, and where a library of others may be used.
+// The rooms of the project: which room may include which, and where each third-party library may be used.
 #pragma once
 #include "tests/house/sources.hpp"
 
 namespace shutdown_repro::tests {
 
-// Each function returns one line for each violation, "repro/sim/execute.cpp includes …"; empty when there is none.
+// Each function returns one line for each violation, such as "repro/sim/execute.cpp includes …".
 std::vector<std::string> rooms_without_a_row(std::vector<source_file> const&);
 std::vector<std::string> wrong_directions(std::vector<source_file> const&);
-std::vector<std::string> strangers(std::vector<source_file> const&); // libraries of others outside their rooms
+std::vector<std::string> strangers(std::vector<source_file> const&); // third-party libraries outside their rooms
 
 } // namespace shutdown_repro::tests

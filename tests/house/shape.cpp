@@ -28,7 +28,7 @@ std::string without_literals(std::string const& text) {
     return out;
 }
 
-// The heading without what stands between the angle brackets of `template <…>`.
+// Returns the heading without the parameters of `template <…>`.
 std::string without_template(std::string heading) {
     while (true) {
         std::size_t const begin = heading.find("template <");
@@ -42,7 +42,7 @@ std::string without_template(std::string heading) {
     }
 }
 
-// Whether a block with this heading is the body of a function: it has parameters, or is a lambda, and is no type.
+// Whether a block with this heading is the body of a function: it has parameters or is a lambda, and is not a type.
 bool is_function(std::string const& heading) {
     static std::regex const type("\\b(namespace|class|struct|union|enum|concept)\\b");
     std::string const text = without_template(heading);
@@ -52,8 +52,8 @@ bool is_function(std::string const& heading) {
     return parameters != text.npos && !std::regex_search(text.substr(0, parameters), type);
 }
 
-// Finds the blocks between braces, and tells the functions among them by what stands before the opening brace. The code
-// has neither comments nor literals, and no line of the preprocessor.
+// Finds the blocks between braces, and recognizes functions by the text before the opening brace. The code has no
+// comments, no literals and no preprocessor lines.
 class function_finder {
 public:
     explicit function_finder(source_file const& s) : source_(s), code_(code_of(s.text)) {
@@ -88,7 +88,7 @@ private:
         parentheses_ = b.parentheses;
         std::size_t const next = code_.find_first_not_of(" \n", at + 1);
         bool const goes_on = next != code_.npos && (code_[next] == ',' || code_[next] == '{' || parentheses_ > 0);
-        heading_ = goes_on ? b.heading : at + 1; // an initializer, not a body
+        heading_ = goes_on ? b.heading : at + 1; // the block was an initializer, not a body
         bool const inside = std::ranges::any_of(blocks_, &block::function);
         if (b.function && !goes_on && !inside) measure(b, at);
     }
@@ -102,11 +102,11 @@ private:
     std::string code_;
     std::vector<block> blocks_;
     std::size_t heading_ = 0;
-    int parentheses_ = 0; // that are open in this block
+    int parentheses_ = 0; // number of open parentheses in this block
     std::vector<std::string> found_;
 };
 
-// Every file of the project, by its path from the root.
+// Returns the paths of all files of the project, from the root.
 std::set<std::string> const& all_files() {
     namespace fs = std::filesystem;
     static std::set<std::string> const all = [] {
@@ -121,7 +121,7 @@ std::set<std::string> const& all_files() {
     return all;
 }
 
-// As such or at the end of a path; a star stands for any characters but a slash.
+// Whether a file has this path, or a path that ends with it. A star matches any characters except a slash.
 bool exists(std::string const& name) {
     std::string pattern = "(.*/)?";
     for (char const c : name) pattern += c == '*' ? "[^/]*" : c == '.' ? "\\." : std::string(1, c);
@@ -155,7 +155,8 @@ std::vector<std::string> long_files(source_file const& s) {
 std::vector<std::string> names_taken_over(source_file const& s) {
     std::vector<std::string> found;
     if (!s.path.ends_with(".hpp")) return found;
-    // `using name = …` declares a name. What is indented stands in a class or a function and reaches nobody else.
+    // `using name = …` is allowed because it declares a name. An indented `using` is in a class or a function and
+    // affects no other file.
     std::regex const taken("(^|\n)using [^=;]*;");
     std::string const code = code_of(s.text);
     for (std::sregex_iterator it(code.begin(), code.end(), taken), end; it != end; ++it) {
@@ -166,7 +167,7 @@ std::vector<std::string> names_taken_over(source_file const& s) {
 }
 
 std::vector<std::string> files_that_do_not_exist(source_file const& s) {
-    // Of the kinds of which the project itself is made; what a user or an execution writes is named freely.
+    // Only file types of the sources. Comments may name files of users or executions freely.
     std::regex const name("[A-Za-z_*][A-Za-z0-9_*/-]*\\.(cpp|hpp|css|js|md|pm|cmake)\\b");
     std::vector<std::string> found;
     std::string const comments = comments_of(s.text);

@@ -1,4 +1,4 @@
-// A file can be read in one sitting, and a reader finds what its comments name.
+// Checks the lengths of files, functions and lines, and that the files that comments name exist.
 #include <functional>
 #include "tests/catch.hpp"
 #include "tests/house/shape.hpp"

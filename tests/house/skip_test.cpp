@@ -1,4 +1,4 @@
-// What was skipped hides nothing that failed: this program runs itself, so that CTest sees what it would see.
+// A skipped test must not hide a failed one. The program runs itself, to get the exit status that CTest gets.
 #include <cstdlib>
 #include <filesystem>
 #include <sys/wait.h>

@@ -13,7 +13,7 @@ namespace {
 
 enum class part : unsigned char { code, comment, literal };
 
-// Where the comment or literal that begins at `at` ends; npos when none begins there.
+// Returns the end of the comment or literal that begins at `at`; npos if none begins there.
 std::size_t end_of_comment(std::string const& text, std::size_t at) {
     if (text.compare(at, 2, "//") == 0) return std::min(text.find('\n', at), text.size());
     if (text.compare(at, 2, "/*") == 0) return std::min(text.find("*/", at + 2), text.size() - 2) + 2;

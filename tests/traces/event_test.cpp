@@ -35,7 +35,7 @@ TEST_CASE("what is no kind is not taken for one that looks similar") {
     for (std::string_view name : {"", "a", "scope", "scope.", "scope.opem", "scope.open ", "scope.opened", "Scope.open",
              "scope_open", "coroutine.spawned", "other", "assertion", "coroutine.resumf"})
         CHECK_FALSE(parse_kind(name));
-    // Every name with one letter changed, where the hash looks and where it does not.
+    // Every name with one letter changed, at positions that the hash reads and at others.
     for (std::size_t i = 0; i < kind_count; ++i) {
         std::string name(name_of(static_cast<kind>(i)));
         for (char& c : name) {

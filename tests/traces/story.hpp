@@ -1,4 +1,4 @@
-// Writes a trace event by event, as a test tells it. Each word is a kind, then the id, then "parent ID" and details.
+// Builds a trace event by event for a test.
 #pragma once
 #include <cstdlib>
 #include <string>
@@ -10,7 +10,8 @@ namespace shutdown_repro::traces {
 
 class story {
 public:
-    // { kind, id, { key: value … } }, e.g. tell("coroutine.spawn", "coroutine:1", {{"name", "handler"}}, "scope:1")
+    // Adds an event: kind, id, details, parent. For example tell("coroutine.spawn", "coroutine:1", {{"name",
+    // "handler"}}, "scope:1")
     seq_t tell(std::string_view what, std::string_view id, std::initializer_list<field> detail = {},
         std::string_view parent = {}, std::string_view by = {}) {
         return tell_fields(what, id, {detail.begin(), detail.size()}, parent, by);
@@ -30,7 +31,7 @@ public:
         return e.seq;
     }
     nanoseconds now = 0;
-    std::vector<seq_t> because; // of what is told next
+    std::vector<seq_t> because; // causes of the next event
     trace told;
 
 private:
@@ -43,7 +44,7 @@ inline void play(trace const& t, rule_run& run, bool complete = true) {
     run.finish(complete);
 }
 
-// "rule subject" of each, one a line: what a test compares with.
+// Returns "rule subject" for each violation, one per line, for comparisons in tests.
 inline std::string told_by(std::vector<violation> const& found) {
     std::string out;
     for (violation const& v : found)

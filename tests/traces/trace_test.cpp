@@ -6,7 +6,7 @@ using namespace shutdown_repro::traces;
 
 namespace {
 
-// Everything that an event can view, in memory that is gone when this returns.
+// Appends an event with everything that it can view, in memory that is freed when this returns.
 void append_from_short_lived_memory(trace& t) {
     std::string const key(30, 'k'), text(100, 't'), kind_name = "worker.recycle.and.more";
     std::vector<ref> const ids{{entity::coroutine, 1}, {entity::scope, 2}};
@@ -32,7 +32,7 @@ std::string const as_appended =
 
 TEST_CASE("a trace keeps an event after everything that the event viewed is freed") {
     trace t;
-    for (int i = 0; i < 2000; ++i) append_from_short_lived_memory(t); // several blocks
+    for (int i = 0; i < 2000; ++i) append_from_short_lived_memory(t); // fills several blocks
     for (std::size_t i = 0; i < t.events.size(); ++i)
         REQUIRE(line_of(t.events[i]) == R"({"seq":)" + std::to_string(i) + as_appended);
 }

@@ -1,4 +1,4 @@
-// What the tests of the format share.
+// Helpers for the tests of the format.
 #pragma once
 #include <cstdlib>
 #include <filesystem>

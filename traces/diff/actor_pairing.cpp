@@ -6,9 +6,9 @@
 namespace shutdown_repro::traces {
 namespace {
 
-using roles = std::unordered_map<std::string, std::uint32_t>; // each role's number, in both traces
+using roles = std::unordered_map<std::string, std::uint32_t>; // the number of each role; the same for both traces
 
-// Who needs whom to be told apart comes after them.
+// Roles are computed in rounds: an actor whose role depends on another actor comes in a later round.
 int round_of(entity type) {
     switch (type) {
     case entity::request: return 0;
@@ -25,12 +25,12 @@ int round_of(entity type) {
 struct candidate {
     ref id;
     std::size_t first = 0;
-    std::string name; // what tells it from others of its kind, "" when nothing does
+    std::string name; // distinguishes it from others of its type; "" if nothing does
     std::uint32_t role = 0;
     bool paired = false;
 };
 
-// One trace's candidates, in the order in which they appear, with their roles.
+// The actors of one trace, in the order in which they appear, with their roles.
 class candidate_list {
 public:
     candidate_list(trace const& t, actor_list const& who, roles& all) : actors_(who) {
@@ -84,7 +84,7 @@ private:
     std::unordered_map<ref, std::uint32_t> role_;
 };
 
-using key_function = std::function<std::string(candidate const&)>; // "" for who is left out
+using key_function = std::function<std::string(candidate const&)>; // "" leaves the candidate out
 
 void pair_by(key_function const& key, candidate_list& a, candidate_list& b,
     std::function<void(candidate&, candidate&)> const& pair) {
@@ -117,9 +117,9 @@ actor_pairing::actor_pairing(trace const& ta, actor_list const& in_a, trace cons
         pair(x.id, y.id);
     };
     pair_by([](candidate const& p) { return std::to_string(p.role); }, a, b, together);
-    // The same name elsewhere, as when it was spawned into another scope.
+    // Then by name alone: the same coroutine may have been spawned into another scope.
     pair_by([](candidate const& p) { return p.name.empty() ? "" : type_text(p) + p.name; }, a, b, together);
-    // A connection whose request was never read may be any: it is whoever is left.
+    // A connection whose request was never read has no name, so it is paired with any connection that is left.
     pair_by(
         [](candidate const& p) {
             return p.id.type == entity::scope || p.id.type == entity::coroutine ? "" : type_text(p);
@@ -143,7 +143,7 @@ void actor_pairing::pair(ref a, ref b) {
 ref actor_pairing::in_b(ref of_a) const { return find(to_b_, of_a); }
 ref actor_pairing::in_a(ref of_b) const { return find(to_a_, of_b); }
 
-// Whoever appears only inside details is known by nothing but its type.
+// An actor that appears only in details has no number.
 std::uint32_t actor_pairing::number_of_a(ref who) const {
     auto const at = number_a_.find(who);
     return at == number_a_.end() ? 0 : at->second;

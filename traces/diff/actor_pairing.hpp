@@ -1,7 +1,7 @@
-// Who of one trace is who of another. An id says nothing about that: two executions hand out numbers in the order in
-// which things happen. What says it is the role: a request is what it asks for, a connection or client the request it
-// carries, a scope or coroutine its name in the role of its scope. Those of the same role are paired in the order in
-// which they appear.
+// Pairs the actors of two traces. Ids can't be compared, because each execution numbers its actors in the order in
+// which they appear. Actors are paired by role instead: for a request the role is what it asks for, for a connection or
+// client the request that it carries, for a scope or coroutine its name together with the role of its scope. Actors
+// with the same role are paired in the order in which they appear.
 #pragma once
 #include <unordered_map>
 #include "traces/views/actors.hpp"
@@ -10,13 +10,14 @@ namespace shutdown_repro::traces {
 
 class actor_pairing {
 public:
-    // The casts are of the traces.
+    // `in_a` and `in_b` are the actors of the traces.
     actor_pairing(trace const& a, actor_list const& in_a, trace const& b, actor_list const& in_b);
 
-    // Who it is in the other trace; none when the other trace has nobody of that role.
+    // Returns the partner in the other trace; none if there is none.
     ref in_b(ref of_a) const;
     ref in_a(ref of_b) const;
-    // A number for the pair, or for who has no partner; the same from both sides. 0 is nobody.
+    // Returns a number for the pair, the same from both sides, or a number of its own for an actor without a partner. 0
+    // stands for no actor.
     std::uint32_t number_of_a(ref) const;
     std::uint32_t number_of_b(ref) const;
 

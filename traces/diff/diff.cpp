@@ -13,10 +13,10 @@ namespace {
 using json = nlohmann::ordered_json;
 using event_list = std::vector<event const*>;
 
-// The same in every execution's sense, but never in its number.
+// Details whose values always differ between executions.
 bool is_volatile(std::string_view detail) { return detail == "port"; }
 
-// One trace's events, each as a number that is equal for equal events of both.
+// The events of one trace as numbers. Equal events of both traces have the same number.
 class side {
 public:
     side(trace const& t) : actors(t) {
@@ -63,11 +63,11 @@ private:
     }
 };
 
-// The lanes of a as the timeline has them, with those that only b has where b has them.
+// Returns the lanes of a in the order of the timeline, with the lanes that only b has at their places in b.
 std::vector<std::pair<ref, ref>> pairs(side const& a, side const& b, actor_pairing const& who) {
     std::vector<std::pair<ref, ref>> out;
     for (actor const& m : a.actors.in_order()) out.emplace_back(m.id, who.in_b(m.id));
-    std::unordered_map<ref, std::vector<ref>> after; // whom of a
+    std::unordered_map<ref, std::vector<ref>> after; // actors of b only, by the actor of a that they follow
     std::vector<std::pair<ref, ref>> leading;
     ref previous;
     for (actor const& m : b.actors.in_order()) {
@@ -81,7 +81,8 @@ std::vector<std::pair<ref, ref>> pairs(side const& a, side const& b, actor_pairi
         merged.push_back(pair);
         for (ref r : after[pair.first]) merged.emplace_back(ref{}, r);
     }
-    if (a.lanes.contains(ref{}) || b.lanes.contains(ref{})) merged.emplace_back(ref{}, ref{}); // what concerns nobody
+    if (a.lanes.contains(ref{}) || b.lanes.contains(ref{}))
+        merged.emplace_back(ref{}, ref{}); // events without an actor
     return merged;
 }
 
@@ -123,7 +124,7 @@ void find_first(comparison& c, side const& a, side const& b) {
     }
 }
 
-// How many events of both traces are alike from the beginning, whoever they concern.
+// Returns how many events at the beginning of both traces are equal, for all actors together.
 std::size_t alike_at_first(side const& a, side const& b) {
     std::size_t n = 0;
     while (n < std::min(a.steps.size(), b.steps.size()) && a.numbers.at(a.steps[n]) == b.numbers.at(b.steps[n])) ++n;
@@ -132,16 +133,17 @@ std::size_t alike_at_first(side const& a, side const& b) {
 
 std::optional<event_pair> reordering(side const& a, side const& b) {
     std::size_t const n = alike_at_first(a, b);
-    if (n == a.steps.size()) return std::nullopt; // everybody does the same, so the traces are as long
+    if (n == a.steps.size())
+        return std::nullopt; // all actors have the same events, so both traces have the same length
     return event_pair{a.steps[n], b.steps[n]};
 }
 
-// Events lie in their trace in order, and so do their addresses.
+// The events of a trace are one array, so their addresses are in order.
 std::size_t steps_before(event const* decision, side const& s) {
     return static_cast<std::size_t>(std::lower_bound(s.steps.begin(), s.steps.end(), decision) - s.steps.begin());
 }
 
-// By their number in the schedule: where only the default was taken a trace may leave a decision out. Without numbers
+// Decisions by their number in the schedule, because a trace may leave out decisions for the default. Without numbers
 // they are counted.
 std::map<std::size_t, event const*> numbered(event_list const& decisions) {
     std::map<std::size_t, event const*> out;
@@ -152,7 +154,7 @@ std::map<std::size_t, event const*> numbered(event_list const& decisions) {
     return out;
 }
 
-// Of a trace that was cut, what lies after its end is not known; nobody decided it otherwise.
+// What follows the end of a cut trace is unknown and does not count as a different decision.
 std::size_t known_decisions(trace const& t, std::map<std::size_t, event const*> const& of) {
     return t.foot ? static_cast<std::size_t>(-1) : of.empty() ? 0 : of.rbegin()->first + 1;
 }
@@ -226,7 +228,7 @@ comparison compare(trace const& ta, trace const& tb) {
     auto const was_decided = [](trace const& t, side const& s) {
         return !t.head.schedule.empty() || !s.decisions.empty();
     };
-    if (was_decided(ta, a) && was_decided(tb, b)) c.decision = first_change(ta, a, tb, b); // both were simulated
+    if (was_decided(ta, a) && was_decided(tb, b)) c.decision = first_change(ta, a, tb, b); // both are simulated
     c.scenario = scenario_changes(ta.head.scenario, tb.head.scenario);
     c.end_a = ending(ta);
     c.end_b = ending(tb);

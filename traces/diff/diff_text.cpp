@@ -7,8 +7,8 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t context = 1;       // events that are alike beside those that are not
-constexpr std::size_t most_in_a_row = 8; // events in a row that one trace has and the other has not
+constexpr std::size_t context = 1;       // equal events shown next to different ones
+constexpr std::size_t most_in_a_row = 8; // consecutive events that only one trace has
 constexpr std::size_t diff_title = 10;
 
 std::string shown(event const& e, std::string_view key) {
@@ -23,7 +23,7 @@ std::string shown(event const& e, std::string_view key) {
     return printable(key) + " " + text;
 }
 
-// Of two events that read alike: what the first one has otherwise.
+// Returns the details of the first event that differ, for two events with the same text.
 std::string otherwise(event const& e, event const& other) {
     std::vector<std::string> all;
     auto const person = [](ref r) { return r ? to_string(r) : std::string("(none)"); };
@@ -68,7 +68,7 @@ public:
     }
 
 private:
-    // Beside the titles; a word that is wider than that is cut.
+    // Wraps text beside the titles; a wider word is cut.
     std::string wrapped(std::string_view text) const {
         std::string out;
         for (std::string_view word; !text.empty(); text.remove_prefix(std::min(text.size(), word.size() + 1))) {
@@ -99,7 +99,7 @@ private:
             "\n";
     }
 
-    // An event of each trace, one under the other.
+    // Shows one event of each trace, one below the other.
     std::string both(std::string_view name, event_pair const& p, std::string_view without = "no such event") const {
         std::string out;
         for (auto const& [letter, e] : {std::pair{"A", p.a}, std::pair{"B", p.b}}) {
@@ -127,7 +127,7 @@ private:
             both("", d.at, "none: the default order continues");
     }
 
-    // Who does the same in both is named, not told.
+    // Actors with the same events in both traces are only named.
     std::string alike() const {
         std::string who;
         std::size_t events = 0, actors = 0;
@@ -173,7 +173,7 @@ private:
         std::string out;
         std::size_t const head = from == 0 ? from : std::min(to, from + context);
         std::size_t const tail = to == all.size() ? to : std::max(head, to - std::min(to, context));
-        bool const fold = tail > head + 1; // a line for one event tells as much as the event
+        bool const fold = tail > head + 1; // a line that replaces a single event would save nothing
         for (std::size_t i = from; i < to; ++i) {
             if (fold && i == head) {
                 out += left(' ', false, nullptr, nullptr) +
@@ -186,7 +186,7 @@ private:
         return out;
     }
 
-    // First what only A has, then what only B has.
+    // First the events that only A has, then those that only B has.
     std::string difference(std::vector<event_pair> const& all, std::size_t from, std::size_t to) {
         std::string out;
         std::vector<event_pair> of_each[2];
@@ -202,7 +202,7 @@ private:
         return out;
     }
 
-    // A row that reads like one of the other trace's says in what it differs.
+    // A row with the same text as one of the other trace shows the difference.
     static std::string hidden(event_pair const& row, std::vector<event_pair> const& others) {
         event const& e = row.a ? *row.a : *row.b;
         std::string const words = phrase(e);
@@ -213,7 +213,7 @@ private:
         return {};
     }
 
-    // "▸-✗ #12 #14  "
+    // Returns the beginning of a row: "▸-✗ #12 #14  ".
     std::string left(char sign, bool broken, event const* a, event const* b) const {
         auto const number = [&](event const* e) { return pad_left(e ? "#" + std::to_string(e->seq) : "", digits_); };
         tint const color = sign == '-' ? tint::bad : tint::good;
@@ -249,7 +249,7 @@ private:
     diff_side const &a_, &b_;
     text_style style_;
     std::size_t digits_ = 0;
-    bool first_ = false; // the next difference is the first of all
+    bool first_ = false; // whether the next difference is the first one
     std::map<seq_t, std::vector<std::string_view>> broken_a_, broken_b_;
 };
 

@@ -9,7 +9,7 @@ constexpr std::ptrdiff_t most_edits = 1000;
 
 using sequence = std::span<std::uint32_t const>;
 
-// furthest[d] holds for each diagonal k = x - y, from -d to d, how far x comes with d edits.
+// Returns the edits. furthest[d] holds the largest x that d edits reach on each diagonal k = x - y, from -d to d.
 std::vector<edit> path_back(sequence a, sequence b, std::vector<std::vector<std::ptrdiff_t>> const& furthest) {
     std::vector<edit> out;
     std::ptrdiff_t x = std::ssize(a), y = std::ssize(b);
@@ -20,7 +20,7 @@ std::vector<edit> path_back(sequence a, sequence b, std::vector<std::vector<std:
                 : furthest[static_cast<std::size_t>(d - 1)][static_cast<std::size_t>(k + d - 1)];
         };
         std::ptrdiff_t const k = x - y;
-        bool const down = k == -d || (k != d && at(k - 1) < at(k + 1)); // one of b was put in
+        bool const down = k == -d || (k != d && at(k - 1) < at(k + 1)); // an element of b was inserted
         std::ptrdiff_t const from = down ? at(k + 1) : at(k - 1) + 1;
         for (; x > from; --x, --y) out.push_back(edit::keep);
         out.push_back(down ? edit::only_b : edit::only_a);

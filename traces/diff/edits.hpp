@@ -1,6 +1,6 @@
-// The shortest way from one sequence to another (E. Myers, "An O(ND) difference algorithm and its variations", 1986).
-// Where they differ in more than `most_edits` places the middle is called different as a whole: time and memory stay
-// bounded.
+// The shortest edit script between two sequences (E. Myers, "An O(ND) difference algorithm and its variations", 1986).
+// If it is longer than `most_edits`, everything between the common begin and end is replaced, so that time and memory
+// stay bounded.
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -1,9 +1,9 @@
-// The trace event format that Perfetto, speedscope and chrome://tracing open. An actor is a thread: a slice for its
-// life, inside it a coroutine's states, a mark for each event, and arrows from causes to effects.
-// What those viewers ask for: slices of one thread nest, an arrow begins and ends inside a slice, its id is a number,
-// and times are microseconds. They add these up as floating point numbers, so that no slice may begin or end where
-// another one does: a life is a nanosecond longer than its events at both ends, and a state ends one before the next
-// begins.
+// The trace event format of Perfetto, speedscope and chrome://tracing. An actor becomes a thread: a slice for its life,
+// inside it the states of a coroutine, an instant for each event, and arrows from causes to effects.
+// These viewers require that slices of one thread nest, that an arrow begins and ends inside a slice, that its id is a
+// number, and that times are microseconds. They add times as floating point numbers, so no slice may begin or end where
+// another one does: a life is a nanosecond longer than its events at both ends, and a state ends a nanosecond before
+// the next one begins.
 #include <unordered_map>
 #include <utility>
 #include "traces/exports/exports.hpp"
@@ -72,7 +72,7 @@ private:
         std::uint32_t thread = 0;
         bool alive = false;
         nanoseconds since = 0, state_since = 0;
-        std::string state; // "" for who has none
+        std::string state; // "" for an actor without states
     };
     struct place {
         nanoseconds at;
@@ -81,7 +81,7 @@ private:
 
     lane& lane_of_actor(ref who, nanoseconds now) {
         lane& l = lanes_[who];
-        if (l.thread == 0) l.thread = static_cast<std::uint32_t>(lanes_.size()) + 1; // 1 is the process itself
+        if (l.thread == 0) l.thread = static_cast<std::uint32_t>(lanes_.size()) + 1; // 1 is the process
         if (!std::exchange(l.alive, true)) l.since = now - 1;
         return l;
     }
@@ -143,12 +143,12 @@ private:
     }
 
     text_sink to_;
-    strict_clock clock_{nanoseconds{1} << 48}; // three days, as microseconds with three decimals in a double
+    strict_clock clock_{nanoseconds{1} << 48}; // three days; a double holds as many microseconds with three decimals
     actor_list actors_;
     std::size_t index_ = 0;
     std::unordered_map<ref, lane> lanes_;
     by_number<place> places_;
-    std::uint64_t arrows_ = 0, written_ = 0; // the head of the file counts as one
+    std::uint64_t arrows_ = 0, written_ = 0; // the head of the file counts as one record
 };
 
 } // namespace

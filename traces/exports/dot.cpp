@@ -1,5 +1,5 @@
-// The scope tree as a graph for Graphviz: scopes are boxes, coroutines ellipses, requests beside the scope that serves
-// them. Who is still there at the end of what was exported is drawn solid, who is gone is dashed and grey.
+// The scope tree as a graph for Graphviz: scopes are boxes, coroutines are ellipses, and requests stand beside the
+// scope that serves them. Actors that are alive at the end of the export are solid; the others are dashed and gray.
 #include "traces/exports/exports.hpp"
 #include "traces/views/actors.hpp"
 #include "traces/views/state.hpp"
@@ -8,7 +8,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// A quoted string; printable() has made line ends and what is no UTF-8 visible before.
+// Returns a quoted string. The text went through printable() before, so it has no line ends and no invalid UTF-8.
 std::string quoted(std::string_view text) {
     std::string out = "\"";
     for (char c : text) {
@@ -61,7 +61,7 @@ private:
         std::string label = to_string(m.id);
         if (!m.name.empty() && m.name != label) label += "  " + m.name;
         std::string const state = state_of(m.id, model_);
-        // The line break is ours: a backslash of the name is doubled.
+        // A backslash of the name is doubled, so only this "\n" is a line break.
         std::string text = quoted(label);
         if (!state.empty()) text = text.substr(0, text.size() - 1) + "\\n" + quoted(state).substr(1);
         bool const is_scope = m.id.type == entity::scope;

@@ -1,6 +1,6 @@
-// A trace for other people's tools. Each format is a file of this folder and a row in exports.cpp. An exporter is fed
-// the events that are wanted, in order, and writes as it goes; memory is in the number of actors, and a few bytes an
-// event for those formats that draw causes.
+// Exports a trace to the formats of other tools. Each format is a file of this folder and a row in exports.cpp. An
+// exporter receives the selected events in order and writes while it receives them. Its memory is proportional to the
+// number of actors, plus a few bytes for each event if the format has causes.
 #pragma once
 #include <functional>
 #include <memory>
@@ -16,7 +16,7 @@ class exporter {
 public:
     virtual ~exporter() = default;
     virtual void on_event(event const&) = 0;
-    virtual void finish() = 0; // once, after the last event
+    virtual void finish() = 0; // call once, after the last event
 };
 
 struct export_format {
@@ -24,12 +24,12 @@ struct export_format {
     std::unique_ptr<exporter> (*make)(header const&, text_sink);
 };
 std::span<export_format const> export_formats();
-export_format const* find_export_format(std::string_view name); // "perfetto" is chrome
+export_format const* find_export_format(std::string_view name); // null if unknown; "perfetto" is another name of chrome
 
 std::unique_ptr<exporter> export_chrome(header const&, text_sink);
 std::unique_ptr<exporter> export_otlp(header const&, text_sink);
 std::unique_ptr<exporter> export_dot(header const&, text_sink);
-// Throws trace_error for more than ShiViz can draw, see there.
+// The exporter throws trace_error when there are more actors than ShiViz can draw; see shiviz.cpp.
 std::unique_ptr<exporter> export_shiviz(header const&, text_sink);
 
 } // namespace shutdown_repro::traces

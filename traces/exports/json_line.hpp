@@ -1,4 +1,4 @@
-// JSON put together by hand, an event at a time.
+// Builds the JSON text of one event without a document.
 #pragma once
 #include <string>
 #include <string_view>
@@ -9,7 +9,7 @@ namespace shutdown_repro::traces {
 class json_line {
 public:
     json_line& raw(std::string_view s) { return text_ += s, *this; }
-    // A key with its comma where one is needed.
+    // Appends a key, after a comma if one is needed.
     json_line& key(std::string_view k) {
         comma();
         write_string(text_, k);

@@ -1,4 +1,4 @@
-// What exporters share: when an event happened so that order survives, and which event caused it.
+// Used by the exporters: times that keep the order of the events, and data of each event by its number.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -7,13 +7,14 @@
 
 namespace shutdown_repro::traces {
 
-// Nanoseconds since a moment before the first event. Many events of a simulated trace share a time, and those of a
-// joined trace may go back: here each is at least `step` after the one before it.
+// Gives each event a time in nanoseconds, counted from shortly before the first event, at least `step` after the time
+// of the event before it. In a simulated trace many events have the same time, and in a joined trace times may go back.
 class strict_clock {
 public:
     static constexpr nanoseconds step = 4;
 
-    // Times later than that are put as close as they may be: what reads them has only so many digits.
+    // Later times than `latest` are moved to it, one `step` apart, because the reading tool has a limited number of
+    // digits.
     explicit strict_clock(nanoseconds latest) : latest_(latest) {}
     nanoseconds at(event const& e) {
         if (!started_) start_ = e.t;
@@ -28,7 +29,7 @@ private:
     bool started_ = false;
 };
 
-// What is remembered of each event, by its number. A number that goes back is not remembered.
+// Data of each event, by the number of the event. An event whose number is not larger than all before it is not stored.
 template <class Data> class by_number {
 public:
     void add(seq_t seq, Data const& data) {

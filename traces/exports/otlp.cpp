@@ -1,6 +1,7 @@
-// OpenTelemetry's OTLP as JSON lines, the file exporter's form: a line is one export request with one span. An actor's
-// life is a span, its parent is the actor that owns it, its events are the span's, and what caused them in other actors
-// are links. Ids are made from the trace's header and from the actor, so that the same trace gives the same ids.
+// OpenTelemetry's OTLP as JSON lines, as its file exporter writes it: each line is one export request with one span.
+// The life of an actor is a span, the owner of the actor is the parent, the events of the actor are the events of the
+// span, and causes in other actors are links. Ids are computed from the header of the trace and from the actor, so the
+// same trace gives the same ids.
 #include <unordered_map>
 #include "traces/exports/exports.hpp"
 #include "traces/exports/json_line.hpp"
@@ -13,17 +14,17 @@ namespace shutdown_repro::traces {
 namespace {
 
 constexpr std::size_t most_span_events =
-    1000; // of one span, as collectors bound them too; how many more there were is said
+    1000; // per span; collectors have similar limits, and the span has the number of those left out
 constexpr std::size_t most_links = 128;
 constexpr int status_error = 2;
 
-// FNV-1a with the bits mixed once more at the end.
+// FNV-1a, with a final mixing of the bits.
 std::uint64_t hash(std::string_view text, std::uint64_t seed) {
     std::uint64_t h = 0xcbf29ce484222325u ^ seed;
     for (char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
     h = (h ^ h >> 33) * 0xff51afd7ed558ccdu;
     h ^= h >> 33;
-    return h ? h : 1; // all zeroes is no id
+    return h ? h : 1; // an id of only zeros is invalid
 }
 
 std::string hex(std::uint64_t n) {
@@ -96,21 +97,21 @@ private:
         std::uint64_t id = 0, parent = 0;
         std::string name;
         nanoseconds since = 0;
-        std::uint64_t number = 0; // in the order of opening
+        std::uint64_t number = 0; // in the order in which spans open
         json_line events, links;
         std::size_t noted = 0, linked = 0;
-        std::string failure; // "" when nothing failed
+        std::string failure; // "" for no failure
         bool over = false;
     };
     struct known {
-        std::uint64_t id = 0, number = 0; // of its first span
+        std::uint64_t id = 0, number = 0; // of the first span
         std::uint32_t lives = 0;
     };
 
     span& open(ref who, nanoseconds now) {
         auto const [at, fresh] = open_.try_emplace(who);
         if (!fresh) return at->second;
-        // Who does something after its end gets another span.
+        // An actor that has events after its end gets another span.
         known& k = known_[who];
         span& s = at->second;
         s.since = now;
@@ -121,7 +122,7 @@ private:
         return s;
     }
 
-    // A parent is somebody who was there before, so no ring of parents becomes a ring of spans.
+    // The parent has appeared before, so parents that form a ring do not become a ring of spans.
     void describe(span& s, event const& e) {
         if (auto const p = known_.find(e.parent);
             !s.parent && p != known_.end() && p->second.number < s.number && p->second.id != s.id)

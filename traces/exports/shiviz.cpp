@@ -1,6 +1,6 @@
-// A log for ShiViz. Two lines an event, its text and then its host with a vector clock, after the two lines that tell
-// ShiViz how to read them. A host is an actor. An event comes after the one before it of its own actor, after what the
-// one who acted has done so far, and after its causes.
+// A log for ShiViz. Its first two lines tell ShiViz how to parse the rest. Each event has two lines: its text, and its
+// host with a vector clock. A host is an actor. An event happens after the previous event of its actor, after the
+// latest event of the actor that caused it ("by"), and after its causes.
 #include <unordered_map>
 #include <vector>
 #include "traces/exports/exports.hpp"
@@ -13,13 +13,13 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// A clock has an entry for each actor before it: the log would grow with the product, and ShiViz draws far fewer.
+// A clock has an entry for each actor, so the log grows with actors times events. ShiViz can draw far fewer actors.
 constexpr std::size_t most_events = 20'000, most_actors = 250;
 
 constexpr std::string_view head = R"((?<event>.*)\n(?<host>\S*) (?<clock>{.*}))"
                                   "\n\n";
 
-using vector_clock = std::vector<std::uint32_t>; // by the number of the host, as many as are known to it
+using vector_clock = std::vector<std::uint32_t>; // by the number of the host, up to the last host that it knows of
 
 void join(vector_clock& into, vector_clock const& other) {
     if (into.size() < other.size()) into.resize(other.size());

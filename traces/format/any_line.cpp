@@ -8,14 +8,14 @@ namespace {
 
 std::string as_text(json const& v) { return v.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-// For a message: enough of a value to recognize it.
+// Returns enough of a value to recognize it in an error message.
 std::string shown(json const& v) {
     std::string s = as_text(v);
     if (s.size() > 60) s.resize(57), s += "...";
     return s;
 }
 
-// A member of an object; nullptr when it is absent or null.
+// Returns a member of an object; null if it is absent or null.
 json const* member(json const& object, char const* key) {
     auto const it = object.find(key);
     return it == object.end() || it->is_null() ? nullptr : &*it;
@@ -32,7 +32,7 @@ std::string text(json const& object, char const* key) {
     return v->get<std::string>();
 }
 
-// A JSON document, as text.
+// Returns a JSON document as text.
 std::string document(json const& object, char const* key) {
     json const* v = member(object, key);
     return v ? as_text(*v) : std::string();

@@ -1,4 +1,4 @@
-// Traces on disk: as they happen (file_sink) and whole (write_file).
+// Writes traces to files: event by event (file_sink) and as a whole (write_file).
 #include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@ namespace shutdown_repro::traces {
 
 namespace {
 
-// A whole trace in pieces of a bounded size.
+// Writes a whole trace in pieces of a bounded size.
 int write_trace(int fd, trace const& t) {
     constexpr std::size_t piece = std::size_t{1} << 20;
     std::string out;
@@ -57,8 +57,8 @@ void file_sink::foot(footer const& f) {
 }
 
 bool file_sink::write_line() {
-    // After a failure nothing more is written: the trace stays what it was up to there, with at most a torn last line,
-    // and without a footer, so that no reader takes it for complete.
+    // Writes nothing after a failure. The file then ends with at most one torn line and has no footer, so every reader
+    // reports it as incomplete.
     if (!error_.empty()) return false;
     int const error = write_all(fd_, line_);
     if (error) error_ = cannot_write(path_, error);

@@ -1,4 +1,4 @@
-// The trace format's writer and reader, together on purpose: what one writes the other reads, and a test holds it.
+// The writer and the reader of the trace format. A test checks that the reader accepts what the writer writes.
 // Format: man/shutdown-repro-trace.5 and traces/trace.schema.json.
 #pragma once
 #include <cstdint>
@@ -10,22 +10,22 @@
 
 namespace shutdown_repro::traces {
 
-// The environment or the input is at fault; the message is complete and for people ("trace.jsonl:3: …").
+// Thrown when a trace can't be read or written. The message is a complete text for people, such as "trace.jsonl:3: …".
 struct trace_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Lines, each with its '\n', appended to `out`.
+// Each appends one line, with its '\n', to `out`.
 void write_header(std::string& out, header const&);
 void write_event(std::string& out, event const&);
 void write_footer(std::string& out, footer const&);
-// A JSON string with its quotes: ASCII controls escaped, bytes that are no UTF-8 replaced by U+FFFD.
+// Appends a JSON string with its quotes. Escapes ASCII control characters and replaces invalid UTF-8 by U+FFFD.
 void write_string(std::string& out, std::string_view);
-std::string to_text(trace const&); // all of it
-// The whole trace, or trace_error (the message says which file and why) and the file as it was before.
+std::string to_text(trace const&); // returns all lines
+// Writes the whole trace. If that fails, the file stays as it was, and trace_error names the file and the reason.
 void write_file(std::string const& path, trace const&);
 
-// Receives a trace line by line. `event` and what it views are valid during the call.
+// Receives a trace line by line. An event and everything that it views are valid during the call only.
 class reader_events {
 public:
     virtual ~reader_events() = default;
@@ -38,28 +38,27 @@ struct read_result {
     std::uint64_t events = 0;
     bool has_footer = false;
     std::vector<std::string>
-        problems; // what makes it incomplete, for people, the first twenty; never clean when not empty
+        problems; // why the trace is incomplete, for people; at most twenty. If there is one, the trace is never clean
 };
 
-// The problem of a trace without a footer, in these words: who knows by other means how the execution ended may take it
-// out.
+// The text of the problem "no footer". A caller that knows by other means how the execution ended may remove it.
 inline constexpr std::string_view cut_short = "there is no footer: the trace was cut short";
 
-// Streams a trace; memory does not grow with its length. Throws trace_error for what is no trace at all or of a newer
-// major version, with file and line; a torn last line, lost events and a missing footer are problems, not errors.
-// `path` "-" reads standard input.
+// Reads a trace as a stream; memory does not grow with its length. `path` "-" is standard input. Throws trace_error,
+// with file and line, if it is not a trace or has a newer major version. A torn last line, lost events and a missing
+// footer are problems of the result, not errors.
 read_result read_stream(std::string const& path, reader_events&);
-// The same for a trace that is still being written. What stands after the last line end waits for its rest.
+// Reads a trace that is still being written. An incomplete last line waits until the rest of it is written.
 class growing_trace {
 public:
     growing_trace(std::string const& path, reader_events&);
     ~growing_trace();
     growing_trace(growing_trace const&) = delete;
-    bool more();        // hands on what has come since; false when nothing has
-    bool ended() const; // its footer was read
-    // Throws trace_error when the file was emptied, renamed, deleted or replaced, and all of it is read.
+    bool more();        // delivers the lines written since the last call; returns whether there were any
+    bool ended() const; // whether the footer was read
+    // Throws trace_error if the whole file is read and it was emptied, renamed, deleted or replaced.
     void must_be_there();
-    read_result finish(); // once; what has no line end counts as torn
+    read_result finish(); // call once; a last line without a line end counts as torn
 
 private:
     struct impl;
@@ -67,21 +66,21 @@ private:
 };
 read_result read_text(std::string_view text, std::string_view name, reader_events&);
 trace read_file(std::string const& path);
-void read_text_into(std::string_view text, std::string_view name, trace&); // replaces what the trace held
+void read_text_into(std::string_view text, std::string_view name, trace&); // replaces the contents of the trace
 
-// An append-only sink: one write(2) an event, so that nothing is lost when the process dies but a torn last line.
-// Throws trace_error when the file can't be opened. A failed write (full disk) is remembered in error(); it and all
-// later events count as dropped, and no footer is written.
+// A sink that appends to a file, one write(2) for each event: a process that dies loses at most the event that it was
+// writing. After a failed write, such as on a full disk, error() says why, this event and all later ones count as
+// dropped, and no footer is written.
 class file_sink final : public sink {
 public:
-    explicit file_sink(std::string const& path); // an existing file is emptied
+    explicit file_sink(std::string const& path); // truncates an existing file; throws trace_error if it can't be opened
     ~file_sink() override;
     file_sink(file_sink const&) = delete;
     void head(header const&);
     void put(event const&) override;
     void foot(footer const&);
     std::uint64_t dropped() const { return dropped_; }
-    std::string const& error() const { return error_; } // "" while all went well, else the file and the reason
+    std::string const& error() const { return error_; } // the file and the reason of the failed write; "" for none
 
 private:
     bool write_line();

@@ -1,4 +1,4 @@
-// One line of a trace, parsed: the room between the writer and the reader, nobody else's.
+// Parsers for one line of a trace. Only the writer and the reader include this file.
 #pragma once
 #include <deque>
 #include <nlohmann/json.hpp>
@@ -11,14 +11,15 @@ namespace shutdown_repro::traces {
 
 inline constexpr std::string_view trace_format = "shutdown-repro/trace";
 
-// Limits on what is read, so that no input can exhaust the stack or the memory.
+// Limits of the reader, so that no input can exhaust the stack or the memory.
 inline constexpr std::size_t longest_line = std::size_t{16} << 20;
 inline constexpr int deepest_nesting = 64;
 
-// A character that stands in a JSON string as itself and says nothing about encodings.
+// Whether the byte is an ASCII character that needs no escape in a JSON string.
 constexpr bool is_plain(unsigned char c) { return c >= ' ' && c < 0x80 && c != '"' && c != '\\'; }
 
-// A string among the details that names a known entity is an id, so a text of that form is written {"text":"scope:2"}.
+// Reads a string among the details as an id if it has the form of one. The writer therefore writes a text of this form
+// as {"text":"scope:2"}.
 inline bool known_id(std::string_view text, ref& to) {
     if (text.size() < 6 || text.back() < '0' || text.back() > '9') return false; // "loop:1" is the shortest
     return parse_ref(text, to) && (to.type != entity::other || text.starts_with("other:"));
@@ -26,12 +27,12 @@ inline bool known_id(std::string_view text, ref& to) {
 
 bool nests_deeper(std::string_view json, int than);
 
-// The line shape that write_event makes, read in one pass without a document. Anything else about a line (another order
-// of keys, white space, an escape, a letter outside ASCII, a repeated key) is refused, not judged: any_line takes it
-// then.
+// A fast parser for lines as write_event writes them: one pass, without a JSON document. It gives up on any other line
+// (another order of keys, white space, an escape, a character outside ASCII, a repeated key) without judging it, and
+// any_line parses the line instead.
 class own_line {
 public:
-    // What `to` views is in `line` or in here, valid until the next call.
+    // Returns false if it gives up. `to` views `line` and this object, and is valid until the next call.
     bool parse(std::string_view line, event& to);
 
 private:
@@ -47,22 +48,23 @@ private:
     arena lists_;
 };
 
-// Any valid JSON line. Unknown keys are ignored and null counts as absent; of a repeated key the last counts. A detail
-// that is no integer, boolean, text, id or list of ids is kept as a text: its JSON.
+// A parser for any valid JSON line. It ignores unknown keys, treats null as absent, and takes the last of repeated
+// keys. A detail that is not an integer, boolean, text, id or list of ids becomes a text: its JSON.
 class any_line {
 public:
     enum class type { event, footer };
     struct malformed {
         std::string why;
-    };                              // it is no line of a trace
-    struct not_json : malformed {}; // what a torn line looks like
+    };                              // thrown if the line is not a line of a trace
+    struct not_json : malformed {}; // thrown for a torn line, too
 
-    // The first line into `head`, any later one into the member that the result names. Both throw malformed.
+    // parse_header() reads the first line into `head`. parse() reads a later line into `what` or `foot` and returns
+    // which. Both throw malformed.
     void parse_header(std::string_view line);
     type parse(std::string_view line);
 
     traces::header head;
-    event what; // what it views is in here, valid until the next call
+    event what; // views this object; valid until the next call
     traces::footer foot;
 
 private:

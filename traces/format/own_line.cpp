@@ -4,7 +4,7 @@
 
 namespace shutdown_repro::traces {
 
-// Walks over a line. After a refusal the line is given up, so nothing is ever undone.
+// Reads a line from left to right. Nothing is undone after a mismatch, because the parser then gives up.
 class own_line::cursor {
 public:
     explicit cursor(std::string_view line) : at_(line.data()), end_(line.data() + line.size()) {}
@@ -25,7 +25,7 @@ public:
         while (at_ != end_ && *at_ >= '0' && *at_ <= '9') n = n * 10 + static_cast<std::uint64_t>(*at_++ - '0');
         std::ptrdiff_t const digits = at_ - first;
         to = n;
-        // 18 digits can't overflow; a longer number is any_line's business, as are leading zeros and fractions.
+        // 18 digits can't overflow. Longer numbers, leading zeros and fractions are left to any_line.
         return digits > 0 && digits <= 18 && (digits == 1 || *first != '0');
     }
     bool number(std::int64_t& to) {
@@ -36,7 +36,7 @@ public:
         return true;
     }
 
-    // After the opening quote.
+    // Called after the opening quote.
     bool text(std::string_view& to) {
         char const* const first = at_;
         while (end_ - at_ >= 8) {
@@ -54,7 +54,8 @@ public:
     }
 
 private:
-    // Of eight letters at once, those that are not plain: each has its byte's high bit set, and no earlier byte has.
+    // Tests eight characters at once. Sets the high bit of the byte of the first character that is not plain, and of no
+    // earlier byte.
     static std::uint64_t not_plain(char const* eight) {
         static_assert(std::endian::native == std::endian::little, "the first letter must be the lowest byte");
         constexpr std::uint64_t ones = 0x0101010101010101, highs = ones << 7;
@@ -70,7 +71,7 @@ private:
 
 bool own_line::parse(std::string_view line, event& to) {
     cursor c(line);
-    // Assigning event{} would clear what is written right below once more, and this is the hottest line of the reader.
+    // Not event{}: that would clear the fields that are set right below, in the hottest code of the reader.
     to.id = to.parent = to.by = {};
     to.because = {};
     to.detail = {};

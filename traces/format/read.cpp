@@ -10,19 +10,20 @@ namespace shutdown_repro::traces {
 
 namespace {
 
-// A trace as it is read, line by line: what it says goes to `to`, what is missing becomes a problem.
+// Reads a trace line by line. Delivers its contents to `to` and collects its problems.
 class reading {
 public:
     reading(std::string_view name, reader_events& to) : name_(name), to_(to) {}
 
-    // The whole lines of a block whose first `searched` bytes hold no line break; says how many bytes they are.
+    // Reads the complete lines of a block and returns their size in bytes. The first `searched` bytes have no line
+    // break.
     std::size_t lines(std::string_view block, std::size_t searched = 0) {
         std::size_t at = 0;
         for (std::size_t end; (end = block.find('\n', std::max(at, searched))) != block.npos; at = end + 1)
             line(block.substr(at, end - at), true);
         return at;
     }
-    // `rest` is what follows the last line break.
+    // Ends the trace. `rest` is the text after the last line break.
     read_result finish(std::string_view rest) {
         if (!rest.empty()) line(rest, false);
         if (!headed_) throw trace_error(name_ + ": empty, expected " + wanted);
@@ -50,7 +51,7 @@ private:
         try {
             other_line(text);
         } catch (any_line::not_json const& e) {
-            // A process that died while it wrote leaves half a line, and only at the end.
+            // Only the last line can be torn: by a process that died while it wrote it.
             if (!headed_ || ended) fail(e.why + ", expected " + (headed_ ? "an event or the footer" : wanted));
             problem("line " + std::to_string(number_) + " is torn: " + e.why);
         } catch (any_line::malformed const& e) { fail(headed_ ? e.why : e.why + ", expected " + wanted); }
@@ -106,12 +107,12 @@ private:
     any_line any_;
     event own_event_;
     read_result result_;
-    std::uint64_t number_ = 0, untold_ = 0; // of the line; problems past the limit
+    std::uint64_t number_ = 0, untold_ = 0; // number of the line; number of problems beyond the limit
     seq_t expected_ = 0;
     bool headed_ = false, told_of_rest_ = false;
 };
 
-// An open file that closes itself; "-" is standard input.
+// An open file, closed by the destructor; "-" is standard input.
 class input {
 public:
     explicit input(std::string const& path)
@@ -125,8 +126,8 @@ public:
     }
 
     std::string const& name() const { return name_; }
-    // Of a regular file that is followed: why what was read is no longer the beginning of the file of that name, or
-    // nullptr.
+    // Returns why the text read so far is no longer the beginning of the regular file with that name; null if it still
+    // is.
     char const* lost(std::uint64_t read) const {
         struct stat now {};
         if (::fstat(fd_, &now) != 0) fail();
@@ -174,7 +175,7 @@ struct growing_trace::impl {
     input in;
     reading lines;
     std::vector<char> buffer;
-    std::size_t held = 0; // bytes of it that are no whole line yet
+    std::size_t held = 0; // bytes of an incomplete line
     std::uint64_t read = 0;
 };
 

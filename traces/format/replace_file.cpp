@@ -17,11 +17,11 @@ int open_write_close(std::string const& path, int flags, mode_t mode, std::funct
     int const fd = ::open(path.c_str(), flags | O_WRONLY | O_CLOEXEC, mode);
     if (fd < 0) return errno;
     int const error = write(fd);
-    if (::close(fd) < 0 && !error) return errno; // a quota or a network file system may tell only now
+    if (::close(fd) < 0 && !error) return errno; // with a quota or a network file system only close reports the error
     return error;
 }
 
-// Where a chain of links leads to, also when nothing is there yet.
+// Returns the file that a chain of symbolic links leads to, which need not exist.
 std::string behind_links(std::filesystem::path path) {
     namespace fs = std::filesystem;
     std::error_code none;
@@ -55,7 +55,7 @@ int write_all(int fd, std::string_view bytes) {
 void replace_file(std::string const& path, std::function<int(int)> const& write) {
     struct stat there {};
     bool const exists = ::stat(path.c_str(), &there) == 0;
-    if (exists && !S_ISREG(there.st_mode)) { // nothing to replace
+    if (exists && !S_ISREG(there.st_mode)) { // a device or a pipe can't be replaced
         if (int const error = open_write_close(path, 0, 0, write)) throw trace_error(cannot_write(path, error));
         return;
     }

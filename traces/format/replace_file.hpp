@@ -1,5 +1,4 @@
-// A file is written whole or not at all: whoever reads it meanwhile sees the old one or the new one, and a full disk
-// keeps the old one.
+// Replaces a file atomically: a concurrent reader sees the old file or the new one, and a full disk leaves the old one.
 #pragma once
 #include <functional>
 #include <string>
@@ -7,12 +6,13 @@
 
 namespace shutdown_repro::traces {
 
-// `write` gets a descriptor and gives 0 or the error. A symbolic link stays: what it points to is replaced. A terminal,
-// a pipe or a device is written to as it is. Throws trace_error, which says which file and why.
+// `write` writes to a descriptor and returns 0 or an errno value. A symbolic link stays a link, and the file that it
+// points to is replaced. A terminal, a pipe or a device is written directly. Throws trace_error, which names the file
+// and the reason.
 void replace_file(std::string const& path, std::function<int(int fd)> const& write);
 void replace_file(std::string const& path, std::string_view text);
 
-int write_all(int fd, std::string_view bytes); // everything, or the error that kept it from being written
+int write_all(int fd, std::string_view bytes); // returns 0, or the errno value of the failure
 std::string cannot_write(std::string const& path, int error);
 
 } // namespace shutdown_repro::traces

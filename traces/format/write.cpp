@@ -1,4 +1,5 @@
-// Writing by hand: the order of keys is the format's and each line is valid JSON whatever the bytes of a text are.
+// Writes JSON without a document, for speed. The keys have the order of the format, and each line is valid JSON for any
+// bytes of a text.
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include "traces/format/jsonl.hpp"
@@ -35,12 +36,13 @@ void put_escape(std::string& out, unsigned char c) {
     out += hex[c & 15];
 }
 
-// The length of the UTF-8 character that `s` begins with, or minus the number of bytes that one U+FFFD stands for.
+// Returns the length of the UTF-8 character at the beginning of `s`, or minus the number of invalid bytes to replace by
+// one U+FFFD.
 int utf8_length(std::string_view s) {
     auto const at = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
     unsigned const first = at(0);
     int const length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-    // The second byte's range shuts out overlong forms, surrogates and what is past U+10FFFF.
+    // The range of the second byte excludes overlong forms, surrogates and code points above U+10FFFF.
     unsigned const low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
     unsigned const high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
     if (length == 0) return -1;
@@ -101,8 +103,8 @@ void put_value(std::string& out, value const& v) {
     out += '}';
 }
 
-// A document inside the header. Its own line breaks go, and what is no JSON (or too deep for the reader) becomes a
-// string.
+// Appends a document inside the header, without its line breaks. If it is not JSON, or too deep for the reader, it
+// becomes a string.
 void put_document(std::string& out, std::string_view json) {
     if (nests_deeper(json, deepest_nesting - 1)) return write_string(out, json);
     auto const document = nlohmann::ordered_json::parse(json, nullptr, false);
@@ -149,7 +151,7 @@ void write_event(std::string& out, event const& e) {
     if (!e.because.empty()) put_list(out += R"(,"because":)", e.because, put_number<seq_t>);
     std::string_view before = R"(,"detail":{)";
     for (field const& f : e.detail) {
-        if (f.val.is == value::type::id && !f.val.id) continue; // nobody is written as absent
+        if (f.val.is == value::type::id && !f.val.id) continue; // an id that names nothing is left out
         write_string(out += before, f.key);
         put_value(out += ':', f.val);
         before = ",";

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t most_inside = 12, most_told = 12;
 
-// Our own words about a rule: nothing in them is meant as markup.
+// Escapes the text of a rule, which contains no markup.
 std::string prose(std::string_view words) {
     std::string out;
     for (char const c : words) {
@@ -81,7 +81,7 @@ private:
         return out + told_of(defect_part::before, "Before it:") + told_of(defect_part::after, "And so:");
     }
 
-    // The other violations of the defect, a line each.
+    // Lists the other violations of the defect, one line each.
     std::string told_of(defect_part part, std::string_view heading) const {
         std::string out;
         std::size_t told = 0, all = 0;

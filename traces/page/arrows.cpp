@@ -1,4 +1,4 @@
-// The way to what is broken: arrows from each cause to what it caused.
+// Draws the paths to the violations: an arrow from each cause to its effect.
 #include "traces/page/parts.hpp"
 
 namespace shutdown_repro::traces {
@@ -28,7 +28,7 @@ arrows html_arrows(html_view const& v, html_scale s) {
     arrows out;
     out.lines = "<path class=\"arrows\" d=\"" + path + "\" fill=\"none\" stroke=\"" + std::string(red) +
         "\" stroke-width=\"1.75\" vector-effect=\"non-scaling-stroke\"/>\n";
-    for (std::size_t to : tips) { // as far from the event as its mark is wide
+    for (std::size_t to : tips) { // the distance to the event is the width of its mark
         std::string_view const head = v.is_broken(to) ? "M-17-4-9.5 0-17 4Z" : "M-9.5-3.5-3 0-9.5 3.5Z";
         out.heads += html_glyph(s, html_scale::x(to), html_scale::y(v.lane_of(v.events()[to].id)), "head",
             "<path d=\"" + std::string(head) + "\" fill=\"" + std::string(red) + "\"/>");

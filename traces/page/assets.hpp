@@ -1,4 +1,4 @@
-// What the page carries beside the trace: page.css and page.js, as the build embedded them.
+// page.css and page.js, which the build embeds and each page contains.
 #pragma once
 #include <string_view>
 
@@ -6,7 +6,7 @@ namespace shutdown_repro::traces {
 
 struct html_asset {
     std::string_view text;
-    std::string_view sha256; // of the text, hexadecimal
+    std::string_view sha256; // digest of the text, in hexadecimal
 };
 
 extern html_asset const html_style, html_script;

@@ -1,5 +1,5 @@
-// What the script needs and the page does not say: where each event stands, whom it concerns, its causes and its
-// details. {"unit":6,"top":58,"row":26,"ids":["server:1",…],"lanes":[[0],…],"events":[[lane,actor's
+// The data of the script: the place of each event, the actors that it concerns, its causes and its details.
+// {"unit":6,"top":58,"row":26,"ids":["server:1",…],"lanes":[[0],…],"events":[[lane,actor's
 // lane,[ids],[causes],["key","value",…]],…]} Lanes list their ids by index; -1 is no lane.
 #include <algorithm>
 #include <map>
@@ -14,7 +14,9 @@ class id_table {
 public:
     std::size_t operator[](ref id) {
         auto const [at, fresh] = index_.try_emplace(id, index_.size());
-        if (fresh) list_ += (list_.empty() ? "\"" : ",\"") + to_string(id) + "\""; // letters, digits and a colon
+        if (fresh)
+            list_ +=
+                (list_.empty() ? "\"" : ",\"") + to_string(id) + "\""; // needs no escape: letters, digits and a colon
         return at->second;
     }
     std::string const& list() const { return list_; }
@@ -37,7 +39,7 @@ std::vector<std::size_t> concerned(event const& e, id_table& ids) {
         std::size_t const n = ids[id];
         if (std::find(all.begin(), all.end(), n) == all.end()) all.push_back(n);
     };
-    add(e.id); // first: whom a click on the event follows
+    add(e.id); // first, because a click on the event follows this actor
     add(e.by);
     add(e.parent);
     for (field const& f : e.detail) {

@@ -5,7 +5,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// What the two kinds of text make of a character that means something to them; "" for all others.
+// Each returns the escape of a character that has a meaning in its kind of text; "" for all others.
 std::string_view html_entity(char c) {
     switch (c) {
     case '&': return "&amp;";
@@ -17,7 +17,7 @@ std::string_view html_entity(char c) {
     }
 }
 
-// The HTML parser looks for "</script" and "<!--" before any script is read.
+// The HTML parser looks for "</script" and "<!--" even inside strings of a script.
 std::string_view json_escape(char c) {
     switch (c) {
     case '"': return "\\\"";
@@ -49,7 +49,7 @@ std::string script_text(std::string_view text) { return "\"" + escaped(text, jso
 std::string csp_hash(std::string_view sha256) {
     constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string out;
-    for (std::size_t at = 0; at < sha256.size(); at += 3) { // three hexadecimal digits are two of base 64
+    for (std::size_t at = 0; at < sha256.size(); at += 3) { // three hexadecimal digits are two digits of base 64
         std::uint32_t bits = 0;
         for (std::size_t i = 0; i < 3; ++i) bits = bits << 4 | (at + i < sha256.size() ? nibble(sha256[at + i]) : 0);
         out += digits[bits >> 6];

@@ -5,9 +5,10 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t most_of_a_rule = 4; // violations of one rule that are told one by one; they mostly have one cause
-constexpr std::size_t most_lanes = 48;    // a picture of more shares lanes
-constexpr std::size_t most_wanted = 32;   // actors whom a violation concerns and who keep theirs then
+constexpr std::size_t most_of_a_rule =
+    4; // violations of one rule that are shown one by one; most of them have the same cause
+constexpr std::size_t most_lanes = 48;  // with more actors, some share lanes
+constexpr std::size_t most_wanted = 32; // actors concerned by violations that then keep their own lanes
 constexpr std::size_t most_arrows = 400;
 
 } // namespace
@@ -65,13 +66,14 @@ void html_view::draw_arrows(shown_violation const& one) {
                 draw(from, step);
                 caused = true;
             }
-        // A trace that names no cause of what is broken: the last that was seen of it leads there.
+        // The trace records no cause on the path, so the arrow begins at the preceding event of the path.
         if (!caused && events()[step].seq == one.what->at && step != *steps.begin())
             draw(*std::prev(steps.find(step)), step);
     }
 }
 
-// Whom the violations are about, whoever had a part in them, and all whom those stand in.
+// Returns the subjects of the violations, the actors of the events that led to them, servers, controls, processes and
+// loops, and the ancestors of all these.
 std::set<ref> html_view::wanted() const {
     std::set<ref> all;
     auto const want = [&](ref id) {
@@ -105,8 +107,8 @@ void html_view::share_lanes() {
 
 std::size_t parting(html_view const& a, html_view const& b) {
     auto const same = [](event const& x, event const& y) {
-        bool const names_its_policy =
-            x.what == kind::server_open; // which may well be why one passes: no event of the execution
+        bool const names_its_policy = x.what ==
+            kind::server_open; // may itself be the difference between the twins, but is not an event of the execution
         return x.what == y.what && x.id == y.id && x.parent == y.parent && x.by == y.by &&
             kind_text(x) == kind_text(y) && (names_its_policy || phrase(x) == phrase(y));
     };

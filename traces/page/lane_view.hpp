@@ -1,5 +1,5 @@
-// One side of the page, looked at once: who has which lane, where each event stands, and what led to what is broken.
-// The parts of the page (parts.hpp) only draw it.
+// Everything that the parts of the page (parts.hpp) need to draw one side: the lane of each actor, the place of each
+// event, and the events that led to each violation.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -14,7 +14,7 @@
 
 namespace shutdown_repro::traces {
 
-// A row of the picture: one actor, or a run of neighbors who share it.
+// A lane is a row of the picture. It belongs to one actor, or several neighbors share it.
 struct html_lane {
     std::vector<actor> actors; // never empty
     bool shared() const { return actors.size() > 1; }
@@ -24,17 +24,17 @@ class html_view {
 public:
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-    // Views the side. `letter` begins the anchors, so that two sides can stand on one page.
+    // Views the side. `letter` begins the anchors, so that the anchors of two sides differ.
     html_view(html_side const&, std::string letter);
 
     html_side const& side() const { return side_; }
     std::vector<event> const& events() const { return side_.trace.events; }
     std::vector<html_lane> const& lanes() const { return lanes_; }
     actor const* find_actor(ref id) const { return actors_.find(id); }
-    std::size_t lane_of(ref) const;    // none for nobody
-    std::size_t index_of(seq_t) const; // of the event; none when the trace lacks it
+    std::size_t lane_of(ref) const;    // none if it has no lane
+    std::size_t index_of(seq_t) const; // index of the event; none if the trace does not have it
     nanoseconds since_start(event const& e) const { return elapsed(events().front().t, e.t); }
-    // Each event has its own element in the picture, with a link and a tooltip.
+    // Whether each event has its own element in the picture, with a link and a tooltip.
     bool detailed() const { return events().size() <= most_detailed; }
 
     // Anchors within the page.
@@ -42,7 +42,7 @@ public:
     std::string mark(std::size_t index) const { return letter_ + (detailed() ? "m" : "e") + std::to_string(index); }
     std::string const& letter() const { return letter_; }
 
-    // The violations that are told one by one, the gravest first; the others are counted.
+    // The violations that are shown one by one, the most severe first. The others are only counted.
     struct shown_violation {
         violation const* what;
         cause_path steps;
@@ -53,7 +53,7 @@ public:
     bool is_broken(std::size_t index) const { return broken_.contains(index); }
     bool on_path(std::size_t index) const { return path_.contains(index); }
     bool is_blamed(ref id) const { return blamed_.contains(id); }
-    // From cause to effect, by index.
+    // Arrows from causes to effects, as pairs of indices of events.
     std::set<std::pair<std::size_t, std::size_t>> const& arrows() const { return arrows_; }
 
 private:
@@ -79,7 +79,8 @@ private:
     std::set<std::pair<std::size_t, std::size_t>> arrows_;
 };
 
-// Where the second differs from the first for the first time, moments aside; none when it does not.
+// Returns the index of the first event of the second side that differs from the first side, apart from times; none if
+// there is no such event.
 std::size_t parting(html_view const&, html_view const&);
 
 } // namespace shutdown_repro::traces

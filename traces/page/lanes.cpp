@@ -1,5 +1,5 @@
-// The picture: time to the right, a lane an actor. What is drawn along the time stands in one group that is stretched,
-// with strokes that are not; a stroke of no length with round caps is then a dot that stays round.
+// Draws the picture: time runs to the right, and each actor has a lane. Zooming stretches one group with everything
+// that is drawn along the time, but not its strokes, so a stroke of length 0 with round caps is a dot that stays round.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -15,7 +15,7 @@ constexpr std::size_t least_between_times = 66; // pixels
 constexpr std::size_t least_between_flags = 46;
 constexpr std::size_t most_flags = 60;
 
-// How a life is drawn: at work or open, waiting or closed, over and not gone.
+// How a part of a life is drawn: active or open, waiting or closed, ended but not removed.
 enum class life : std::uint8_t { plain, works, waits, over };
 constexpr std::array<std::string_view, 4> life_classes{"plain", "works", "waits", "over"};
 constexpr std::array<std::string_view, 4> life_strokes{"stroke=\"#ccd3da\" stroke-width=\"1.5\"",
@@ -84,7 +84,7 @@ shape shape_of(kind what) {
     }
 }
 
-// A mark is one or two strokes of no length, the second inside the first.
+// A mark is one or two strokes of length 0, the second inside the first.
 std::string strokes(shape s, std::string const& path) {
     auto const stroke = [&](std::string_view cls, std::string_view color, std::string_view width,
                             std::string_view cap) {
@@ -134,7 +134,7 @@ public:
 private:
     std::string times() const {
         std::string out, shown;
-        std::size_t free = 0; // from here on
+        std::size_t free = 0; // where the free space begins
         for (std::size_t i = 0; i < v_.events().size(); ++i) {
             nanoseconds const t = v_.since_start(v_.events()[i]);
             std::string const label = t == 0 ? "0" : duration(t);
@@ -198,7 +198,7 @@ private:
         return out;
     }
 
-    // Who did it, when that was somebody else.
+    // The connection to the actor that caused the event, if it is not the subject.
     std::string joins() const {
         std::string path, doers;
         for (std::size_t i = 0; i < v_.events().size(); ++i) {
@@ -252,7 +252,7 @@ private:
         return out + (way.empty() ? "" : "<g class=\"way\">" + strokes(shape::dot, way) + "</g>\n");
     }
 
-    // The moments of stop and free, through all lanes.
+    // Lines through all lanes at the moments of stop and free.
     std::string flags() const {
         std::string out;
         std::size_t free = 0, drawn = 0;

@@ -1,5 +1,5 @@
-// Every event in words: what the picture shows, for reading, searching and linking to. In pieces, so that a browser
-// lays out only those in sight.
+// Writes every event in words, for reading, searching and linking. The list is divided into parts, so that a browser
+// lays out only the visible ones.
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
 #include "traces/views/phrase.hpp"

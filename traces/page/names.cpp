@@ -1,4 +1,4 @@
-// Whose lane it is, in the order of the scope tree.
+// Writes the names of the lanes, in the order of the scope tree.
 #include <algorithm>
 #include <set>
 #include "traces/page/html_text.hpp"
@@ -8,7 +8,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t indent = 14, deepest = 8; // pixels of a level, levels that are drawn
+constexpr std::size_t indent = 14, deepest = 8; // pixels of one level; number of levels that are drawn
 constexpr std::size_t margin = 16, letter = 7;  // pixels
 constexpr std::size_t most_columns = 42, most_beside_another = 24;
 
@@ -18,7 +18,7 @@ struct label {
     std::size_t width() const { return left + (columns(id) + (name.empty() ? 0 : 1 + columns(name))) * letter; }
 };
 
-// "scopes, coroutines": who shares a lane.
+// Returns the kinds of the actors of a shared lane: "scopes, coroutines".
 std::string types_of(html_lane const& lane) {
     std::set<entity> types;
     std::string out;

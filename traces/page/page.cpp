@@ -8,7 +8,7 @@ namespace shutdown_repro::traces {
 namespace {
 
 std::string head(std::string const& title) {
-    // Styles may be refused where the page is shown; then nothing may depend on them, nor claim a dark background.
+    // The site that shows the page may block styles. Then nothing may depend on them or announce a dark background.
     return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src " +
         csp_hash(html_style.sha256) + "; script-src " + csp_hash(html_script.sha256) +
@@ -65,7 +65,7 @@ constexpr std::string_view tools =
     "id=\"fit\" aria-label=\"Fit to the width\">Fit</button>"
     "<button type=\"button\" id=\"in\" aria-label=\"Zoom in\">+</button></span></div>\n";
 
-// Signs of the picture, drawn as there.
+// The legend: the marks as the picture draws them.
 std::string sign_of(std::string_view width, std::string_view drawing, std::string_view word) {
     std::string out = "<span><svg width=\"";
     return out.append(width)
@@ -106,7 +106,7 @@ std::string name_of_side(html_side const& side) {
         counted(side.trace.events.size(), "event") + "</small></h2>\n";
 }
 
-// A table of two cells holds names and picture together also where styles are refused.
+// A table with two cells keeps names and picture side by side without styles, too.
 std::string drawn(html_view const& v, bool beside_another, std::size_t parts_at) {
     html_scale const scale = scale_for(v, beside_another);
     std::string out = "<section class=\"side\" data-letter=\"" + v.letter() + "\" aria-label=\"" +

@@ -1,6 +1,6 @@
-// The trace as one page for a browser: self-contained, no network, readable without scripts and without styles.
-// The pictures are SVG; a script only adds following, filtering and zooming. A trace is somebody else's text: nothing
-// of it reaches the page but through html_text.hpp, and the page forbids itself every script but its own.
+// Writes a trace as one HTML page. The page is self-contained, needs no network, and is readable without scripts and
+// styles. The picture is SVG; the script only adds following, filtering and zooming. The text of a trace is untrusted:
+// all of it goes through html_text.hpp, and the page allows no script but its own.
 #pragma once
 #include <optional>
 #include <span>
@@ -12,32 +12,32 @@
 
 namespace shutdown_repro::traces {
 
-// One trace and what was judged of it. Views both.
+// A trace and its violations. Views both.
 struct html_side {
     traces::trace const& trace;
     std::span<violation const> violations;
     traces::verdict verdict = verdict::inconclusive;
-    std::span<std::string const> problems = {}; // why it is not complete
-    std::string name = {};                      // of its file
+    std::span<std::string const> problems = {}; // why the trace is incomplete
+    std::string name = {};                      // name of its file
 };
 
-// Said under the title: a word, a sentence, and what unfolds from it.
+// A fact shown under the title: a word, a sentence, and details that can be unfolded.
 struct html_fact {
     std::string word, sentence;
-    std::string lead = {}; // what the following are, a line
+    std::string lead = {}; // a line that introduces the details
     std::vector<std::pair<std::string, std::string>> more = {};
 };
 
 struct html_page {
-    std::string title; // the scenario's name, or the file's
+    std::string title; // name of the scenario or of the file
     html_side side;
-    std::optional<html_side> twin = {}; // another execution, drawn beside it
-    std::string again = {};             // the command that runs it again; "" when there is none
+    std::optional<html_side> twin = {}; // another execution to show beside it
+    std::string again = {};             // the command that runs it again; "" for none
     std::vector<html_fact> facts = {};
 };
 
-// The whole document. A picture of many actors folds those that no violation concerns, and one of many events has no
-// link and tooltip of its own for each event (the list below it has all of them).
+// Returns the whole document. If there are many actors, those that no violation concerns share lanes. If there are many
+// events, they have no links and tooltips in the picture; the list below it has all of them.
 std::string as_html(html_page const&);
 
 } // namespace shutdown_repro::traces

@@ -1,5 +1,5 @@
-// Following, filtering, zooming and looking closely. The page says everything without this; nothing of a trace is ever made
-// into markup here, only into text.
+// Following, filtering, zooming, and the panel of one event. The page shows everything without this script. The text of a trace
+// is only ever inserted as text, never as markup.
 'use strict';
 (() => {
   const $ = id => document.getElementById(id);
@@ -43,13 +43,13 @@
       this.chosen = draw('circle', { class: 'chosen', r: 10, 'stroke-width': 2, display: 'none' });
       this.along.append(this.hot);
       this.chart.append(this.chosen);
-      // The script's own tooltips say more, and sooner.
+      // The tooltips of the script replace those of the browser.
       for (const title of section.querySelectorAll('.chart title')) {
         title.parentNode.setAttribute('aria-label', title.textContent);
         title.remove();
       }
     }
-    text(index) { // when somebody asks: that of a long list takes a while
+    text(index) { // computed on demand, because it is slow for a long list
       this.texts ??= this.rows.map(row => row.textContent.toLowerCase());
       return this.texts[index];
     }
@@ -69,12 +69,12 @@
       this.mark_chosen();
     }
     room() { return this.scroll.clientWidth - this.chart.parentNode.previousElementSibling.offsetWidth; }
-    // Shows only the events that `wanted` takes; all when it is null. Gives how many.
+    // Shows only the events that `wanted` accepts, or all if it is null. Returns their number.
     show(wanted, lit) {
       this.found = wanted ? this.events.filter(wanted) : this.events;
       if (wanted) for (const row of this.rows) row.hidden = true;
       for (const e of this.found) this.rows[e.index].hidden = false;
-      // A piece out of sight keeps the height that it would have with all its rows.
+      // A piece outside the visible area keeps the height of all its rows.
       for (const piece of this.pieces) {
         piece.hidden = !piece.querySelector('tbody tr:not([hidden])');
         piece.style.contentVisibility = this.found.length < 2000 ? 'visible' : '';
@@ -128,7 +128,7 @@
   document.documentElement.classList.toggle('large', total > 2000);
   $('tools').hidden = false;
 
-  // ---- what is shown
+  // ---- filtering and following
 
   let followed = null;
   function show() {
@@ -219,7 +219,7 @@
     follow(null);
   }
 
-  // "#e61" of the first side, "#te61" of the twin; the same with m for the mark.
+  // Anchors: "#e61" is event 61 of the first side, "#te61" of the twin; with m instead of e its mark.
   function place_of(hash) {
     const match = /^#(t?)[em](\d+)$/.exec(hash);
     const side = match && sides.find(s => s.letter === match[1]);
@@ -230,7 +230,7 @@
     const place = link && place_of(link.getAttribute('href'));
     if (!place) return;
     const from_picture = link.closest('.chart');
-    if (from_picture) click.preventDefault(); // the picture's own listener looks after it
+    if (from_picture) click.preventDefault(); // the listener of the picture handles it
     else choose(...place, false);
   });
   addEventListener('hashchange', () => {
@@ -244,7 +244,7 @@
       if (!row || click.target.closest('a') || String(getSelection())) return;
       const before = row.getBoundingClientRect().top;
       choose(side, side.rows.indexOf(row), true);
-      scrollBy(0, row.getBoundingClientRect().top - before); // stays under the pointer while the list shrinks
+      scrollBy(0, row.getBoundingClientRect().top - before); // keeps the row under the pointer while the list shrinks
     });
     side.names.forEach((name, lane) => {
       name.setAttribute('tabindex', 0);
@@ -256,7 +256,7 @@
     });
   }
 
-  // ---- the picture under pointer and keys
+  // ---- pointer and keys in the picture
 
   const tip = $('tip');
   function point(side, event, x, y) {
@@ -353,7 +353,7 @@
     copy.addEventListener('click', async () => {
       try {
         await navigator.clipboard.writeText($('again').textContent);
-      } catch { // no permission, as in a file that was opened: the older way
+      } catch { // no permission, as on a page from a file: use the older interface
         getSelection().selectAllChildren($('again'));
         document.execCommand('copy');
         getSelection().removeAllRanges();
@@ -363,7 +363,7 @@
     });
   }
 
-  // ---- at first: small traces fill the width, large ones show where it broke
+  // ---- initial view: a small trace fills the width, a large one shows the violation
 
   const fit = fitting();
   if (fit >= 3) zoom(Math.min(fit, 14));

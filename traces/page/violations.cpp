@@ -1,4 +1,4 @@
-// What is broken: a card a violation, with who was inside and the way that led there.
+// Writes a card for each violation, with the live members of the scope and the path of events that led to it.
 #include <algorithm>
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
@@ -8,8 +8,8 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t most_inside = 6; // lines of who was inside, of one violation
-constexpr std::size_t most_steps = 30; // of one way; the middle of a longer one is left out
+constexpr std::size_t most_inside = 6; // lines about live members of the scope, for one violation
+constexpr std::size_t most_steps = 30; // of one path; the middle of a longer one is left out
 
 std::string_view sign(severity level) {
     return level == severity::error ? "✗" : level == severity::warning ? "!" : "·";
@@ -19,7 +19,7 @@ std::string inside(violation const& v) {
     if (v.inside.empty()) return {};
     std::string out = "<ul class=\"inside\" aria-label=\"Still inside\">";
     for (std::size_t i = 0; i < v.inside.size() && i < most_inside; ++i) {
-        std::string const& line = v.inside[i]; // the id, then a gap, then about it
+        std::string const& line = v.inside[i]; // the id, a gap, then the description
         std::size_t const gap = std::min(line.find("   "), line.size());
         out += "<li><b>" + html_text(line.substr(0, gap)) + "</b> " +
             html_text(line.substr(std::min(line.size(), gap + 3))) + "</li>";
@@ -72,7 +72,7 @@ std::string link(html_view const& v, violation const& broken, std::string const&
         : "<a class=\"where\" href=\"#" + v.row(at) + "\">" + words + "#" + std::to_string(broken.at) + "</a>";
 }
 
-// The gravest that came first, in full.
+// The first violation of the highest severity, in full.
 std::string card(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     std::size_t const at = v.index_of(broken.at);
@@ -89,7 +89,7 @@ std::string card(html_view const& v, html_view::shown_violation const& one) {
     return out + "</div>\n<div>" + steps(v, one) + "</div></article>\n";
 }
 
-// The others, in a line or two; opened, they say as much.
+// The other violations in a line or two each; unfolded, they are as detailed.
 std::string line(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     return "<details class=\"" + std::string(name_of(broken.level)) + "\"><summary>" + heading(broken) +

@@ -6,7 +6,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-// Scopes and coroutines share a rank: the tree orders them.
+// Scopes and coroutines have the same rank, because the tree orders them.
 int rank(entity type) {
     constexpr std::array order{entity::server, entity::control, entity::scope, entity::listener, entity::request,
         entity::connection, entity::stream, entity::timer, entity::loop, entity::client, entity::process,
@@ -83,7 +83,7 @@ void actor_list::note(event const& e, std::size_t index) {
     if (std::string name = name_given(e); !name.empty()) m.name = std::move(name);
 }
 
-// Depth first without recursion: a foreign trace may nest scopes as deep as it likes, or name each other's parents in a
+// Depth first, without recursion: in traces of other writers scopes may be nested to any depth, and parents may form a
 // ring.
 void actor_list::arrange() {
     std::unordered_map<ref, std::vector<actor>> children;

@@ -13,17 +13,18 @@ namespace shutdown_repro::traces {
 // Whether the kind begins a shutdown: stop, free or a signal.
 bool is_act(kind);
 
-// Of a trace that is not kept: who caused whom, some thirty bytes an event.
+// The causes of all events, for a trace that is not kept in memory. Takes about thirty bytes for each event.
 class cause_graph {
 public:
-    void note(event const&); // each, in order
-    // Everything that led to it after the stop, back to the act that began it, in the order in which it happened. What
-    // shows it from before the stop (who was spawned where, what was queued) is one step each, with the choice that it
-    // was: how it came about otherwise is not what went wrong.
+    void note(event const&); // call for each event, in order
+    // Returns the events that led to the violation, in order, back to the stop, free or signal that began it. An event
+    // from before that (a coroutine is spawned, a call is queued) is included only if the violation or one of these
+    // events refers to it directly, together with the decision that caused it: the events before it do not explain the
+    // failure.
     std::vector<seq_t> path_to(violation const&) const;
-    // The kind of the event with this number; nullopt when no such event was noted.
+    // Returns the kind of the event with this number; nullopt if there is no such event.
     std::optional<kind> kind_of(seq_t) const;
-    // The causes that the event names; none when no such event was noted. Valid until the next note().
+    // Returns the direct causes of the event; none if there is no such event. Valid until the next note().
     std::span<seq_t const> causes_of(seq_t) const;
 
 private:
@@ -39,13 +40,13 @@ private:
     std::vector<seq_t> links_;
     std::optional<seq_t> first_act_;
     bool ascending_ = true;
-    mutable std::vector<std::uint32_t> by_seq_; // of a foreign trace whose numbers don't ascend
+    mutable std::vector<std::uint32_t> by_seq_; // only for traces of other writers whose numbers do not ascend
 };
 
-// Steps in the order in which they happened.
+// The events that led to a violation, in order.
 using cause_path = std::vector<event const*>;
 
-// The same of a trace that is kept, which it views.
+// The same for a trace in memory, which it views.
 class cause_finder {
 public:
     explicit cause_finder(trace const&);

@@ -7,14 +7,14 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t most_steps = 30;    // of one violation; the middle of a longer way is left out
-constexpr std::size_t most_asides = 4;    // what a step brought about beside the way
-constexpr std::size_t most_involved = 6;  // states beside one step
-constexpr std::size_t most_of_a_rule = 4; // violations of one rule; they mostly have one cause
-constexpr std::size_t least_shared = 3;   // steps that are worth a reference to an earlier explanation
+constexpr std::size_t most_steps = 30;    // of one violation; the middle of a longer path is left out
+constexpr std::size_t most_asides = 4;    // consequences of a step that are not on the path
+constexpr std::size_t most_involved = 6;  // states shown with one step
+constexpr std::size_t most_of_a_rule = 4; // violations of one rule; most of them have the same cause
+constexpr std::size_t least_shared = 3;   // common steps that are replaced by a reference to an earlier explanation
 constexpr std::size_t kind_width = 18;
 
-// What a step did beside the way to the violation and the reader must know to follow it.
+// Whether the reader has to know an event of this kind to understand the path, even if it is not on the path.
 bool is_aside(kind what) {
     return what == kind::scope_unref || what == kind::listener_wake || what == kind::coroutine_zombie ||
         what == kind::scope_closed;
@@ -38,7 +38,7 @@ void explain_page::explain(std::span<violation const> violations) {
     }
 }
 
-// Keeps what is told, and who was in which state then.
+// Keeps the events that will be shown, and the states of their actors at that point.
 void explain_page::note(event const& e) {
     now_.apply(e);
     std::size_t const place = kept_.events.size();
@@ -85,7 +85,8 @@ std::string explain_page::text() const {
     return out;
 }
 
-// The longest earlier way that this one begins with: one failure mostly breaks several rules, and is told once.
+// Returns the explained violation with the longest path that this path begins with. One failure often violates several
+// rules, and its path is explained only once.
 std::optional<std::size_t> explain_page::explained_before(std::size_t number) const {
     std::optional<std::size_t> best;
     auto const& steps = paths_[number];
@@ -113,7 +114,7 @@ std::string explain_page::one(std::size_t number) const {
             "\n";
     }
     std::size_t const last_of_head = first + most_steps / 3, tail = most_steps - most_steps / 3;
-    std::map<ref, std::string> shown; // a state is said when it is new
+    std::map<ref, std::string> shown; // a state is shown when it has changed
     for (std::size_t i = first; i < steps.size(); ++i) {
         if (i == last_of_head && steps.size() - i > tail) {
             out +=

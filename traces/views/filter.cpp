@@ -10,7 +10,7 @@
 
 namespace shutdown_repro::traces {
 
-// Its place in the trace is noted for every event, also where the answer is known without it.
+// note() is called for every event, even if the result is already known, because "under" has to know all parents.
 struct filter::test {
     virtual ~test() = default;
     virtual void note(event const&) {}
@@ -22,9 +22,9 @@ namespace {
 
 using test_ptr = std::unique_ptr<filter::test>;
 
-constexpr int deepest = 100; // parentheses and "not"s, so that no expression exhausts the stack
+constexpr int deepest = 100; // nesting of parentheses and "not", so that no expression exhausts the stack
 
-// '*' is any text, '?' any one character.
+// '*' matches any text, '?' any single character.
 bool matches(std::string_view glob, std::string_view text) {
     std::size_t g = 0, t = 0, star = glob.npos, retry = 0;
     while (t < text.size()) {
@@ -187,7 +187,7 @@ private:
         return *r;
     }
 
-    // A number of events or of milliseconds, as nanoseconds.
+    // Reads a number of an event, or a number of milliseconds, which becomes nanoseconds.
     std::int64_t number(std::string_view digits, bool of_time) const {
         if (digits.starts_with('#') && !of_time) digits.remove_prefix(1);
         double ms = 0;
@@ -214,7 +214,7 @@ private:
             if (dots > 0) first = number(word.substr(0, dots), of_time);
             if (dots + 2 < word.size()) last = number(word.substr(dots + 2), of_time);
         }
-        if (of_time && last != INT64_MAX) last += 999; // as precise as times are shown
+        if (of_time && last != INT64_MAX) last += 999; // times are shown with this precision
         if (first > last) fail(shown() + " ends before it begins");
         next();
         return std::make_unique<in_range>(of_time, first, last);

@@ -1,13 +1,12 @@
-// Which events of a trace are looked at, in a small language (man shutdown-repro, "FILTERS"):
+// Selects events of a trace by an expression (man shutdown-repro, "FILTERS"):
 //
 //     or      = and *( "or" and )
 //     and     = not *( "and" not )
 //     not     = "not" not | "(" or ")" | test
 //     test    = [ "kind" ] GLOB | [ "id" ] GLOB ":" GLOB | "by" GLOB ":" GLOB | "under" ID | "seq" RANGE | "time" RANGE
 //     RANGE   = NUMBER | NUMBER ".." | ".." NUMBER | NUMBER ".." NUMBER
-//
-// A filter is fed every event of the trace in order, because "under" follows who is opened in whom and "time" counts
-// from the first. Its memory is in the number of those who are under somebody that it names.
+// Call fits() for every event of the trace, in order: "under" needs to know the parent of each actor, and "time" counts
+// from the first event. Memory is proportional to the number of actors below those that "under" names.
 #pragma once
 #include <memory>
 #include <stdexcept>
@@ -23,14 +22,14 @@ struct filter_error : std::runtime_error { // for people: "column 7: …"
 
 class filter {
 public:
-    filter();                                     // everything fits
+    filter();                                     // selects every event
     explicit filter(std::string_view expression); // throws filter_error
     ~filter();
     filter(filter&&) noexcept;
     filter& operator=(filter&&) noexcept;
 
     bool fits(event const&);
-    // As before the first event.
+    // Restores the state before the first event.
     void restart();
 
     struct test;

@@ -27,7 +27,8 @@ void follow_page::survey(event const& e) {
 std::string follow_page::row(event const& e, bool shown) {
     bool const own = shown && concerns(e, id_);
     if (causes_.contains(e.seq))
-        cause_texts_[e.seq] = own ? "" : printable(kind_text(e)) + ": " + phrase(e); // what concerns it has its own row
+        cause_texts_[e.seq] =
+            own ? "" : printable(kind_text(e)) + ": " + phrase(e); // an event that concerns the id has its own row
     if (!own) return {};
     std::string out = page_.gutter(e) + page_.kind_and_words(e) + "\n";
     for (seq_t why : e.because) {

@@ -1,5 +1,5 @@
-// The views that need two looks at a trace and not the whole of it at once: every event is surveyed, then every event
-// is asked for its row. Memory is in who appears, not in how much happens. The violations are viewed.
+// Views that read a trace twice instead of keeping it in memory. Call survey() for every event, then row() or note()
+// for every event again. Memory is proportional to the number of actors, not of events. The violations are viewed.
 #pragma once
 #include <map>
 #include <optional>
@@ -18,11 +18,11 @@ namespace shutdown_repro::traces {
 class timeline_page {
 public:
     explicit timeline_page(text_style style) : style_(style), page_(style) {}
-    // `shown` says whether the event will have a row. A lane is drawn for whoever stands in one.
+    // `shown` says whether the event will have a row. An actor has a lane if it appears in a row.
     void survey(event const&, bool shown);
-    // Once between the survey and the rows: legend and heads of the lanes, nothing when they do not fit.
+    // Call once, between the survey and the rows. Returns the legend and the heads of the lanes; "" if they do not fit.
     std::string heading(std::span<violation const>);
-    std::string row(event const&, bool shown); // of every event again, also of those without a row
+    std::string row(event const&, bool shown); // call for every event, also for those without a row
     bool empty() const { return !any_; }
 
 private:
@@ -35,22 +35,22 @@ private:
     rows page_;
     actor_list actors_;
     std::unordered_set<ref> in_rows_;
-    std::vector<actor> lane_actors_; // of each lane
+    std::vector<actor> lane_actors_; // the actor of each lane
     std::unordered_map<ref, std::size_t> lane_;
     std::size_t surveyed_ = 0, at_ = 0, gap_ = 1, width_ = 0;
     bool any_ = false, drawn_ = false;
 };
 
-// Surveys every event, is told when the tree is drawn, then notes every event again.
+// Call survey() for every event, then one of the draw functions, then note() for every event.
 class tree_page {
 public:
     explicit tree_page(text_style style) : style_(style) {}
     void survey(event const&);
-    // Where the server failed: at its failed assertion, else at the first violation; at the end when nothing is broken.
+    // Draws the tree at the failed assertion, else at the first violation, else at the end.
     void draw_where_it_failed(std::span<violation const>);
-    void draw_after(seq_t, std::span<violation const>); // at the end when there is no such event
+    void draw_after(seq_t, std::span<violation const>); // draws it at the end if there is no such event
     void note(event const&);
-    bool is_drawn_there() const { return stop_.has_value(); } // and not at the end
+    bool is_drawn_there() const { return stop_.has_value(); } // false if it is drawn at the end
     std::string text();
 
 private:
@@ -68,23 +68,23 @@ private:
 
     text_style style_;
     std::span<violation const> violations_;
-    bool somebody_dies_ = false, dies_here_ = false; // the server of what went wrong
+    bool somebody_dies_ = false,
+         dies_here_ = false; // whether an assertion fails, and whether the tree is drawn there
     std::set<seq_t> stops_;
     std::optional<point> first_, last_;
-    std::optional<std::string> stop_; // what it stands at, in words
+    std::optional<std::string> stop_; // the moment of the drawing, in words
     std::size_t noted_ = 0;
-    trace before_; // the last event, which what it ended outlives by one
+    trace before_; // the last event; actors that it ended are drawn until the next one
     model now_;
-    std::unordered_map<ref, std::string> fate_; // how who is gone went, or what is known of who has no states
+    std::unordered_map<ref, std::string> fate_; // how an actor ended, or the last known fact about one without states
     actor_list actors_;
-    std::unordered_map<seq_t, ref> begun_; // requests
+    std::unordered_map<seq_t, ref> begun_; // requests, by the event that began them
     std::unordered_map<ref, ref> request_of_;
     std::set<ref> blamed_, shown_;
     std::string out_;
 };
 
-// For each violation the steps that led to it. Surveys every event, is given the violations, then notes every event
-// again.
+// The events that led to each violation. Call survey() for every event, then explain(), then note() for every event.
 class explain_page {
 public:
     explicit explain_page(text_style style) : style_(style) {}
@@ -105,12 +105,12 @@ private:
     cause_graph graph_;
     seq_t last_ = 0;
     std::span<violation const> violations_;
-    std::vector<std::vector<seq_t>> paths_; // of each violation
-    std::vector<bool> explained_;           // which are explained and not only counted
+    std::vector<std::vector<seq_t>> paths_; // the path to each violation
+    std::vector<bool> explained_;           // whether each violation is explained, not only counted
     std::map<std::string_view, std::size_t> of_rule_;
-    trace kept_;                                       // the events that are told
-    std::map<seq_t, std::size_t> steps_;               // of all ways, and where each is in kept_
-    std::map<seq_t, std::vector<std::size_t>> asides_; // of each step, in kept_
+    trace kept_;                                       // the events that are shown
+    std::map<seq_t, std::size_t> steps_;               // the steps of all paths, and the index of each in kept_
+    std::map<seq_t, std::vector<std::size_t>> asides_; // consequences of each step: indices in kept_
     std::map<seq_t, who_and_state> states_;
     model now_;
 };
@@ -120,7 +120,7 @@ public:
     follow_page(ref id, text_style style) : id_(id), style_(style), page_(style) {}
     void start(event const& first) { page_.start(first); }
     void survey(event const&);
-    std::string row(event const&, bool shown = true); // of every event again
+    std::string row(event const&, bool shown = true); // call for every event
     bool empty() const { return !any_; }
 
 private:
@@ -129,7 +129,7 @@ private:
     rows page_;
     bool any_ = false;
     std::set<seq_t> causes_;
-    std::map<seq_t, std::string> cause_texts_; // what each cause was
+    std::map<seq_t, std::string> cause_texts_; // the text of each cause
 };
 
 } // namespace shutdown_repro::traces

@@ -6,13 +6,13 @@
 
 namespace shutdown_repro::traces {
 
-// What happened, without time, number and kind: "scope:1 loses a reference: refs 1 → 0".
+// Describes an event without its time, number and kind: "scope:1 loses a reference: refs 1 → 0".
 std::string phrase(event const&);
 
-// One detail's value in words.
+// Returns the value of a detail in words.
 std::string in_words(value const&);
 
-// The kind's name, also of a kind that this version does not know.
+// Returns the name of the kind, also of one that this version does not know.
 std::string_view kind_text(event const&);
 
 } // namespace shutdown_repro::traces

@@ -6,7 +6,8 @@ namespace shutdown_repro::traces {
 namespace {
 
 constexpr std::size_t widest_kind = 20;
-constexpr std::size_t least_words = 24; // columns; where a kind would leave less it is left out, the words say it too
+constexpr std::size_t least_words =
+    24; // columns; if the kind would leave less for the words, it is left out, because the words say the same
 
 tint tint_of(kind what) {
     if (what == kind::act_stop || what == kind::act_free) return tint::warn;
@@ -26,7 +27,7 @@ void rows::measure(event const& e) {
         return d;
     };
     nanoseconds const t = elapsed(start_, e.t);
-    // As milliseconds() writes it: three decimals after the point, a sign before.
+    // The width of the text of milliseconds(): three decimals, and a sign.
     time_ = std::max(time_, digits(static_cast<std::uint64_t>(std::llabs(t / 1'000'000))) + 4 + (t / 1000 < 0));
     seq_ = std::max(seq_, 1 + digits(e.seq));
     std::string_view const name = kind_text(e);
@@ -74,7 +75,7 @@ std::string rows::broken(violation const& v) const {
     std::size_t const from = style_.width < indent() + 2 + v.rule.size() ? 2 : indent();
     std::string line = wrap(std::string(v.rule) + "  " + printable(v.message), style_.width, from + 2);
     if (std::size_t const end = line.find('\n'); end == v.rule.size() + 1)
-        line.erase(end - 1, 1); // what followed went to the next line
+        line.erase(end - 1, 1); // the next word went to the next line
     return std::string(from, ' ') + paint(style_, tint::bad, "✗ " + line) + "\n";
 }
 

@@ -1,4 +1,4 @@
-// Rows of events, as timeline, follow and watch share them: mark, time, number, then the words.
+// Formats the rows of events in timeline, follow and watch: mark, time, number, words.
 #pragma once
 #include <map>
 #include <set>
@@ -13,22 +13,22 @@ namespace shutdown_repro::traces {
 class rows {
 public:
     explicit rows(text_style);
-    // Before any row: every event that will have one, for the widths of the columns, and once the first of the trace,
-    // for the time to count from.
+    // Before the first row: call start() with the first event of the trace, from which times count, and measure() with
+    // every event that will have a row, for the widths of the columns.
     void start(event const& first) { start_ = first.t; }
     void measure(event const&);
-    void mark(std::span<violation const>); // views them
+    void mark(std::span<violation const>); // views the violations
 
-    std::size_t indent() const { return 2 + time_ + 1 + seq_ + 2; } // columns of the gutter
-    // Mark (✗ a violation, › an event that shows one), milliseconds since the first event, number.
+    std::size_t indent() const { return 2 + time_ + 1 + seq_ + 2; } // width of the gutter
+    // Returns the mark (✗ for a violation, › for a witness), milliseconds since the first event, and number.
     std::string gutter(event const&) const;
     bool breaks(event const& e) const { return at_.contains(e.seq); }
-    // In what is left of the line after `used` columns.
+    // Describes the event in the rest of a line of which `used` columns are taken.
     std::string words(event const&, std::size_t used) const;
     std::string kind_and_words(event const&) const;
-    // A line for each violation of this event, or nothing.
+    // Returns a line for each violation at this event.
     std::string broken_here(event const&) const;
-    std::string broken(violation const&) const; // that line
+    std::string broken(violation const&) const; // one such line
 
 private:
     text_style style_;

@@ -8,7 +8,7 @@
 
 namespace shutdown_repro::traces {
 
-// Finds events by number, whatever numbers a foreign trace uses. Views the trace.
+// Finds events by number; the numbers of other writers need not ascend. Views the trace.
 class event_index {
 public:
     explicit event_index(trace const&);
@@ -18,10 +18,11 @@ private:
     std::vector<std::pair<seq_t, event const*>> by_seq_;
 };
 
-// "suspended on delay since #31, cancel pending"; empty for who is gone, was never seen or has no states to be in.
+// Returns "suspended on delay since #31, cancel pending" and the like; "" for an actor that has ended, is unknown or
+// has no states.
 std::string state_of(ref, model const&);
 
-// "coroutine:5 (handler of GET /2)", or the id alone when the trace gave it no name.
+// Returns "coroutine:5 (handler of GET /2)", or only the id if the trace gives it no name.
 std::string named(ref, model const&);
 
 } // namespace shutdown_repro::traces

@@ -7,7 +7,7 @@ namespace {
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-// Length of the well-formed UTF-8 sequence at the beginning, 0 when there is none.
+// Returns the length of the valid UTF-8 sequence at the beginning; 0 if there is none.
 std::size_t utf8_length(std::string_view s) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
     std::size_t const n = byte(0) < 0x80    ? 1
@@ -18,15 +18,15 @@ std::size_t utf8_length(std::string_view s) {
     if (n == 0 || n > s.size()) return 0;
     for (std::size_t i = 1; i < n; ++i)
         if (!continues(s[i])) return 0;
-    // Longer than need be, a surrogate, or past the last character.
+    // Overlong, a surrogate, or above the last code point.
     bool const odd = (byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) ||
         (byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f);
     return odd ? 0 : n;
 }
 
-// C1 controls (U+0080 to U+009F) steer terminals as escape sequences do; U+2028, U+2029 end lines in other people's
-// tools, and what sets the direction (U+202A to U+202E, U+2066 to U+2069) makes a line read as something else. U+FFFE
-// and U+FFFF are no characters, and XML and YAML refuse them.
+// C1 controls (U+0080 to U+009F) act on terminals like escape sequences. U+2028 and U+2029 end lines in some tools.
+// Direction controls (U+202A to U+202E, U+2066 to U+2069) reorder the visible text of a line. U+FFFE and U+FFFF are not
+// characters, and XML and YAML refuse them.
 bool steers(std::string_view c) {
     auto byte = [&](std::size_t i) { return static_cast<unsigned char>(c[i]); };
     if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;

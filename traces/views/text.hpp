@@ -1,5 +1,5 @@
-// How views put text on a page: pure functions of the text, the width and whether color is wanted. Widths are columns,
-// one a code point; nothing here asks the terminal or the locale.
+// Text formatting for the views. All functions are pure and ask neither the terminal nor the locale. Widths are
+// columns; each code point counts as one.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,29 +14,29 @@ struct text_style {
 };
 
 enum class tint : std::uint8_t { strong, faint, good, bad, warn, accent };
-// The text as it is when color is not wanted.
+// Colors the text; returns it unchanged without color.
 std::string paint(text_style, tint, std::string_view);
 
-// A trace is somebody else's text: line ends, escape sequences and bytes that are no UTF-8 come out harmless and
-// visible.
+// Makes line ends, escape sequences and invalid UTF-8 visible and harmless. The text of a trace is untrusted.
 std::string printable(std::string_view);
 
 std::size_t columns(std::string_view);
-// At most `width` columns; what was cut ends in "…".
+// Cuts the text to at most `width` columns; a cut text ends in "…".
 std::string fit(std::string_view, std::size_t width);
-// At least `width` columns.
+// Fills the text with spaces to at least `width` columns.
 std::string pad(std::string_view, std::size_t width);
 std::string pad_left(std::string_view, std::size_t width);
-// Breaks between words; every line after the first begins with `indent` spaces, and the first is already `indent` wide.
+// Breaks lines between words. Every line after the first begins with `indent` spaces; the caller has already written
+// `indent` columns of the first.
 std::string wrap(std::string_view, std::size_t width, std::size_t indent);
 
-// From one moment to a later one; what no nanoseconds can hold is as much as they can.
+// Returns the time between two moments, limited to the largest value instead of overflowing.
 nanoseconds elapsed(nanoseconds from, nanoseconds to);
 // "503 µs", "84 ms", "2.1 s".
 std::string duration(nanoseconds);
-// Milliseconds with three decimals: "84.503".
+// Returns milliseconds with three decimals: "84.503".
 std::string milliseconds(nanoseconds);
-// "1 event", "3 events"; "1 of 2 executions" stays the caller's.
+// Returns "1 event", "3 events" and so on.
 std::string counted(std::uint64_t n, std::string_view singular, std::string_view plural = {});
 
 } // namespace shutdown_repro::traces

@@ -6,7 +6,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-constexpr std::size_t least_text = 34; // columns that the words of a row need beside the lanes
+constexpr std::size_t least_text = 34; // columns for the words of a row beside the lanes
 
 // Letters over the lanes, by entity.
 constexpr char letters[entity_count + 1] = "?SscrnmtlLCPxw?";
@@ -17,7 +17,8 @@ char letter(actor const& m) { return letters[static_cast<std::size_t>(m.id.type)
 
 void timeline_page::survey(event const& e, bool shown) {
     if (surveyed_ == 0) page_.start(e);
-    if (in_rows_.size() <= style_.width) actors_.note(e, surveyed_); // more lanes than columns are never drawn
+    if (in_rows_.size() <= style_.width)
+        actors_.note(e, surveyed_); // lanes are not drawn if there are more of them than columns
     else actors_ = {};
     ++surveyed_;
     if (!shown) return;
@@ -53,7 +54,7 @@ std::string timeline_page::row(event const& e, bool shown) {
     return out;
 }
 
-// Lanes a column apart when they do not fit two apart; false when they do not fit at all.
+// Sets the distance of the lanes to two columns, or one if they do not fit. Returns false if they do not fit at all.
 bool timeline_page::fit_lanes(std::size_t room) {
     std::size_t const n = in_rows_.size();
     for (std::size_t gap : {std::size_t{1}, std::size_t{0}})
@@ -77,7 +78,7 @@ std::string timeline_page::heads() const {
         std::string line(page_.indent(), ' ');
         for (std::size_t i = 0; i < lane_actors_.size(); ++i) {
             if (i) line.append(gap_, ' ');
-            std::size_t const blank = rows - 1 - numbers[i].size(); // numbers end in the last row
+            std::size_t const blank = rows - 1 - numbers[i].size(); // numbers are aligned at the last row
             line += row == 0 ? letter(lane_actors_[i]) : row <= blank ? ' ' : numbers[i][row - 1 - blank];
         }
         line.erase(line.find_last_not_of(' ') + 1);
@@ -95,7 +96,8 @@ std::string timeline_page::legend() const {
     return paint(style_, tint::faint, wrap(out, style_.width, 0)) + "\n";
 }
 
-// The lanes of one row: who lives, whom the event happened to (●), and who did it (○), joined.
+// Draws the lanes of one row: the live actors, the subject of the event (●), the actor that caused it (○), and a line
+// between the two.
 std::string timeline_page::lanes(event const& e, bool broken) const {
     std::size_t const none = lane_actors_.size();
     auto const lane_of = [&](ref r) {

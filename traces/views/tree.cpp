@@ -78,7 +78,7 @@ void tree_page::note(event const& e) {
     if (dies_here_ ? dies(e) : stops_.contains(e.seq)) stop_ = phrase(e);
 }
 
-// A request belongs to the scope that is named after it, or that was opened because of it.
+// Finds the request of a scope: the scope is named after it, or was opened because of it.
 void tree_page::find_request(event const& e) {
     if (e.what == kind::request_begin) begun_.try_emplace(e.seq, e.id);
     if (e.what != kind::scope_open) return;
@@ -128,7 +128,7 @@ void tree_page::scopes() {
     for (actor const& m : actors_.in_order())
         if (m.id.type == entity::scope || m.id.type == entity::coroutine) nodes.push_back(m);
     std::vector<bool> const last = last_siblings(nodes);
-    std::vector<std::string> prefix{""}; // of the children of each depth
+    std::vector<std::string> prefix{""}; // prefix of the children at each depth
     for (std::size_t i = 0; i < nodes.size(); ++i) {
         std::size_t const depth = std::min(nodes[i].depth, deepest_drawn);
         std::size_t const run = gone_run(nodes, i);

@@ -9,19 +9,19 @@
 
 namespace shutdown_repro::traces {
 
-// One row an event, one lane an actor; a plain list when the lanes do not fit the width.
+// One row for each event, one lane for each actor; a plain list if the lanes do not fit the width.
 std::string timeline(trace const&, std::span<violation const>, text_style);
 
 // The scope tree with the state of each actor at the failure (the failed assertion, else the first violation), or at
 // the end of a trace without violations.
 std::string tree(trace const&, std::span<violation const>, text_style);
-// The same right after the event with this number; at the end when there is no such event.
+// The same right after the event with this number; at the end if there is no such event.
 std::string tree_at(seq_t, trace const&, std::span<violation const>, text_style);
 
-// The events that concern one id, each with its causes; empty when no event does.
+// The events that concern one id, each with its causes; "" if there are none.
 std::string follow(trace const&, ref id, text_style);
 
-// For each violation the steps that led to it, back to the stop or the first cause, and who was still inside.
+// For each violation the events that led to it, back to the stop or the first cause, and the live members of the scope.
 std::string explain(trace const&, std::span<violation const>, text_style);
 
 } // namespace shutdown_repro::traces

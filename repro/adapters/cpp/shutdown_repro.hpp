@@ -1,15 +1,14 @@
-// A server of your own under shutdown-repro: what it does inside, as events that its rules judge, and places at which
-// it can be held. One header, C++17, POSIX, no library; nothing here throws, and nothing costs more than a test of a
-// flag, and no memory, when the program was not started by shutdown-repro. Protocol: man 7 shutdown-repro-target.
+// Records events of your own server for shutdown-repro, whose rules judge them, and lets shutdown-repro hold the server
+// at chosen points. A single header for C++17 and POSIX, without a library. Nothing here throws. If the program was not
+// started by shutdown-repro, each call costs one test of a flag and no memory. Protocol: man 7 shutdown-repro-target.
 //
 //     shutdown_repro::probe::server server("echo");
-//     shutdown_repro::probe::scope all("server");               // a scope, which must be empty before it is destroyed
-//     shutdown_repro::probe::scope one("connection 3", all);    //   a scope inside of it
-//     shutdown_repro::probe::task handler(one, "handler of GET /"); // work in a scope, until the object is destroyed
-//     handler.suspend("delay"); handler.resume();               //   the work waits and continues
-//     SHUTDOWN_REPRO_CHECKPOINT("after-accept");                // a place
-//
-// Objects of this header are as thread-safe as an int; different ones can be used in different threads at once.
+//     shutdown_repro::probe::scope all("server");               // a scope; it must be empty before it is destroyed
+//     shutdown_repro::probe::scope one("connection 3", all);    //   a scope inside it
+// shutdown_repro::probe::task handler(one, "handler of GET /"); // work in a scope; ends when the object is destroyed
+//     handler.suspend("delay"); handler.resume();               //   the work waits, then continues
+//     SHUTDOWN_REPRO_CHECKPOINT("after-accept");                // a point at which the server can be held
+// An object of this header is as thread-safe as an int: use different objects, not the same one, in several threads.
 #pragma once
 #include <atomic>
 #include <cerrno>
@@ -35,14 +34,14 @@
 namespace shutdown_repro {
 namespace probe {
 
-// "scope:2"; no object if the word is empty.
+// The id of an object, such as "scope:2"; names no object if the word is null.
 struct id {
     char const* word = nullptr;
     std::uint32_t number = 0;
     explicit operator bool() const { return word != nullptr; }
 };
 
-// A detail of an event; texts are viewed, not kept.
+// A detail of an event. Views its text.
 struct detail {
     enum class is { number, flag, text, who } type;
     char const* key;
@@ -68,14 +67,14 @@ inline void quote(std::string& out, std::string_view text) {
         if (c == '"' || c == '\\') out += '\\', out += c;
         else if (u < 0x20) std::snprintf(escaped, sizeof escaped, "\\u%04x", u), out += escaped;
         else if (u < 0x80) out += c;
-        else out += '?'; // what is no ASCII is not worth a decoder here
+        else out += '?'; // characters outside ASCII are replaced, which saves a decoder here
     }
     out += '"';
 }
 
 inline void quote(std::string& out, id i) { out += '"' + std::string(i.word) + ':' + std::to_string(i.number) + '"'; }
 
-// "scope:2" as a text would be read as an id.
+// Whether a reader would take the text for an id, such as "scope:2".
 inline bool looks_like_id(std::string_view text) {
     std::size_t const colon = text.find(':');
     return colon != text.npos && colon > 0 && colon + 1 < text.size() &&
@@ -101,11 +100,12 @@ inline id& actor() {
     return who;
 }
 
-// The file of this process. What can't be written is said once, and nothing more is written.
+// Writes the trace file of this process. Reports a failed write once, and writes nothing after it.
 class recorder {
 public:
     static recorder& get() {
-        static recorder* const one = new recorder; // never destroyed: destructors of the program still record
+        static recorder* const one =
+            new recorder; // never destroyed, because destructors of the program still record events
         return *one;
     }
     static bool wanted() {
@@ -143,11 +143,11 @@ public:
 
 private:
     recorder() : on_(true), path_(std::getenv("SHUTDOWN_REPRO_TRACE")) {}
-    // The first process has the file itself, any other one beside it.
+    // The first process writes the file itself, each other process a file beside it.
     void open() {
         pid_ = getpid();
         next_ = 0;
-        if (fd_ >= 0) ::close(fd_); // the parent's
+        if (fd_ >= 0) ::close(fd_); // inherited from the parent
         for (std::string const& name : {path_, path_ + '.' + std::to_string(pid_)}) {
             fd_ = ::open(name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
             if (fd_ >= 0 || errno != EEXIST) break;
@@ -174,8 +174,9 @@ private:
     pid_t pid_ = -1;
 };
 
-// Who holds us at checkpoints and tells us to stop. It holds one thread; the others go on meanwhile, and pass what they
-// come to. Losing the controller lets go of everything. A child after fork meets it by itself.
+// The connection to the controller, which holds the program at checkpoints and tells it to stop. It holds one thread.
+// The other threads run on and pass their checkpoints. If the controller disconnects, no checkpoint holds any longer.
+// After a fork the child connects on its own.
 class controller {
 public:
     static controller& get() {
@@ -194,7 +195,7 @@ public:
     void reach(char const* name) {
         std::unique_lock<std::mutex> lock(mutex_);
         if (pid_ != getpid()) meet();
-        if (!on() || holding_) return; // what a command does at a checkpoint passes others, too
+        if (!on() || holding_) return; // code that a command runs at a checkpoint passes other checkpoints
         std::uint32_t const times = ++reached_[name];
         std::string const numbered = std::string(name) + '#' + std::to_string(times);
         if (!armed_.count(numbered) && !armed_.count(name)) return;
@@ -226,7 +227,7 @@ private:
     controller() = default;
     void meet() {
         pid_ = getpid();
-        if (fd_ >= 0) ::close(fd_); // the parent's
+        if (fd_ >= 0) ::close(fd_); // inherited from the parent
         fd_ = -1;
         holding_ = false;
         said_.clear();
@@ -251,7 +252,8 @@ private:
         std::string const whole = line + '\n';
         if (on() && ::send(fd_, whole.data(), whole.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(whole.size())) lose();
     }
-    // Others go on while the one that is held listens: nobody else speaks, or closes, meanwhile.
+    // Releases the lock while the held thread waits for a command. No other thread writes to the connection or closes
+    // it meanwhile.
     bool hear(std::string& line, std::int64_t until, std::unique_lock<std::mutex>& lock) {
         lock.unlock();
         bool const heard = on() && receive(line, until);
@@ -286,7 +288,7 @@ private:
     }
 
     std::mutex mutex_;
-    std::atomic<bool> on_{true}; // it has not been lost yet
+    std::atomic<bool> on_{true}; // false after the controller has disconnected
     bool holding_ = false;
     int fd_ = -1;
     pid_t pid_ = -1;
@@ -300,19 +302,20 @@ private:
 
 inline bool recording() { return inside::recorder::wanted() && inside::recorder::get().on(); }
 
-// A place at which the controller may hold the program.
+// A point at which the controller may hold the program.
 inline void checkpoint(char const* name) {
     if (inside::controller::wanted() && inside::controller::get().on()) inside::controller::get().reach(name);
 }
 
-// Any event of the format; the classes below are for the common ones. Its kind is a checkpoint, too.
+// Records any event of the format; the classes below record the common ones. The kind of the event is a checkpoint,
+// too.
 inline void event(char const* kind, id what = {}, id parent = {}, std::initializer_list<detail> details = {}) {
     if (recording()) inside::recorder::get().put(kind, what, parent, details);
     checkpoint(kind);
 }
 inline id fresh(char const* word) { return recording() ? inside::recorder::get().fresh(word) : id{}; }
 
-// What "stop" and "free" mean here, called while the program is held at a checkpoint, in the thread that is.
+// Set the functions that the commands "stop" and "free" call, in the thread that is held at a checkpoint.
 template <class Call> void on_stop(Call&& call) {
     if (inside::controller::wanted()) inside::controller::get().when("stop", std::forward<Call>(call));
 }
@@ -320,7 +323,7 @@ template <class Call> void on_free(Call&& call) {
     if (inside::controller::wanted()) inside::controller::get().when("free", std::forward<Call>(call));
 }
 
-// Who does what this thread does, until the end of the block.
+// Sets the actor of the events that this thread records until the end of the block.
 class acting {
 public:
     explicit acting(id who) : before_(std::exchange(inside::actor(), who)) {}
@@ -339,9 +342,9 @@ public:
     id who() const { return id_; }
     void listen(int port) const { event("server.listen", id_, {}, {{"port", port}}); }
     void ready() const { event("server.ready", id_); }
-    void stop() const { event("act.stop", id_); }          // asked to stop
-    void close() const { event("server.close", id_); }     // accepts no more
-    void stopped() const { event("server.stopped", id_); } // calls itself stopped
+    void stop() const { event("act.stop", id_); }          // the server is asked to stop
+    void close() const { event("server.close", id_); }     // the server accepts no more connections
+    void stopped() const { event("server.stopped", id_); } // the server reports that it has stopped
 
 private:
     id id_;
@@ -357,8 +360,8 @@ public:
         event("scope.disposed", id_, parent_);
     }
     id who() const { return id_; }
-    void close() const { event("scope.closed", id_, parent_); }  // nothing is to begin in it any more
-    void cancel() const { event("scope.cancel", id_, parent_); } // all in it is asked to end
+    void close() const { event("scope.closed", id_, parent_); }  // nothing may begin in it from now on
+    void cancel() const { event("scope.cancel", id_, parent_); } // everything in it is asked to end
 
 private:
     scope(std::string_view name, id parent) : id_(fresh("scope")), parent_(parent) {
@@ -382,8 +385,8 @@ public:
     id who() const { return id_; }
     void suspend(char const* on) const { event("coroutine.suspend", id_, scope_, {{"on", on}}); }
     void resume(char const* with = "value") const { event("coroutine.resume", id_, scope_, {{"with", with}}); }
-    void cancel() const { event("coroutine.cancel", id_, scope_); } // asked to end
-    void finish(char const* result) {                               // completed, cancelled or failed
+    void cancel() const { event("coroutine.cancel", id_, scope_); } // it is asked to end
+    void finish(char const* result) {                               // "completed", "cancelled" or "failed"
         finished_ = true;
         event("coroutine.finish", id_, scope_, {{"result", result}});
     }

@@ -1,5 +1,6 @@
-# Events of a Perl program for shutdown-repro, one write(2) each (man 7 shutdown-repro-target). Knows no framework.
-# Without SHUTDOWN_REPRO_TRACE nothing is recorded and nothing is opened.
+# Records events of a Perl program for shutdown-repro, one write(2) for each (man 7 shutdown-repro-target). Independent
+# of
+# frameworks. Without SHUTDOWN_REPRO_TRACE it records nothing and opens no file.
 package ShutdownRepro;
 use strict;
 use warnings;
@@ -7,22 +8,22 @@ use Encode      ();
 use Fcntl       qw(O_APPEND O_CREAT O_EXCL O_WRONLY);
 use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime);
 
-our $by = '';    # who acts, an id; set with local for as long as it does
-our @because;    # the numbers of the events that cause what happens now; likewise
-our @observes;   # the groups of facts that are recorded; the adapter's to fill before the first event
+our $by = '';    # id of the actor; set it with local while the actor acts
+our @because;    # numbers of the events that cause the next ones; set it with local
+our @observes;   # groups of facts that are recorded; the adapter fills it before the first event
 
 my ($file, $writer, $next, %last);
 
-# The module that holds the program at its points: see ShutdownRepro::Control.
+# The module that holds the program at its points.
 require ShutdownRepro::Control if $ENV{SHUTDOWN_REPRO_CONTROL};
 
 sub recording { length($ENV{SHUTDOWN_REPRO_TRACE} // '') }
 
-# The next id of a word that was not used yet: "timer:7".
+# Returns a new id for a word: "timer:7".
 sub fresh { my ($word) = @_; return "$word:" . ++$last{$word} }
 
-# Records that it happened, and returns the event's number. Details: \1 and \0 are booleans, a list is one of ids, and a text
-# is marked as one by text().
+# Records an event and returns its number. Details: \1 and \0 are booleans, a list is a list of ids, and text() marks a
+# text.
 sub event {
   my ($kind, $id, $parent, @detail) = @_;
   open_trace() if !$writer || $writer != $$;
@@ -46,7 +47,8 @@ sub text { my ($text) = @_; return defined $text ? bless {text => "$text"}, 'Shu
 
 sub now { return int(clock_gettime(CLOCK_MONOTONIC) * 1e9) }
 
-# A process has a file of its own: the first one the file that was asked for, any other that file's name and its number.
+# Each process has its own file: the first process the given one, each other process one with its process id in the
+# name.
 sub open_trace {
   ($writer, $next) = ($$, 0);
   @because = ();
@@ -61,7 +63,7 @@ sub open_trace {
       . join(',', map {qq("$_")} @observes) . "]}\n");
 }
 
-# After an incomplete write the trace ends: continuing would only leave a gap in its numbers.
+# The trace ends after an incomplete write, because continuing would leave a gap in its numbers.
 sub append {
   my ($line) = @_;
   my $written = syswrite $file, $line;

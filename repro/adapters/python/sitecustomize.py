@@ -1,7 +1,7 @@
-"""Loads shutdown-repro's probe into a Python program from outside: PYTHONPATH names this folder (man 7 shutdown-repro-target).
+"""Loads the probe of shutdown-repro into a Python program whose PYTHONPATH has this folder (man 7 shutdown-repro-target).
 
-Whatever sitecustomize the program would have had without it is run first. Without SHUTDOWN_REPRO_TRACE nothing else happens,
-and with it nothing before the program imports asyncio.
+First runs the sitecustomize that the program would load without it. Does nothing else without SHUTDOWN_REPRO_TRACE, and with
+it nothing before the program imports asyncio.
 """
 import importlib.machinery
 import importlib.util

@@ -1,8 +1,8 @@
-// A line server on plain Asio that says what it does inside with shutdown_repro.hpp. Every connection has a scope, and
-// a handler in it that waits before it answers. A client of its own asks, and the server is stopped while the handler
+// A line server on plain Asio that records its events with shutdown_repro.hpp. Every connection has a scope with a
+// handler that waits before it answers. The program sends a request itself, and stops the server while the handler
 // waits:
-//     asio_server lost      disposes the scopes of its connections, whoever is in them
-//     asio_server drained   cancels the handlers, and a scope is disposed when the last of them is over
+//     asio_server lost      disposes the scopes of its connections with their handlers inside
+//     asio_server drained   cancels the handlers, and disposes a scope after its last handler has ended
 #include <boost/asio.hpp>
 #include <memory>
 #include <set>
@@ -90,7 +90,7 @@ private:
         asio::post(io_, [this, of] { over(of); });
     }
 
-    // When nobody else has the handler any more, it is over, and its connection with it.
+    // The handler and its connection end when the last reference to the handler is released.
     void over(std::weak_ptr<connection> const& of) {
         auto const c = of.lock();
         if (!c) return;

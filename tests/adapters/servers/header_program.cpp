@@ -1,9 +1,9 @@
-// What shutdown_repro.hpp promises beside its events:
-//     header_program off       uses all of it, and exits with 1 if any of that took memory
-//     header_program threads   is held at "here" in one thread, and calls itself stopped there once the other has gone
-//     on
-//     header_program forks     comes to "twice" once, and so does its child, which exits with 1 if it has its parent's
-//     file open
+// Checks what shutdown_repro.hpp promises apart from its events:
+//     header_program off       uses all of it, and exits with 1 if that allocated memory
+// header_program threads   is held at "here" in one thread, and reports that it has stopped once the other thread ran
+//                              on
+// header_program forks     reaches "twice" once, and so does its child, which exits with 1 if it still has the file of
+//                              its parent open
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Two traces beside each other: who is who, and where each actor's own sequence differs.
+// Tests the comparison of two traces: the pairing of actors, and the differences of their sequences of events.
 #include <algorithm>
 #include <random>
 #include "tests/catch.hpp"
@@ -25,7 +25,7 @@ trace told(std::vector<std::string> const& lines, std::string const& header = a_
     return trace_of(header + numbered(lines));
 }
 
-// A connection, the request that comes on it, its scope and handler.
+// A connection, its request, and the scope and handler of the request.
 std::vector<std::string> request(int number, int carries) {
     std::string const n = std::to_string(number), r = std::to_string(carries);
     return {R"("kind":"connection.open","id":"connection:)" + n + R"(","parent":"server:1")",
@@ -72,7 +72,7 @@ std::size_t applied(
     return kept;
 }
 
-// The longest common subsequence, by the table.
+// The length of the longest common subsequence, by dynamic programming.
 std::size_t longest(std::vector<std::uint32_t> const& a, std::vector<std::uint32_t> const& b) {
     std::vector<std::vector<std::size_t>> best(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
     for (std::size_t i = 1; i <= a.size(); ++i)
@@ -121,7 +121,7 @@ TEST_CASE("ids that two executions handed out in another order are the same acto
     }
     CHECK(who.in_b({entity::scope, 2}) == ref{entity::scope, 3});
     comparison const c = compare(a, b);
-    for (compared_actor const& one : c.actors) CHECK(one.alike); // the ids are all that differs, and the order
+    for (compared_actor const& one : c.actors) CHECK(one.alike); // only ids and order differ
     CHECK(c.reordered);
     CHECK_FALSE(c.alike());
     CHECK_THAT(page(a, b), ContainsSubstring("the same events in another order"));
@@ -172,7 +172,7 @@ TEST_CASE("what differs stands with both numbers, what is common is folded, and 
     CHECK_THAT(text, ContainsSubstring("▸-  #30      coroutine:1 fails with an error"));
     CHECK_THAT(text, ContainsSubstring("\n +      #30  coroutine:1 ends: cancelled"));
     CHECK_THAT(line_with(text, "leaves its scope"), ContainsSubstring("    #31 #31  "));
-    CHECK(text.find("coroutine:2  handler") == text.npos); // who is alike is named only
+    CHECK(text.find("coroutine:2  handler") == text.npos); // actors without differences are only named
     CHECK_THAT(text, ContainsSubstring("all of server:1, scope:1, scope:2"));
     CHECK_FALSE(compare(a, b).alike());
 }
@@ -285,7 +285,7 @@ TEST_CASE("a changed scenario and another end are said") {
     CHECK_THAT(text, ContainsSubstring(R"(scenario  policy: "as-reported" in A, "drained" in B)"));
     CHECK_THAT(text, ContainsSubstring("ends      A: SIGABRT; B: status 0"));
     CHECK_FALSE(compare(a, b).alike());
-    CHECK(compare(a, with("drained", R"({"signal":"SIGABRT"})")).alike()); // a scenario without effect
+    CHECK(compare(a, with("drained", R"({"signal":"SIGABRT"})")).alike()); // the scenarios differ without effect
 }
 
 TEST_CASE("an actor's thousand events that only one trace has are counted, and 80 columns are kept") {

@@ -1,4 +1,4 @@
-// What is exported is read back as its readers read it: structure, not copies of the output.
+// Reads each export as its tool does, and checks the structure instead of comparing with a copy of the output.
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -30,7 +30,7 @@ trace told(std::vector<std::string> const& lines) {
     return trace_of(text + R"({"footer":true,"events":)" + std::to_string(lines.size()) + "}\n");
 }
 
-// Whatever a foreign writer may put anywhere.
+// Awkward values that other writers may put anywhere.
 trace const& hostile() {
     static trace const t = [] {
         std::string const bad =
@@ -48,14 +48,14 @@ trace const& hostile() {
             R"("t":0,"kind":"scope.open","id":"scope:0","parent":"scope:4294967295")",
             R"("t":0,"kind":"coroutine.remove","id":"coroutine:1")",
             R"("t":0,"kind":"coroutine.resume","id":"coroutine:1","by":"coroutine:1")", // after its end
-            R"("t":0,"kind":"loop.tick")",                                              // concerns nobody
+            R"("t":0,"kind":"loop.tick")",                                              // has no actor
         };
         trace all = told(lines);
         event raw;
         raw.seq = 8;
         raw.what = kind::scope_open;
         raw.id = {entity::scope, 7};
-        field const name{"name", "\xff\xc3( \xed\xa0\x80 \xe2\x80\xa8 \xe0\x82\x9b"}; // no UTF-8
+        field const name{"name", "\xff\xc3( \xed\xa0\x80 \xe2\x80\xa8 \xe0\x82\x9b"}; // invalid UTF-8
         raw.detail = {&name, 1};
         all.append(raw);
         return all;
@@ -75,7 +75,7 @@ bool is_utf8(std::string const& text) {
     } catch (json::exception const&) { return false; }
 }
 
-// Nothing that a terminal or a line-based reader takes for more than a character.
+// Whether the text has no character with an effect on terminals or line-based readers.
 bool is_tame(std::string const& text) {
     return std::none_of(text.begin(), text.end(),
                [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; }) &&
@@ -104,7 +104,7 @@ TEST_CASE("what is exported is UTF-8 without controls, whatever names hold, and 
             INFO(f.name);
             std::string const text = exported(*t, f.name);
             CHECK(is_utf8(text));
-            if (f.name == "dot" || f.name == "shiviz") CHECK(is_tame(text)); // JSON escapes instead
+            if (f.name == "dot" || f.name == "shiviz") CHECK(is_tame(text)); // JSON escapes such characters instead
             CHECK(text == exported(*t, f.name));
         }
 }
@@ -137,8 +137,8 @@ TEST_CASE("a hundred thousand scopes inside each other are compared and exported
         t.append(e);
     }
     CHECK(compare(t, t).alike());
-    CHECK(
-        lines(exported(t, "dot")).size() == 200'003); // a node and an edge each, but for the root's edge, in four lines
+    CHECK(lines(exported(t, "dot")).size() ==
+        200'003); // a node and an edge for each, no edge for the root, and four lines around them
     CHECK(lines(exported(t, "otlp")).size() == 100'000);
     CHECK(json::parse(exported(t, "chrome")).at("traceEvents").size() == 400'001);
 }
@@ -189,7 +189,7 @@ TEST_CASE("slices of a thread nest, arrows begin and end inside them, and every 
                 CHECK(s.from >= 0);
                 CHECK(s.to > s.from);
                 while (!open.empty() && open.back().to <= s.from) open.pop_back();
-                if (!open.empty()) CHECK(s.to < open.back().to); // also as sums of floating point numbers
+                if (!open.empty()) CHECK(s.to < open.back().to); // holds for sums of floating point numbers, too
                 if (!open.empty()) CHECK(s.from > open.back().from);
                 open.push_back(s);
             }
@@ -296,7 +296,7 @@ TEST_CASE("spans have hex ids, text times, and a parent that was there before") 
         for (auto const& [id, s] : by_id) {
             for (json const& l : s.at("links")) CHECK(by_id.contains(l.at("spanId")));
             std::set<std::string> way{id};
-            for (json const* up = &s; up->contains("parentSpanId");) { // to the root, never in a ring
+            for (json const* up = &s; up->contains("parentSpanId");) { // leads to the root and forms no ring
                 std::string const parent = up->at("parentSpanId");
                 REQUIRE(by_id.contains(parent));
                 REQUIRE(way.insert(parent).second);
@@ -350,7 +350,7 @@ TEST_CASE("the graph has a node for each scope and coroutine and an edge to its 
 
 TEST_CASE("no name leaves its quotes in a graph") {
     for (std::string const& line : lines(exported(hostile(), "dot"))) {
-        // Outside of quotes there are only words of ours.
+        // Outside quotes there are only our own words.
         std::string outside;
         bool in = false;
         for (std::size_t i = 0; i < line.size(); ++i) {
@@ -373,7 +373,8 @@ struct logged {
     std::map<std::string, std::uint64_t> clock;
 };
 
-// As ShiViz does it: the first line is the expression, the second the one between executions, and the rest is matched.
+// Parses as ShiViz does: the first line is the regular expression of an event, the second one separates executions, and
+// the rest is matched.
 std::vector<logged> log_of(trace const& t) {
     std::string const text = exported(t, "shiviz");
     CHECK(text.starts_with("(?<event>.*)\\n(?<host>\\S*) (?<clock>{.*})\n\n"));
@@ -406,7 +407,7 @@ TEST_CASE("a host's own clock counts its events, and no clock knows what has not
             CHECK(l.clock.at(l.host) == (latest.contains(l.host) ? latest.at(l.host).at(l.host) : 0) + 1);
             for (auto const& [who, at] : l.clock)
                 if (who != l.host) CHECK(at <= latest.at(who).at(who));
-            for (auto const& [who, at] : latest[l.host]) CHECK(l.clock.at(who) >= at); // it never forgets
+            for (auto const& [who, at] : latest[l.host]) CHECK(l.clock.at(who) >= at); // a clock never goes back
             latest[l.host] = l.clock;
         }
     }

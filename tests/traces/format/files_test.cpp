@@ -1,4 +1,4 @@
-// Traces on disk: what is on it after a full disk, an interrupted call, a death, and what is said about it.
+// Trace files after a full disk, an interrupted call and the death of the writer, and the errors that are reported.
 #include <atomic>
 #include <csignal>
 #include <fcntl.h>
@@ -31,7 +31,8 @@ trace of_events(std::size_t n) {
     return t;
 }
 
-// Files may not grow past `bytes` while this lives: the kernel then cuts a write short, and refuses the next.
+// Limits the size of files to `bytes` during its lifetime: the kernel cuts the write that exceeds it, and refuses the
+// next.
 class small_disk {
 public:
     explicit small_disk(rlim_t bytes) : before_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -116,7 +117,7 @@ TEST_CASE("a disk that fills up in the middle of a line leaves a torn last line 
             CHECK(sink.dropped() == 3);
             CHECK(sink.error() == "cannot write " + path + ": File too large");
         }
-        // There is room again, but a line after the torn one would make the trace unreadable.
+        // There is space again, but a line after the torn one would make the trace unreadable.
         sink.put(numbered(5));
         sink.foot({6, sink.dropped(), 0, "", ""});
         CHECK(sink.dropped() == 4);
@@ -130,7 +131,7 @@ TEST_CASE("a disk that fills up in the middle of a line leaves a torn last line 
 
 TEST_CASE("an event that a signal interrupts again and again is written whole") {
     temporary_folder folder;
-    std::string const pipe = folder / "pipe", text(1'000'000, 'x'); // many times what a pipe holds
+    std::string const pipe = folder / "pipe", text(1'000'000, 'x'); // many times the capacity of a pipe
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
 
     static std::atomic<int> interrupted;
@@ -138,14 +139,13 @@ TEST_CASE("an event that a signal interrupts again and again is written whole") 
     struct sigaction action {
     }, before{};
     action.sa_handler = [](int) { ++interrupted; };
-    REQUIRE(::sigaction(SIGUSR1, &action, &before) == 0); // without SA_RESTART
+    REQUIRE(::sigaction(SIGUSR1, &action, &before) == 0); // without SA_RESTART, so system calls are interrupted
 
     std::string received;
     std::thread reader([&, writer = ::pthread_self()] {
         int const fd = ::open(pipe.c_str(), O_RDONLY);
         char buffer[40'000];
-        // A first byte says that the writer is past open(); from then on it is in write, blocked, whenever it is
-        // interrupted.
+        // After the first byte the writer has passed open(). From then on each signal interrupts a blocked write.
         for (ssize_t n = ::read(fd, buffer, 1); n > 0; n = ::read(fd, buffer, sizeof buffer)) {
             received.append(buffer, static_cast<std::size_t>(n));
             int const seen = interrupted;
@@ -196,7 +196,7 @@ TEST_CASE("a full disk leaves the old trace as it was and no temporary file") {
     }
     CHECK(content_of(path) == old);
     CHECK(folder.entries() == 1);
-    write_file(path, of_events(100'000)); // several pieces
+    write_file(path, of_events(100'000)); // written in several pieces
     CHECK((content_of(path) == text_of(of_events(100'000))));
 }
 

@@ -1,4 +1,4 @@
-// What is written, and that it reads back as what it was.
+// Tests the writer, and that everything it writes is read back unchanged.
 #include <nlohmann/json.hpp>
 #include <random>
 #include "tests/catch.hpp"
@@ -43,7 +43,7 @@ bool same(event const& a, event const& b) {
             a.detail, b.detail, [](field const& x, field const& y) { return x.key == y.key && same(x.val, y.val); });
 }
 
-// Random events of any shape that the format allows; texts are of every kind of awkwardness.
+// Generates random events of every shape that the format allows, with awkward texts.
 class random_events {
 public:
     explicit random_events(unsigned seed) : random_(seed) {}
@@ -214,7 +214,7 @@ TEST_CASE("each piece of invalid UTF-8 is written as one replacement character")
         {"\xE2\x82z", "\uFFFDz"},
         {"\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD"},           // a surrogate
         {"\xF0\x9F\x98", "\uFFFD"},                       // an emoji cut short
-        {"\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"}, // past U+10FFFF
+        {"\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"}, // above U+10FFFF
         {"\xE0\x80\x80", "\uFFFD\uFFFD\uFFFD"},
         {"\xF5", "\uFFFD"},
     };
@@ -251,7 +251,7 @@ TEST_CASE("a text that looks like an id stays a text, and an id stays an id") {
         CHECK(detail_read_back({"a", *parse_ref(text)}, memory).is == value::type::id);
         CHECK(memory.events[0].id_of("a") == parse_ref(text));
     }
-    // These name no entity that is known, so nothing distinguishes them and nothing needs to.
+    // These ids name no known entity, so nothing has to distinguish them.
     for (std::string_view text :
         {"localhost:8080", "worker:3", "otherwise:3", "none:0", "scope:02", "scope:", "scope:2 ", "127.0.0.1:80"}) {
         CHECK(detail_read_back({"a", text}, memory).text == text);
@@ -304,7 +304,7 @@ TEST_CASE("random events read back as they were, on the fast path and on the gen
             REQUIRE(same(any.what, e));
         }
     }
-    CHECK(taken_fast > total / 4); // or the test above compares nothing
+    CHECK(taken_fast > total / 4); // otherwise the test above would compare nothing
 }
 
 TEST_CASE("a line of our own shape with plain texts never needs the general path") {

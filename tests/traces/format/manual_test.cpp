@@ -1,4 +1,4 @@
-// The manual page of the format says what the program does.
+// Checks that the manual page of the format agrees with the program.
 #include "tests/catch.hpp"
 #include "tests/traces/trace_text.hpp"
 

@@ -1,4 +1,4 @@
-// What is no good trace: every fault is either a problem that keeps it from being clean or an error that says where.
+// Damaged traces: every fault is either a problem, so the trace is not clean, or an error that says where.
 #include <fcntl.h>
 #include <random>
 #include <sys/stat.h>
@@ -71,13 +71,13 @@ TEST_CASE("a trace cut at every byte is never taken for complete") {
             continue;
         }
         read_result const r = read_text(part, "test.jsonl", to);
-        if (cut == text.size() - 1) { // only the last line break is missing: nothing is lost
+        if (cut == text.size() - 1) { // only the last line break is missing, so nothing is lost
             CHECK((r.has_footer && r.problems.empty()));
             continue;
         }
         CHECK_FALSE(r.has_footer);
         CHECK_FALSE(r.problems.empty());
-        // Nothing that was written whole is lost, and nothing is made up.
+        // Every complete event is read, and no other.
         CHECK(r.events == to.seqs.size());
         CHECK((r.events == whole_lines || (part.back() == '}' && r.events == whole_lines + 1)));
         CHECK((cut == first_line || part.back() == '\n' || part.back() == '}' ||
@@ -231,7 +231,7 @@ TEST_CASE("hostile JSON is refused without harm") {
     CHECK_THAT(hostile(std::string(5'000'000, '[')), ContainsSubstring("test.jsonl:2: nested deeper than 64"));
     CHECK_THAT(hostile(std::string(200, '[') + std::string(200, ']')), ContainsSubstring("nested deeper than 64"));
     CHECK(hostile("\"" + std::string(200, '[') + "\\\"" + std::string(200, '{') + "\"") ==
-        "no error"); // brackets in a string are letters
+        "no error"); // brackets inside a string do not nest
     CHECK_THAT(hostile("1e999"), ContainsSubstring("test.jsonl:2: a number is out of range"));
     CHECK(hostile(std::string(1'000'000, '9') + ".5e-999999") != "");
     CHECK_THAT(hostile("\"\xFF\""), ContainsSubstring("test.jsonl:2: not JSON"));

@@ -1,5 +1,5 @@
-// The shipped JSON Schema agrees with what is written. The validator below knows the keywords that the schema uses and
-// refuses any other, so that no part of the schema is passed over in silence.
+// Checks that the shipped JSON Schema agrees with the writer. The validator below implements the keywords that the
+// schema uses and refuses all others, so no part of the schema is ignored silently.
 #include <nlohmann/json.hpp>
 #include <regex.h>
 #include <set>
@@ -35,7 +35,7 @@ bool valid_members(json const& object, json const& rule) {
     return true;
 }
 
-// The schema's patterns mean the same to POSIX as to JSON Schema.
+// The patterns of the schema have the same meaning in POSIX and in JSON Schema.
 bool matches(std::string const& text, std::string const& pattern) {
     regex_t compiled;
     if (::regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
@@ -79,7 +79,7 @@ bool valid(json const& v, json const& rule) {
 
 bool valid_line(std::string const& text) { return valid(json::parse(text), schema()); }
 
-// The schema lets readers see unknown keys; what we write has none.
+// The schema allows unknown keys for readers. The writer must not write any.
 bool all_declared(json const& line) {
     char const* which = line.contains("format") ? "header" : line.contains("footer") ? "footer" : "event";
     json const& properties = schema()["$defs"][which]["properties"];

@@ -1,4 +1,4 @@
-// A trace as an issue of a tracker: what it says, and that a hostile trace says nothing else.
+// Checks the contents of bug reports, and that a hostile trace can't add anything to them.
 #include <algorithm>
 #include <random>
 #include <sstream>
@@ -22,7 +22,7 @@ std::string report_of(trace const& t, std::string subject = "shop") {
         .document = command});
 }
 
-// What a renderer sees outside code: code spans and fenced blocks are cut out as CommonMark defines them.
+// Returns the text outside code, without the code spans and fenced blocks as CommonMark defines them.
 std::string outside_code(std::string const& text) {
     std::string out, fence;
     std::istringstream lines(text);
@@ -39,7 +39,7 @@ std::string outside_code(std::string const& text) {
         for (std::size_t at = 0; at < line.size();) {
             std::size_t const run = std::min(line.find_first_not_of('`', at), line.size()) - at;
             std::size_t close = line.npos;
-            for (std::size_t from = at + run; run && from < line.size();) { // the next run of just as many
+            for (std::size_t from = at + run; run && from < line.size();) { // the next run of the same length
                 std::size_t const begin = line.find('`', from);
                 if (begin == line.npos) break;
                 std::size_t const end = std::min(line.find_first_not_of('`', begin), line.size());
@@ -55,7 +55,7 @@ std::string outside_code(std::string const& text) {
     return out + (fence.empty() ? "" : "OPEN FENCE");
 }
 
-// The defect of the first report, told with somebody's names.
+// A trace with the defect of the first report, with the given names.
 trace hostile_trace(std::string_view name) {
     story s;
     s.tell("scope.open", "scope:1", {{"name", name}});

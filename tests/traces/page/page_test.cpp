@@ -1,4 +1,4 @@
-// The page for browsers, as text. What a browser makes of it is in tests/cli/report/html_test.cpp.
+// Tests the text of the page. tests/cli/report/html_test.cpp tests it in a browser.
 #include <algorithm>
 #include <regex>
 #include "tests/catch.hpp"
@@ -48,7 +48,7 @@ std::vector<std::string> all(std::string const& text, std::string const& express
     return found;
 }
 
-// A story of `n` requests, each with a scope, of which the last is disposed with its handler inside.
+// A trace of `n` requests, each with a scope. The last scope is disposed with its handler inside.
 trace crowd(int n) {
     story s;
     s.tell("server.open", "server:1", {{"name", "crowded"}});
@@ -82,7 +82,7 @@ TEST_CASE("bytes that are no UTF-8 come out visible, however they are wrong") {
     CHECK(html_text("\xc0\xbc") == "\\xc0\\xbc");                   // "<" in two bytes
     CHECK(html_text("\xe0\x80\xbc") == "\\xe0\\x80\\xbc");          // in three
     CHECK(html_text("\xed\xa0\x80") == "\\xed\\xa0\\x80");          // half a surrogate pair
-    CHECK(html_text("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80"); // past the last
+    CHECK(html_text("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80"); // above the last code point
 }
 
 TEST_CASE(
@@ -115,7 +115,7 @@ TEST_CASE("the report's page tells the violation, who was inside, the way and ev
     CHECK_THAT(page, ContainsSubstring("<p class=\"verdict violated\">"));
     for (violation const& v : r.violations) CHECK_THAT(page, ContainsSubstring(html_text(v.message)));
     CHECK_THAT(page, ContainsSubstring("<b>coroutine:4</b> handler of GET /2, spawned at #34"));
-    CHECK_THAT(page, ContainsSubstring("class=\"act\"><a href=\"#e")); // the way begins with the act
+    CHECK_THAT(page, ContainsSubstring("class=\"act\"><a href=\"#e")); // the path begins with the act
     std::string const body = std::regex_replace(page, std::regex("<script[^]*?</script>"), "");
     CHECK(count(body, "<tr id=\"e") == r.told.events.size());
     CHECK_THAT(body, ContainsSubstring("free() is called on server:1 by control:1"));
@@ -123,8 +123,8 @@ TEST_CASE("the report's page tells the violation, who was inside, the way and ev
     CHECK(count(body, "class=\"decides") ==
         static_cast<std::size_t>(std::count_if(
             r.told.events.begin(), r.told.events.end(), [](event const& e) { return e.what == kind::decision; })));
-    CHECK(all(page, "<[^>]*( on[a-z]+=)").empty()); // refused where scripts are
-    CHECK(all(page, "<[^>]*( style=)").empty());    // and where styles are
+    CHECK(all(page, "<[^>]*( on[a-z]+=)").empty()); // a policy that blocks scripts blocks these
+    CHECK(all(page, "<[^>]*( style=)").empty());    // a policy that blocks styles blocks these
 }
 
 TEST_CASE("links of the page lead only to places in it") {
@@ -183,7 +183,7 @@ TEST_CASE("a trace in which nothing is broken has no arrows, no crosses and no c
 TEST_CASE("a moment is written once, and where there is room") {
     story s;
     for (int i = 0; i < 40; ++i) {
-        s.now = (i / 10) * 20'000'000 + (i < 10 ? 0 : i); // four moments, in which the clock goes on a little
+        s.now = (i / 10) * 20'000'000 + (i < 10 ? 0 : i); // four moments, at which the clock advances only a little
         s.tell("loop.tick", "loop:1");
     }
     CHECK(all(judged_trace(std::move(s.told)).page(), "class=\"at time\"[^]*?<text[^>]*>([^<]*)<") ==
@@ -221,7 +221,7 @@ TEST_CASE("a few violations of one rule are shown and the others counted") {
     }
     std::string const page = judged_trace(std::move(s.told)).page();
     CHECK_THAT(page, ContainsSubstring("</b> 25 more like these"));
-    CHECK(count(page, "disposed with coroutine:") > 29); // the list says each
+    CHECK(count(page, "disposed with coroutine:") > 29); // the list has each violation
 }
 
 TEST_CASE("of many actors that are inside, a few are named and the others counted") {
@@ -240,7 +240,7 @@ TEST_CASE("a trace without events, and events without a subject, still make a pa
     e.seq = 4;
     e.what_text = "odd.thing";
     t.append(e);
-    e.t = -5; // and the same number again
+    e.t = -5; // the number is repeated, too
     t.append(e);
     CHECK_THAT(judged_trace(std::move(t)).page(), ContainsSubstring("odd.thing"));
 }
@@ -292,7 +292,7 @@ TEST_CASE("a hostile trace stays text, wherever it is shown") {
         as_html({.title = attack, .side = side, .twin = side, .again = attack, .facts = {{attack, attack}}});
     CHECK(count(page, "&lt;img src=x onerror=alert(1)&gt;") > 15);
     CHECK(page.find("<img") == page.npos);
-    CHECK(count(page, "<script") == 3); // two sides' data and ours
+    CHECK(count(page, "<script") == 3); // the data of two sides and our script
     CHECK(count(page, "</script") == 3);
     CHECK(count(page, "<!--") == 0);
     CHECK(count(page, "</style") == 1);

@@ -1,5 +1,5 @@
-// Exploration judges a hundred thousand executions a second: judging must not allocate once it has seen its like.
-// Counted with an operator new of our own; not under sanitizers, which need theirs.
+// Exploration judges a hundred thousand executions a second, so judging must not allocate after the first executions.
+// Counts allocations with its own operator new. Skipped under sanitizers, which replace it.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #include <atomic>
 #include <cstdlib>
@@ -11,7 +11,7 @@ namespace {
 std::atomic<std::size_t> allocations{0};
 }
 
-// GCC takes the pair for mismatched when it inlines only one of them.
+// GCC warns about a mismatched pair when it inlines only one of the two.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void* operator new(std::size_t bytes) {
@@ -27,7 +27,7 @@ using namespace shutdown_repro::traces;
 
 namespace {
 
-// A whole life of a scoped server that drains: everything that the bundled one records, and no violation.
+// The events of a scoped server that drains, as the bundled server records them, without a violation.
 story drained_life(std::uint32_t requests) {
     story s;
     auto const number = [](std::string_view word, std::uint32_t n) { return std::string(word) + std::to_string(n); };
@@ -106,7 +106,7 @@ TEST_CASE("judging a trace like one judged before allocates nothing") {
 }
 
 TEST_CASE("what judging allocates for a long trace depends on who lives at once, not on the trace's length") {
-    // The same few lives one after the other, under new numbers each time.
+    // Repeats the same events with new numbers each time.
     auto const allocated_for = [](std::uint32_t lives) {
         rule_run run;
         std::size_t const before = allocations;
@@ -139,7 +139,7 @@ TEST_CASE("what judging allocates for a long trace depends on who lives at once,
         REQUIRE(run.violations().empty());
         return allocations - before;
     };
-    // The gone cost one bit each, in a vector that doubles.
+    // Each actor that has ended costs one bit, in a vector that doubles its size.
     CHECK(allocated_for(64'000) <= allocated_for(1'000) + 8 * 8);
 }
 #endif

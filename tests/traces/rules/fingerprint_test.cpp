@@ -7,7 +7,7 @@ namespace {
 
 struct prints {
     std::string text;
-    std::uint64_t number; // an exploration's
+    std::uint64_t number; // the fingerprint as an exploration computes it
 };
 
 prints both_of(std::string const& name, std::uint32_t number) {

@@ -1,5 +1,5 @@
-// What the two files of a rule can't say: which scope is named, who is inside and in which state, and what stays
-// silent.
+// Tests of what the two trace files of a rule can't show: the scope that a violation names, the live members with their
+// states, and traces without a violation.
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
 
@@ -7,7 +7,7 @@ using namespace shutdown_repro::traces;
 
 namespace {
 
-// server:1, its scope, and a request scope with a handler each, parked.
+// A server with its scope, and request scopes with one suspended handler each.
 void begin(story& s, int requests = 2) {
     s.tell("server.open", "server:1");
     s.tell("scope.open", "scope:1", {{"name", "server"}, {"object", true}});

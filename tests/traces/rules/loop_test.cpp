@@ -1,4 +1,4 @@
-// Rules about loops, timers, callbacks and hooks: what their two files can't say.
+// Rules about loops, timers, callbacks and hooks: tests of what their two trace files can't show.
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
 
@@ -8,7 +8,7 @@ namespace {
 
 constexpr nanoseconds ms = 1'000'000;
 
-// A loop with three timers of a program, one of them recurring, and two of the server's own.
+// A loop with three timers of the program, one of them recurring, and two timers of the server.
 story armed() {
     story s;
     s.tell("loop.start", "loop:1");
@@ -219,13 +219,13 @@ TEST_CASE("a request that never began has no finish to lose, and two finishes of
 
 namespace {
 
-// A kept connection, idle since 2 ms, as the server sees it; stopped at 10 ms.
+// A keep-alive connection that is idle from 2 ms on, as the server records it. The stop is at 10 ms.
 story kept(bool idle = true) {
     story s;
     s.tell("connection.open", "connection:1", {}, "server:1");
     s.tell("request.begin", "request:1", {}, "connection:1");
     s.now = 2 * ms;
-    if (idle) s.tell("request.finish", "request:1"); // whose connection is known from its begin
+    if (idle) s.tell("request.finish", "request:1"); // its connection is known from request.begin
     s.now = 10 * ms;
     s.tell("act.stop", "server:1");
     s.now = 480 * ms;

@@ -1,4 +1,4 @@
-// The manual page of the rules says what all_rules() says.
+// Checks that the manual page of the rules agrees with all_rules().
 #include <fstream>
 #include <sstream>
 #include "tests/catch.hpp"

@@ -33,7 +33,7 @@ TEST_CASE("a live set agrees with a plain set under any order of opening and clo
                 live.erase(n);
                 closed.insert(n);
             } else {
-                set.close(n); // harmless
+                set.close(n); // has no effect
             }
             REQUIRE(set.size() == live.size());
             REQUIRE((set.find(n) != nullptr) == (live.count(n) == 1));

@@ -1,4 +1,5 @@
-// Rules about stop, clients and the process: what their two files can't say; and when a rule is not applicable.
+// Rules about stop, clients and the process: tests of what their two trace files can't show, and of when a rule is not
+// applicable.
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
 
@@ -201,7 +202,7 @@ TEST_CASE("violations come by the event at which they are broken, then in the or
     s.tell("request.begin", "request:1");
     s.tell("coroutine.spawn", "coroutine:1");
     s.tell("server.stopped", "server:1");
-    s.tell("client.closed", "client:1"); // judged late, broken early
+    s.tell("client.closed", "client:1"); // the rule is judged late, but was violated earlier
     CHECK(judged(s) ==
         "accept-after-stop client:1\nstop-returned-early server:1\ncoroutine-lost coroutine:1\nfinish-event-lost "
         "request:1");

@@ -1,5 +1,4 @@
-// Rules on what the runner of a real server records: which of several names a cause gets, and what keeps a rule from
-// judging.
+// Rules on traces of real servers: which of several rules names a cause, and when a rule does not judge.
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
 
@@ -9,7 +8,7 @@ namespace {
 
 constexpr nanoseconds ms = 1'000'000;
 
-// A server that is ready; what comes next is told by the test.
+// The beginning of a trace: a server that is ready.
 struct real_server : story {
     explicit real_server(std::int64_t drain_timeout = 0) {
         if (drain_timeout) tell("process.start", "process:1", {{"name", "server"}, {"drain_timeout", drain_timeout}});
@@ -135,13 +134,13 @@ TEST_CASE("a lost request has one name, by how it was sent and when") {
     struct {
         std::string_view role;
         bool kept, frozen;
-        int sent, failed; // the stop is at 200
+        int sent, failed; // times; the stop is at 200
         std::string_view expected;
     } const cases[] = {
         {"in-flight", false, false, 110, 210, "connection-reset-inflight request:2"},
         {"keepalive", true, false, 110, 210, "connection-reset-inflight request:2"},
         {"backlog", false, false, 110, 210, "backlog-reset request:2"},
-        {"backlog", false, false, 201, 210, "backlog-reset request:2"}, // connected before
+        {"backlog", false, false, 201, 210, "backlog-reset request:2"}, // connected before the stop
         {"in-flight", false, true, 110, 210, "backlog-reset request:2"},
         {"keepalive", true, true, 110, 210, "keepalive-race-reset request:2"},
         {"keepalive", true, false, 201, 210, ""},
@@ -231,7 +230,7 @@ TEST_CASE("what a second stop loses is not in flight, of one that is to end the 
         std::string_view expected;
     } const cases[] = {
         {"nothing", 610, "stop-not-idempotent request:1"},
-        {"nothing", 851, "connection-reset-inflight request:1"}, // too late to be its doing
+        {"nothing", 851, "connection-reset-inflight request:1"}, // too late to be caused by the stop
         {"force", 610, ""},
     };
     for (auto const& c : cases) {

@@ -1,5 +1,5 @@
-// Every rule against its two traces in tests/data/rules: RULE.breaks.jsonl breaks it and nothing else,
-// RULE.near-miss.jsonl comes close and breaks nothing.
+// Tests every rule with its two traces in tests/data/rules: RULE.breaks.jsonl violates this rule only, and
+// RULE.near-miss.jsonl is similar but violates none.
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -198,7 +198,7 @@ TEST_CASE("a trace that lost events is never clean, although it has its footer")
     CHECK(read_and_judge(text, run).says == verdict::inconclusive);
     text = slurp(folder + "finish-event-lost.breaks.jsonl");
     text.replace(text.find("\"dropped\":0"), 11, "\"dropped\":1");
-    // What is missing at the end may be among what was lost.
+    // An event that is missing at the end may be one of the lost events.
     CHECK(told_by(read_and_judge(text, run).found) == "");
 }
 

@@ -1,4 +1,4 @@
-// The filter language of inspect, on traces made by hand.
+// Tests the filter language of inspect with traces made by hand.
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
 #include "traces/views/filter.hpp"
@@ -12,7 +12,7 @@ namespace {
 trace const& sample() {
     static trace const t = [] {
         story s;
-        s.now = 5'000'000; // traces begin anywhere
+        s.now = 5'000'000; // a trace need not begin at time 0
         s.tell("server.open", "server:1");
         s.tell("scope.open", "scope:1");
         s.now += 1'000'000;
@@ -65,14 +65,14 @@ TEST_CASE("a filter selects events by subject and by actor") {
     CHECK(fitting("scope:?") == "124");
     CHECK(fitting("by coroutine:1") == "456");
     CHECK(fitting("by control:*") == "7");
-    CHECK(fitting("by *:*") == "4567"); // whoever it was, somebody
+    CHECK(fitting("by *:*") == "4567"); // any event with an actor
 }
 
 TEST_CASE("a subtree contains what was opened in it, and all of its events") {
     CHECK(fitting("under scope:2") == "236");
     CHECK(fitting("under scope:1") == "1234567");
     CHECK(fitting("under scope:3 and not under scope:2") == "457");
-    CHECK(fitting("coroutine.* and under scope:1") == "3567"); // followed also where the other half says no
+    CHECK(fitting("coroutine.* and under scope:1") == "3567"); // "under" follows events that the other operand rejects
 }
 
 TEST_CASE("ranges of numbers and of time, with either end left out") {
@@ -81,7 +81,7 @@ TEST_CASE("ranges of numbers and of time, with either end left out") {
     CHECK(fitting("seq ..1") == "01");
     CHECK(fitting("seq 6..") == "67");
     CHECK(fitting("seq 3") == "3");
-    CHECK(fitting("time 1..2") == "234567"); // as they are shown: 2.000 is also 2.0005
+    CHECK(fitting("time 1..2") == "234567"); // times have the precision of the views: 2.0005 is shown as 2.000
     CHECK(fitting("time ..0.5") == "01");
     CHECK(fitting("time 1.5..") == "567");
 }
@@ -109,7 +109,7 @@ TEST_CASE("what is wrong with an expression is said with its column") {
     CHECK_THAT(complaint("seq 99999999999999999999"), StartsWith("column 5: expected numbers"));
     CHECK_THAT(complaint("seq 5..4"), StartsWith("column 5: \"5..4\" ends before it begins"));
     CHECK_THAT(complaint("seq .."), StartsWith("column 5: "));
-    CHECK_THAT(complaint("→ or )"), StartsWith("column 6: ")); // columns, not bytes
+    CHECK_THAT(complaint("→ or )"), StartsWith("column 6: ")); // counted in columns, not bytes
     CHECK_THAT(complaint("scope:1:2"), StartsWith("column 1: expected an id"));
     CHECK_THAT(complaint(std::string("a \x1b[31m")), !ContainsSubstring("\x1b"));
     CHECK_THAT(complaint(std::string(100'000, '(')), ContainsSubstring("nested deeper than 100"));

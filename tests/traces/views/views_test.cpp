@@ -1,4 +1,4 @@
-// The views on traces made by hand, so that each line that is asserted can be read off the trace above it.
+// Tests the views with traces made by hand, so that each expected line can be derived from the trace above it.
 #include <algorithm>
 #include <regex>
 #include <sstream>
@@ -16,8 +16,8 @@ namespace {
 constexpr std::string_view header_line = R"({"format":"shutdown-repro/trace","version":"1.0","world":"sim"})"
                                          "\n";
 
-// Two requests; the first handler stops the server, which is freed while the second one is parked. The second one fails
-// while it is torn down, its error climbs, a listener drops the last reference.
+// Two requests. The first handler stops the server, which is freed while the second handler is suspended. The second
+// handler fails during its cancellation, its error climbs to the parent scope, and a listener drops the last reference.
 constexpr std::string_view disposal =
     R"({"seq":0,"t":0,"kind":"server.open","id":"server:1","detail":{"name":"scoped","policy":"as-reported"}}
 {"seq":1,"t":0,"kind":"scope.open","id":"scope:1","detail":{"name":"server","mode":"unsafe","object":true}}
@@ -121,7 +121,7 @@ TEST_CASE("times are read at a glance") {
 TEST_CASE("what a trace says can't steer the terminal") {
     CHECK(printable("a\x1b[31mb\nc") == "a\\x1b[31mb\\nc");
     CHECK(printable("\xc2\x9b"
-                    "31m") == "\\xc2\\x9b31m"); // the one-character escape
+                    "31m") == "\\xc2\\x9b31m"); // C1 form of the escape character
     CHECK(printable("\xff→") == "\\xff→");
     CHECK(printable("\xe2\x86") == "\\xe2\\x86"); // cut short
     CHECK(printable("\xef\xbf\xbf \xef\xbf\xbd") == "\\xef\\xbf\\xbf \xef\xbf\xbd");
@@ -205,7 +205,7 @@ TEST_CASE("the timeline marks the event that violates a rule and its witnesses, 
     std::string const page = timeline(t, broken, {100, false});
     INFO(page);
     CHECK(line_with(page, "#25 ").starts_with("✗ "));
-    CHECK(columns(line_with(page, "#25 ").substr(line_with(page, "#25 ").rfind("✗"))) > 1); // in its lane too
+    CHECK(columns(line_with(page, "#25 ").substr(line_with(page, "#25 ").rfind("✗"))) > 1); // in its lane, too
     CHECK(line_with(page, "#6 ").starts_with("› "));
     CHECK(line_with(page, "#7 ").starts_with("  "));
     CHECK(place(page, "✗ scope-disposed-nonempty  scope:3") > place(page, "#25 "));
@@ -245,9 +245,9 @@ TEST_CASE("more lanes than fit are a list, with the kinds named") {
     CHECK(page.find("●") == page.npos);
     CHECK_THAT(lines(page)[7], ContainsSubstring("client.connect  client:8 connects"));
     CHECK(widest(page) <= 80);
-    CHECK(widest(timeline(t, {}, {20, false})) <= 40); // too narrow for words: the rows stay
+    CHECK(widest(timeline(t, {}, {20, false})) <= 40); // too narrow for words, but the rows are complete
     CHECK_THAT(lines(timeline(t, {}, {40, false}))[7],
-        ContainsSubstring("#7  client:8 connects")); // the words say the kind too
+        ContainsSubstring("#7  client:8 connects")); // the words imply the kind
 }
 
 TEST_CASE("the tree of a failed trace shows where each actor was at the failure") {
@@ -273,7 +273,7 @@ TEST_CASE("the tree of a server that survives its violation shows the first viol
     read(t, disposal);
     violation v = disposed_nonempty();
     v.at = 15;
-    t.events.pop_back(); // the assertion
+    t.events.pop_back(); // removes the assertion
     std::string const page = tree(t, std::vector{disposed_nonempty(), v}, {100, false});
     INFO(page);
     CHECK_THAT(page, ContainsSubstring("at #15, 61.000 ms: free() is called on server:1 by control:1"));

@@ -1,12 +1,13 @@
-# Wrapping the methods of a program that is not changed.
+# Wraps methods of a program without changing its files.
 package ShutdownRepro::Around;
 use strict;
 use warnings;
 use Exporter qw(import);
 our @EXPORT_OK = qw(around called_by);
 
-# Replaces a method of a class, inherited or not. The new one gets the old one first, and sees its caller as the old one would.
-# During global destruction nothing is recorded, and only the original method is called.
+# Replaces a method of a class, inherited or not. The wrapper gets the original method as its first argument and has the
+# same
+# caller(). During global destruction only the original method is called, and nothing is recorded.
 sub around {
   my ($class, $method, $with) = @_;
   my $before = $class->can($method) or die "shutdown-repro: $class has no method $method: this version is not known\n";
@@ -19,7 +20,7 @@ sub around {
   };
 }
 
-# In a wrapper: the sub that called the wrapped method.
+# Called in a wrapper: returns the name of the sub that called the wrapped method.
 sub called_by { return (caller 2)[3] // '' }
 
 sub over { return ${^GLOBAL_PHASE} eq 'DESTRUCT' }

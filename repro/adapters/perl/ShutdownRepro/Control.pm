@@ -1,5 +1,5 @@
-# Holds the program at points, at the controller's word: SHUTDOWN_REPRO_CONTROL names its socket (man 7 shutdown-repro-target).
-# When the controller disconnects, every hold ends.
+# Holds the program at points that the controller selects. SHUTDOWN_REPRO_CONTROL is the path of its socket
+# (man 7 shutdown-repro-target). When the controller disconnects, every hold ends.
 package ShutdownRepro::Control;
 use strict;
 use warnings;
@@ -7,12 +7,12 @@ use IO::Select       ();
 use IO::Socket::UNIX ();
 use Time::HiRes      qw(CLOCK_MONOTONIC clock_gettime);
 
-our %does;    # what its commands do: stop, free; the adapter's to say
+our %does;    # the subs that the commands "stop" and "free" call; set by the adapter
 my ($socket, $owner, $said, $holding, %armed, %reached) = (undef, 0, '', 0);
 
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
 
-# A child of the program meets the controller by itself.
+# After a fork the child connects to the controller on its own.
 sub meet {
   ($owner, $said) = ($$, '');
   (%armed, %reached) = ();
@@ -50,7 +50,7 @@ sub heard {
   return;
 }
 
-# Held here if it was armed. What is done meanwhile passes other points.
+# Holds the program here if the controller has armed this point. Code that runs during the hold passes other points.
 sub reach {
   my ($name) = @_;
   return if $holding;

@@ -1,7 +1,9 @@
-# What a Mojolicious program does, recorded as events: its loops, timers, streams, servers, transactions and user agents, on
-# any reactor. Loaded from outside, PERL5OPT=-MShutdownRepro::Mojolicious; it changes no file and no behavior: methods are
-# wrapped, do what they did, and hand on what they return or die with.
-# Nothing here subscribes to a stream's drain: a stream that has a subscriber counts as writing.
+# Records the events of a Mojolicious program: its loops, timers, streams, servers, transactions and user agents, on any
+# reactor.
+# Load it with PERL5OPT=-MShutdownRepro::Mojolicious. It changes no file and no behavior: it wraps methods, which do,
+# return and
+# die as before.
+# Nothing here subscribes to the drain event of a stream, because a stream with a subscriber counts as writing.
 package ShutdownRepro::Mojolicious;
 use strict;
 use warnings;
@@ -9,10 +11,10 @@ use Scalar::Util qw(refaddr weaken);
 use ShutdownRepro;
 use ShutdownRepro::Around qw(around called_by);
 
-my (%end);            # by the loop's own name for a connection: its id here, "connection:1" or "client:1"
-my (%accepted_by);    # by connection: its server
-my (%asked_from);     # by the port of a client of this process: the requests that it sent and no server here has seen
-my %accepts_for;      # by listening object: the server
+my (%end);            # our id of a connection ("connection:1", "client:1") by the id that the loop gives it
+my (%accepted_by);    # the server of each connection
+my (%asked_from);     # by port of a client of this process: the requests that it has sent and no server here has received
+my %accepts_for;      # the server of each listening object
 our ($listening_for, $accepting_for, $connecting, $built_on, $callback, $finishing);
 
 sub event { goto &ShutdownRepro::event }
@@ -50,7 +52,8 @@ sub follow_order {
   };
 }
 
-# --- loops ----------------------------------------------------------------------------------------------------------------
+# --- loops
+# ----------------------------------------------------------------------------------------------------------------
 
 my (@servers, $stopping);
 
@@ -70,7 +73,7 @@ sub loop_start {
   return $ioloop->$before;
 }
 
-# The loop itself calls it at the end of a graceful stop.
+# The loop calls it, too, at the end of a graceful stop.
 sub loop_stop {
   my ($before, $ioloop) = @_;
   my ($inner) = called_by() =~ /\AMojo::IOLoop::(_remove|stop_gracefully)\z/;
@@ -108,7 +111,7 @@ sub loop_on {
   });
 }
 
-# The program asks for the end. An act is one on a server: the first that is there.
+# The program stops the loop. The act is recorded for the first server that exists.
 sub act {
   my ($what, $call) = @_;
   my ($server) = grep {defined} @servers;
@@ -120,7 +123,8 @@ sub act {
   return;
 }
 
-# --- streams --------------------------------------------------------------------------------------------------------------
+# --- streams
+# --------------------------------------------------------------------------------------------------------------
 
 sub record { my ($stream) = @_; return $stream->{'shutdown-repro'} // {} }
 
@@ -199,7 +203,8 @@ sub stream_close {
   return $stream->$before;
 }
 
-# --- servers --------------------------------------------------------------------------------------------------------------
+# --- servers
+# --------------------------------------------------------------------------------------------------------------
 
 sub watch_servers {
   around('Mojo::Server::Daemon', $_->[0] => $_->[1])
@@ -234,7 +239,7 @@ sub server_start {
   return $self;
 }
 
-# Called by the program, it is a stop too, unless one has begun.
+# A call by the program is a stop, too, unless one has begun.
 sub server_stop {
   my ($before, $server) = @_;
   my $close = sub {
@@ -245,7 +250,7 @@ sub server_stop {
   return $server;
 }
 
-# Its owner has let go of it: nothing else calls this. Within the call weak references to it are still good.
+# Only the release of the last reference calls this. During the call weak references to the server are still valid.
 sub server_destroy {
   my ($before, $server) = @_;
   my $id = $server->{'shutdown-repro'} or return $server->$before;
@@ -280,16 +285,17 @@ sub acceptor_accept {
   return $acceptor->$before;
 }
 
-# --- what a server does for its connections -------------------------------------------------------------------------------
+# --- what a server does for its connections
+# -------------------------------------------------------------------------------
 
-# What a server subscribes to calls it, whether or not it is still there.
+# A callback that a server has subscribed, which runs whether or not the server still exists.
 sub subscribe {
   my ($before, $of, $name, $call) = @_;
   my $end = $of->{'shutdown-repro'} && $of->{'shutdown-repro'}{end};
-  return $of->$before($name => $name eq 'request' ? $call : servers_callback(scalar caller, $end, $call)); # it runs within _read
+  return $of->$before($name => $name eq 'request' ? $call : servers_callback(scalar caller, $end, $call)); # it runs inside _read
 }
 
-# The method itself records that it was entered. If the server is freed, the error shows that it would have been.
+# The method records its own call. If the server is freed, the error shows which method was called.
 sub servers_callback {
   my ($package, $end, $call) = @_;
   return $call unless $package eq 'Mojo::Server::Daemon' && $end;
@@ -307,7 +313,7 @@ sub servers_callback {
   };
 }
 
-# A method that callbacks call. What it does further, the server does.
+# A method that callbacks call. The server is the actor of the events during the call.
 sub entered {
   my ($name) = @_;
   return sub {
@@ -365,7 +371,8 @@ sub ShutdownRepro::Mojolicious::Guard::DESTROY {
   event('request.free', @$self{qw(id end)}) unless ShutdownRepro::Around::over();
 }
 
-# --- user agents ----------------------------------------------------------------------------------------------------------
+# --- user agents
+# ----------------------------------------------------------------------------------------------------------
 
 sub watch_agents {
   around('Mojo::IOLoop',         client   => \&loop_client);
@@ -405,7 +412,7 @@ sub client_wait {
   return $client->$before(@with);
 }
 
-# A request is sent on a connection. A server in the same process recognizes it by its source port.
+# Sends a request on a connection. A server in the same process recognizes it by its source port.
 sub agent_process {
   my ($before, $agent, $name) = @_;
   my $tx     = $agent->{connections}{$name}{tx};
@@ -423,7 +430,7 @@ sub asked {
   return $tx && $tx->{'shutdown-repro.agent'};
 }
 
-# It is called again when all that it wrote is out.
+# It is called again when all bytes that it wrote are sent.
 sub agent_write {
   my ($before, $agent, $name) = @_;
   $agent->$before($name);
@@ -445,7 +452,7 @@ sub agent_read {
   return $agent->$before($name, $chunk);
 }
 
-# Told before the callback of the request is called; of an idle connection only its end is left to tell.
+# Records the outcome before the callback of the request runs. For an idle connection it only records the end.
 sub agent_finish {
   my ($before, $agent, $name, $close) = @_;
   my $connection = $agent->{connections}{$name} or return $agent->$before($name, $close);

@@ -1,20 +1,19 @@
-# Mojolicious' poll reactor, and who is served first when several handles are ready is chosen: by the decisions of
-# SHUTDOWN_REPRO_DECISIONS ("default" or "2=1,5=1", as of a schedule), else by SHUTDOWN_REPRO_ORDER (client-first or
-# server-first), else as it comes. Load it with MOJO_REACTOR=ShutdownRepro::Reactor.
-#
-# The reactor hands poll(2)'s list to IO::Poll::_poll and serves it from the front, so the list is put in order there.
+# The poll reactor of Mojolicious with a chosen order of ready handles. The order comes from the decisions in
+# SHUTDOWN_REPRO_DECISIONS ("default" or "2=1,5=1", as in a schedule), else from SHUTDOWN_REPRO_ORDER (client-first or
+# server-first), else from poll(2). Load it with MOJO_REACTOR=ShutdownRepro::Reactor.
+# The reactor passes the list for poll(2) to IO::Poll::_poll and serves it from the front, so the list is sorted there.
 package ShutdownRepro::Reactor;
 use Mojo::Base 'Mojo::Reactor::Poll';
 use IO::Poll ();
 
-# For observers. The ready handles are a list of [descriptor, events of poll(2)].
-our $rank = sub {0};    # (reactor, descriptor): its place among what is ready, client first
-our $decided;           # (reactor, number, choice, what is ready in the order of its places)
-our $ready;             # (reactor, what is ready as it will be served)
+# Hooks for observers. Ready handles are a list of [descriptor, events of poll(2)].
+our $rank = sub {0};    # (reactor, descriptor): returns its rank in the order "client first"
+our $decided;           # (reactor, number, choice, ready handles by rank)
+our $ready;             # (reactor, ready handles in the order in which they will be served)
 
 my ($decisions, $order) = @ENV{qw(SHUTDOWN_REPRO_DECISIONS SHUTDOWN_REPRO_ORDER)};
 my %wanted = map { /\A(\d+)=(\d+)\z/ ? ($1, $2) : () } split /,/, $decisions // '';
-our $polling;    # the reactor that is in a tick
+our $polling;    # the reactor whose tick is running
 my $made = 0;
 
 sub one_tick {
@@ -23,7 +22,7 @@ sub one_tick {
   return $self->SUPER::one_tick;
 }
 
-# Timers that are due are served by deadline, not in the order of a hash.
+# Serves due timers by deadline, not in the order of a hash.
 sub new {
   my $self = shift->SUPER::new(@_);
   tie %{$self->{timers} = {}}, 'ShutdownRepro::Reactor::ByDeadline';
@@ -33,7 +32,7 @@ sub new {
 my $poll = IO::Poll->can('_poll');
 no warnings 'redefine';
 *IO::Poll::_poll = sub {
-  my $found = &$poll;    # it shares our list, and writes what is ready into it
+  my $found = &$poll;    # it writes the ready events into our list
   return $found unless $polling && ((caller 1)[3] // '') eq 'Mojo::Reactor::Poll::one_tick';
   my @all    = map { [@_[$_, $_ + 1]] } grep { $_ % 2 } 1 .. $#_;
   my @chosen = in_order(grep { $_->[1] } @all);
@@ -59,7 +58,7 @@ sub in_order {
   return @chosen, @left;
 }
 
-# The table of timers: a hash whose keys are sorted by deadline, and for equal deadlines by the order of arming.
+# The table of timers: a hash with keys sorted by deadline, and timers with equal deadlines by the order of arming.
 package ShutdownRepro::Reactor::ByDeadline;
 
 sub TIEHASH { return bless {timer => {}, armed => {}, last => 0, left => []}, shift }

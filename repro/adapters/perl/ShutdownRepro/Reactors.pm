@@ -1,4 +1,5 @@
-# Records the events of Mojolicious reactors of any class: rounds, served handles, timers, errors, and the end of a loop.
+# Records the events of Mojolicious reactors of any class: rounds, served handles, timers, errors, and the end of a
+# loop.
 package ShutdownRepro::Reactors;
 use strict;
 use warnings;
@@ -7,11 +8,11 @@ use Scalar::Util qw(refaddr weaken);
 use ShutdownRepro;
 use ShutdownRepro::Around qw(around called_by);
 
-our $registering;    # whose a handle is, while it is registered: {name, rank}, see ShutdownRepro::Reactor for the rank
-our $purpose;        # what a timer is for, while it is armed: {what, name, owner}; a program's own without one
-our $reason;         # why the loop is stopped, while it is: [why, cause]
-our $how = '';       # what led to what happens now, in a word: "peer_eof"; for the end of a stream and what follows from it
-our $ticking;        # the record of the reactor that is in a tick
+our $registering;    # set during the registration of a handle: {name, rank}; for the rank see ShutdownRepro::Reactor
+our $purpose;        # set during the arming of a timer: {what, name, owner}; unset for a timer of the program
+our $reason;         # set while the loop is being stopped: [why, cause]
+our $how = '';       # set while a stream ends: how it ends, such as "peer_eof"
+our $ticking;        # the record of the reactor whose tick is running
 my (%known, $every_round_of_ev);
 
 sub watch {
@@ -20,7 +21,7 @@ sub watch {
   count_rounds_of_ev() if Mojo::IOLoop->singleton->reactor->isa('Mojo::Reactor::EV');
 }
 
-# What a class inherits is wrapped where it is.
+# Wraps an inherited method in the class that defines it.
 sub watch_class {
   my ($class) = @_;
   my %with = (
@@ -31,7 +32,7 @@ sub watch_class {
   around($class, $_, $with{$_}) for grep { defined &{"${class}::$_"} } sort keys %with;
 }
 
-# The record of a reactor. An address may come again.
+# Returns the record of a reactor. Addresses may be reused.
 sub loop {
   my ($reactor) = @_;
   my $loop = $known{refaddr $reactor};
@@ -42,7 +43,8 @@ sub loop {
   return $loop;
 }
 
-# --- rounds ---------------------------------------------------------------------------------------------------------------
+# --- rounds
+# ---------------------------------------------------------------------------------------------------------------
 
 sub next_round {
   my ($loop) = @_;
@@ -57,7 +59,8 @@ sub begin_round {
   ShutdownRepro::event('loop.tick', $loop->{id}, undef, number => $loop->{round});
 }
 
-# A round begins when the reactor polls; one without handles only sleeps. Others poll too, inside of it.
+# A round begins when the reactor polls; a reactor without handles only sleeps. Other code may call poll, too, during a
+# round.
 sub count_rounds_of_poll {
   my $poll = IO::Poll->can('_poll');
   no warnings 'redefine';
@@ -80,13 +83,14 @@ sub count_rounds_of_ev {
   $every_round_of_ev->keepalive(0);
 }
 
-# What a chosen order will serve in this round: [descriptor, events of poll(2)], from the first.
+# Receives the handles in the order in which this round will serve them: [descriptor, events of poll(2)].
 sub served_next {
   my ($reactor, @ready) = @_;
   loop($reactor)->{order} = \@ready;
 }
 
-# --- handles --------------------------------------------------------------------------------------------------------------
+# --- handles
+# --------------------------------------------------------------------------------------------------------------
 
 sub io {
   my ($before, $reactor, $handle, $call) = @_;
@@ -102,7 +106,7 @@ sub io {
   });
 }
 
-# The read and the write of a handle in one round are one turn.
+# Reading and writing one handle in one round are one turn.
 sub serve {
   my ($loop, $fd, $watched, $writable) = @_;
   return $loop->{turn} if $loop->{served} && $loop->{served} == $watched;
@@ -134,7 +138,8 @@ sub failed {
   $loop->{served}{failed} = $told if $loop->{served};
 }
 
-# --- timers ---------------------------------------------------------------------------------------------------------------
+# --- timers
+# ---------------------------------------------------------------------------------------------------------------
 
 sub timer     { unshift @_, 0; goto &arm_new }
 sub recurring { unshift @_, 1; goto &arm_new }
@@ -161,7 +166,7 @@ sub arm {
     recurring => $timer->{recurring} ? \1 : \0, owner => $timer->{owner});
 }
 
-# The line of the program, not of the framework, that led here.
+# Returns the innermost line of the program, not of the framework, on the call stack.
 sub program_place {
   for (my $i = 1; my ($package, $path, $line) = caller $i; ++$i) {
     return $path =~ s{.*/}{}r . ":$line" if $package !~ /\A(?:Mojo|ShutdownRepro)\b/;
@@ -169,7 +174,7 @@ sub program_place {
   return 'a timer';
 }
 
-# Called by the timer's own callback, so that what it says lasts as long as that: see arm_new.
+# Called inside the callback of the timer, so that its local variables last as long as the callback; see arm_new.
 sub fire {
   my ($loop, $key, $timer) = @_;
   delete $loop->{timers}{$key} unless $timer->{recurring};
@@ -182,7 +187,7 @@ sub fire {
     what => ShutdownRepro::text($timer->{what}), name => ShutdownRepro::text($timer->{name}));
 }
 
-# With another patience it is another timer: what was set is taken back.
+# With another timeout it is another timer, so the previous one is recorded as canceled.
 sub again {
   my ($before, $reactor, $key, $after) = @_;
   my $loop  = loop($reactor);
@@ -195,7 +200,7 @@ sub again {
   return $reactor->$before($key, defined $after ? $after : ());
 }
 
-# The poll reactor removes a timer just before it fires, too.
+# The poll reactor also removes a timer right before it fires.
 sub remove {
   my ($before, $reactor, $what) = @_;
   my $loop = loop($reactor);
@@ -209,7 +214,7 @@ sub remove {
   return $reactor->$before($what);
 }
 
-# What is queued happens for the reason that it was queued for.
+# A queued call has the causes of the moment at which it was queued.
 sub next_tick {
   my ($before, $reactor, $call) = @_;
   my ($loop, @cause) = (loop($reactor), @ShutdownRepro::because);
@@ -220,7 +225,8 @@ sub next_tick {
   });
 }
 
-# --- the end --------------------------------------------------------------------------------------------------------------
+# --- the end
+# --------------------------------------------------------------------------------------------------------------
 
 sub start {
   my ($before, $reactor) = @_;

@@ -1,4 +1,5 @@
-"""Events of a Python program for shutdown-repro, one write(2) each (man 7 shutdown-repro-target). Knows no framework."""
+"""Records events of a Python program for shutdown-repro, one write(2) for each (man 7 shutdown-repro-target).
+Independent of frameworks."""
 import atexit
 import json
 import os
@@ -9,7 +10,7 @@ import time
 
 OBSERVES = ["coroutines", "server", "loops", "timers"]
 
-_lock = threading.RLock()  # a garbage collection may record while we do
+_lock = threading.RLock()  # reentrant, because a garbage collection may record events while we hold it
 _last = {}
 _looks_like_id = re.compile(r"[a-z_]+:(0|[1-9][0-9]*)\Z")
 _file = None
@@ -22,31 +23,31 @@ _thread = threading.local()
 
 
 def acting():
-    """Who acts in this thread, the innermost last; the caller's to add to and to take from."""
+    """Returns the stack of actors of this thread, the current one last. The caller pushes and pops."""
     if not hasattr(_thread, "acting"):
         _thread.acting = []
     return _thread.acting
 
 
 class Id(str):
-    """A text that is an id."""
+    """A text that is the id of an actor."""
 
 
 def fresh(word):
-    """The next id of a word that was not used yet: "timer:7"."""
+    """Returns a new id for a word: "timer:7"."""
     with _lock:
         _last[word] = _last.get(word, 0) + 1
         return Id(f"{word}:{_last[word]}")
 
 
 def event(kind, id=None, parent=None, because=(), **detail):
-    """Records that it happened and returns the event's number, or None once nothing is recorded any more."""
+    """Records an event and returns its number, or None after recording has ended."""
     global _next, _recording
     if _over:
         return None
     recorded = []
     with _lock:
-        if _recording:  # a garbage collection in the midst of an event: it comes behind that one
+        if _recording:  # called by a garbage collection during another event; recorded after that event
             return _queue(kind, id, parent, because, detail)
         _recording = True
         try:
@@ -65,7 +66,7 @@ def event(kind, id=None, parent=None, because=(), **detail):
 
 
 def _queue(kind, id, parent, because, detail):
-    """Numbers and order are one: nothing between them makes an object that a collection could begin with."""
+    """Takes a number and queues the event. Creates no object in between: a garbage collection could begin there."""
     global _next
     entry = [0, kind, id, parent, because, acting()[-1] if acting() else None, detail]
     number = entry[0] = _next
@@ -99,7 +100,7 @@ def _value(value):
 
 
 def _open():
-    """A process has a file of its own: the first one the file that was asked for, any other that name and its number."""
+    """Opens the file of this process: for the first process the given one, for others one with the process id in its name."""
     global _file, _writer, _next
     _writer, _next, _file = os.getpid(), 0, None
     failure = None
@@ -120,7 +121,7 @@ def _open():
 
 
 def _append(line):
-    """After an incomplete write the trace ends: continuing would only leave a gap in its numbers."""
+    """Ends the trace after an incomplete write, because continuing would leave a gap in its numbers."""
     global _file
     if _file is None:
         return
@@ -137,13 +138,13 @@ def _append(line):
 
 @atexit.register
 def _end():
-    """What the interpreter takes down from here on does not act any more."""
+    """Stops recording. What the interpreter destroys from now on, while it shuts down, is no act of the program."""
     global _over
     _over = True
 
 
 def place(outside):
-    """Where the program, and none of the folders in `outside`, led here: ("app.py:12", "/srv/app.py:12")."""
+    """Returns the innermost line on the stack that is in none of the folders `outside`: ("app.py:12", "/srv/app.py:12")."""
     frame = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename

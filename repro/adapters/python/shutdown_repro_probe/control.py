@@ -1,5 +1,6 @@
-"""Holds the program at points, at the controller's word: SHUTDOWN_REPRO_CONTROL names its socket (man 7 shutdown-repro-target).
-When the controller goes, nothing is held any more. "stop" sends the program the signal that asks it to end."""
+"""Holds the program at points that the controller selects. SHUTDOWN_REPRO_CONTROL is the path of its socket
+(man 7 shutdown-repro-target). When the controller disconnects, every hold ends. The command "stop" sends the program the
+signal that asks it to end."""
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ _reached = {}
 
 
 def _meet():
-    """A child of the program meets the controller by itself."""
+    """After a fork the child connects to the controller on its own."""
     global _socket, _owner, _said
     _owner, _said = os.getpid(), b""
     _armed.clear()
@@ -75,7 +76,7 @@ def _heard(until):
 
 
 def reach(name):
-    """Held here if it was armed. What is done meanwhile passes other points."""
+    """Holds the program here if the controller has armed this point. Code that runs meanwhile passes other points."""
     global _holding
     if _holding:
         return

@@ -1,6 +1,6 @@
 """Records the events of asyncio: tasks, loops, timers, listening servers, uncaught errors, and stop signals.
 
-Loops of asyncio itself are watched whole; of a loop that is written in C (uvloop) only the tasks are.
+Records everything on the loops of asyncio, and only tasks on a loop that is written in C (uvloop).
 """
 import asyncio
 import collections.abc
@@ -97,7 +97,7 @@ class _Steps(collections.abc.Coroutine):
         event("coroutine.remove", self._id)
 
     def close(self):
-        """Its frame is destroyed: whatever stood behind the point where it waits is never run."""
+        """Records that the frame is destroyed: the code after the point where it waits never runs."""
         if self._state == "suspended":
             self._finish("destroyed")
         self._state = "over"
@@ -129,11 +129,11 @@ class _Task(asyncio.Task):
         return coro._inner if isinstance(coro, _Steps) else coro
 
 
-_Task.__name__ = _Task.__qualname__ = "Task"  # in what is printed of it
+_Task.__name__ = _Task.__qualname__ = "Task"  # as it is printed
 
 
 def _name_to_be():
-    """create_task() gives a task its name only after it was made."""
+    """create_task() sets the name of a task only after its creation."""
     frame = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename.startswith(_library):
         if frame.f_code.co_name == "create_task" and frame.f_locals.get("name"):
@@ -211,7 +211,7 @@ class _Timer(asyncio.TimerHandle):
 
 # --- listening servers
 
-framework = []  # a framework's server, to which what listens belongs; see servers.py
+framework = []  # the server of a framework that owns the listening servers; see servers.py
 
 
 def _server_init(before):
@@ -251,7 +251,7 @@ def _server_close(before):
 
 
 def _server_wait(before):
-    """Whoever waits for its end has it when this returns."""
+    """When this returns, the tasks that wait for the end of the server are ready."""
     @functools.wraps(before)
     async def wait(self):
         try:

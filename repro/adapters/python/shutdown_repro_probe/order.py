@@ -1,5 +1,5 @@
-"""Who is served first when one poll finds several sockets ready. asyncio runs their callbacks in the order in which its selector
-lists them, and that order is free; the queue that they then stand in is first in, first out, and is left as it is."""
+"""Chooses the order in which sockets are served if one poll finds several of them ready. asyncio runs their callbacks in
+the order in which its selector lists them, which is unspecified. The queue of callbacks stays first in, first out."""
 import functools
 import os
 import socket
@@ -29,7 +29,7 @@ def watch(loop_class):
 
 
 def _role(loop, key):
-    """(rank, name): listeners, then clients, then what was accepted; None for what the loop itself reads."""
+    """Returns (rank, name): listeners, then clients, then accepted sockets; None for a socket of the loop itself."""
     if key.fileobj is getattr(loop, "_ssock", None):
         return None
     if not stat.S_ISSOCK(os.fstat(key.fd).st_mode):

@@ -1,4 +1,4 @@
-"""When the servers of frameworks begin and end: what listens inside of them is theirs."""
+"""Records when the servers of frameworks begin and end. The listening servers inside them belong to them."""
 import functools
 import sys
 
@@ -16,7 +16,7 @@ def watch(module):
         runner.cleanup = _end(runner.cleanup)
 
 
-_running = {}  # by identity: (the server, kept so that the identity stays its own; its id)
+_running = {}  # by identity: (server, id); keeps the server alive so that its identity is not reused
 
 
 def _opened(self, name):
