@@ -119,7 +119,7 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
 };
 static_assert(entity_names.back() == "other" && kind_names.back() == "other", "a name is missing from its table");
 
-// Equality of two names of one length, at least four letters: cheaper than memcmp for words as short as these.
+// Compares two names of the same length, at least four letters. Faster than memcmp for such short words.
 bool same_letters(char const* a, char const* b, std::size_t length) {
     auto const eight = [&](std::size_t at) {
         std::uint64_t x, y;
@@ -139,8 +139,9 @@ bool same_letters(char const* a, char const* b, std::size_t length) {
     return eight(length - 8);
 }
 
-// From a name to its place in the table with one comparison: the hash looks at the length and five letters, and its
-// multiplier is searched for at compile time until no two names share a slot.
+// Finds the index of a name with one comparison. The hash reads the length and five letters. Its multiplier is searched
+// at
+// compile time, so that no two names have the same slot.
 template <std::size_t N> class name_index {
 public:
     static constexpr std::uint8_t unknown = 255;
@@ -209,7 +210,7 @@ bool parse_ref(std::string_view text, ref& to) {
         number += static_cast<std::uint64_t>(text[--colon] - '0') * unit;
         unit *= 10;
     }
-    // One spelling for one id: no empty number, no leading zeros, nothing past 32 bits.
+    // Each id has one spelling: no empty number, no leading zeros, at most 32 bits.
     std::size_t const digits = text.size() - colon;
     if (digits == 0 || digits > 10 || number > std::numeric_limits<std::uint32_t>::max()) return false;
     if (digits > 1 && text[colon] == '0') return false;

@@ -1,8 +1,7 @@
-// A trace event: plain data, one recorded fact. Nothing here judges (rules/rule.hpp does) and nothing here knows a
+// A trace event: one recorded fact, as plain data. This file is independent of the rules (rules/rule.hpp) and of any
 // server.
-//
-// Ownership: an event views its details; whoever hands out the event owns them and says for how long
-// (a `trace` for its lifetime, the streaming reader until the next line, the recorder during the call).
+// Ownership: an event views its details. They belong to the object that hands out the event, and are valid for the
+// lifetime of a `trace`, until the next line of a streaming reader, or during the call of the recorder.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -14,7 +13,7 @@
 
 namespace shutdown_repro::traces {
 
-// What an id names. Printed "scope:2"; numbers are unique within a trace and never reused.
+// The type of an id, which is printed as "scope:2". Numbers are unique within a trace and never reused.
 enum class entity : std::uint8_t {
     none,
     server,
@@ -43,11 +42,12 @@ struct ref {
 
 std::string_view name_of(entity);
 std::string to_string(ref); // "scope:2"
-// Nullopt when it is not "word:number"; a word that this version does not know is entity::other.
+// Returns nullopt if the text is not "word:number". An unknown word becomes entity::other.
 std::optional<ref> parse_ref(std::string_view text);
-bool parse_ref(std::string_view text, ref& to); // the same for the reader's inner loop, where an optional costs a stall
+bool parse_ref(std::string_view text, ref& to); // the same for the inner loop of the reader, where an optional is slow
 
-// What happened. The dotted name is the format's; see man/shutdown-repro-trace.5 for each kind's details.
+// The kind of an event. man/shutdown-repro-trace.5 describes the dotted names of the format and the details of each
+// kind.
 enum class kind : std::uint8_t {
     server_open,
     server_listen,
@@ -138,7 +138,7 @@ enum class kind : std::uint8_t {
     process_orphan,
     process_left,
     process_port,
-    other, // a kind that this version does not know: kept in order, judged by nobody
+    other, // a kind that this version does not know: kept in order, ignored by the rules
 };
 inline constexpr std::size_t kind_count = static_cast<std::size_t>(kind::other) + 1;
 
@@ -148,7 +148,7 @@ std::optional<kind> parse_kind(std::string_view);
 using seq_t = std::uint64_t;
 inline constexpr seq_t no_seq = ~seq_t{0};
 
-// A detail's value.
+// The value of a detail.
 struct value {
     enum class type : std::uint8_t { integer, boolean, text, id, ids };
     type is = type::integer;
@@ -179,15 +179,15 @@ struct event {
     seq_t seq = 0;
     nanoseconds t = 0;
     kind what = kind::other;
-    ref id;                         // what it happened to
-    ref parent;                     // its owner, where the kind has one
-    ref by;                         // who acted
+    ref id;                         // its subject
+    ref parent;                     // the owner of the subject, if the kind has one
+    ref by;                         // the actor that caused it
     std::span<seq_t const> because; // earlier events that caused it
     std::span<field const> detail;
-    std::string_view what_text; // the dotted name as read when `what` is kind::other, else empty
+    std::string_view what_text; // the dotted name as read if `what` is kind::other; else empty
 
     event() = default;
-    // Member by member: an aggregate is cleared as a whole first, which costs more than the rest of recording it.
+    // Sets each member: clearing an aggregate first would cost more than all other steps of recording an event.
     event(seq_t number, nanoseconds when, kind k, ref whom, ref owner, ref actor, std::span<seq_t const> causes,
         std::span<field const> details)
         : seq(number),
@@ -222,7 +222,7 @@ struct event {
     }
 };
 
-// Where events go as they happen. The event is valid during the call only: keep a copy (trace::append) to keep it.
+// Receives events as they happen. The event is valid during the call only; to keep it, copy it (trace::append).
 class sink {
 public:
     virtual ~sink() = default;

@@ -9,7 +9,7 @@ namespace shutdown_repro::traces {
 
 namespace {
 
-// What one process does and another notices, by the request that it is about.
+// An event that is a cause in the other trace, with its request.
 struct link {
     kind what;
     std::uint32_t request;
@@ -24,7 +24,7 @@ std::uint32_t request_of(event const& e) {
     return named.type == entity::request ? named.number : 0;
 }
 
-// The event in the other trace that must come first.
+// Returns the event in the other trace that must come first.
 std::optional<link> cause_of(event const& e) {
     if (e.what == kind::request_begin) return link{kind::client_send, request_of(e)};
     if (e.what == kind::client_receive) return link{kind::request_respond, request_of(e)};
@@ -33,7 +33,7 @@ std::optional<link> cause_of(event const& e) {
 
 bool is_cause(event const& e) { return e.what == kind::client_send || e.what == kind::request_respond; }
 
-// One of the traces, read from its front.
+// The events of one trace, taken from the front.
 class trace_queue {
 public:
     explicit trace_queue(trace const& from) : from_(from) {
@@ -52,7 +52,7 @@ public:
         if (is_cause(e)) --ahead_[{e.what, request_of(e)}];
         new_seq_.push_back(now_called);
     }
-    // Where the event with the old number went. Numbers grow within a trace, but may have gaps.
+    // Returns the new number of an event. Numbers ascend within a trace, but may have gaps.
     std::optional<seq_t> renumbered(seq_t old) const {
         auto const end = from_.events.begin() + static_cast<std::ptrdiff_t>(new_seq_.size());
         auto const found =
@@ -63,8 +63,8 @@ public:
 
 private:
     trace const& from_;
-    std::vector<seq_t> new_seq_;                               // of the events taken so far
-    std::unordered_map<link, std::uint32_t, link_hash> ahead_; // causes not yet taken
+    std::vector<seq_t> new_seq_;                               // new numbers of the events taken so far
+    std::unordered_map<link, std::uint32_t, link_hash> ahead_; // numbers of causes not yet taken
 };
 
 bool waits_for(trace_queue const& effect, trace_queue const& other) {
@@ -77,7 +77,7 @@ trace_queue& next_of(trace_queue& a, trace_queue& b) {
     if (b.empty()) return a;
     bool const a_waits = waits_for(a, b), b_waits = waits_for(b, a);
     if (a_waits != b_waits) return a_waits ? b : a;
-    return b.front().t < a.front().t ? b : a; // both wait: no true trace does that, and it must end all the same
+    return b.front().t < a.front().t ? b : a; // if both wait, the traces are wrong, but the loop has to end
 }
 
 } // namespace
@@ -87,7 +87,7 @@ trace join(trace const& server, trace const& seen) {
     for (trace const* from : {&server, &seen})
         joined.problems.insert(joined.problems.end(), from->problems.begin(), from->problems.end());
     trace_queue of_server(server), of_seen(seen);
-    std::unordered_map<link, seq_t, link_hash> causes; // the last of each, in the joined trace
+    std::unordered_map<link, seq_t, link_hash> causes; // the last event of each, in the joined trace
     std::vector<seq_t> because;
     nanoseconds t = std::numeric_limits<nanoseconds>::min();
     for (seq_t seq = 0; !of_server.empty() || !of_seen.empty(); ++seq) {

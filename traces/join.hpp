@@ -1,13 +1,13 @@
-// One trace out of several: what the server wrote, and what we saw ourselves of clients and the process. All are dated
-// with CLOCK_MONOTONIC, so they are merged by time; each keeps its own order, and no effect comes before its cause,
-// whatever the times say: a request begins after it was sent, a response is received after it was given.
+// Joins two traces: the events that the server wrote, and those that we observed of clients and the process. All times
+// are CLOCK_MONOTONIC, so events are merged by time. Each trace keeps its order, and no effect comes before its cause,
+// whatever the times are: a request begins after it was sent, and a response is received after it was given.
 #pragma once
 #include "traces/trace.hpp"
 
 namespace shutdown_repro::traces {
 
-// Events, renumbered from 0, with the causes across processes added to `because`, and problems. Times never go back: an
-// event that had to wait for its cause takes the cause's. Header and footer are the caller's to fill.
+// Returns events and problems. Numbers begin at 0, `because` also has causes in the other trace, and times never go back
+// (an event that is moved behind its cause gets the time of the cause). The caller fills header and footer.
 trace join(trace const& server, trace const& seen);
 
 } // namespace shutdown_repro::traces

@@ -1,8 +1,8 @@
-// What a server (or a client, or the runner) records its facts with: it numbers and dates each fact, says who acted and
-// what caused it, and hands it to one sink. The recorder never judges.
+// Records the facts of a server, a client or the runner: adds number, time, actor and causes to each fact, and passes
+// it to one sink. The recorder never judges.
 //
-// "Who acts" and "because of what" are dynamic scopes: `acting` and `because_of` are guards, so a nested operation's
-// events point at the operation that contains them. `inspect --explain` walks exactly these links back.
+// Actor and causes are dynamic scopes, set by the guards `acting` and `because_of`: the events of a nested operation
+// point to the operation that contains it. `inspect --explain` follows exactly these links.
 #pragma once
 #include <algorithm>
 #include <initializer_list>
@@ -13,7 +13,7 @@
 namespace shutdown_repro::traces {
 
 class recorder {
-    struct causes { // in order
+    struct causes { // in ascending order
         seq_t at[4] = {};
         std::size_t count = 0;
         void add(seq_t s) {
@@ -27,12 +27,12 @@ class recorder {
     };
 
 public:
-    // `clock` is read at each event; it and the sink must outlive the recorder.
+    // Reads `clock` at each event. The clock and the sink must outlive the recorder.
     recorder(sink& to, nanoseconds const& clock) : to_(&to), clock_(&clock) {}
     recorder(recorder const&) = delete;
     void record_to(sink& to) { to_ = &to; }
 
-    // Records one fact and returns its sequence number (no_seq once muted).
+    // Records one fact and returns its number; no_seq if muted.
     seq_t emit(kind what, ref id, ref parent = {}, std::initializer_list<field> detail = {}) {
         return emit(what, id, parent, std::span<field const>(detail.begin(), detail.size()));
     }
@@ -43,7 +43,7 @@ public:
         return seq;
     }
 
-    // A fact that is not told, as nobody who listens wants it: those that follow keep their numbers.
+    // Skips a fact that the sink does not need, so that the following ones keep their numbers.
     void leave_out() { next_ += !muted_; }
 
     ref fresh(entity type) { return {type, ++last_id_[static_cast<std::size_t>(type)]}; }
@@ -51,7 +51,7 @@ public:
     seq_t cause() const { return cause_.count ? cause_.at[cause_.count - 1] : no_seq; } // the latest
     seq_t next() const { return next_; }
 
-    // As new: numbering begins again.
+    // Restores the initial state; numbers begin at 0 again.
     void reset() {
         next_ = 0;
         cause_ = {};
@@ -60,10 +60,10 @@ public:
         for (std::uint32_t& n : last_id_) n = 0;
     }
 
-    // A dead process records nothing more (see world::die).
+    // Mutes the recorder: a process that has died records nothing (see world::die).
     void mute() { muted_ = true; }
     bool muted() const { return muted_; }
-    // The simulated kernel and the clients outlive the process.
+    // The simulated kernel and the clients record events after the death of the process.
     void unmute() { muted_ = false; }
 
     class acting {
@@ -88,7 +88,7 @@ public:
         recorder& r_;
         causes before_;
     };
-    // One more cause beside those that there are: what was waited for, beside what woke it.
+    // Adds a cause to the current ones, for example the awaited event to the event that woke a coroutine.
     class besides : public because_of {
     public:
         besides(recorder& r, seq_t cause) : because_of(r, r.cause_, cause) {}

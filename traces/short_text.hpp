@@ -1,5 +1,5 @@
-// A short text kept inside its owner, so that remembering a name allocates nothing. What is too long is cut at a whole
-// UTF-8 character and ends with "…".
+// A short text stored inside its owner, so that storing a name allocates no memory. A text that is too long is cut
+// between UTF-8 characters and ends with "…".
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -44,7 +44,7 @@ private:
     }
 
     std::uint8_t size_ = 0;
-    char text_[Capacity]; // nobody reads past size_, so it is left as it is
+    char text_[Capacity]; // not initialized, because only the first size_ bytes are read
 };
 
 } // namespace shutdown_repro::traces

@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::size_t smallest_block = 64 * 1024;
 
-// One reservation holds all that an event views: its fields, then causes and ids, then letters, so that each part is
-// aligned by what comes before it.
+// One allocation holds everything that an event views: fields, then causes and ids, then characters. In this order each
+// part is aligned after the one before it.
 static_assert(alignof(field) >= alignof(seq_t) && alignof(seq_t) >= alignof(ref));
 
 std::size_t bytes_viewed(event const& e) {
@@ -69,7 +69,7 @@ void arena::swap(arena& other) noexcept {
 }
 
 event& trace::append(event const& e) {
-    event& mine = events.emplace_back(e); // may move what `e` refers to
+    event& mine = events.emplace_back(e); // may move the event that `e` refers to
     std::size_t const bytes = bytes_viewed(mine);
     if (bytes == 0) return mine;
 

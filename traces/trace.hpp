@@ -1,6 +1,6 @@
-// A trace in memory: header, events, footer. The memory sink of the simulated world, and what the reader fills for the
-// views. Events and everything they view live in the trace; clear() keeps the capacity, so that exploration does not
-// allocate per execution.
+// A trace in memory: header, events, footer. A sink of the simulated world; the reader fills it for views. It owns its
+// events and everything that they view. clear() keeps the capacity, so that exploration does not allocate memory for
+// each execution.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace shutdown_repro::traces {
 
-// A bump allocator for what events view. Moving keeps what was copied where it is.
+// A bump allocator for the data that events view. Moving it does not move the data.
 class arena {
 public:
     arena() = default;
@@ -33,14 +33,14 @@ public:
         auto s = copy(std::span<char const>(from.data(), from.size()));
         return {s.data(), s.size()};
     }
-    // Uninitialised memory, valid until clear().
+    // Returns uninitialized memory, valid until clear().
     void* take(std::size_t bytes, std::size_t align) {
         std::size_t const at = (used_ + align - 1) & ~(align - 1);
         if (at + bytes > size_) return take_from_next(bytes);
         used_ = at + bytes;
         return block_ + at;
     }
-    void clear() { enter(0); } // keeps the blocks
+    void clear() { enter(0); } // keeps its blocks for reuse
 
 private:
     struct block {
@@ -58,29 +58,29 @@ private:
 
 struct header {
     std::string scenario; // the scenario document, JSON text; "" when unknown
-    std::string world;    // "live", "sim" or what the writer said
-    std::string schedule; // "" when the execution was not under a schedule
+    std::string world;    // "live", "sim" or another word of the writer
+    std::string schedule; // "" if the execution had no schedule
     std::string target;   // JSON text; "" for the bundled servers
-    std::string tool;     // who wrote it, for people
-    // Which groups of facts the writer records ("scopes coroutines requests connections server clients process"),
-    // space separated; "" = not said, rules then go by what they see.
+    std::string tool;     // the program that wrote it, for people
+    // The groups of facts that the writer records, separated by spaces ("scopes coroutines requests connections server
+    // clients process"); "" if it does not say, so that rules rely on the events that they see.
     std::string observes;
     std::string twin =
-        {}; // JSON text: of a finding, the nearest execution that passes (trace, schedule, decision, taken, instead)
+        {}; // JSON text: the nearest passing execution of a finding (trace, schedule, decision, taken, instead)
 };
 
 struct footer {
     std::uint64_t events = 0, dropped = 0;
-    std::optional<int> exit_status; // of the server's process
-    std::string signal;             // "SIGABRT" when it died of one
+    std::optional<int> exit_status; // exit status of the server process
+    std::string signal;             // the signal that killed it, such as "SIGABRT"; "" for none
     std::string note;               // e.g. "interrupted"
 };
 
 struct trace final : sink {
     traces::header head;
     std::vector<event> events;
-    std::optional<footer> foot;        // nullopt: the trace is cut short, hence never clean
-    std::vector<std::string> problems; // torn last line, a gap in seq …: for people; empty for a good trace
+    std::optional<footer> foot;        // nullopt if the trace is cut short; it is then never clean
+    std::vector<std::string> problems; // for people: a torn last line, a gap in the numbers …; empty if complete
 
     void put(event const& e) override { append(e); }
     event& append(event const&); // deep copy
