@@ -6,8 +6,8 @@
 
 namespace shutdown_repro::traces {
 
-// Returns events and problems. Numbers begin at 0, `because` also has causes in the other trace, and times never go back
-// (an event that is moved behind its cause gets the time of the cause). The caller fills header and footer.
+// Returns events and problems. Numbers begin at 0, `because` has causes in the other trace, too, and times never go
+// back (an event that is moved behind its cause gets the time of the cause). The caller fills header and footer.
 trace join(trace const& server, trace const& seen);
 
 } // namespace shutdown_repro::traces
