@@ -90,7 +90,7 @@ TEST_CASE(
     CHECK(judge(repro::run_program(script(begin + "  timer.cancel()\n" + end), {})).errors == names{});
 }
 
-TEST_CASE("a task whose frame is destroyed where it waits was lost there") {
+TEST_CASE("a task whose frame is destroyed while it waits is reported as lost there") {
     if (no_python()) return;
     auto const j = judge(repro::run_program(script("import asyncio, gc\n"
                                                    "async def wait(): await asyncio.Future()\n"
@@ -123,7 +123,7 @@ TEST_CASE("an uncaught error is an event of its loop, and the reaction of the pr
     CHECK_THAT(text_of_stderr(t), ContainsSubstring("handled no"));
 }
 
-TEST_CASE("which of two sockets that are ready in one poll is served first is chosen, and each order is run") {
+TEST_CASE("the order of two sockets that are ready in one poll is chosen, and each order is run") {
     if (no_python()) return;
     auto const p = script("import asyncio, socket, sys\n"
                           "loop = asyncio.new_event_loop()\n"
@@ -164,7 +164,7 @@ TEST_CASE("an asyncio program that never stops by itself is held at an event and
     CHECK(std::ranges::count(t.events, kind::act_stop, &traces::event::what) == 1);
 }
 
-TEST_CASE("an event of a garbage collection in the midst of another event comes behind it, and is not lost") {
+TEST_CASE("an event of a garbage collection during another event is recorded after it") {
     if (no_python()) return;
     traces::trace const t = repro::run_program(script("import asyncio, gc, types\n"
                                                       "import shutdown_repro_probe as probe\n"
@@ -188,7 +188,7 @@ TEST_CASE("an event of a garbage collection in the midst of another event comes 
     CHECK(of_the_timer == std::vector{kind::timer_arm, kind::timer_cancel});
 }
 
-TEST_CASE("a chosen order looks at pipes, too, and leaves no descriptor open for that") {
+TEST_CASE("a chosen order includes pipes, and leaves no descriptor open") {
     if (no_python()) return;
     traces::trace const t = repro::run_program(
         script("import asyncio, os, sys\n"
@@ -223,7 +223,7 @@ TEST_CASE("each process of a program records its own trace, and their entities g
     CHECK(judge(j).verdict == traces::verdict::clean);
 }
 
-TEST_CASE("a sitecustomize that was there before is still run, and without a file to record to nothing else is") {
+TEST_CASE("an existing sitecustomize is still run, and without a trace file nothing else is") {
     if (no_python()) return;
     repro::program p =
         script("import asyncio, sys\nprint(sys.before, file=sys.stderr)\nasyncio.run(asyncio.sleep(0))\n");

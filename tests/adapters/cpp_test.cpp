@@ -47,7 +47,7 @@ TEST_CASE("a server is held at an event or a checkpoint and told to stop there")
     }
 }
 
-TEST_CASE("a point that a server never comes to makes its execution inconclusive") {
+TEST_CASE("a point that a server never reaches makes its execution inconclusive") {
     auto const j =
         judge(repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = "before-dinner"}));
     CHECK(j.verdict == traces::verdict::inconclusive);
@@ -69,7 +69,7 @@ TEST_CASE("a hold stops one thread: the others continue and pass all points") {
     CHECK(std::ranges::count(t.events, kind::act_stop, &traces::event::what) == 1);
 }
 
-TEST_CASE("a forked child meets the controller by itself, counts for itself and has no file of its parent's") {
+TEST_CASE("a forked child has its own connection to the controller, its own counts, and no file of its parent") {
     repro::program const forks{
         .name = "forks", .command = {HEADER_PROGRAM, "forks"}, .files = {}, .environment = {}, .adapter = "own"};
     CHECK_THAT(judge(repro::run_program(forks, {.order = {}, .decisions = {}, .stop_at = "twice#2"})).messages,
@@ -81,7 +81,7 @@ TEST_CASE("a server with the header allocates no memory for events that are not 
     CHECK(programs::works(HEADER_PROGRAM " off"));
 }
 
-TEST_CASE("garbage in a target's file is said with its place, and what stands before it counts") {
+TEST_CASE("garbage in the trace of a target is reported with its place, and the events before it count") {
     repro::program p{.name = "garbage",
         .command = {"sh", "-c", "{folder}/run.sh"},
         .files = {},

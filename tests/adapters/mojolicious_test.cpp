@@ -113,14 +113,14 @@ TEST_CASE("a program that does not end is killed, and its trace is never clean")
     CHECK(judge(t).verdict != traces::verdict::clean);
 }
 
-TEST_CASE("a program in which nothing is recorded is inconclusive, with the reason") {
+TEST_CASE("a program that records nothing is inconclusive, with the reason") {
     repro::program const p{.name = "true", .command = {"true"}, .files = {}, .environment = {}, .adapter = "own"};
     auto const j = judge(repro::run_program(p, {}));
     CHECK(j.verdict == traces::verdict::inconclusive);
     CHECK(j.messages.find("check that its adapter is loaded") != std::string::npos);
 }
 
-TEST_CASE("an order and an adapter that there is not are refused with those that there are") {
+TEST_CASE("an unknown order or adapter is refused, and the error lists the known ones") {
     repro::program p = {.name = "true", .command = {"true"}, .files = {}, .environment = {}, .adapter = "mojolicious"};
     CHECK_THROWS_WITH(
         repro::run_program(p, {.order = "clients"}), ContainsSubstring("must be client-first or server-first"));

@@ -4,7 +4,7 @@
 #include "tests/catch.hpp"
 #include "tests/skip.hpp"
 
-TEST_CASE("every source is laid out as ./dev format lays it out") {
+TEST_CASE("every source has the layout of ./dev format") {
     std::string const ours = "clang-format-14";
     if (std::system((ours + " --version >/dev/null 2>&1").c_str()) != 0)
         return shutdown_repro::tests::skip("no clang-format-14 here");

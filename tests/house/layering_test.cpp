@@ -6,19 +6,21 @@
 using namespace shutdown_repro::tests;
 using lines = std::vector<std::string>;
 
-TEST_CASE("there is a house to look at") {
+TEST_CASE("the checks find the sources of every top-level folder") {
     auto const all = read_sources(product());
     for (std::string const& folder : product())
         CHECK(std::ranges::count_if(all, [&](source_file const& s) { return s.path.starts_with(folder + "/"); }) > 20);
 }
 
-TEST_CASE("each file stands in a room of the table") { CHECK(rooms_without_a_row(read_sources(product())) == lines{}); }
+TEST_CASE("each file is in a room of the table") { CHECK(rooms_without_a_row(read_sources(product())) == lines{}); }
 
 TEST_CASE("a room includes only itself and the rooms below it, by paths from the root") {
     CHECK(wrong_directions(read_sources(product())) == lines{});
 }
 
-TEST_CASE("third parties stay in their rooms") { CHECK(strangers(read_sources(product())) == lines{}); }
+TEST_CASE("third-party libraries are used only in their rooms") {
+    CHECK(strangers(read_sources(product())) == lines{});
+}
 
 TEST_CASE("an include against the direction of the rooms is found") {
     CHECK(wrong_directions({{"repro/sim/a.cpp", "#include \"repro/explore/explore.hpp\"\n"}}) ==
@@ -33,14 +35,14 @@ TEST_CASE("a room that is not in the table is found") {
     CHECK(rooms_without_a_row({{"repro/attic/a.cpp", ""}, {"repro/a.cpp", ""}}).size() == 2);
 }
 
-TEST_CASE("a library of others outside its rooms is found") {
+TEST_CASE("a third-party library outside its rooms is found") {
     CHECK(
         strangers({{"repro/sim/a.cpp", "#include <curl/curl.h>\n"}}) == lines{"repro/sim/a.cpp includes curl/curl.h"});
     CHECK(strangers({{"server_under_test/worlds/a.cpp", "#include <boost/asio/buffer.hpp>\n"}}).size() == 1);
     CHECK(strangers({{"repro/live/curl_clients.cpp", "#include <curl/curl.h>\n"}}) == lines{});
 }
 
-TEST_CASE("headers spare their readers the whole of the JSON library") {
+TEST_CASE("headers do not include the whole JSON library") {
     lines const exempt{"repro/input/located_json.hpp", "traces/format/line.hpp"}; // these are JSON readers
     for (source_file const& s : read_sources(product())) {
         if (!s.path.ends_with(".hpp")) continue;

@@ -31,7 +31,7 @@ TEST_CASE("kinds are named as the format names them") {
     CHECK(name_of(kind::process_port) == "process.port");
 }
 
-TEST_CASE("what is no kind is not taken for one that looks similar") {
+TEST_CASE("an unknown kind is not taken for a similar one") {
     for (std::string_view name : {"", "a", "scope", "scope.", "scope.opem", "scope.open ", "scope.opened", "Scope.open",
              "scope_open", "coroutine.spawned", "other", "assertion", "coroutine.resumf"})
         CHECK_FALSE(parse_kind(name));

@@ -113,7 +113,7 @@ TEST_CASE("traces that contradict each other are still joined to the end") {
     CHECK(traces::join(server.written, seen.written).events.size() == 4);
 }
 
-TEST_CASE("problems of both traces are the joined trace's") {
+TEST_CASE("the joined trace has the problems of both traces") {
     writer server(entity::server), seen(entity::client);
     server.written.problems = {"line 7 is torn"};
     seen.written.problems = {"lost sight"};

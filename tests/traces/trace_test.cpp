@@ -37,7 +37,7 @@ TEST_CASE("a trace keeps an event after everything that the event viewed is free
         REQUIRE(line_of(t.events[i]) == R"({"seq":)" + std::to_string(i) + as_appended);
 }
 
-TEST_CASE("a moved trace keeps its events, and what it was moved from can be filled again") {
+TEST_CASE("a moved trace keeps its events, and the source of the move can be filled again") {
     trace first;
     for (int i = 0; i < 100; ++i) append_from_short_lived_memory(first);
     trace second = std::move(first);

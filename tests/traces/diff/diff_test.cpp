@@ -99,7 +99,7 @@ TEST_CASE("sequences that have nothing in common are compared in bounded time") 
     CHECK(applied(a, b, edits(a, b)) == 2);
 }
 
-TEST_CASE("a trace is like itself") {
+TEST_CASE("a trace equals itself") {
     trace const a = read_file(TEST_DATA "/scope-disposal.jsonl"), b = read_file(TEST_DATA "/scope-disposal.jsonl");
     comparison const c = compare(a, b);
     CHECK(c.alike());
@@ -152,7 +152,7 @@ TEST_CASE("scopes with other names are other scopes") {
         page(a, b), ContainsSubstring("scope:1  server  only in A") && ContainsSubstring("scope:1  main  only in B"));
 }
 
-TEST_CASE("what differs stands with both numbers, what is common is folded, and the first difference is marked") {
+TEST_CASE("differences show both numbers, common events are folded, and the first difference is marked") {
     std::vector<std::string> same;
     for (int i = 0; i < 20; ++i)
         same.push_back(R"("kind":"coroutine.resume","id":"coroutine:1","detail":{"with":"value"})");
@@ -177,7 +177,8 @@ TEST_CASE("what differs stands with both numbers, what is common is folded, and 
     CHECK_FALSE(compare(a, b).alike());
 }
 
-TEST_CASE("numbers, times, ports and causes do not tell traces apart, details do") {
+TEST_CASE(
+    "traces that differ in numbers, times, ports and causes only are equal, and different details are differences") {
     auto const listens = [](std::string const& detail, std::string const& rest = "") {
         return told({R"("kind":"server.listen","id":"server:1","detail":{)" + detail + "}" + rest});
     };
@@ -230,7 +231,7 @@ TEST_CASE("a decision is known by its number in the schedule, and the default ma
             "A  #1 choice 1 of 2: free is called (control:1)\n          B  none: the default order continues\n"));
 }
 
-TEST_CASE("what a cut trace does not tell any more was not decided otherwise") {
+TEST_CASE("decisions after the end of a cut trace are not reported as different") {
     std::string const open = R"("kind":"server.open","id":"server:1")",
                       first = R"("kind":"decision","detail":{"number":2,"choice":0,"of":2,"label":"x"})",
                       second = R"("kind":"decision","detail":{"number":6,"choice":1,"of":2,"label":"free is called"})";
@@ -260,7 +261,7 @@ TEST_CASE("a decision that comes after other differences separates nothing") {
     CHECK_THAT(page(a, b), ContainsSubstring("the first different decision is 0, after other differences"));
 }
 
-TEST_CASE("events that read alike and differ say in what") {
+TEST_CASE("different events with the same text show their difference") {
     auto const accepted = [](std::string const& rest) {
         return told({R"("kind":"connection.open","id":"connection:1","parent":"server:1")" + rest});
     };
@@ -270,7 +271,7 @@ TEST_CASE("events that read alike and differ say in what") {
     CHECK_THAT(text, ContainsSubstring("is accepted by server:1 · by (none), backlog 3\n"));
 }
 
-TEST_CASE("a changed scenario and another end are said") {
+TEST_CASE("differences of the scenarios and of the ends are shown") {
     auto const with = [](std::string const& policy, std::string const& outcome) {
         return trace_of(R"({"format":"shutdown-repro/trace","version":"1.0","scenario":{"scenario":"x","policy":")" +
             policy +
@@ -303,7 +304,7 @@ TEST_CASE("an actor's thousand events that only one trace has are counted, and 8
     for (std::string line; std::getline(in, line);) CHECK(columns(line) <= 80);
 }
 
-TEST_CASE("the rule that an event breaks stands under it") {
+TEST_CASE("a violated rule is named below its event") {
     trace const a = told(served(1, 2, {R"("kind":"scope.dispose","id":"scope:2")"})), b = told(served(1, 2));
     violation v;
     v.rule = "scope-disposed-nonempty";

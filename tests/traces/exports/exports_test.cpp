@@ -98,7 +98,7 @@ TEST_CASE("every format is found by its name, and perfetto is chrome's") {
     CHECK(find_export_format("svg") == nullptr);
 }
 
-TEST_CASE("what is exported is UTF-8 without controls, whatever names hold, and the same each time") {
+TEST_CASE("every export is UTF-8 without control characters for any names, and the same each time") {
     for (trace const* t : samples())
         for (export_format const& f : export_formats()) {
             INFO(f.name);
@@ -109,7 +109,7 @@ TEST_CASE("what is exported is UTF-8 without controls, whatever names hold, and 
         }
 }
 
-TEST_CASE("pages of hostile traces are tame, and fit") {
+TEST_CASE("views of hostile traces have no control characters and fit the width") {
     for (trace const* t : samples()) {
         stats figures;
         for (event const& e : t->events) figures.on_event(e);
@@ -210,7 +210,7 @@ TEST_CASE("slices of a thread nest, arrows begin and end inside them, and every 
     }
 }
 
-TEST_CASE("order survives where a simulated trace has many events at one time") {
+TEST_CASE("exports keep the order of the many simulated events with the same time") {
     trace const& t = *samples().front();
     double last = -1;
     std::int64_t seq = -1;
@@ -265,7 +265,7 @@ std::uint64_t time_of(json const& s, char const* key) {
 
 } // namespace
 
-TEST_CASE("spans have hex ids, text times, and a parent that was there before") {
+TEST_CASE("spans have hex ids, times as text, and a parent that began before") {
     std::regex const trace_id("[0-9a-f]{32}"), span_id("[0-9a-f]{16}");
     for (trace const* t : samples()) {
         std::map<std::string, json> by_id;
@@ -306,7 +306,7 @@ TEST_CASE("spans have hex ids, text times, and a parent that was there before") 
     }
 }
 
-TEST_CASE("spans follow the scope tree, and a failed coroutine's says so") {
+TEST_CASE("spans have the hierarchy of the scope tree, and the span of a failed coroutine has the error") {
     trace const t = told({R"("t":0,"kind":"scope.open","id":"scope:1")",
         R"("t":0,"kind":"scope.open","id":"scope:2","parent":"scope:1")",
         R"("t":0,"kind":"coroutine.spawn","id":"coroutine:1","parent":"scope:2","detail":{"name":"handler"})",
@@ -319,7 +319,7 @@ TEST_CASE("spans follow the scope tree, and a failed coroutine's says so") {
     CHECK_FALSE(by_name.at("scope:1").at("status").contains("code"));
 }
 
-TEST_CASE("another schedule is another trace id") {
+TEST_CASE("different schedules give different trace ids") {
     trace a = told({R"("t":0,"kind":"scope.open","id":"scope:1")"});
     json const first = spans(a).at(0);
     a.head.schedule = "1=1";
@@ -348,7 +348,7 @@ TEST_CASE("the graph has a node for each scope and coroutine and an edge to its 
     for (auto const& [from, to] : edges) CHECK((nodes.contains(from) && nodes.contains(to)));
 }
 
-TEST_CASE("no name leaves its quotes in a graph") {
+TEST_CASE("every name stays inside its quotes in a graph") {
     for (std::string const& line : lines(exported(hostile(), "dot"))) {
         // Outside quotes there are only our own words.
         std::string outside;
@@ -396,7 +396,7 @@ std::vector<logged> log_of(trace const& t) {
 
 } // namespace
 
-TEST_CASE("a host's own clock counts its events, and no clock knows what has not happened") {
+TEST_CASE("the own entry of a clock counts the events of its host, and no clock is ahead of another host") {
     for (trace const* t : samples()) {
         std::map<std::string, std::map<std::string, std::uint64_t>> latest;
         auto const log = log_of(*t);
@@ -413,7 +413,7 @@ TEST_CASE("a host's own clock counts its events, and no clock knows what has not
     }
 }
 
-TEST_CASE("a vector clock contains those of its causes and of its actor") {
+TEST_CASE("a vector clock is at least that of each cause and of the acting host") {
     trace const t = told({R"("t":0,"kind":"scope.open","id":"scope:1")", R"("t":0,"kind":"scope.open","id":"scope:2")",
         R"("t":0,"kind":"scope.open","id":"scope:3","because":[0])",
         R"("t":0,"kind":"scope.cancel","id":"scope:4","by":"scope:3")",
@@ -427,7 +427,7 @@ TEST_CASE("a vector clock contains those of its causes and of its actor") {
     CHECK(log[4].clock == clock{{"scope:5", 1}});
 }
 
-TEST_CASE("more than ShiViz can draw is refused with the remedy") {
+TEST_CASE("too many actors for ShiViz are refused, and the error says what to do") {
     trace t;
     event e;
     e.what = kind::client_connect;

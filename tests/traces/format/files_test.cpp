@@ -53,7 +53,7 @@ private:
 
 } // namespace
 
-TEST_CASE("what a sink was given is in the file at once, without a footer or a destructor") {
+TEST_CASE("each event of a sink is in the file at once, without a footer or a destructor") {
     temporary_folder folder;
     std::string const path = folder / "trace.jsonl";
     pid_t const child = ::fork();

@@ -121,7 +121,7 @@ TEST_CASE("an event is written as the format says") {
         "\n");
 }
 
-TEST_CASE("what an event has not is left out") {
+TEST_CASE("absent parts of an event are left out") {
     event e;
     e.what = kind::assertion;
     CHECK(line_of(e) ==
@@ -177,7 +177,7 @@ TEST_CASE("a scenario that is no JSON, or too deep to be read, is written as a s
     }
 }
 
-TEST_CASE("as deep a scenario as is written as JSON is also read") {
+TEST_CASE("the deepest scenario that is written as JSON can be read") {
     header h;
     std::string const nested(deepest_nesting - 1, '[');
     h.scenario = nested + std::string(nested.size(), ']');

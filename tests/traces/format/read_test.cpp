@@ -124,7 +124,7 @@ TEST_CASE("a trace of faults has a bounded list of problems that says how many m
     CHECK(problems.back() == "and 981 more");
 }
 
-TEST_CASE("what is no trace at all is refused, and the message says what was expected") {
+TEST_CASE("a file that is not a trace is refused, and the error says what was expected") {
     CHECK_THAT(error_of(""),
         ContainsSubstring("test.jsonl: empty, expected a trace, which begins with the line {\"format\":"));
     CHECK_THAT(error_of("\n\n"), ContainsSubstring("test.jsonl: empty"));
@@ -224,7 +224,7 @@ TEST_CASE("of a repeated key the last counts, on the fast path too") {
     CHECK((t.events[1].integer("n") == 2 && t.events[1].detail.size() == 1));
 }
 
-TEST_CASE("hostile JSON is refused without harm") {
+TEST_CASE("hostile JSON is refused without a crash") {
     auto const hostile = [](std::string const& value) {
         return error_of(a_header + R"({"seq":0,"t":0,"kind":"a","x":)" + value + "}\n" + a_footer(1));
     };
@@ -333,7 +333,7 @@ TEST_CASE("standard input is read as -") {
     CHECK(to.seqs == std::vector<seq_t>{0});
 }
 
-TEST_CASE("of a growing trace that is renamed all is read before it is missed") {
+TEST_CASE("a growing trace that is renamed is read to its end before that is reported") {
     temporary_folder folder;
     std::string const path = folder / "grows.jsonl";
     std::ofstream writer(path);

@@ -111,7 +111,7 @@ TEST_CASE("the schema declares every kind and every entity, and nothing else") {
     CHECK(schema()["$defs"]["knownId"]["pattern"] == "^(" + words + "):(0|[1-9][0-9]{0,9})$");
 }
 
-TEST_CASE("the schema requires of a line what the reader requires of it") {
+TEST_CASE("the schema and the reader require the same of a line") {
     std::string const header = R"({"format":"shutdown-repro/trace","version":"1.0"})";
     struct {
         std::string before, line;
@@ -142,7 +142,7 @@ TEST_CASE("the schema requires of a line what the reader requires of it") {
     }
 }
 
-TEST_CASE("the schema refuses what no writer writes") {
+TEST_CASE("the schema refuses lines that no writer writes") {
     auto const event_with = [](std::string const& member) {
         return valid_line(R"({"seq":0,"t":0,"kind":"scope.open",)" + member + "}");
     };

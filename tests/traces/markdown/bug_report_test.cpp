@@ -82,7 +82,8 @@ std::vector<std::string> const hostile_names{"`", "``", "```", "````````", "a` b
 
 } // namespace
 
-TEST_CASE("a bug report names the defect, the command, who was inside, the chain, the fix and the twin's difference") {
+TEST_CASE("a bug report has the defect, the command, the live members, the chain of calls, the fix and the difference "
+          "of the twin") {
     trace const t = read_file(TEST_DATA "/scope-disposal.jsonl");
     rule_run run;
     play(t, run);
@@ -103,7 +104,7 @@ TEST_CASE("a bug report names the defect, the command, who was inside, the chain
         CHECK_THAT(text, ContainsSubstring(part));
 }
 
-TEST_CASE("no name in a trace is anything but code in a bug report") {
+TEST_CASE("every name of a trace is code in a bug report") {
     std::string const plain = outside_code(report_of(hostile_trace("name")));
     for (std::string const& name : hostile_names) {
         CAPTURE(name);
@@ -112,7 +113,7 @@ TEST_CASE("no name in a trace is anything but code in a bug report") {
     }
 }
 
-TEST_CASE("names drawn from what Markdown gives a meaning to are nothing but code, whatever their length") {
+TEST_CASE("random names of Markdown characters are code in a bug report, at every length") {
     std::mt19937 draw(3);
     std::string const plain = outside_code(report_of(hostile_trace("name")));
     for (int round = 0; round < 500; ++round) {
@@ -131,7 +132,7 @@ TEST_CASE("a fence is longer than every run of backticks in its block") {
     CHECK(code_span("") == "` `");
 }
 
-TEST_CASE("a label of a diagram holds nothing that Mermaid or HTML gives a meaning to") {
+TEST_CASE("a label of a diagram has no character with a meaning in Mermaid or HTML") {
     for (std::string const& name : hostile_names) {
         CAPTURE(name);
         std::string const label = mermaid_label(name, 60);
@@ -142,7 +143,7 @@ TEST_CASE("a label of a diagram holds nothing that Mermaid or HTML gives a meani
     CHECK(mermaid_label("scope:4 (request:2) disposed", 60) == "scope:4 (request:2) disposed");
 }
 
-TEST_CASE("the diagram of a long way leaves out its middle and says how much") {
+TEST_CASE("the diagram of a long path leaves out its middle and says how many steps that are") {
     story s;
     s.tell("act.stop", "server:1");
     for (int i = 0; i < 100; ++i) {

@@ -69,7 +69,7 @@ trace crowd(int n) {
 
 } // namespace
 
-TEST_CASE("text on its way into a page can end neither an element nor an attribute") {
+TEST_CASE("escaped text can end neither an element nor an attribute of the page") {
     CHECK(html_text("<img src=x onerror='a()'> & \"b\"") ==
         "&lt;img src=x onerror=&#39;a()&#39;&gt; &amp; &quot;b&quot;");
     CHECK(html_text("\x1b[31m\r\n") == "\\x1b[31m\\r\\n");
@@ -77,7 +77,7 @@ TEST_CASE("text on its way into a page can end neither an element nor an attribu
     CHECK(html_text("ü – 漢") == "ü – 漢");
 }
 
-TEST_CASE("bytes that are no UTF-8 come out visible, however they are wrong") {
+TEST_CASE("invalid UTF-8 of every kind becomes visible on the page") {
     CHECK(html_text("\xff\xc3(") == "\\xff\\xc3(");
     CHECK(html_text("\xc0\xbc") == "\\xc0\\xbc");                   // "<" in two bytes
     CHECK(html_text("\xe0\x80\xbc") == "\\xe0\\x80\\xbc");          // in three
@@ -85,14 +85,14 @@ TEST_CASE("bytes that are no UTF-8 come out visible, however they are wrong") {
     CHECK(html_text("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80"); // above the last code point
 }
 
-TEST_CASE(
-    "text for the script can neither end the script nor its own quotes, nor hide a line end or turn the line around") {
+TEST_CASE("text for the script can end neither the script nor its string, and has no hidden line ends or direction "
+          "controls") {
     CHECK(script_text("</script><!--\"\\") == "\"\\u003c/script\\u003e\\u003c!--\\\"\\\\\"");
     CHECK(script_text("a\u2028b\u2029c") == "\"a\\\\xe2\\\\x80\\\\xa8b\\\\xe2\\\\x80\\\\xa9c\"");
     CHECK(html_text("a\u202eb") == "a\\xe2\\x80\\xaeb");
 }
 
-TEST_CASE("a script's digest becomes the expression that allows it") {
+TEST_CASE("the digest of a script becomes the expression of the policy that allows it") {
     CHECK(csp_hash("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") ==
         "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='");
 }
@@ -127,7 +127,7 @@ TEST_CASE("the report's page tells the violation, who was inside, the way and ev
     CHECK(all(page, "<[^>]*( style=)").empty());    // a policy that blocks styles blocks these
 }
 
-TEST_CASE("links of the page lead only to places in it") {
+TEST_CASE("links of the page lead only to anchors of the page") {
     std::string const page = report().page();
     auto ids = all(page, " id=\"([^\"]*)\"");
     std::sort(ids.begin(), ids.end());
@@ -142,7 +142,7 @@ TEST_CASE("links of the page lead only to places in it") {
     CHECK(page.find("src=") == page.npos);
 }
 
-TEST_CASE("lanes stand in the order of the scope tree") {
+TEST_CASE("lanes have the order of the scope tree") {
     std::vector<std::string> const names =
         all(between(report().page(), "<svg class=\"names\"", "</svg>"), "class=\"id\"[^>]*>([^<]*)<");
     std::vector<std::string> const tree{"server:1", "control:1", "scope:1", "coroutine:1", "coroutine:2", "scope:2",
@@ -168,7 +168,7 @@ TEST_CASE("arrows lead from each cause to its effect, up to the violation") {
     CHECK_THAT(r.page(), ContainsSubstring("<path class=\"arrows\" d=\"M"));
 }
 
-TEST_CASE("a trace in which nothing is broken has no arrows, no crosses and no cards") {
+TEST_CASE("the page of a trace without violations has no arrows, no crosses and no cards") {
     story s;
     s.tell("server.open", "server:1");
     s.tell("act.stop", "server:1", {}, {}, "control:1");
@@ -180,7 +180,7 @@ TEST_CASE("a trace in which nothing is broken has no arrows, no crosses and no c
     }
 }
 
-TEST_CASE("a moment is written once, and where there is room") {
+TEST_CASE("each time on the axis is written once, where there is space") {
     story s;
     for (int i = 0; i < 40; ++i) {
         s.now = (i / 10) * 20'000'000 + (i < 10 ? 0 : i); // four moments, at which the clock advances only a little
@@ -190,7 +190,7 @@ TEST_CASE("a moment is written once, and where there is room") {
         std::vector<std::string>{"0", "20 ms", "40 ms", "60 ms"});
 }
 
-TEST_CASE("in a crowd lanes are shared, but not by whom a violation concerns") {
+TEST_CASE("with many actors lanes are shared, except those of actors that a violation concerns") {
     judged_trace const r(crowd(300));
     html_view const v(r.side(), "");
     CHECK(v.lanes().size() < 20);
@@ -224,7 +224,7 @@ TEST_CASE("a few violations of one rule are shown and the others counted") {
     CHECK(count(page, "disposed with coroutine:") > 29); // the list has each violation
 }
 
-TEST_CASE("of many actors that are inside, a few are named and the others counted") {
+TEST_CASE("of many live members, a few are named and the others counted") {
     story s;
     s.tell("scope.open", "scope:1");
     for (int i = 1; i <= 429; ++i) s.tell("coroutine.spawn", "coroutine:" + std::to_string(i), {}, "scope:1");
@@ -245,7 +245,7 @@ TEST_CASE("a trace without events, and events without a subject, still make a pa
     CHECK_THAT(judged_trace(std::move(t)).page(), ContainsSubstring("odd.thing"));
 }
 
-TEST_CASE("two executions part where they first differ, moments and policies aside") {
+TEST_CASE("the first difference of two executions is marked, and differences of times and policies do not count") {
     auto const told = [](char const* policy, nanoseconds pace, int choice) {
         story s;
         s.tell("server.open", "server:1", {{"policy", policy}});
@@ -264,7 +264,7 @@ TEST_CASE("two executions part where they first differ, moments and policies asi
     CHECK(count(page, "<section class=\"side\"") == 2);
 }
 
-TEST_CASE("a hostile trace stays text, wherever it is shown") {
+TEST_CASE("the text of a hostile trace stays text everywhere on the page") {
     std::string const attack =
         "\"'><img src=x "
         "onerror=alert(1)></title></script></style></svg><script>alert(2)</script>\u2028\x1b[31m\xff<!--";

@@ -45,7 +45,7 @@ std::string complaint(std::string_view expression) {
 
 } // namespace
 
-TEST_CASE("without an expression everything fits") {
+TEST_CASE("an empty filter selects every event") {
     filter f;
     for (event const& e : sample().events) CHECK(f.fits(e));
 }
@@ -95,7 +95,7 @@ TEST_CASE("not binds closer than and, and closer than or, parentheses change tha
     CHECK(fitting(" ( scope.* )and(by coroutine:*) ") == "4");
 }
 
-TEST_CASE("what is wrong with an expression is said with its column") {
+TEST_CASE("an error in an expression is reported with its column") {
     CHECK_THAT(complaint(""), StartsWith("column 1: expected a kind such as scope.*"));
     CHECK_THAT(complaint("scope.* and"), StartsWith("column 12: expected a kind") && EndsWith("found the end"));
     CHECK_THAT(complaint("scope.* scope:1"), StartsWith("column 9: expected \"and\" or \"or\" before \"scope:1\""));

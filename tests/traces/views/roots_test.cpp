@@ -122,7 +122,7 @@ TEST_CASE("a violation whose event is caused by that of another follows from it"
         "0 root, 0 after");
 }
 
-TEST_CASE("two defects of one execution stay two, though the same stop brought both about") {
+TEST_CASE("two defects of one execution stay two, although the same stop caused both") {
     story s;
     caused(s, {}, "act.stop", "server:1");
     seq_t const a = caused(s, {0}, "scope.dispose", "scope:1"), b = caused(s, {0}, "timer.cancel", "timer:1");

@@ -107,7 +107,7 @@ TEST_CASE("text is cut and wrapped by columns, not by bytes") {
     CHECK(wrap("a-word-that-is-too-long b", 5, 2) == "a-word-that-is-too-long\n  b");
 }
 
-TEST_CASE("times are read at a glance") {
+TEST_CASE("durations have a suitable unit") {
     CHECK(duration(503) == "503 ns");
     CHECK(duration(503'110) == "503 µs");
     CHECK(duration(5'031'100) == "5.0 ms");
@@ -118,7 +118,7 @@ TEST_CASE("times are read at a glance") {
     CHECK(milliseconds(-1'503'110) == "-1.503");
 }
 
-TEST_CASE("what a trace says can't steer the terminal") {
+TEST_CASE("the text of a trace can't control the terminal") {
     CHECK(printable("a\x1b[31mb\nc") == "a\\x1b[31mb\\nc");
     CHECK(printable("\xc2\x9b"
                     "31m") == "\\xc2\\x9b31m"); // C1 form of the escape character
@@ -127,7 +127,7 @@ TEST_CASE("what a trace says can't steer the terminal") {
     CHECK(printable("\xef\xbf\xbf \xef\xbf\xbd") == "\\xef\\xbf\\xbf \xef\xbf\xbd");
 }
 
-TEST_CASE("every kind has words, and lacks of details leave no holes in them") {
+TEST_CASE("every kind has words, which stay complete sentences if details are missing") {
     for (std::size_t i = 0; i < kind_count; ++i) {
         event e;
         e.what = static_cast<kind>(i);
@@ -161,7 +161,7 @@ TEST_CASE("a kind of a later version is shown by its own name, with its details"
     CHECK(kind_text(t.events[0]) == "quantum.leap");
 }
 
-TEST_CASE("actors stand in the order of the scope tree") {
+TEST_CASE("actors have the order of the scope tree") {
     trace t;
     read(t, disposal);
     std::vector<std::string> order;
@@ -280,7 +280,7 @@ TEST_CASE("the tree of a server that survives its violation shows the first viol
     CHECK_THAT(line_with(page, "coroutine:2 "), ContainsSubstring("suspended on delay since #9"));
 }
 
-TEST_CASE("the tree of a trace that nothing broke shows its end") {
+TEST_CASE("the tree of a trace without violations shows its end") {
     trace t;
     read(t, std::string(disposal.substr(0, disposal.find("{\"seq\":15"))));
     std::string const page = tree(t, {}, {100, false});
@@ -330,7 +330,7 @@ TEST_CASE("many ended siblings are counted, and live ones among them are shown")
     CHECK_THAT(page, ContainsSubstring("└ … 20 that have ended"));
 }
 
-TEST_CASE("following an id shows what concerns it, wherever it stands, and what caused that") {
+TEST_CASE("following an id shows all events that mention it, and their causes") {
     trace t;
     read(t, disposal);
     std::string const page = follow(t, {entity::coroutine, 1}, {100, false});
@@ -346,7 +346,7 @@ TEST_CASE("following an id shows what concerns it, wherever it stands, and what 
     CHECK(follow(t, {entity::coroutine, 99}, {}).empty());
 }
 
-TEST_CASE("an explanation walks from the act that began it to the violation, in the order in which it happened") {
+TEST_CASE("an explanation leads from the stop to the violation, in the order of the events") {
     trace t;
     read(t, disposal);
     auto const broken = std::vector{disposed_nonempty()};
@@ -366,7 +366,7 @@ TEST_CASE("an explanation walks from the act that began it to the violation, in 
     CHECK_THAT(page, ContainsSubstring("    coroutine:2   handler of GET /2"));
 }
 
-TEST_CASE("a failure that breaks two rules is explained once") {
+TEST_CASE("a failure that violates two rules is explained once") {
     trace t;
     read(t, disposal);
     violation asserted = disposed_nonempty();
@@ -379,7 +379,7 @@ TEST_CASE("a failure that breaks two rules is explained once") {
     CHECK(second.find("#20") == second.npos);
 }
 
-TEST_CASE("a rule that is broken a thousand times is explained a few times and counted") {
+TEST_CASE("a rule that is violated a thousand times is explained a few times, and the others are counted") {
     trace t;
     read(t, disposal);
     std::string const page = explain(t, std::vector(1000, disposed_nonempty()), {});
@@ -387,7 +387,7 @@ TEST_CASE("a rule that is broken a thousand times is explained a few times and c
     CHECK(page.ends_with("scope-disposed-nonempty: 996 more like these\n"));
 }
 
-TEST_CASE("an explanation of what has no recorded cause names the stop that it came after") {
+TEST_CASE("an explanation of a violation without recorded causes names the stop before it") {
     trace t;
     read(t, R"({"seq":0,"t":0,"kind":"client.send","id":"client:1","detail":{"request":"request:1"}}
 {"seq":1,"t":5,"kind":"process.signal","id":"process:1","detail":{"signal":"SIGTERM"}}
@@ -407,7 +407,7 @@ TEST_CASE("an explanation of what has no recorded cause names the stop that it c
     CHECK_THAT(page, ContainsSubstring("client:1: waits for its response"));
 }
 
-TEST_CASE("an explanation of a way that never ends is cut in the middle") {
+TEST_CASE("an explanation of an endless path is cut in the middle") {
     trace t;
     std::string events;
     for (int i = 0; i < 1000; ++i)
@@ -436,7 +436,7 @@ TEST_CASE("a violation at an event that the trace does not contain is still show
     CHECK(tree(t, std::vector{v}, {}) == "no events\n");
 }
 
-TEST_CASE("color adds nothing but color") {
+TEST_CASE("with color the text is the same except for color codes") {
     trace t;
     read(t, disposal);
     auto const broken = std::vector{disposed_nonempty()};
@@ -449,7 +449,7 @@ TEST_CASE("color adds nothing but color") {
     CHECK(without_color(follow(t, {entity::scope, 1}, {90, true})) == follow(t, {entity::scope, 1}, {90, false}));
 }
 
-TEST_CASE("what a client and the process table saw of a real server reads as sentences") {
+TEST_CASE("observations of clients and the process table are described in sentences") {
     trace const t = read_file(TEST_DATA "/every-kind.jsonl");
     std::string said;
     for (event const& e : t.events)
