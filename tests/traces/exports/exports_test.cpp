@@ -109,7 +109,7 @@ TEST_CASE("every export is UTF-8 without control characters for any names, and t
         }
 }
 
-TEST_CASE("views of hostile traces have no control characters and fit the width") {
+TEST_CASE("views of hostile traces are UTF-8 without control characters at every width") {
     for (trace const* t : samples()) {
         stats figures;
         for (event const& e : t->events) figures.on_event(e);
