@@ -30,9 +30,7 @@ int explore(explore_options const& o, output& out) {
     repro::explore_options how = o.how;
     auto const shard = choose_shard(o.shard);
     if (shard) how.shard = shard->part;
-    repro::scenario const s = scenario_of(o.scenario);
-    repro::scenario const open =
-        repro::with_open_acts(s, {.stop = !o.scenario.stop_at.empty(), .free = !o.scenario.free_at.empty()});
+    repro::scenario const open = explored_scenario_of(o.scenario);
     auto const begun = std::chrono::steady_clock::now();
     auto const seconds = [&] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
@@ -52,7 +50,7 @@ int explore(explore_options const& o, output& out) {
         report.took_seconds = seconds();
         report.how = how;
         if (shard) report.shard_from = shard->from;
-        report.fixed = fixed_line({"shutdown-repro", "explore", o.scenario.what}, s, o.scenario);
+        report.fixed = fixed_line({"shutdown-repro", "explore", o.scenario.what}, open, o.scenario);
         if (!report.found.interrupted) keep_findings(report, o.keep, asked_to_stop());
     }
     out.print(o.json ? as_json(report) : as_text(report, out.page()));

@@ -5,6 +5,7 @@
 #include "repro/explore/strategy.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/probe/probe.hpp"
+#include "repro/scenario/moments.hpp"
 #include "repro/scenario/scenario.hpp"
 #include "repro/target/target.hpp"
 #include "traces/rules/rule.hpp"
@@ -109,8 +110,12 @@ std::string probes(text_style style) {
 }
 
 std::string stop_points_of(std::string const& scenario, text_style style) {
-    repro::scenario const s = repro::load_scenario(scenario);
+    repro::scenario s = repro::load_scenario(scenario, repro::call_check::never);
     if (s.kind() == server::server_kind::reactor) return moments(style);
+    if (s.kind() == server::server_kind::scopes)
+        throw repro::input_error(
+            scenario + " has no stop points: the cell's \"sequence\" says when its scopes are freed");
+    if (repro::uncalled_act(s) == "stop") s.scoped().stop_at = "any"; // the file does not say it yet
     table_rows all;
     for (auto const& p : repro::passed_stop_points(s)) all.emplace_back(p.point, traces::printable(p.what));
     return table(all, style);

@@ -1,6 +1,8 @@
 #include "cli/options/scenario_options.hpp"
+#include <algorithm>
 #include "cli/options/arguments.hpp"
 #include "repro/input/errors.hpp"
+#include "repro/scenario/moments.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -10,7 +12,7 @@ namespace {
 void set(repro::scenario& s, char const* flag, std::string_view key, std::string const& value) {
     if (value.empty()) return;
     try {
-        repro::set_field(s, key, value);
+        repro::set_field(s, key, value, repro::call_check::later);
     } catch (repro::input_error const& e) {
         std::string const asked = "--set " + std::string(key), what = e.what(); // set_field() always blames --set
         throw repro::input_error(what.starts_with(asked) ? flag + what.substr(asked.size()) : what, e.exit_status);
@@ -43,13 +45,17 @@ void add_scenario_options(CLI::App& sub, scenario_options& o) {
         ->allow_extra_args(false);
 }
 
-repro::scenario scenario_of(scenario_options const& o) {
-    repro::scenario s = repro::load_scenario(o.what);
+namespace {
+
+// Returns the scenario with the changes of the options. Calls that are left to handlers are not checked yet.
+repro::scenario changed_scenario(scenario_options const& o) {
+    repro::scenario s = repro::load_scenario(o.what, repro::call_check::where_said);
     for (std::string const& word : o.sets) {
         auto const equals = word.find('=');
         if (equals == word.npos || equals == 0)
             throw repro::input_error("--set: \"" + word + "\" is not KEY=VALUE, like grace=100");
-        repro::set_field(s, std::string_view(word).substr(0, equals), std::string_view(word).substr(equals + 1));
+        repro::set_field(s, std::string_view(word).substr(0, equals), std::string_view(word).substr(equals + 1),
+            repro::call_check::later);
     }
     set(s, "--policy", "policy", o.policy);
     set(s, "--order", "order", o.order);
@@ -58,6 +64,32 @@ repro::scenario scenario_of(scenario_options const& o) {
     set(s, "--requests", requests_field(s), text(o.requests));
     set(s, "--connections", "connections", text(o.connections));
     set(s, "--grace", "grace", text(o.grace_ms));
+    return s;
+}
+
+// Returns whether --set changes the field.
+bool sets(scenario_options const& o, std::string_view field) {
+    return std::ranges::any_of(
+        o.sets, [&](std::string const& word) { return word.starts_with(std::string(field) + "="); });
+}
+
+} // namespace
+
+repro::scenario scenario_of(scenario_options const& o) {
+    repro::scenario s = changed_scenario(o);
+    std::string_view const act = repro::uncalled_act(s);
+    if (act.empty()) return s;
+    (void)repro::load_scenario(o.what); // if the file itself is wrong, the error names its line
+    throw repro::input_error(o.what + " with these options " + repro::why_uncalled(act));
+}
+
+repro::scenario explored_scenario_of(scenario_options const& o) {
+    repro::scenario const changed = changed_scenario(o);
+    repro::kept_moments const kept{
+        .stop = !o.stop_at.empty() || sets(o, stop_field(changed)), .free = !o.free_at.empty() || sets(o, "free")};
+    repro::scenario s = repro::with_open_acts(changed, kept);
+    std::string_view const act = repro::uncalled_act(s);
+    if (!act.empty()) throw repro::input_error("--" + std::string(act) + "-at: this " + repro::why_uncalled(act));
     return s;
 }
 

@@ -21,6 +21,8 @@ struct scenario_options {
 void add_scenario_options(CLI::App&, scenario_options&);
 // Returns the scenario with the fields that the options change. Throws input_error that names the option.
 repro::scenario scenario_of(scenario_options const&);
+// Like scenario_of(), for an exploration: the moments of stop and free are decisions, unless the options name them.
+repro::scenario explored_scenario_of(scenario_options const&);
 // Appends the options as words of a command line.
 void add_words(std::vector<std::string>& to, scenario_options const&);
 // Appends an option and its value, or nothing when the value is empty.

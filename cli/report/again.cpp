@@ -15,7 +15,7 @@ std::optional<repro::scenario> scenario_in(traces::header const& h) {
     try {
         return repro::scenario_from_text(h.scenario, "the trace's header");
     } catch (repro::input_error const&) {
-        return std::nullopt; // written by another program
+        return std::nullopt; // written by another program, or one that `run` refuses
     }
 }
 

@@ -6,7 +6,7 @@
 namespace shutdown_repro::cli {
 
 // Returns a command line for a POSIX shell that runs the scenario of the trace's header in its world and under its
-// schedule, or "" when the header has no known scenario.
+// schedule, or "" when the header has no scenario that `run` accepts.
 std::string again_line(traces::header const&);
 
 } // namespace shutdown_repro::cli

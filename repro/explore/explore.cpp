@@ -395,17 +395,6 @@ std::vector<std::string> exploration::guarantees() const {
     return all;
 }
 
-scenario with_open_acts(scenario s, kept_moments kept) {
-    if (s.kind() == server_kind::reactor && !kept.stop) s.reactor().when = server::stop_moment::any;
-    if (s.kind() != server_kind::scoped) return s;
-    auto const open = [](std::string& points) {
-        if (points != "never") points = server::lists(points, "handler") ? "handler,any" : "any";
-    };
-    if (!kept.stop) open(s.scoped().stop_at);
-    if (!kept.free) open(s.scoped().free_at);
-    return s;
-}
-
 terrain survey(scenario const& s) {
     struct surveyor final : decision_source {
         terrain* of;

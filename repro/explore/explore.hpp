@@ -3,6 +3,7 @@
 // Related headers:
 //   decision.hpp      a decision, and the schedule that names all decisions of an execution
 //   execute.hpp       one execution: a function of (scenario, schedule)
+//   moments.hpp       with_open_acts(): the scenario with stop and free as decisions
 //   strategy.hpp      strategies propose schedules: sweep, exhaustive, phase, pct, random (strategies/)
 //   footprint.hpp     tells when two steps can be exchanged, which makes exhaustive feasible
 //   fingerprint.hpp   tells which violations are the same
@@ -22,6 +23,7 @@
 #include <vector>
 #include "repro/explore/coverage.hpp"
 #include "repro/explore/strategy.hpp"
+#include "repro/scenario/moments.hpp"
 #include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::repro {
@@ -85,13 +87,6 @@ struct explore_progress {
     std::string_view strategy;
 };
 
-// The moments of the scenario that an exploration keeps.
-struct kept_moments {
-    bool stop = false, free = false;
-};
-// Returns `s` with stop and free as decisions of their own, besides the calls of handlers. A stop or free that is
-// "never" called stays so.
-scenario with_open_acts(scenario s, kept_moments = {});
 terrain survey(scenario const&); // the scenario must outlive the result
 
 // Calls `tell` from time to time in the calling thread. Setting `stop` ends the exploration early, with the findings so

@@ -1,6 +1,8 @@
 #include "repro/explore/shrink.hpp"
 #include <algorithm>
+#include <ranges>
 #include "repro/explore/explore.hpp"
+#include "repro/scenario/moments.hpp"
 #include "traces/rules/fingerprint.hpp"
 
 namespace shutdown_repro::repro {
@@ -18,12 +20,29 @@ schedule trimmed(schedule s) {
     return s;
 }
 
-// Returns the scenario without request i (from 0), and without its handler if it has one of its own.
-scenario without_request(scenario s, std::uint32_t i) {
+// Returns the list of stop points without the word; "" when nothing is left.
+std::string without_word(std::string_view points, std::string_view word) {
+    std::string left;
+    for (auto const& part : points | std::views::split(',')) {
+        std::string_view const point(part.begin(), part.end());
+        if (point != word) left.append(left.empty() ? "" : ",").append(point);
+    }
+    return left;
+}
+
+// Returns the scenario without request i (from 0), and without its handler if it has one of its own. Returns nothing
+// when that is no valid scenario: the trace of each candidate must be one that can be replayed.
+std::optional<scenario> without_request(scenario s, std::uint32_t i) {
     set_requests(s, requests_of(s) - 1);
     if (s.kind() != server_kind::scoped) return s;
     auto& handlers = s.scoped().handlers;
     if (handlers.size() > 1 && i < handlers.size()) handlers.erase(handlers.begin() + i);
+    // When the last handler that makes a call is gone, only the other moments of that call are left.
+    for (std::string_view act = uncalled_act(s); !act.empty(); act = uncalled_act(s)) {
+        std::string& points = act == "stop" ? s.scoped().stop_at : s.scoped().free_at;
+        points = without_word(points, "handler");
+        if (points.empty()) return std::nullopt;
+    }
     return s;
 }
 
@@ -44,7 +63,9 @@ private:
 
     bool fewer_requests() {
         for (std::uint32_t i = requests_of(best_.scenario); requests_of(best_.scenario) > 1 && i-- > 0 && !over();) {
-            scenario const fewer = without_request(best_.scenario, i);
+            std::optional<scenario> const candidate = without_request(best_.scenario, i);
+            if (!candidate) continue;
+            scenario const& fewer = *candidate;
             explore_options how;
             how.executions = tries_with_fewer;
             exploration const found = explore(fewer, how, stop_);

@@ -8,6 +8,7 @@
 #include "repro/input/nearest.hpp"
 #include "repro/live/live.hpp"
 #include "repro/probe/probe.hpp"
+#include "repro/scenario/moments.hpp"
 #include "traces/views/text.hpp"
 
 namespace shutdown_repro::repro {
@@ -80,17 +81,18 @@ std::string beside(std::string const& gate_path, std::string const& name) {
 }
 
 scenario scenario_named(located_value const& v, std::string const& gate_path) {
-    if (v.json().is_object()) return scenario_from(v);
+    constexpr auto later = call_check::where_said; // refuse_uncalled() checks the rest
+    if (v.json().is_object()) return scenario_from(v, later);
     std::string const& name = v.text("the name of a scenario, a file (\"./mine.json\") or a scenario");
     if (!name.ends_with(".json")) {
         if (name.find('/') != name.npos) v.fail("must be the name of a scenario, or a file that ends in .json");
-        return located(v, [&] { return load_scenario(name); });
+        return located(v, [&] { return load_scenario(name, later); });
     }
-    return from_file(v, [&] { return load_scenario(beside(gate_path, name)); });
+    return from_file(v, [&] { return load_scenario(beside(gate_path, name), later); });
 }
 
 void set(scenario& s, located_value const& v, std::string_view key) {
-    located(v, [&] { set_field(s, key, v.json().dump()); });
+    located(v, [&] { set_field(s, key, v.json().dump(), call_check::later); });
 }
 
 // ---- fields of a check
@@ -162,7 +164,11 @@ void read_scenario(check_plan& c, located_value const& check, std::string const&
     if (which->json().is_string() && which->text("").ends_with(".json")) c.file = beside(gate_path, which->text(""));
     if (auto const sets = check.find("set")) {
         sets->check_object("an object of fields of the scenario, such as {\"requests\": 3}");
-        for (located_value const& field : sets->members()) set(s, field, field.name());
+        for (located_value const& field : sets->members()) {
+            set(s, field, field.name());
+            c.kept.stop = c.kept.stop || field.name() == stop_field(s);
+            c.kept.free = c.kept.free || field.name() == "free";
+        }
     }
     if (auto const v = check.find("policy")) set(s, *v, "policy");
     if (auto const v = check.find("order")) set(s, *v, "order");
@@ -209,6 +215,15 @@ std::string name_for(check_plan const& c) {
     return name + (c.world == server::world_kind::sim ? "" : " " + std::string(server::word_of(c.world)));
 }
 
+// Refuses a check that leaves a call to a handler that does not make it. An exploration makes the call itself, unless
+// the check names its moment.
+void refuse_uncalled(check_plan const& c, located_value const& check) {
+    std::string_view const act = uncalled_act(c.scenario);
+    if (act.empty()) return;
+    bool const kept = act == "stop" ? c.kept.stop : c.kept.free;
+    if (c.strategy.empty() || kept) check.find(act).value_or(*check.find("scenario")).fail(why_uncalled(act));
+}
+
 void read_executions(check_plan& c, located_value const& check, std::string const& gate_path) {
     refuse(check, {"probe"}, "applies only to a check with a \"target\"");
     if (auto const named = check.find("world"))
@@ -216,6 +231,7 @@ void read_executions(check_plan& c, located_value const& check, std::string cons
     read_scenario(c, check, gate_path);
     if (auto const strategy = check.find("strategy")) read_strategy(c, check, *strategy);
     else read_exploration(c, check);
+    refuse_uncalled(c, check);
     if (std::string const why = c.world == server::world_kind::live ? why_not_live(c.scenario) : ""; !why.empty())
         check.find("world")->fail("can't be \"live\": " + why);
 }

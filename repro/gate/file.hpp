@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 #include "repro/gate/gate.hpp"
+#include "repro/scenario/moments.hpp"
 #include "repro/scenario/scenario.hpp"
 #include "repro/schedule/decision.hpp"
 #include "repro/target/target.hpp"

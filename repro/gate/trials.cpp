@@ -8,6 +8,7 @@
 #include "repro/input/errors.hpp"
 #include "repro/live/live.hpp"
 #include "repro/probe/probe.hpp"
+#include "repro/scenario/moments.hpp"
 #include "repro/sim/judged.hpp"
 #include "repro/target/program_run.hpp"
 #include "traces/rules/complete.hpp"

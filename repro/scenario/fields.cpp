@@ -13,9 +13,14 @@ namespace {
 
 using nlohmann::json;
 
+// The values of a field: how one is checked, and how tests draw one that passes.
+struct domain {
+    void (*check)(located_value const&);
+    json (*drawn)(draw const&);
+};
 struct field {
     std::string_view name;
-    void (*check)(located_value const&);
+    domain values;
 };
 
 constexpr std::int64_t a_day_ms = 86'400'000;
@@ -26,23 +31,37 @@ constexpr std::size_t most_handlers = 10'000;
 
 // ---- one value
 
-void flag(located_value const& v) { v.check_flag(); }
-void milliseconds(located_value const& v) { v.number("a number of milliseconds", 0, a_day_ms); }
-void a_port(located_value const& v) { v.number("a port number", 0, 65'535); }
-void count(located_value const& v) { v.number("a number", 1, most_requests); }
-void steps(located_value const& v) { v.number("a number of answers", 0, most_steps); }
-void a_few(located_value const& v) { v.number("a number", 1, most_connections); }
-template <class enumeration> void word(located_value const& v) { v.one_of(server::words<enumeration>()); }
-template <std::string_view const&... allowed> void one_of(located_value const& v) {
-    static constexpr std::string_view all[] = {allowed...};
-    v.one_of(all);
+json one_of_these(draw const& d, std::span<std::string_view const> all) {
+    return all[d(static_cast<std::uint32_t>(all.size()))];
 }
 
+constexpr domain flag{[](located_value const& v) { v.check_flag(); }, [](draw const& d) { return json(d(2) == 1); }};
+constexpr domain milliseconds{[](located_value const& v) { v.number("a number of milliseconds", 0, a_day_ms); },
+    [](draw const& d) {
+        constexpr int some[] = {0, 1, 5, 20, 60, 300, 2000};
+        return json(some[d(std::size(some))]);
+    }};
+constexpr domain a_port{[](located_value const& v) { v.number("a port number", 0, 65'535); },
+    [](draw const& d) { return json(d(2) * 8080); }};
+constexpr domain count{[](located_value const& v) { v.number("a number", 1, most_requests); },
+    [](draw const& d) { return json(1 + d(4)); }};
+constexpr domain steps{[](located_value const& v) { v.number("a number of answers", 0, most_steps); },
+    [](draw const& d) { return json(d(4)); }};
+constexpr domain a_few{[](located_value const& v) { v.number("a number", 1, most_connections); },
+    [](draw const& d) { return json(1 + d(3)); }};
+template <class enumeration>
+constexpr domain word{[](located_value const& v) { v.one_of(server::words<enumeration>()); },
+    [](draw const& d) { return one_of_these(d, server::words<enumeration>()); }};
+template <std::string_view const&... allowed> inline constexpr std::string_view words_of[] = {allowed...};
+template <std::string_view const&... allowed>
+constexpr domain one_of{[](located_value const& v) { v.one_of(words_of<allowed...>); },
+    [](draw const& d) { return one_of_these(d, words_of<allowed...>); }};
+
 constexpr std::string_view main_scope = "main", none = "none", run = "run", shutdown = "shutdown", stop = "stop",
-                           free = "free";
+                           free = "free", signal_at = "signal_at";
 
 // The name becomes part of file names in the user's folder, so it must not lead to another folder.
-void scenario_name(located_value const& v) {
+void check_name(located_value const& v) {
     std::string const& name = v.text("a name");
     auto const allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -53,13 +72,17 @@ void scenario_name(located_value const& v) {
         v.must_be("a name of up to 64 letters, digits, - _ and .");
 }
 
+constexpr domain scenario_name{check_name, [](draw const& d) { return json("drawn-" + std::to_string(d(1000))); }};
+
 // Checks a text that is printed unchanged.
-void one_line(located_value const& v) {
+void check_line(located_value const& v) {
     std::string const& text = v.text("one line of text");
     if (text.size() > 200 ||
         std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }))
         v.must_be("one line of text, of up to 200 characters");
 }
+
+constexpr domain one_line{check_line, [](draw const& d) { return json(d(2) ? "" : "drawn \"by\" <a> test, é\\"); }};
 
 // Suggests a name for the first unknown kind in a list of stop points.
 std::string kind_meant(std::string_view points) {
@@ -73,20 +96,79 @@ std::string kind_meant(std::string_view points) {
     return {};
 }
 
-void stop_points(located_value const& v) {
-    std::string const& points = v.text("stop points, such as \"coroutine.suspend#2\"");
+// The kinds of events that a server never records, as "GROUP.*" or whole names. Their stop points are never reached.
+constexpr std::string_view scoped_never_records[] = {"stream.*", "timer.*", "callback.*", "hook.*", "object.*",
+    "loop.start", "loop.tick", "loop.serve", "loop.error", "loop.stop_gracefully", "loop.finish", "loop.stopping",
+    "request.open", "request.free", "server.destroy", "act.return"};
+constexpr std::string_view reactor_never_records[] = {"scope.*", "coroutine.*", "listener.*", "connection.read",
+    "connection.write", "connection.close", "server.stopped"};
+
+bool matches(std::string_view kind, std::string_view pattern) {
+    if (!pattern.ends_with(".*")) return kind == pattern;
+    return kind.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+bool never_records(server_kind mine, std::string_view kind) {
+    auto const among = [kind](std::span<std::string_view const> patterns) {
+        return std::ranges::any_of(patterns, [kind](std::string_view pattern) { return matches(kind, pattern); });
+    };
+    switch (mine) {
+    case server_kind::scoped: return among(scoped_never_records);
+    case server_kind::reactor: return among(reactor_never_records);
+    case server_kind::scopes: break;
+    }
+    return false;
+}
+
+void check_points(located_value const& v) {
+    std::string const& points = v.text("stop points, such as \"request.begin#2\"");
     try {
         server::parse_stop_points(points);
     } catch (std::invalid_argument const& e) { v.fail(std::string("is not valid: ") + e.what() + kind_meant(points)); }
 }
 
+// Refuses checked stop points that the server never reaches.
+void check_recorded(located_value const& v, server_kind mine) {
+    for (server::stop_point const& p : server::parse_stop_points(v.json().get_ref<std::string const&>())) {
+        std::string const kind(name_of(p.what));
+        if (never_records(mine, kind))
+            v.fail("can't be \"" + kind + "#" + std::to_string(p.count) + "\": the " +
+                std::string(server::word_of(mine)) + " server never records " + kind);
+    }
+}
+
+// Returns a stop point such as "request.begin#2" of a kind that the server may record, sometimes two.
+std::string drawn_points(draw const& d, server_kind mine) {
+    std::vector<std::string> known;
+    for (std::size_t k = 0; k < traces::kind_count; ++k) {
+        std::string const kind(name_of(static_cast<traces::kind>(k))), point = kind + "#" + std::to_string(1 + d(3));
+        if (never_records(mine, kind)) continue;
+        try {
+            server::parse_stop_points(point);
+            known.push_back(point);
+        } catch (std::invalid_argument const&) {} // a kind that no server records
+    }
+    auto const one = [&] { return known[d(static_cast<std::uint32_t>(known.size()))]; };
+    return d(4) ? one() : one() + "," + one();
+}
+
+constexpr domain stop_points{
+    check_points, [](draw const& d) {
+        constexpr char const* words[] = {"handler", "any", "never", "handler,any", "handler,server.ready#1"};
+        std::uint32_t const which = d(2 * std::size(words));
+        return json(which < std::size(words) ? words[which] : drawn_points(d, server_kind::scoped));
+    }};
+
 // At these points a signal is sent, so the words for calls are refused.
-void signal_points(located_value const& v) {
-    stop_points(v);
+void check_signal_points(located_value const& v) {
+    check_points(v);
     std::string const& points = v.json().get_ref<std::string const&>();
     if (server::lists(points, "handler") || server::lists(points, "any"))
         v.must_be("stop points, such as \"request.begin#1\"");
 }
+
+constexpr domain signal_points{
+    check_signal_points, [](draw const& d) { return json(drawn_points(d, server_kind::reactor)); }};
 
 // ---- objects
 
@@ -100,26 +182,47 @@ void check_fields(located_value const& object, std::span<field const> fields) {
     for (located_value const& member : object.members()) {
         auto const f = std::ranges::find(fields, member.name(), &field::name);
         if (f == fields.end()) member.unknown_field(names_of(fields));
-        f->check(member);
+        f->values.check(member);
     }
 }
 
-void calls(located_value const& v) {
-    for (located_value const& call : v.items("a list of \"stop\" and \"free\"", 0, 2)) one_of<stop, free>(call);
+json drawn_object(draw const& d, std::span<field const> fields) {
+    json object = json::object();
+    for (field const& f : fields)
+        if (d(2)) object[std::string(f.name)] = f.values.drawn(d);
+    return object;
 }
 
-void handlers(located_value const& v) {
-    static constexpr field fields[] = {
-        {"act", word<server::act>}, {"delay", milliseconds}, {"steps", steps}, {"calls", calls}};
+json drawn_list(draw const& d, std::uint32_t least, std::uint32_t most, json (*item)(draw const&)) {
+    json list = json::array();
+    for (std::uint32_t n = least + d(most - least + 1); n > 0; --n) list.push_back(item(d));
+    return list;
+}
+
+constexpr domain calls{[](located_value const& v) {
+                           for (located_value const& call : v.items("a list of \"stop\" and \"free\"", 0, 2))
+                               one_of<stop, free>.check(call);
+                       },
+    [](draw const& d) { return drawn_list(d, 0, 2, one_of<stop, free>.drawn); }};
+
+constexpr field handler_fields[] = {
+    {"act", word<server::act>}, {"delay", milliseconds}, {"steps", steps}, {"calls", calls}};
+
+void check_handlers(located_value const& v) {
     for (located_value const& handler : v.items("a list of handlers", 1, most_handlers)) {
         handler.check_object("a handler, such as {\"act\": \"park\"}");
-        check_fields(handler, fields);
+        check_fields(handler, handler_fields);
     }
 }
 
-void acts(located_value const& v) {
-    for (located_value const& act : v.items("a list of acts", 1, most_handlers)) word<server::act>(act);
-}
+constexpr domain handlers{check_handlers,
+    [](draw const& d) { return drawn_list(d, 1, 3, [](draw const& e) { return drawn_object(e, handler_fields); }); }};
+
+constexpr domain cell_acts{[](located_value const& v) {
+                               for (located_value const& act : v.items("a list of acts", 1, most_handlers))
+                                   word<server::act>.check(act);
+                           },
+    [](draw const& d) { return drawn_list(d, 1, 3, word<server::act>.drawn); }};
 
 // ---- the kinds of scenarios
 
@@ -149,7 +252,7 @@ constexpr field scopes_fields[] = {
     {"scenario", scenario_name},
     {"summary", one_line},
     {"server", word<server_kind>},
-    {"acts", acts},
+    {"acts", cell_acts},
     {"place", word<server::placement>},
     {"safe", flag},
     {"owner", word<server::owner>},
@@ -169,7 +272,7 @@ constexpr field reactor_fields[] = {
     {"timer", word<server::user_timer>},
     {"when", word<server::stop_moment>},
     {"what", word<server::stop_action>},
-    {"signal_at", signal_points},
+    {signal_at, signal_points},
     {"order", word<server::serve_order>},
     {"timer_after", milliseconds},
     {"keep_alive", milliseconds},
@@ -200,15 +303,16 @@ void check_whose_fields(located_value const& document, server_kind mine) {
 }
 
 // "handler" means that a handler makes the call. Without such a handler the scenario would always hang.
-void check_somebody_calls(located_value const& document, server::config const& c, std::string_view what) {
-    std::string const& points = what == stop ? c.stop_at : c.free_at;
-    if (!server::lists(points, "handler")) return;
-    auto const serving = c.handlers | std::views::take(c.requests);
-    if (std::ranges::any_of(serving, [&](auto const& h) { return what == stop ? h.calls_stop : h.calls_free; })) return;
-    std::string const named(what);
-    document.find(what).value_or(document).fail("leaves \"" + named +
-        "\" to a handler, but none that serves a request has \"calls\": [\"" + named + "\"]; name a stop point in \"" +
-        named + "\" (\"server.ready#1\", or \"never\")");
+void check_calls(located_value const& document, call_check when) {
+    if (when == call_check::later) return;
+    scenario s;
+    s.server = server::config_from_json(document.json());
+    std::string_view act = uncalled_act(s);
+    if (when == call_check::where_said && act == stop && !document.find(stop)) {
+        s.scoped().stop_at = "never"; // the caller names its moment; free is still checked
+        act = uncalled_act(s);
+    }
+    if (!act.empty()) document.find(act).value_or(document).fail(why_uncalled(act));
 }
 
 // SIGQUIT asks for a graceful stop and SIGTERM for a plain one; there is no signal that only frees the server.
@@ -223,9 +327,16 @@ void check_signal(located_value const& document) {
 
 } // namespace
 
-void check_scenario(located_value const& document) {
+json drawn_scenario(server_kind kind, draw const& d) {
+    json document = drawn_object(d, fields_of(kind));
+    document["scenario"] = scenario_name.drawn(d);
+    document["server"] = server::word_of(kind);
+    return document;
+}
+
+void check_scenario(located_value const& document, call_check when) {
     document.check_object("a scenario, such as {\"scenario\": \"name\"}");
-    if (auto const named = document.find("server")) word<server_kind>(*named);
+    if (auto const named = document.find("server")) word<server_kind>.check(*named);
     auto kind = server_kind::scoped;
     server::read_word(document.json(), "server", kind);
     check_whose_fields(document, kind);
@@ -233,10 +344,10 @@ void check_scenario(located_value const& document) {
     if (!document.find("scenario")) document.fail("has no \"scenario\", its name");
 
     if (kind == server_kind::reactor) check_signal(document);
-    if (kind != server_kind::scoped) return;
-    auto const config = server::config_from_json(document.json());
-    check_somebody_calls(document, config, stop);
-    check_somebody_calls(document, config, free);
+    if (when == call_check::never) return;
+    for (std::string_view const points : {stop, free, signal_at})
+        if (auto const v = document.find(points)) check_recorded(*v, kind);
+    if (kind == server_kind::scoped) check_calls(document, when);
 }
 
 } // namespace shutdown_repro::repro

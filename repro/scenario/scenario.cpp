@@ -6,6 +6,7 @@
 #include "repro/input/located_json.hpp"
 #include "repro/input/nearest.hpp"
 #include "repro/scenario/fields.hpp"
+#include "repro/scenario/moments.hpp"
 #include "server_under_test/worlds/words.hpp"
 
 namespace shutdown_repro::repro {
@@ -50,7 +51,9 @@ server::cell cell_from_json(json const& j) {
     return c;
 }
 
-scenario from_document(located_document const& document) { return scenario_from(document.root()); }
+scenario from_document(located_document const& document, call_check when) {
+    return scenario_from(document.root(), when);
+}
 
 // Returns the place in the document that a dotted path leads to. A missing field is added, and the later check accepts
 // or refuses it.
@@ -90,9 +93,11 @@ json value_of(std::string_view text, std::string const& who) {
 
 } // namespace
 
-scenario load_scenario(std::string const& name_or_file) {
+scenario load_scenario(std::string const& name_or_file) { return load_scenario(name_or_file, call_check::always); }
+
+scenario load_scenario(std::string const& name_or_file, call_check when) {
     if (name_or_file.ends_with(".json") || name_or_file.find('/') != name_or_file.npos)
-        return from_document(located_document::read(name_or_file));
+        return from_document(located_document::read(name_or_file), when);
     std::vector<std::string_view> names;
     for (scenario const& s : builtin_scenarios()) {
         if (s.name == name_or_file) return s;
@@ -102,8 +107,10 @@ scenario load_scenario(std::string const& name_or_file) {
         "unknown scenario \"" + name_or_file + "\"" + did_you_mean(name_or_file, names) + " (list scenarios)");
 }
 
-scenario scenario_from(located_value const& document) {
-    check_scenario(document);
+scenario scenario_from(located_value const& document) { return scenario_from(document, call_check::always); }
+
+scenario scenario_from(located_value const& document, call_check when) {
+    check_scenario(document, when);
     json const& j = document.json();
     scenario s;
     s.name = j["scenario"];
@@ -122,7 +129,11 @@ scenario scenario_from(located_value const& document) {
 }
 
 scenario scenario_from_text(std::string_view text, std::string_view file_name) {
-    return from_document(located_document::parse(text, std::string(file_name)));
+    return scenario_from_text(text, file_name, call_check::always);
+}
+
+scenario scenario_from_text(std::string_view text, std::string_view file_name, call_check when) {
+    return from_document(located_document::parse(text, std::string(file_name)), when);
 }
 
 server_config default_config(server_kind kind) {
@@ -194,13 +205,17 @@ std::string to_json_text(scenario const& s) {
 }
 
 void set_field(scenario& s, std::string_view key, std::string_view value) {
+    set_field(s, key, value, call_check::always);
+}
+
+void set_field(scenario& s, std::string_view key, std::string_view value, call_check when) {
     std::string const who = "--set " + std::string(key);
     if (key == "server")
         throw input_error(
             who + ": the server of a scenario can't be changed; choose another scenario (see: list scenarios)");
     json document = json::parse(to_json_text(s));
     place_of(document, key, who) = value_of(value, who);
-    s = from_document(located_document::of(std::move(document), who));
+    s = from_document(located_document::of(std::move(document), who), when);
 }
 
 } // namespace shutdown_repro::repro

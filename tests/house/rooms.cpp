@@ -19,7 +19,7 @@ std::vector<row> const& table() {
         {"traces/rules", {"traces", "traces/format"}},
         {"traces/views", {"traces", "traces/format", "traces/rules"}},
         {"traces/diff", {"traces", "traces/format", "traces/rules", "traces/views"}},
-        {"traces/page", {"traces", "traces/format", "traces/rules", "traces/views"}},
+        {"traces/page", {"traces", "traces/format", "traces/rules", "traces/views", "traces/diff"}},
         {"traces/markdown", {"traces", "traces/format", "traces/rules", "traces/views"}},
         {"traces/exports", {"traces", "traces/format", "traces/rules", "traces/views"}},
 

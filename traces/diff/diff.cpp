@@ -124,10 +124,16 @@ void find_first(comparison& c, side const& a, side const& b) {
     }
 }
 
+// Returns whether the event names the policy, which may well be why one of the executions passes.
+bool names_policy(event const* e) { return e && e->what == kind::server_open; }
+
 // Returns how many events at the beginning of both traces are equal, for all actors together.
-std::size_t alike_at_first(side const& a, side const& b) {
+std::size_t alike_at_first(side const& a, side const& b, bool but_for_policies = false) {
+    auto const same = [&](event const* x, event const* y) {
+        return a.numbers.at(x) == b.numbers.at(y) || (but_for_policies && names_policy(x) && names_policy(y));
+    };
     std::size_t n = 0;
-    while (n < std::min(a.steps.size(), b.steps.size()) && a.numbers.at(a.steps[n]) == b.numbers.at(b.steps[n])) ++n;
+    while (n < std::min(a.steps.size(), b.steps.size()) && same(a.steps[n], b.steps[n])) ++n;
     return n;
 }
 
@@ -183,6 +189,30 @@ std::optional<changed_decision> first_change(trace const& ta, side const& a, tra
     return out;
 }
 
+// Returns the earliest of the first differences of all actors, with the event of that actor in the other trace.
+event_pair first_parting(comparison const& c) {
+    event_pair best;
+    auto const earlier = [](event const* x, event const* y) { return x && (!y || x < y); };
+    for (compared_actor const& actor : c.actors) {
+        auto const differs = [](event_pair const& p) { return !p.alike() && !names_policy(p.a) && !names_policy(p.b); };
+        event_pair here;
+        for (auto it = std::ranges::find_if(actor.events, differs); it != actor.events.end() && !here.alike(); ++it) {
+            if (!here.a) here.a = it->a;
+            if (!here.b) here.b = it->b;
+        }
+        if (earlier(here.a, best.a) || (!here.a && !best.a && earlier(here.b, best.b))) best = here;
+    }
+    return best;
+}
+
+event_pair parting_of(comparison const& c, side const& a, side const& b) {
+    std::size_t const alike = alike_at_first(a, b, true);
+    if (c.decision && c.decision->at.alike() && steps_before(c.decision->at.a, a) <= alike &&
+        steps_before(c.decision->at.b, b) <= alike)
+        return c.decision->at;
+    return c.reordered ? *c.reordered : first_parting(c);
+}
+
 std::vector<changed_field> scenario_changes(std::string const& of_a, std::string const& of_b) {
     json const a = json::parse(of_a, nullptr, false), b = json::parse(of_b, nullptr, false);
     std::vector<changed_field> out;
@@ -232,6 +262,7 @@ comparison compare(trace const& ta, trace const& tb) {
     c.scenario = scenario_changes(ta.head.scenario, tb.head.scenario);
     c.end_a = ending(ta);
     c.end_b = ending(tb);
+    c.parting = parting_of(c, a, b);
     return c;
 }
 

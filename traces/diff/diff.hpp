@@ -47,6 +47,11 @@ struct comparison {
     std::size_t first_actor = 0;
     // If all actors have the same events but in another order: the first difference.
     std::optional<event_pair> reordered;
+    // The first difference, for a view that shows a single one: the decision that separates the traces, else the first
+    // event in another order, else the first difference of an actor. The name of the policy in server.open is no
+    // difference. For an event that only one trace has, the other side is the next event of that actor there, or
+    // nullptr.
+    event_pair parting;
     std::string end_a, end_b; // how the server's process ended: "SIGABRT", "status 0", "no footer"
 
     bool alike() const; // whether events and ends are equal; scenarios and decisions may differ all the same

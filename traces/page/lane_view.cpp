@@ -1,5 +1,6 @@
 #include "traces/page/lane_view.hpp"
 #include <algorithm>
+#include "traces/diff/diff.hpp"
 #include "traces/views/phrase.hpp"
 
 namespace shutdown_repro::traces {
@@ -105,17 +106,12 @@ void html_view::share_lanes() {
     }
 }
 
-std::size_t parting(html_view const& a, html_view const& b) {
-    auto const same = [](event const& x, event const& y) {
-        bool const names_its_policy = x.what ==
-            kind::server_open; // may itself be the difference between the twins, but is not an event of the execution
-        return x.what == y.what && x.id == y.id && x.parent == y.parent && x.by == y.by &&
-            kind_text(x) == kind_text(y) && (names_its_policy || phrase(x) == phrase(y));
+std::pair<std::size_t, std::size_t> parting(html_view const& a, html_view const& b) {
+    auto const index = [](event const* e, html_view const& v) {
+        return e ? static_cast<std::size_t>(e - v.events().data()) : html_view::none;
     };
-    auto const [at, other] =
-        std::mismatch(a.events().begin(), a.events().end(), b.events().begin(), b.events().end(), same);
-    bool const differ = at != a.events().end() || other != b.events().end();
-    return differ ? static_cast<std::size_t>(at - a.events().begin()) : html_view::none;
+    event_pair const at = compare(a.side().trace, b.side().trace).parting;
+    return {index(at.a, a), index(at.b, b)};
 }
 
 } // namespace shutdown_repro::traces

@@ -79,8 +79,8 @@ private:
     std::set<std::pair<std::size_t, std::size_t>> arrows_;
 };
 
-// Returns the index of the first event of the second side that differs from the first side, apart from times; none if
-// there is no such event.
-std::size_t parting(html_view const&, html_view const&);
+// Returns the first difference of two executions, as diff has it (comparison::parting): the index of an event of each.
+// Both are none if nothing differs; one is none if its actor has no further event.
+std::pair<std::size_t, std::size_t> parting(html_view const&, html_view const&);
 
 } // namespace shutdown_repro::traces

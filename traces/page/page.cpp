@@ -122,18 +122,19 @@ std::string drawn(html_view const& v, bool beside_another, std::size_t parts_at)
 
 std::string both(html_page const& p, html_view const& v) {
     html_view const twin(*p.twin, "t");
-    std::size_t const at = parting(v, twin);
-    auto const number = [at](html_view const& side) {
+    auto const [in_v, in_twin] = parting(v, twin);
+    auto const number = [](html_view const& side, std::size_t at) {
         return at < side.events().size()
             ? "<a href=\"#" + side.row(at) + "\">#" + std::to_string(side.events()[at].seq) + "</a>"
             : std::string("its end");
     };
     std::string out = "<p class=\"parting\">";
-    out += at == html_view::none
+    out += in_v == in_twin && in_v == html_view::none
         ? "Both traces have the same events."
-        : "Both traces have the same events up to the first difference, at " + number(v) + " and " + number(twin) + ".";
+        : "Both traces have the same events up to the first difference, at " + number(v, in_v) + " and " +
+            number(twin, in_twin) + ".";
     out += "</p>\n" + legend(v);
-    return out + "<div class=\"sides\">\n" + drawn(v, true, at) + drawn(twin, true, at) + "</div>\n";
+    return out + "<div class=\"sides\">\n" + drawn(v, true, in_v) + drawn(twin, true, in_twin) + "</div>\n";
 }
 
 } // namespace

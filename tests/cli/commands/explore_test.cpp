@@ -175,3 +175,121 @@ TEST_CASE("list strategies names each strategy that explore takes") {
     for (char const* name : {"auto", "sweep", "exhaustive", "phase", "pct", "random", "plain"})
         CHECK_THAT(r.out, ContainsSubstring(name));
 }
+
+TEST_CASE("an exploration calls stop where an option names it, for each kind of server and however it is named") {
+    folder const here;
+    std::string const open = "covered   stop at", named = "stop and free as the scenario has them";
+    auto const covered = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), {"explore", "lost-finish", "--executions", "60"});
+        return run(more, {.in = here.path()}).out;
+    };
+    CHECK_THAT(covered({}), ContainsSubstring(open));
+    CHECK_THAT(covered({"--stop-at", "any"}), ContainsSubstring(open));
+    CHECK_THAT(covered({"--stop-at", "handler"}), ContainsSubstring(named));
+    CHECK_THAT(covered({"--set", "when=handler"}), ContainsSubstring(named));
+    CHECK_THAT(here.read("findings/1.jsonl"), ContainsSubstring("\"when\":\"handler\""));
+
+    auto const scoped = [&](std::string const& option, std::string const& value) {
+        return run({"explore", "scope-disposal", "--executions", "60", option, value, "--free-at", "never"},
+            {.in = here.path()})
+            .out;
+    };
+    CHECK_THAT(scoped("--stop-at", "any"), ContainsSubstring(open));
+    CHECK_THAT(scoped("--stop-at", "request.begin#2"), ContainsSubstring(named));
+    CHECK_THAT(scoped("--set", "stop=request.begin#2"), ContainsSubstring(named));
+}
+
+TEST_CASE("a stop point that the server never reaches is refused, by run and explore and for each kind of server") {
+    folder const here;
+    here.write("cell.json", R"({"scenario": "cell", "server": "scopes"})");
+    for (std::string const command : {"run", "explore"})
+        for (auto const& [what, option, value, says] :
+            {std::tuple("lost-finish", "--stop-at", "never", "--stop-at: \"when\" can't be"),
+                std::tuple("lost-finish", "--stop-at", "coroutine.suspend#1", "--stop-at: \"when\" can't be"),
+                std::tuple(
+                    "lost-finish", "--free-at", "server.ready#1", "--free-at: \"free\" is a field of the server"),
+                std::tuple("lost-finish", "--set", "signal_at=coroutine.start#1", "never records coroutine.start"),
+                std::tuple("scope-disposal", "--stop-at", "cb1", "is not a stop point"),
+                std::tuple("scope-disposal", "--stop-at", "loop.tick#1", "never records loop.tick"),
+                std::tuple("scope-disposal", "--free-at", "handler,timer.fire#2", "never records timer.fire"),
+                std::tuple("cell.json", "--stop-at", "any", "--stop-at: \"stop\" is a field of the server"),
+                std::tuple("cell.json", "--free-at", "never", "--free-at: \"free\" is a field of the server")}) {
+            result const r = run({command, what, option, value}, {.in = here.path()});
+            INFO(command << " " << what << " " << option << " " << value << "\n" << r.out << r.err);
+            CHECK(r.status == 2);
+            CHECK_THAT(r.err, ContainsSubstring(says));
+        }
+    CHECK_THAT(run({"list", "stop-points", "cell.json"}, {.in = here.path()}).err, ContainsSubstring("no stop points"));
+}
+
+TEST_CASE("a scenario that does not say when stop is called can be explored, and run with a stop point") {
+    folder const here;
+    here.write("mine.json", R"({"scenario": "mine", "requests": 1})");
+    auto const typed = [&](std::vector<std::string> const& words) {
+        result const r = run(words, {.in = here.path()});
+        INFO(r.out << r.err);
+        CHECK((r.status == 0 || r.status == 1));
+        return r;
+    };
+    for (std::string const moment : {"", "any", "request.begin#1", "never"}) {
+        std::vector<std::string> words = {"explore", "mine.json", "--executions", "60"};
+        if (!moment.empty()) words.insert(words.end(), {"--stop-at", moment});
+        if (moment != "never") typed(words);
+        else CHECK(run(words, {.in = here.path()}).status != 2);
+    }
+    typed({"run", "mine.json", "--world", "sim", "--stop-at", "request.begin#1"});
+    typed({"run", "mine.json", "--world", "sim", "--set", "handlers.1.calls=[\"stop\"]"});
+    CHECK_THAT(typed({"list", "stop-points", "mine.json"}).out, ContainsSubstring("request.begin#1"));
+    here.write("gate.json", R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [
+        {"name": "a", "scenario": "./mine.json", "strategy": "auto", "executions": 60, "policy": "drained", "expect": "clean"},
+        {"name": "b", "scenario": "./mine.json", "stop": "request.begin#1", "policy": "drained", "expect": "clean"}]})");
+    typed({"gate", "gate.json"});
+    // Without a moment, or with a handler that does not make the call, every execution would hang.
+    CHECK_THAT(run({"run", "mine.json", "--world", "sim"}, {.in = here.path()}).err,
+        ContainsSubstring("mine.json:1: the document leaves \"stop\" to a handler"));
+    CHECK_THAT(run({"explore", "mine.json", "--stop-at", "handler"}, {.in = here.path()}).err,
+        ContainsSubstring("--stop-at: this leaves \"stop\" to a handler"));
+    CHECK_THAT(run({"run", "scope-disposal", "--set", "handlers.1.calls=[]"}, {.in = here.path()}).err,
+        ContainsSubstring("leaves \"stop\" to a handler"));
+    here.write("gate.json", R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [
+        {"scenario": "./mine.json", "expect": "clean"}]})");
+    CHECK_THAT(run({"gate", "gate.json"}, {.in = here.path()}).err, ContainsSubstring("gate.json:2"));
+}
+
+TEST_CASE("an old trace or report whose scenario names a stop point that is refused now can still be read") {
+    folder const here;
+    auto const in_here = [&](std::vector<std::string> const& words) { return run(words, {.in = here.path()}); };
+    auto const replaced = [&](std::string const& file, std::string const& said, std::string const& by) {
+        std::string text = here.read(file);
+        std::size_t const at = text.find(said);
+        REQUIRE(at != std::string::npos);
+        here.write(file, text.replace(at, said.size(), by));
+    };
+    REQUIRE(in_here({"run", "scope-disposal", "--world", "sim", "--trace", "t.jsonl"}).status == 1);
+    replaced("t.jsonl", R"("stop":"handler")", R"("stop":"loop.tick#1")");
+    CHECK(in_here({"check", "t.jsonl"}).status == 1);
+    for (std::string const view : {"--timeline", "--explain", "--markdown"})
+        CHECK(in_here({"inspect", "t.jsonl", view}).status == 0);
+    for (std::string const command : {"replay", "shrink"}) {
+        result const r = in_here({command, "t.jsonl"});
+        CHECK(r.status == 2);
+        CHECK_THAT(r.err, ContainsSubstring("the scoped server never records loop.tick"));
+    }
+
+    for (std::string const number : {"1", "2"}) {
+        std::string const file = number + ".json";
+        here.write(
+            file, in_here({"explore", "scope-disposal", "--executions", "60", "--shard", number + "/2", "--json"}).out);
+        replaced(file, R"("stop": "handler,any")", R"("stop": "loop.tick#1")");
+    }
+    result const whole = in_here({"merge", "1.json", "2.json"});
+    INFO(whole.err);
+    CHECK(whole.status == 1);
+
+    here.write("old.json", R"({"scenario": "old", "stop": "loop.tick#1"})");
+    CHECK(in_here({"list", "stop-points", "old.json"}).status == 0);
+    for (std::string const command : {"run", "explore"}) CHECK(in_here({command, "old.json"}).status == 2);
+    here.write("gate.json", R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [
+        {"scenario": "./old.json", "strategy": "sweep", "expect": "clean"}]})");
+    CHECK_THAT(in_here({"gate", "gate.json"}).err, ContainsSubstring("old.json:1: \"stop\" can't be \"loop.tick#1\""));
+}

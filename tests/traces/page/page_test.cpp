@@ -7,6 +7,7 @@
 #include "traces/page/html_text.hpp"
 #include "traces/page/lane_view.hpp"
 #include "traces/page/page.hpp"
+#include "traces/diff/diff.hpp"
 
 using namespace shutdown_repro::traces;
 
@@ -255,13 +256,32 @@ TEST_CASE("the first difference of two executions is marked, and differences of 
         return judged_trace(std::move(s.told));
     };
     judged_trace const a = told("as-reported", 5, 0), b = told("drained", 7, 1);
-    CHECK(parting(html_view(a.side(), ""), html_view(b.side(), "t")) == 2);
-    CHECK(parting(html_view(a.side(), ""), html_view(a.side(), "t")) == html_view::none);
+    CHECK(parting(html_view(a.side(), ""), html_view(b.side(), "t")) == std::pair<std::size_t, std::size_t>(2, 2));
+    CHECK(parting(html_view(a.side(), ""), html_view(a.side(), "t")) == std::pair(html_view::none, html_view::none));
     std::string const page = as_html({.title = "two", .side = a.side(), .twin = b.side()});
     CHECK_THAT(
         page, ContainsSubstring("up to the first difference, at <a href=\"#e2\">#2</a> and <a href=\"#te2\">#2</a>"));
     CHECK(count(page, "class=\"at parts\"") == 2);
     CHECK(count(page, "<section class=\"side\"") == 2);
+}
+
+TEST_CASE(
+    "two executions that differ only in a port or in the number of an actor have the same events on a page, too") {
+    auto const told = [](int port, char const* client, char const* detail) {
+        story s;
+        s.tell("server.open", "server:1");
+        s.tell("server.listen", "server:1", {{"port", port}});
+        s.tell("client.connect", client, {{"port", port}});
+        s.tell("client.connected", client, {{"how", detail}});
+        return judged_trace(std::move(s.told));
+    };
+    judged_trace const a = told(40'001, "client:1", "well"), b = told(40'002, "client:2", "well"),
+                       c = told(40'003, "client:3", "badly");
+    CHECK(compare(a.told, b.told).alike());
+    CHECK_THAT(as_html({.title = "two", .side = a.side(), .twin = b.side()}),
+        ContainsSubstring("Both traces have the same events."));
+    CHECK_THAT(as_html({.title = "two", .side = a.side(), .twin = c.side()}),
+        ContainsSubstring("up to the first difference, at <a href=\"#e3\">#3</a> and <a href=\"#te3\">#3</a>"));
 }
 
 TEST_CASE("the text of a hostile trace stays text everywhere on the page") {
