@@ -71,11 +71,14 @@ std::string policies(text_style style) {
 
 // The program of the reactor server stops it at one of these moments.
 std::string moments(text_style style) {
-    return table({{"cb1", "in the client's callback of the first request to complete"},
-                     {"cbN", "in the client's callback of the last request to complete"},
-                     {"timer", "in a 20 ms timer that the first handler arms"},
-                     {"handler", "in the first handler, before it answers"},
-                     {"finish", "in the finish event of the first transaction to finish"}},
+    return table(
+        {{"cb1", "in the client's callback of the first request to complete"},
+            {"cbN", "in the client's callback of the last request to complete"},
+            {"timer", "in a 20 ms timer that the first handler arms"},
+            {"handler", "in the first handler, before it answers"},
+            {"finish", "in the finish event of the first transaction to finish"},
+            {"signal", "by a signal that the process gets at the stop points of \"signal_at\""},
+            {"any", "at any moment: a decision before each callback and each poll, in the simulated world only"}},
         style);
 }
 
@@ -123,6 +126,7 @@ std::string stop_points_of(std::string const& scenario, text_style style) {
 
 std::string stop_points_in_general(text_style style) {
     return table({{"handler", "a handler calls it, as the scenario says"}, {"never", "it is never called"},
+                     {"any", "the moment is a decision before each step, in the simulated world only"},
                      {"KIND#N",
                          "right after the N-th event of this kind, such as coroutine.suspend#2; list stop-points "
                          "SCENARIO prints those of a scenario"}},

@@ -1,6 +1,8 @@
 // completion: prints a script with which a shell completes this program's command line.
 #include "cli/completion/completion.hpp"
 #include <algorithm>
+#include <csignal>
+#include <cstring>
 #include <stdexcept>
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
@@ -67,6 +69,13 @@ word_list probes() {
     return all;
 }
 
+word_list signals() {
+    word_list all;
+    for (int number = 1; number <= SIGSYS; ++number)
+        if (char const* const name = sigabbrev_np(number)) all.push_back(std::string("SIG") + name);
+    return all;
+}
+
 bool is_point(std::string const& word) {
     try {
         return !server::parse_stop_points(word).empty();
@@ -103,6 +112,7 @@ constexpr value_kind value_kinds[] = {
     {"TARGET", targets, true},
     {"PROBE", probes, false, false, true},
     {"POINT", points, false, false, true},
+    {"SIGNAL", signals},
 };
 
 std::string value_name(CLI::Option const& o) {
@@ -154,7 +164,9 @@ command_completion command_of(CLI::App& app) {
     return out;
 }
 
-command_completions commands_of(CLI::App& app) {
+} // namespace
+
+command_completions completions_of(CLI::App& app) {
     command_completions all{command_of(app)};
     all.front().name.clear();
     auto const everywhere = all.front().options;
@@ -168,8 +180,6 @@ command_completions commands_of(CLI::App& app) {
     return all;
 }
 
-} // namespace
-
 void add_completion(CLI::App& app, job& chosen) {
     auto const shell = std::make_shared<std::string>();
     CLI::App* const sub = app.add_subcommand("completion", "Print a script that completes command lines in a shell");
@@ -178,7 +188,7 @@ void add_completion(CLI::App& app, job& chosen) {
         ->check(one_of({"bash", "zsh", "fish"}));
     sub->callback([shell, &app, &chosen] {
         chosen = [shell, &app](output& out) {
-            auto const all = commands_of(app);
+            auto const all = completions_of(app);
             out.print(*shell == "bash" ? bash_completion(all)
                     : *shell == "zsh"  ? zsh_completion(all)
                                        : fish_completion(all));

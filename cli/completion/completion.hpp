@@ -4,6 +4,10 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace shutdown_repro::cli {
 
 // The candidates for one place of the command line. It has none for values that can't be guessed, such as numbers.
@@ -34,6 +38,7 @@ struct command_completion {
 
 // The program comes first. The options of the program are repeated in each subcommand.
 using command_completions = std::vector<command_completion>;
+command_completions completions_of(CLI::App&);
 
 std::string bash_completion(command_completions const&);
 std::string zsh_completion(command_completions const&);

@@ -35,9 +35,9 @@ repro::target const* preset_in(json const& target) {
 
 // How the run of a real server is repeated, "" when the trace does not say with which command.
 std::string again_with(json const& target) {
-    std::vector<std::string> words{"shutdown-repro", "run", "--target"};
+    std::vector<std::string> words{"shutdown-repro", "run"};
     repro::target const* const preset = preset_in(target);
-    if (preset) words.push_back(preset->name);
+    if (preset) words.insert(words.end(), {"--target", preset->name});
     if (std::string const probe = text_in(target, "probe"); !probe.empty())
         words.insert(words.end(), {"--probe", probe});
     if (preset) return shell_line(words);

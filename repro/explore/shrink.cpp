@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint64_t most_tries = 20'000;      // executions of one search
 constexpr std::uint64_t tries_with_fewer = 2'000; // schedules tried with one request less
 constexpr std::uint64_t most_twins = 5'000;
+// Events of all executions of one search. An execution may have a hundred events or, with a timer that fires each
+// millisecond, ten thousand: a limit on executions alone does not bound the time.
+constexpr std::uint64_t most_events = 5'000'000;
 
 schedule trimmed(schedule s) {
     while (!s.choices.empty() && s.choices.back() == 0) s.choices.pop_back();
@@ -54,12 +57,19 @@ public:
           stop_(stop) {}
 
     shrink_result run() {
+        events_of_one_ = judge_execution(best_.scenario, best_.schedule).trace.events.size();
         while (!over() && (fewer_requests() || smaller_schedule())) {}
         return best_;
     }
 
 private:
-    bool over() const { return stop_ || best_.executions >= most_tries; }
+    bool over() const { return stop_ || best_.executions >= most_tries || events_ >= most_events; }
+
+    // Returns how many executions fit into a quarter of the events that are left.
+    std::uint64_t executions_with_fewer() const {
+        std::uint64_t const fit = (most_events - events_) / 4 / std::max<std::uint64_t>(events_of_one_, 1);
+        return std::clamp<std::uint64_t>(fit, 1, tries_with_fewer);
+    }
 
     bool fewer_requests() {
         for (std::uint32_t i = requests_of(best_.scenario); requests_of(best_.scenario) > 1 && i-- > 0 && !over();) {
@@ -67,9 +77,10 @@ private:
             if (!candidate) continue;
             scenario const& fewer = *candidate;
             explore_options how;
-            how.executions = tries_with_fewer;
+            how.executions = executions_with_fewer();
             exploration const found = explore(fewer, how, stop_);
             best_.executions += found.executions;
+            events_ += found.executions * events_of_one_;
             for (finding const& f : found.findings) {
                 if (!what_.starts_with(f.rule + " ") || f.rule.empty()) continue;
                 if (!still_fails(fewer, f.shortest)) continue;
@@ -121,10 +132,12 @@ private:
     bool still_fails(scenario const& s, schedule const& when) {
         ++best_.executions;
         judged_execution const e = judge_execution(s, when);
+        events_ += e.trace.events.size();
         return e.diverged.empty() && find_violation(e, what_) != nullptr;
     }
 
     shrink_result best_;
+    std::uint64_t events_ = 0, events_of_one_ = 0;
     std::string const& what_;
     std::atomic<bool> const& stop_;
 };
@@ -154,16 +167,17 @@ shrink_result shrink(scenario const& s, schedule const& when, std::string const&
 std::optional<passing_twin> find_passing_twin(
     scenario const& s, schedule const& failing, std::atomic<bool> const& stop) {
     judged_execution const bad = judge_execution(s, failing);
-    std::uint64_t tries = 0;
+    std::uint64_t tries = 0, events = 0;
     for (std::size_t d = bad.taken.choices.size(); d-- > 0;)
         for (std::uint32_t other = 0; other < bad.offered[d].size(); ++other) {
             if (other == bad.taken.choices[d]) continue;
             schedule candidate = bad.taken;
             candidate.choices[d] = other;
             for (bool const keeps_the_rest : {true, false}) {
-                if (stop || ++tries > most_twins) return std::nullopt;
+                if (stop || ++tries > most_twins || events > most_events) return std::nullopt;
                 if (!keeps_the_rest) candidate.choices.resize(d + 1);
                 judged_execution const e = judge_execution(s, candidate);
+                events += e.trace.events.size();
                 if (e.verdict != traces::verdict::clean || (keeps_the_rest && !e.diverged.empty())) continue;
                 return passing_twin{
                     e.taken, d, in_words(bad.offered[d][bad.taken.choices[d]]), in_words(bad.offered[d][other])};

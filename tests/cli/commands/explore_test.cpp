@@ -241,8 +241,10 @@ TEST_CASE("a scenario that does not say when stop is called can be explored, and
     typed({"run", "mine.json", "--world", "sim", "--set", "handlers.1.calls=[\"stop\"]"});
     CHECK_THAT(typed({"list", "stop-points", "mine.json"}).out, ContainsSubstring("request.begin#1"));
     here.write("gate.json", R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [
-        {"name": "a", "scenario": "./mine.json", "strategy": "auto", "executions": 60, "policy": "drained", "expect": "clean"},
-        {"name": "b", "scenario": "./mine.json", "stop": "request.begin#1", "policy": "drained", "expect": "clean"}]})");
+        {"name": "a", "scenario": "./mine.json", "strategy": "auto", "executions": 60,
+         "policy": "drained", "expect": "clean"},
+        {"name": "b", "scenario": "./mine.json", "stop": "request.begin#1", "policy": "drained",
+         "expect": "clean"}]})");
     typed({"gate", "gate.json"});
     // Without a moment, or with a handler that does not make the call, every execution would hang.
     CHECK_THAT(run({"run", "mine.json", "--world", "sim"}, {.in = here.path()}).err,

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include "server_under_test/reactor/config.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 
@@ -148,6 +149,16 @@ TEST_CASE("listed names can be used") {
         CHECK(run({"run", "scope-disposal", "--world", "sim", "--stop-at", point.substr(0, point.find(' '))}).status <=
             3);
     CHECK_THAT(page({"list", "stop-points"}), ContainsSubstring("KIND#N"));
+    CHECK_THAT(page({"list", "stop-points"}), ContainsSubstring("any"));
+    std::size_t moments = 0;
+    for (std::string const& line : lines(page({"list", "stop-points", "lost-finish"}))) {
+        if (line.starts_with(" ")) continue;
+        std::string const moment = line.substr(0, line.find(' '));
+        INFO(moment);
+        CHECK(run({"explore", "lost-finish", "--executions", "5", "--stop-at", moment}).status <= 1);
+        ++moments;
+    }
+    CHECK(moments == shutdown_repro::server::words<shutdown_repro::server::stop_moment>().size());
 }
 
 TEST_CASE("help goes to standard output, and the manual has every option") {

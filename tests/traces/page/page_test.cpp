@@ -3,11 +3,11 @@
 #include <regex>
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
+#include "traces/diff/diff.hpp"
 #include "traces/page/assets.hpp"
 #include "traces/page/html_text.hpp"
 #include "traces/page/lane_view.hpp"
 #include "traces/page/page.hpp"
-#include "traces/diff/diff.hpp"
 
 using namespace shutdown_repro::traces;
 
