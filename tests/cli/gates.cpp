@@ -95,7 +95,7 @@ gate_result hostile_gate() {
         for (outcome const result : {outcome::passed, outcome::failed, outcome::stale, outcome::inconclusive}) {
             check_result& c = r.checks.emplace_back();
             c.name = c.scenario = c.policy = c.strategy = c.file = c.guarantee = a;
-            if (came == outcome::inconclusive) c.target = c.probe = a;
+            if (result == outcome::inconclusive) c.target = c.probe = a;
             c.line = 7;
             c.result = result;
             c.why = {a, a};
