@@ -26,7 +26,7 @@ repro::gate_result bundled_gate_now() {
     std::atomic<bool> const never = false;
     repro::gate_result r;
     for (repro::check_plan const& plan : repro::bundled_gate().checks)
-        if (plan.world == server::world_kind::sim) r.checks.push_back(repro::observe(plan, {}, never).what);
+        if (plan.world == server::world_kind::sim) r.checks.push_back(repro::observe(plan, {}, never).result);
     repro::judge(r, {});
     return r;
 }
@@ -69,7 +69,7 @@ std::string failed_by(std::string const& first) {
     for (repro::check_plan const& plan : gate.checks) {
         if (plan.world != server::world_kind::sim) continue;
         repro::gate_result r;
-        r.checks.push_back(repro::observe(plan, {}, never).what);
+        r.checks.push_back(repro::observe(plan, {}, never).result);
         repro::judge(r, {});
         if (worst_of(r) == repro::outcome::passed) continue;
         CHECK((worst_of(r) == repro::outcome::failed || r.checks.front().inconclusive > 0));
@@ -135,7 +135,7 @@ TEST_CASE("JUnit, SARIF, annotations and TAP of a gate that fails for a mutant n
     for (bool const broken : {true, false}) {
         mutants::chosen = broken ? m->number : 0;
         repro::gate_result r;
-        r.checks.push_back(repro::observe(gate.checks.front(), {}, never).what);
+        r.checks.push_back(repro::observe(gate.checks.front(), {}, never).result);
         repro::judge(r, {});
         CHECK((worst_of(r) == repro::outcome::failed) == broken);
         std::string const junit = cli::as_junit(r), github = cli::as_github(r), tap = cli::as_tap(r),
