@@ -206,6 +206,41 @@ TEST_CASE("a chosen order includes pipes, and leaves no descriptor open") {
     CHECK_THAT(text_of_stderr(t), ContainsSubstring("more: 0"));
 }
 
+TEST_CASE("no child that is forked while threads of a Python program record waits for a lock of its parent") {
+    if (no_python()) return;
+    traces::trace const t = repro::run_program(script(R"py(
+import os, signal, threading
+from shutdown_repro_probe import event, fresh
+
+over = threading.Event()
+
+def record():
+    while not over.is_set():
+        event("loop.start", fresh("loop"))
+
+threads = [threading.Thread(target=record) for _ in range(2)]
+for t in threads:
+    t.start()
+hung = False
+for _ in range(100):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        event("loop.start", fresh("loop"))
+        os._exit(0)
+    hung = hung or os.waitpid(child, 0)[1] != 0
+    if hung:
+        break
+over.set()
+for t in threads:
+    t.join()
+os._exit(1 if hung else 0)
+)py"),
+        {});
+    INFO(text_of_stderr(t));
+    CHECK(t.foot->exit_status == 0);
+}
+
 TEST_CASE("each process of a program records its own trace, and their entities get different ids") {
     if (no_python()) return;
     auto const j = repro::run_program(script("import asyncio, os\n"

@@ -77,6 +77,15 @@ TEST_CASE("a forked child has its own connection to the controller, its own coun
     CHECK(repro::run_program(forks, {}).foot->exit_status == 0);
 }
 
+TEST_CASE("no child that is forked while threads record waits for a lock of its parent") {
+    for (char const* how : {"forks-in-threads", "fork-in-handler"}) {
+        INFO(how);
+        repro::program const forks{
+            .name = how, .command = {HEADER_PROGRAM, how}, .files = {}, .environment = {}, .adapter = "own"};
+        CHECK(repro::run_program(forks, {}).foot->exit_status == 0);
+    }
+}
+
 TEST_CASE("a server with the header allocates no memory for events that are not recorded") {
     CHECK(programs::works(HEADER_PROGRAM " off"));
 }

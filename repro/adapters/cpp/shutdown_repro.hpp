@@ -22,6 +22,7 @@
 #include <map>
 #include <mutex>
 #include <poll.h>
+#include <pthread.h>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -100,6 +101,38 @@ inline id& actor() {
     return who;
 }
 
+// A mutex that no child of fork(2) inherits locked: whoever forks locks it first. A fork in a signal handler that has
+// interrupted the owner of the mutex leaves it as it is.
+template <int which> class fork_safe_mutex {
+public:
+    void lock() {
+        mutex_.lock();
+        mine() = true;
+    }
+    void unlock() {
+        mine() = false;
+        mutex_.unlock();
+    }
+    void before_fork() {
+        if (mine()) return;
+        mutex_.lock();
+        forks_ = true;
+    }
+    void after_fork() { // in the parent and in the child
+        if (mine() || !forks_) return;
+        forks_ = false;
+        mutex_.unlock();
+    }
+
+private:
+    static bool& mine() {
+        thread_local bool is = false;
+        return is;
+    }
+    std::mutex mutex_;
+    bool forks_ = false;
+};
+
 // Writes the trace file of this process. Reports a failed write once, and writes nothing after it.
 class recorder {
 public:
@@ -114,11 +147,11 @@ public:
     }
     bool on() const { return on_.load(std::memory_order_relaxed); }
     id fresh(char const* word) {
-        std::lock_guard<std::mutex> const lock(mutex_);
+        std::lock_guard<mutex> const lock(mutex_);
         return {word, ++last_[word]};
     }
     void put(char const* kind, id what, id parent, std::initializer_list<detail> details) {
-        std::lock_guard<std::mutex> const lock(mutex_);
+        std::lock_guard<mutex> const lock(mutex_);
         if (pid_ != getpid()) open();
         if (fd_ < 0) return;
         std::string line =
@@ -142,7 +175,11 @@ public:
     }
 
 private:
-    recorder() : on_(true), path_(std::getenv("SHUTDOWN_REPRO_TRACE")) {}
+    using mutex = fork_safe_mutex<0>;
+    recorder() : on_(true), path_(std::getenv("SHUTDOWN_REPRO_TRACE")) {
+        pthread_atfork(
+            [] { get().mutex_.before_fork(); }, [] { get().mutex_.after_fork(); }, [] { get().mutex_.after_fork(); });
+    }
     // The first process writes the file itself, each other process a file beside it.
     void open() {
         pid_ = getpid();
@@ -165,7 +202,7 @@ private:
         on_ = false;
     }
 
-    std::mutex mutex_;
+    mutex mutex_;
     std::atomic<bool> on_;
     std::string const path_;
     std::map<std::string, std::uint32_t> last_;
@@ -189,11 +226,11 @@ public:
     }
     bool on() const { return on_.load(std::memory_order_relaxed); }
     void when(char const* command, std::function<void()> call) {
-        std::lock_guard<std::mutex> const lock(mutex_);
+        std::lock_guard<mutex> const lock(mutex_);
         commands_[command] = std::move(call);
     }
     void reach(char const* name) {
-        std::unique_lock<std::mutex> lock(mutex_);
+        std::unique_lock<mutex> lock(mutex_);
         if (pid_ != getpid()) meet();
         if (!on() || holding_) return; // code that a command runs at a checkpoint passes other checkpoints
         std::uint32_t const times = ++reached_[name];
@@ -224,7 +261,11 @@ private:
     static constexpr std::int64_t second = 1'000'000'000, longest_hold = 30 * second, longest_greeting = 5 * second;
     static constexpr std::size_t longest_line = 1024;
 
-    controller() = default;
+    using mutex = fork_safe_mutex<1>;
+    controller() {
+        pthread_atfork(
+            [] { get().mutex_.before_fork(); }, [] { get().mutex_.after_fork(); }, [] { get().mutex_.after_fork(); });
+    }
     void meet() {
         pid_ = getpid();
         if (fd_ >= 0) ::close(fd_); // inherited from the parent
@@ -254,7 +295,7 @@ private:
     }
     // Releases the lock while the held thread waits for a command. No other thread writes to the connection or closes
     // it meanwhile.
-    bool hear(std::string& line, std::int64_t until, std::unique_lock<std::mutex>& lock) {
+    bool hear(std::string& line, std::int64_t until, std::unique_lock<mutex>& lock) {
         lock.unlock();
         bool const heard = on() && receive(line, until);
         lock.lock();
@@ -287,7 +328,7 @@ private:
         on_ = false;
     }
 
-    std::mutex mutex_;
+    mutex mutex_;
     std::atomic<bool> on_{true}; // false after the controller has disconnected
     bool holding_ = false;
     int fd_ = -1;
@@ -297,6 +338,13 @@ private:
     std::map<std::string, std::uint32_t> reached_;
     std::map<std::string, std::function<void()>> commands_;
 };
+
+// Makes both before the program has a second thread: a child that is forked meanwhile would wait for the first use.
+inline bool const made_early = [] {
+    if (is_set("SHUTDOWN_REPRO_TRACE")) recorder::get();
+    if (is_set("SHUTDOWN_REPRO_CONTROL")) controller::get();
+    return true;
+}();
 
 } // namespace inside
 

@@ -4,19 +4,25 @@
 //                              on
 // header_program forks     reaches "twice" once, and so does its child, which exits with 1 if it still has the file of
 //                              its parent open
+// header_program forks-in-threads   forks while two threads record, and exits with 1 if a child hangs
+// header_program fork-in-handler    forks in a signal handler that interrupts the recording of an event
+#include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <new>
 #include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
+#include <vector>
 #include "repro/adapters/cpp/shutdown_repro.hpp"
 
 namespace probe = shutdown_repro::probe;
 
 namespace {
 
-bool counting = false;
+bool counting = false, raising = false;
 int taken = 0;
 
 int off() {
@@ -90,10 +96,60 @@ int forks() {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+// Returns whether the child has ended by itself. One that hangs is ended by its alarm.
+bool has_ended(pid_t child) {
+    int status = 1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int forks_in_threads() {
+    probe::scope all("server");
+    std::atomic<bool> over{false};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 2; ++i)
+        threads.emplace_back([&] {
+            while (!over) {
+                probe::scope one("connection", all);
+                probe::task handler(one, "handler");
+            }
+        });
+    bool hung = false;
+    for (int i = 0; i < 200 && !hung; ++i) {
+        pid_t const child = fork();
+        if (child == 0) {
+            alarm(5);
+            {
+                probe::scope mine("child", all);
+                SHUTDOWN_REPRO_CHECKPOINT("in-a-child");
+            }
+            _exit(0);
+        }
+        hung = !has_ended(child);
+    }
+    over = true;
+    for (std::thread& t : threads) t.join();
+    return hung;
+}
+
+int fork_in_handler() {
+    alarm(20);
+    std::signal(SIGUSR1, [](int) {
+        pid_t const child = fork();
+        if (child == 0) _exit(0);
+        if (!has_ended(child)) _exit(1);
+    });
+    probe::scope all("server");
+    raising = true; // at the next allocation, which is in the midst of recording
+    probe::event("loop.start", probe::fresh("loop"), all.who(), {{"text", "one that is too long for a short string"}});
+    return raising;
+}
+
 } // namespace
 
 void* operator new(std::size_t size) {
     if (counting) ++taken;
+    if (std::exchange(raising, false)) raise(SIGUSR1);
     if (void* const memory = std::malloc(size)) return memory;
     throw std::bad_alloc();
 }
@@ -102,5 +158,7 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 int main(int, char** argv) {
     std::string const how = argv[1];
+    if (how == "forks-in-threads") return forks_in_threads();
+    if (how == "fork-in-handler") return fork_in_handler();
     return how == "off" ? off() : how == "threads" ? threads() : forks();
 }

@@ -11,6 +11,8 @@ import time
 OBSERVES = ["coroutines", "server", "loops", "timers"]
 
 _lock = threading.RLock()  # reentrant, because a garbage collection may record events while we hold it
+# A child of fork(2) has only the thread that forked, so no other thread may hold the lock meanwhile.
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _last = {}
 _looks_like_id = re.compile(r"[a-z_]+:(0|[1-9][0-9]*)\Z")
 _file = None

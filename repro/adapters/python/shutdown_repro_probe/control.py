@@ -78,10 +78,11 @@ def _heard(until):
 def reach(name):
     """Holds the program here if the controller has armed this point. Code that runs meanwhile passes other points."""
     global _holding
+    if _owner != os.getpid():
+        _holding = False  # only a thread of the parent was held
+        _meet()
     if _holding:
         return
-    if _owner != os.getpid():
-        _meet()
     _reached[name] = _reached.get(name, 0) + 1
     point = f"{name}#{_reached[name]}"
     if point not in _armed and name not in _armed:
