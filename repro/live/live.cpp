@@ -98,7 +98,7 @@ private:
     child_story story_;
     std::unique_ptr<live_clients> clients_;
     std::string port_text_;
-    bool notes_open_ = true;
+    bool notes_open_ = true, killed_ = false;
     std::uint16_t port_ = 0;
     std::optional<std::uint64_t> port_inode_;
 };
@@ -173,7 +173,8 @@ void execution::wait_for_end() {
     nanoseconds const begun = traces::monotonic_now();
     nanoseconds const deadline = begun + time_to_end(plan_, options_);
     while (story_.runs() && traces::monotonic_now() < deadline) wait(deadline);
-    if (story_.runs())
+    killed_ = story_.runs();
+    if (killed_)
         story_.kill_all("killed after " + std::to_string((traces::monotonic_now() - begun) / millisecond) + " ms");
     nanoseconds const last = traces::monotonic_now() + last_words;
     while (clients_ && !clients_->over() && traces::monotonic_now() < last) wait(last);
@@ -183,9 +184,15 @@ void execution::wait_for_end() {
 
 void execution::look_for_port() {
     if (!port_) return;
-    auto const now = listening_inode(port_);
-    story_.record(
-        kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", now && now == port_inode_}});
+    auto const listening = [&] {
+        auto const now = listening_inode(port_);
+        return now && now == port_inode_;
+    };
+    nanoseconds const deadline = traces::monotonic_now() + last_words;
+    while (killed_ && listening() && traces::monotonic_now() < deadline)
+        story_.wait(traces::monotonic_now() + millisecond);
+    if (killed_ && listening()) return; // the kernel closes it, which is not the server's doing
+    story_.record(kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", listening()}});
 }
 
 // Joins what is known so far into one trace.

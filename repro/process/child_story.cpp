@@ -5,6 +5,7 @@
 #include "server_under_test/worlds/world_kind.hpp"
 #include "traces/clock.hpp"
 #include "traces/format/jsonl.hpp"
+#include "traces/rules/stderr_text.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -19,11 +20,18 @@ constexpr nanoseconds tree_every = 20 * millisecond;      // interval of looking
 constexpr nanoseconds glance = 10 * millisecond;          // interval of polling /proc while waiting for orphans to exit
 constexpr nanoseconds orphans_have = 1'000 * millisecond; // time for descendants to exit after the first process
 constexpr nanoseconds longest_kill = 5'000 * millisecond;
-constexpr std::size_t most_said = 256 * 1024; // bytes of output that are recorded
-constexpr std::size_t most_text = 4096;       // bytes of one line
+constexpr std::size_t most_said = 256 * 1024;     // bytes of output that are recorded
+constexpr std::size_t most_evidence = 256 * 1024; // bytes of evidence that are recorded after that
+constexpr std::size_t most_text = 4096;           // bytes of one event
+constexpr std::size_t longest_line = 64 * 1024;   // a longer one is taken in parts
+constexpr std::size_t overlap = 256;              // bytes that parts of a line share: what ends one may begin a report
 constexpr std::size_t most_last_words = 2000;
 
 nanoseconds now() { return traces::monotonic_now(); }
+
+bool is_evidence(std::string_view text) {
+    return !traces::assertions_in(text).empty() || !traces::sanitizer_reports_in(text).empty();
+}
 
 // Writes what was seen until the interruption to the path, where there is one, and says so in `i`.
 void keep_partial(interruption& i, traces::trace const& t, std::string const& path) {
@@ -68,7 +76,9 @@ void child_story::on_ready(int fd, std::uint32_t) {
         read_from(fd, errors_);
     } else if (fd == child_->notes()) {
         read_from(fd, output_);
-    } else if ((end_ = child_->reap())) {
+    } else {
+        tree_.update(); // a child that ended before its parent is recorded before it
+        if (!(end_ = child_->reap())) return;
         events_.forget(fd);
         tree_.root_is_gone();
         if (!end_->status) return record(kind::process_exit, {{"signal", signal_name(end_->signal)}});
@@ -106,18 +116,30 @@ void child_story::read_from(int fd, pipe& p) {
     for (std::size_t end; (end = p.line.find('\n', begin)) != p.line.npos; begin = end + 1)
         say(std::string_view(p.line).substr(begin, end - begin), p);
     p.line.erase(0, begin);
-    if (p.line.size() > most_text) say(std::exchange(p.line, {}), p);
+    if (p.line.size() <= longest_line) return;
+    say(p.line, p);
+    p.line.erase(0, p.line.size() - overlap);
 }
 
 void child_story::say(std::string_view line, pipe const& from) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty()) return;
     if (on_line) on_line(line);
-    if (recorded_ > most_said) return;
-    recorded_ += line.size();
-    line = line.substr(0, most_text);
-    if (&from == &errors_) record(kind::process_stderr, {{"text", line}});
-    else record(kind::process_stderr, {{"text", line}, {"output", from.stream}});
+    keep(line.substr(0, most_text), from);
+    for (std::size_t at = most_text; at < line.size(); at += most_text) {
+        std::string_view const rest = line.substr(at - overlap, most_text + overlap);
+        if (is_evidence(rest)) keep(rest, from);
+        else left_out_ += std::min(most_text, line.size() - at);
+    }
+}
+
+// Once much was recorded, only what rules may judge is: the length of a log must not change a verdict.
+void child_story::keep(std::string_view text, pipe const& from) {
+    if (recorded_ > most_said && !is_evidence(text)) return void(left_out_ += text.size());
+    if (recorded_ > most_said + most_evidence) return void(++dropped_);
+    recorded_ += text.size();
+    if (&from == &errors_) record(kind::process_stderr, {{"text", text}});
+    else record(kind::process_stderr, {{"text", text}, {"output", from.stream}});
 }
 
 void child_story::hear_last_words(nanoseconds until) {
@@ -126,6 +148,7 @@ void child_story::hear_last_words(nanoseconds until) {
         wait(until);
     }
     for (pipe* p : {&errors_, &output_}) say(std::exchange(p->line, {}), *p);
+    if (auto const size = std::exchange(left_out_, 0)) record(kind::process_stderr, {{"left_out", size}});
 }
 
 // --- its end ---------------------------------------------------------------------------------------------------------
@@ -166,8 +189,9 @@ void child_story::conclude(traces::trace& t) const {
         foot.exit_status = end_->status;
         if (end_->signal) foot.signal = signal_name(end_->signal);
     }
-    foot.note = note_;
-    if (!note_.empty()) t.problems.push_back(note_);
+    foot.dropped += dropped_;
+    foot.note = note_.empty() && !forced_ ? tree_.unknown_end() : note_;
+    if (!foot.note.empty()) t.problems.push_back(foot.note);
 }
 
 traces::trace child_story::tell(std::function<void()> const& live, std::function<traces::trace()> const& seen_so_far,

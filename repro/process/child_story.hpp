@@ -92,6 +92,7 @@ private:
     void on_ready(int fd, std::uint32_t) override;
     void read_from(int fd, pipe&);
     void say(std::string_view line, pipe const&);
+    void keep(std::string_view text, pipe const&);
     void cut_short(interruption const&);
 
     signals_as_events
@@ -106,7 +107,8 @@ private:
     std::optional<process_end> end_;
     std::span<int const> accepted_;
     pipe errors_{"stderr"}, output_{"stdout"};
-    std::size_t recorded_ = 0; // bytes of output recorded so far
+    std::size_t recorded_ = 0;                 // bytes of output recorded so far
+    std::uint64_t left_out_ = 0, dropped_ = 0; // bytes that no rule needs, and evidence for which there was no room
     std::string last_words_, note_;
     bool forced_ = false;
     int interrupted_by_ = 0;

@@ -2,10 +2,16 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace shutdown_repro::repro {
 
 // Returns the inode of a socket that listens on this port, or nothing.
 std::optional<std::uint64_t> listening_inode(std::uint16_t port);
+
+// Returns where the listening sockets among these inodes listen: "127.0.0.1:80", "[::1]:80", "the Unix socket /path".
+std::vector<std::string> listening_places(std::span<std::uint64_t const> inodes);
 
 } // namespace shutdown_repro::repro

@@ -1,10 +1,13 @@
 #include "repro/process/process_table.hpp"
+#include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
 #include <sstream>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "repro/process/child_process.hpp"
 
@@ -38,9 +41,30 @@ std::vector<int> numbers_in(std::string const& folder) {
     return found;
 }
 
+bool is_in(std::uint64_t mask, int signal) { return mask >> (signal - 1) & 1; }
+
 bool mask_has(std::string const& status, std::string_view mask, int signal) {
     auto const at = status.find(mask);
-    return at != status.npos && std::strtoull(status.c_str() + at + mask.size(), nullptr, 16) >> (signal - 1) & 1;
+    return at != status.npos && is_in(std::strtoull(status.c_str() + at + mask.size(), nullptr, 16), signal);
+}
+
+// Returns whether the thread is in rt_sigtimedwait, by which sigwait and its like are made, with this signal.
+bool waits_for_signal(int pid, int thread, int signal) {
+    std::string const call = contents(path_of(pid, "task/" + std::to_string(thread) + "/syscall"));
+    long number = -1;
+    unsigned long set_at = 0; // the address of the set in the memory of the process
+    if (std::sscanf(call.c_str(), "%ld %lx", &number, &set_at) != 2 || number != SYS_rt_sigtimedwait) return false;
+    descriptor const memory(open(path_of(pid, "mem").c_str(), O_RDONLY | O_CLOEXEC));
+    std::uint64_t set = 0;
+    return memory && pread(memory.get(), &set, sizeof set, static_cast<off_t>(set_at)) == sizeof set &&
+        is_in(set, signal);
+}
+
+bool has_signalfd(int pid, int signal) {
+    std::vector<int> const all = numbers_in(path_of(pid, "fdinfo"));
+    return std::any_of(all.begin(), all.end(), [&](int fd) {
+        return mask_has(contents(path_of(pid, "fdinfo/" + std::to_string(fd))), "\nsigmask:\t", signal);
+    });
 }
 
 } // namespace
@@ -61,6 +85,8 @@ std::optional<process_row> find_process(int pid) {
     for (int field = 7; field < 22; ++field) rest >> skipped;
     rest >> row.started;
     if (!rest) return std::nullopt;
+    for (int field = 23; field < 52; ++field) rest >> skipped;
+    rest >> row.exit_code;
     return row;
 }
 
@@ -84,8 +110,20 @@ std::vector<int> descendants_of(int pid) {
 
 signal_disposition disposition_of(int pid, int signal) {
     std::string const status = contents(path_of(pid, "status"));
-    return {mask_has(status, "\nSigCgt:\t", signal), mask_has(status, "\nSigIgn:\t", signal),
-        mask_has(status, "\nSigBlk:\t", signal)};
+    signal_disposition d{.caught = mask_has(status, "\nSigCgt:\t", signal),
+        .ignored = mask_has(status, "\nSigIgn:\t", signal),
+        .blocked = true};
+    bool all_others_block = true, thread_waits = false;
+    for (int const thread : numbers_in(path_of(pid, "task"))) {
+        bool const blocks =
+            mask_has(contents(path_of(pid, "task/" + std::to_string(thread) + "/status")), "\nSigBlk:\t", signal);
+        bool const waits = waits_for_signal(pid, thread, signal); // while it waits, the kernel shows it as not blocked
+        d.blocked = d.blocked && blocks;
+        all_others_block = all_others_block && (blocks || waits);
+        thread_waits = thread_waits || waits;
+    }
+    d.awaited = all_others_block && (thread_waits || has_signalfd(pid, signal));
+    return d;
 }
 
 open_files files_of(int pid) {

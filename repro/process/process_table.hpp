@@ -12,6 +12,7 @@ struct process_row {
     int pid = 0, parent = 0, session = 0;
     char state = 0;            // R running, S sleeping, T stopped, Z zombie, X dead
     std::uint64_t started = 0; // ticks since boot; together with the pid it identifies the process
+    int exit_code = 0;         // of a zombie, as wait(2) returns it; 0 if this user may not know it
     std::string name;
 };
 std::optional<process_row> find_process(int pid);
@@ -19,9 +20,12 @@ std::vector<int> all_processes();
 std::vector<int> children_of(int pid);    // the children of all its threads
 std::vector<int> descendants_of(int pid); // without the process itself; parents come before their children
 
-// How a process handles a signal.
+// How a process handles a signal, at this moment.
 struct signal_disposition {
-    bool caught = false, ignored = false, blocked = false;
+    bool caught = false, ignored = false; // by its handler
+    bool blocked = false;                 // in every thread
+    bool awaited = false; // blocked, and a thread waits for it (sigwait, sigtimedwait), or a signalfd takes it
+    bool handled() const { return awaited || (caught && !ignored && !blocked); }
 };
 signal_disposition disposition_of(int pid, int signal);
 

@@ -68,7 +68,43 @@ std::vector<int> process_tree::adopted() const {
     return found;
 }
 
+// A process that is forked and has exited between two updates is seen by its events only.
+void process_tree::hear_events() {
+    events_.take([this](process_events::event const& e) {
+        e.exited ? on_exit(e.pid, e.wait_status) : on_fork(e.pid, e.parent);
+    });
+    brief_.clear(); // the events of all that are left here have been read
+}
+
+void process_tree::on_fork(int pid, int parent) {
+    if (find(pid)) return;
+    member const* const above = find(parent);
+    auto const brief = std::ranges::find(brief_, parent, &brief_process::pid);
+    if (!above && brief == brief_.end()) return;
+    traces::ref const ancestor = above ? above->id : brief->above;
+    if (auto const row = find_process(pid)) return add(*row, ancestor);
+    brief_.push_back({pid, above ? above->name : brief->name, ancestor});
+}
+
+void process_tree::on_exit(int pid, int wait_status) {
+    process_end const end = end_of_status(wait_status);
+    auto const brief = std::ranges::find(brief_, pid, &brief_process::pid);
+    if (brief != brief_.end() && !end.status) {
+        process_row row;
+        row.pid = pid;
+        row.name = brief->name;
+        add(row, brief->above);
+    }
+    if (member* const m = find(pid)) m->end = end;
+}
+
+process_tree::member* process_tree::find(int pid) {
+    auto const m = std::ranges::find_if(members_, [&](member const& known) { return known.pid == pid && !known.gone; });
+    return m == members_.end() ? nullptr : &*m;
+}
+
 void process_tree::update() {
+    hear_events();
     see_who_is_gone();
     if (members_.empty()) return;
     // Parents come before their children.
@@ -79,22 +115,18 @@ void process_tree::update() {
     }
     for (int const pid : present) {
         auto const row = find_process(pid);
-        if (row && row->state != 'Z' && !knows(pid, row->started)) add(pid, id_of(row->parent));
+        if (row && row->state != 'Z' && !knows(pid, row->started)) add(*row, id_of(row->parent));
     }
 }
 
-void process_tree::add(int pid, traces::ref parent) {
-    auto const row = find_process(pid);
-    if (!row) return;
-    member const m{.pid = pid,
-        .started = row->started,
-        .id = {entity::process, static_cast<std::uint32_t>(members_.size() + 1)},
-        .name = row->name};
-    members_.push_back(m);
-    guardian_.guards(*row);
+void process_tree::add(process_row const& row, traces::ref parent) {
+    traces::ref const id{entity::process, static_cast<std::uint32_t>(members_.size() + 1)};
+    members_.push_back({.pid = row.pid, .started = row.started, .id = id, .name = row.name});
+    if (row.started) members_.back().handle = open_process(row);
+    if (row.started) guardian_.guards(row);
     clock_ = traces::monotonic_now();
-    record_.emit(
-        kind::process_start, m.id, parent ? parent : traces::ref{entity::process, 1}, {{"name", m.name}, {"pid", pid}});
+    record_.emit(kind::process_start, id, parent ? parent : traces::ref{entity::process, 1},
+        {{"name", row.name}, {"pid", row.pid}});
 }
 
 bool process_tree::knows(int pid, std::uint64_t started) const {
@@ -106,22 +138,37 @@ traces::ref process_tree::id_of(int pid) const {
     return m == members_.end() ? traces::ref{} : m->id;
 }
 
-// Records the exit of members. The exit status is known only of those that this process reaps. child_story records
-// process:1.
+std::optional<process_end> process_tree::how_it_ended(member const& m, std::optional<process_row> const& row) {
+    int status = 0;
+    bool const is_zombie = row && row->started == m.started;
+    if (is_zombie && row->parent == getpid() && waitpid(m.pid, &status, WNOHANG) == m.pid) return end_of_status(status);
+    if (m.end) return m.end;
+    return is_zombie ? end_of_zombie(*row) : end_of_reaped(m.handle);
+}
+
+// Records the exit of members. child_story records process:1.
 void process_tree::see_who_is_gone() {
     for (member& m : members_) {
         if (m.gone || m.id.number == 1) continue;
         auto const row = find_process(m.pid);
         if (row && row->started == m.started && row->state != 'Z') continue;
         m.gone = true;
+        m.end = how_it_ended(m, row);
+        m.handle.close();
         clock_ = traces::monotonic_now();
-        int status = 0;
-        bool const ours = row && row->parent == getpid() && waitpid(m.pid, &status, WNOHANG) == m.pid;
-        if (!ours) record_.emit(kind::process_exit, m.id);
-        else if (WIFSIGNALED(status))
-            record_.emit(kind::process_exit, m.id, {}, {{"signal", signal_name(WTERMSIG(status))}});
-        else record_.emit(kind::process_exit, m.id, {}, {{"status", WEXITSTATUS(status)}});
+        if (!m.end) record_.emit(kind::process_exit, m.id);
+        else if (!m.end->status) record_.emit(kind::process_exit, m.id, {}, {{"signal", signal_name(m.end->signal)}});
+        else record_.emit(kind::process_exit, m.id, {}, {{"status", *m.end->status}});
     }
+}
+
+std::string process_tree::unknown_end() const {
+    auto const m = std::ranges::find_if(
+        members_, [](member const& known) { return known.gone && known.id.number != 1 && !known.end; });
+    if (m == members_.end()) return {};
+    return "how " + to_string(m->id) + " (" + m->name +
+        ") ended is not known: its parent reaped it, and this kernel tells its status to nobody else; use Linux 6.15 "
+        "or newer, or run as root outside of a container";
 }
 
 std::vector<process_tree::member const*> process_tree::living() const {

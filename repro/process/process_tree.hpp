@@ -2,11 +2,18 @@
 // from it. Orphans become children of this process (it is a subreaper), and a child that it did not start belongs to
 // the server. Processes are numbered and recorded in the order in which they were seen. The destructor leaves none of
 // them.
+//
+// How a process ended is known of those that this process reaps, of those whose end the kernel reports (process_events)
+// or keeps (exit_status.hpp), and of those that their parent has not reaped yet. Of others it is recorded that they
+// have exited, and unknown_end() says so.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+#include "repro/process/exit_status.hpp"
 #include "repro/process/guardian.hpp"
+#include "repro/process/process_events.hpp"
 #include "repro/process/process_table.hpp"
 #include "traces/recorder.hpp"
 
@@ -25,7 +32,9 @@ public:
         traces::ref id;
         std::string name;
         bool gone = false;
-        bool reported = false; // was recorded as an orphan
+        bool reported = false;               // was recorded as an orphan
+        descriptor handle = descriptor();    // of a process that is not a child of this one
+        std::optional<process_end> end = {}; // as soon as it is known; nothing for process:1
     };
     std::string const& mark() const { return guardian_.mark(); } // goes into the environment of every started process
     void root(int pid);                                          // adds process:1; the caller records its start
@@ -37,16 +46,32 @@ public:
     void kill(int signal) const;               // signals all living processes, process:1 first
     std::size_t not_in(char state) const; // number of living processes not in this state now, such as 'T' (stopped)
     std::size_t report_orphans();         // records living orphans not recorded yet; returns the number of living ones
+    // Returns which process ended in a way that is not known, and why; "" when all are known.
+    std::string unknown_end() const;
 
 private:
     std::vector<int> adopted() const;
-    void add(int pid, traces::ref parent);
+    void add(process_row const&, traces::ref parent);
+    void hear_events();
+    void on_fork(int pid, int parent);
+    void on_exit(int pid, int wait_status);
+    member* find(int pid);
+    static std::optional<process_end> how_it_ended(member const&, std::optional<process_row> const&);
     bool knows(int pid, std::uint64_t started) const;
     traces::ref id_of(int pid) const;
     void see_who_is_gone();
 
     traces::recorder& record_;
     traces::nanoseconds& clock_;
+    // A process that was forked and was gone when its event was read. It is recorded only if a signal ended it: most
+    // are helpers of scripts.
+    struct brief_process {
+        int pid;
+        std::string name;
+        traces::ref above; // the recorded process that it descends from
+    };
+    process_events events_;
+    std::vector<brief_process> brief_;
     std::vector<member> members_;
     std::vector<process_row> ours_; // children that do not belong to the server
     int adopted_before_ = 0;        // whether this process was a subreaper before

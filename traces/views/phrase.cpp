@@ -108,6 +108,8 @@ std::string asserted(event const& e) {
 }
 
 std::string lost_response(event const& e) {
+    if (e.text("how") == "unreadable")
+        return subject(e) + " can't read the response to" + with(e, " ", "request") + with(e, ": ", "why");
     return subject(e) +
         (e.find("request") ? with(e, " gets no complete response to ", "request") : " loses its connection") +
         with(e, ": ", "how") + with(e, " after ", "received", " bytes");
@@ -363,7 +365,12 @@ constexpr row table[] = {
         [](event const& e) { return subject(e) + " is ready" + how_many(e, ", with ", "workers", "worker"); }},
     {kind::process_status, disposition},
     {kind::process_signal, signalled},
-    {kind::process_stderr, [](event const& e) { return subject(e) + " writes to stderr" + quoted(e, ": ", "text"); }},
+    {kind::process_stderr,
+        [](event const& e) {
+            if (e.find("left_out"))
+                return subject(e) + " has written more than is shown" + with(e, ": ", "left_out", " bytes");
+            return subject(e) + " writes to stderr" + quoted(e, ": ", "text");
+        }},
     {kind::process_files, files},
     {kind::process_exit, exited},
     {kind::process_orphan,
