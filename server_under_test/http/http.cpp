@@ -13,6 +13,8 @@ namespace beast = boost::beast::http;
 using boost::beast::string_view;
 using error_code = boost::beast::error_code;
 
+constexpr int switching_protocols = 101; // the only status 1xx that is final
+
 // Keeps the few facts that are needed here. Beast handles the framing.
 template <bool is_request> class facts final : public beast::basic_parser<is_request> {
 public:
@@ -66,12 +68,20 @@ request parse_request(std::string_view bytes) {
 }
 
 response parse_response(std::string_view bytes) {
-    response r;
-    facts<false> f;
-    run(r, f, bytes);
-    r.status = f.status;
-    r.body = f.body;
-    return r;
+    std::size_t interim = 0; // bytes of interim responses
+    for (;;) {
+        facts<false> f;
+        response next;
+        run(next, f, bytes.substr(interim));
+        if (next.state == parse::complete && f.status / 100 == 1 && f.status != switching_protocols) {
+            interim += next.consumed;
+            continue;
+        }
+        next.status = f.status;
+        next.body = f.body;
+        if (next.consumed) next.consumed += interim;
+        return next;
+    }
 }
 
 void write_request(std::string& out, std::uint32_t number, bool close) {

@@ -26,6 +26,7 @@ struct response {
     std::size_t body = 0; // bytes of the body so far
     bool keep_alive = true;
 };
+// Parses the first final response; interim ones (status 1xx) before it are skipped and count as consumed with it.
 response parse_response(std::string_view bytes);
 void write_response(std::string& out, int status, bool close);
 // Write a chunked response: its head, and each chunk. An empty chunk ends it.
