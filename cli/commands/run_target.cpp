@@ -90,6 +90,7 @@ public:
     int run() {
         if (!options_.what.empty() && options_.command.empty())
             report_.version = repro::installed_version(report_.target).value_or("");
+        compare_with_controls();
         for (probe_result& p : report_.probes)
             if (p.skipped.empty()) probe(p);
         out_.progress("");
@@ -98,8 +99,25 @@ public:
     }
 
 private:
+    // The controls are measured once, before the first probe.
+    void compare_with_controls() {
+        std::vector<std::string> names;
+        std::string partial;
+        for (probe_result const& p : report_.probes)
+            if (p.skipped.empty()) {
+                if (names.empty()) partial = path_of(p);
+                names.push_back(p.probe);
+            }
+        if (names.empty()) return;
+        out_.progress("controls");
+        report_.controls = repro::measure_controls(report_.target, names, partial);
+        started_ = true;
+    }
+
     void probe(probe_result& p) {
         p.again = again_line(options_, p.probe);
+        if (std::string const why = why_not_judged(*report_.controls, report_.target, p.probe); !why.empty())
+            return p.add_failure("not run: " + why);
         for (std::uint32_t i = 0; i < options_.repeat; ++i) {
             out_.progress(p.probe +
                 (options_.repeat > 1 ? ": " + std::to_string(i) + " of " + std::to_string(options_.repeat) + " runs"
@@ -121,7 +139,8 @@ private:
                 {.connections = report_.connections,
                     .order = options_.order,
                     .stop_at = options_.stop_at,
-                    .partial_path = p.violated ? "" : path_of(p)}));
+                    .partial_path = p.violated ? "" : path_of(p),
+                    .controls = &*report_.controls}));
             started_ = true;
         } catch (repro::input_error const& e) {
             if (!started_ || e.exit_status != repro::inconclusive) throw;

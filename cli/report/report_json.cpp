@@ -95,6 +95,26 @@ std::string as_json(std::vector<trace_judgement> const& all) {
     return text(d);
 }
 
+namespace {
+
+json of(repro::target_controls const& c) {
+    json rest{{"took_ns", c.at_rest.took}, {"killed", c.at_rest.killed}, {"ended", c.at_rest.ended},
+        {"left", c.at_rest.left}};
+    if (!c.at_rest.trouble.empty()) rest = {{"problem", c.at_rest.trouble}};
+    json urls = json::array();
+    for (repro::url_control const& u : c.urls) {
+        json one{{"path", u.path}, {"took_ns", u.took}};
+        if (u.answer)
+            one.update({{"status", u.answer->status}, {"body", u.answer->body}, {"framed", u.answer->framed},
+                {"same_length", u.same_length}, {"same_bytes", u.same_bytes}});
+        if (!u.trouble.empty()) one["problem"] = u.trouble;
+        urls.push_back(std::move(one));
+    }
+    return {{"at_rest", std::move(rest)}, {"urls", std::move(urls)}};
+}
+
+} // namespace
+
 std::string as_json(target_report const& r) {
     json d = document(name_of(r.verdict()));
     d["target"] = r.target.name;
@@ -107,6 +127,7 @@ std::string as_json(target_report const& r) {
         d["grace_ms"] = r.target.grace_ms;
         d["connections"] = r.connections;
     }
+    if (r.controls) d["controls"] = of(*r.controls);
     d["executions"] = r.executions();
     d["violations"] = json::array();
     d["probes"] = json::array();

@@ -95,11 +95,12 @@ probe_outcome outcome_of(trace const& t) {
         bool const of_probe = std::ranges::find(apart, e.id) == apart.end();
         switch (e.what) {
         case kind::client_connect:
-            if (e.text("role") == "readiness" || e.text("role") == "late" || e.text("role") == "traffic")
-                apart.push_back(e.id);
+            if (e.text("role") == "readiness" || e.text("role") == "late") apart.push_back(e.id);
             break;
         case kind::client_done: o.answered += stopped != no_seq && of_probe; break;
-        case kind::client_fail: o.lost += stopped != no_seq && of_probe && e.id_of("request"); break;
+        case kind::client_fail:
+            o.lost += stopped != no_seq && of_probe && e.id_of("request") && e.text("how") != "unreadable";
+            break;
         case kind::process_ready: o.workers = e.integer("workers", 1); break;
         case kind::process_signal:
             if (e.text("signal") == "SIGKILL") o.killed = true;
@@ -116,6 +117,7 @@ probe_outcome outcome_of(trace const& t) {
                                                    : std::string(e.text("signal"));
             break;
         case kind::process_stderr:
+            if (e.text("text").empty()) break;
             if (o.last_words.size() == most_last_words) o.last_words.erase(o.last_words.begin());
             o.last_words.emplace_back(e.text("text"));
             break;
@@ -189,6 +191,17 @@ std::string headline(target_report const& r, text_style style) {
         counted(r.connections, "connection") + " each\n";
 }
 
+// What the server does without a client, and without a stop.
+std::string controls_in_words(target_report const& r, text_style style) {
+    if (!r.controls) return {};
+    repro::rest_control const& rest = r.controls->at_rest;
+    std::string out = "at rest: ";
+    if (!rest.trouble.empty()) out += "not measured: " + printable(rest.trouble);
+    else out += rest.killed ? "killed after " + duration(rest.took) : "exit " + duration(rest.took) + ", " + rest.ended;
+    for (repro::url_control const& u : r.controls->urls) out += " · " + u.path + ": " + printable(u.told);
+    return paint(style, tint::faint, wrap(out, style.width, 0)) + "\n";
+}
+
 // Returns a sentence about the orders of a program that were run.
 std::string guarantee(target_report const& r) {
     if (!r.all_orders) return {};
@@ -204,7 +217,7 @@ std::string as_text(target_report const& r, text_style style) {
     std::int64_t workers = 1;
     for (probe_result const& p : r.probes) workers = std::max(workers, p.outcome.workers);
     if (workers > 1) out += paint(style, tint::faint, counted(static_cast<std::uint64_t>(workers), "worker")) + "\n";
-    out += "\n";
+    out += controls_in_words(r, style) + "\n";
     for (probe_result const& p : r.probes) out += row(p, style);
     if (r.probes.size() == 1) out += at_length(r.probes.front(), style);
     out += "\n";

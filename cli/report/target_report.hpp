@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 #include "cli/report/judgement.hpp"
+#include "repro/probe/controls.hpp"
 #include "repro/target/target.hpp"
 #include "traces/trace.hpp"
 #include "traces/views/text.hpp"
@@ -46,6 +47,7 @@ struct target_report {
     repro::target target;
     std::string version; // "" when not known
     std::uint32_t connections = 0, repeat = 1;
+    std::optional<repro::target_controls> controls;
     std::vector<probe_result> probes; // for a program: one for each order
     std::optional<bool> all_orders;   // whether every order was run; nothing if that was not asked for
 

@@ -230,15 +230,21 @@ std::string why_missing(target const& t) {
     return t.name + " is not installed" + (t.package.empty() ? "" : "; install the Debian package " + t.package);
 }
 
-traces::trace run_once(target_plan const& t, std::optional<schedule> const& when) {
+// `controls` are measured before the first trial, and used by all.
+traces::trace run_once(
+    target_plan const& t, std::optional<schedule> const& when, std::optional<target_controls>& controls) {
     if (t.what.program) return run_program(program_of(t.what), {.order = t.order, .decisions = when});
-    return run_probe(t.what, t.probe, {.order = t.order});
+    if (!controls) controls = measure_controls(t.what, {&t.probe, 1});
+    if (std::string const why = why_not_judged(*controls, t.what, t.probe); !why.empty())
+        throw input_error(t.probe + " was not run: " + why, inconclusive);
+    return run_probe(t.what, t.probe, {.order = t.order, .controls = &*controls});
 }
 
 void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {
     if (first_trial(o) >= most_trials(c, o)) return;
     if (std::string const why = why_missing(c.target->what); !why.empty()) return to.cant_be_run(why);
-    repeat(c, o, stop, to, [&] { return run_once(*c.target, c.when); });
+    std::optional<target_controls> controls;
+    repeat(c, o, stop, to, [&] { return run_once(*c.target, c.when, controls); });
 }
 
 } // namespace

@@ -6,6 +6,8 @@
 //   target (target.hpp)          the server, and how it is started and stopped
 //   probes.cpp                   the probes: each opens clients, observes when the stop may come, and acts after it
 //   probe_run.cpp                one execution: starts the server, waits, stops it, watches it exit, cleans up
+//   probe_stop.cpp               how the server is told to stop
+//   controls                     the same without a client, and without a stop: what an execution is compared with
 //   probe_clients, slow_backend  the two ends of a request
 //   child_story                  the process of the server: its output and its exit
 //   process_tree, guardian       all processes of the server; they ensure that none is left
@@ -17,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include "repro/probe/controls.hpp"
 #include "repro/target/target.hpp"
 #include "traces/trace.hpp"
 
@@ -34,6 +37,8 @@ struct probe_options {
     std::string order = {};        // needs an adapter, see white_box
     std::string stop_at = {};      // point at which a process of the target is held during the stop; "" for none
     std::string partial_path = {}; // file for the trace when this process is interrupted; "" for none
+    // What the execution is compared with, if it was measured; must stay valid.
+    target_controls const* controls = nullptr;
 };
 
 // Runs one execution and returns its trace. Throws input_error for an unknown probe or a port in use, and when the

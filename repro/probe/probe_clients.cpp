@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <system_error>
 #include "repro/input/errors.hpp"
+#include "repro/probe/protocol.hpp"
 #include "traces/clock.hpp"
 
 namespace shutdown_repro::repro {
@@ -144,26 +145,64 @@ void probe_client::pull() {
 
 void probe_client::take(std::string_view bytes) {
     if (!request_) { // unrequested bytes: a greeting, or a final response with a status
-        if (answered_ == 0 && nonsense_.empty()) nonsense_ = bytes.substr(0, 60);
+        if (answered_ == 0 && unreadable_.empty()) unreadable_ = why_not_http(bytes);
         return;
     }
-    if (!std::exchange(received_any_, true))
-        record(kind::client_receive, {{"request", request_->id}, {"bytes", static_cast<std::uint64_t>(bytes.size())}});
     reader_.feed(bytes);
-    if (reader_.state() == parse::bad && nonsense_.empty()) nonsense_ = bytes.substr(0, 60);
+    if (reader_.bytes() && !std::exchange(received_any_, true)) // an interim response is no part of the response
+        record(kind::client_receive, {{"request", request_->id}, {"bytes", reader_.bytes()}});
+    if (reader_.state() == parse::bad) return cannot_read();
     if (reader_.state() == parse::complete) done();
+}
+
+// What this reader can't parse is not the server's fault: the request is neither answered nor lost.
+void probe_client::cannot_read() {
+    unreadable_ = why_not_http(reader_.beginning());
+    if (unreadable_.empty())
+        unreadable_ = "a response can't be read: " + reader_.trouble() + ": " + quoted_bytes(reader_.beginning());
+    record(kind::client_fail,
+        {{"request", request_->id}, {"how", "unreadable"}, {"received", reader_.bytes()}, {"status", reader_.status()},
+            {"why", reader_.trouble()}});
+    close();
+}
+
+// The size of the complete body: known, or the size that it has each time without a stop.
+std::optional<std::uint64_t> probe_client::expected_body() const {
+    probe_request const& asked = request_->asked;
+    if (asked.expected || !asked.control || !asked.control->answer || asked.endless) return asked.expected;
+    answer_control const& usual = *asked.control->answer;
+    bool const by_its_end = !usual.framed && reader_.status() == usual.status && asked.control->same_length;
+    return by_its_end ? std::optional(usual.body) : std::nullopt;
+}
+
+// A response that ends with its connection looks complete wherever it is cut. Only its usual length shows a cut.
+void probe_client::check_its_end() {
+    probe_request const& asked = request_->asked;
+    if (reader_.framed() || !asked.control || !asked.control->answer || expected_body()) return;
+    unreadable_ = "the response to " + asked.method + " " + asked.path +
+        " has neither a length nor chunks, and another length each time, so that a cut can't be told from its end";
 }
 
 void probe_client::done() {
     ++answered_;
     last_status_ = reader_.status();
+    answer_ = {reader_.status(), reader_.body(), reader_.digest(), reader_.framed()};
+    check_its_end();
     bool const says_close = reader_.close();
-    auto const expected = request_->asked.expected;
-    traces::field detail[5] = {
-        {"request", request_->id}, {"status", reader_.status()}, {"body", reader_.body()}, {"close", says_close}, {}};
-    if (expected) detail[4] = {"expected", *expected};
+    auto const expected = expected_body();
+    traces::field detail[9] = {
+        {"request", request_->id}, {"status", reader_.status()}, {"body", reader_.body()}, {"close", says_close}};
+    std::size_t count = 4;
+    if (expected) detail[count++] = {"expected", *expected};
+    if (reader_.interim()) detail[count++] = {"interim", reader_.interim()};
+    if (url_control const* const usual = request_->asked.control; usual && usual->answer) {
+        bool const same = answer_->body == usual->answer->body && answer_->digest == usual->answer->digest;
+        detail[count++] = {"control_status", usual->answer->status};
+        detail[count++] = {"control_body", usual->answer->body};
+        if (usual->same_bytes && !same) detail[count++] = {"differs", true};
+    }
     traces::recorder::acting const as_client(on_.record, me_);
-    on_.record.emit(kind::client_done, me_, {}, std::span<traces::field const>(detail, expected ? 5 : 4));
+    on_.record.emit(kind::client_done, me_, {}, std::span<traces::field const>(detail, count));
     request_.reset();
     received_any_ = false;
     if (says_close) close();
@@ -175,7 +214,7 @@ void probe_client::ended(bool reset) {
         record(kind::client_closed, {{"how", reset ? "reset" : "fin"}});
         return close();
     }
-    auto const expected = request_->asked.expected;
+    auto const expected = expected_body();
     bool const whole = !expected || reader_.body() >= *expected;
     if (!reset && whole && !request_->asked.endless) {
         reader_.end_of_stream();
@@ -193,11 +232,13 @@ void probe_client::fail(std::string_view how) {
         record(kind::client_fail, {{"how", how}, {"received", 0}});
         return close();
     }
-    traces::field detail[7] = {{"request", request_->id}, {"how", how}, {"received", reader_.bytes()},
-        {"status", reader_.status()}, {"body", reader_.body()}, {}, {}};
+    traces::field detail[9] = {{"request", request_->id}, {"how", how}, {"received", reader_.bytes()},
+        {"status", reader_.status()}, {"body", reader_.body()}};
     std::size_t count = 5;
+    if (reader_.interim()) detail[count++] = {"interim", reader_.interim()};
+    if (!accepted_) detail[count++] = {"accepted", false};
     if (reader_.status()) detail[count++] = {"framed", reader_.framed()};
-    if (request_->asked.expected) detail[count++] = {"expected", *request_->asked.expected};
+    if (auto const expected = expected_body()) detail[count++] = {"expected", *expected};
     traces::recorder::acting const as_client(on_.record, me_);
     on_.record.emit(kind::client_fail, me_, {}, std::span<traces::field const>(detail, count));
     close();

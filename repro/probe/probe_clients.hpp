@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <vector>
+#include "repro/probe/controls.hpp"
 #include "repro/process/child_process.hpp"
 #include "repro/process/poller.hpp"
 #include "server_under_test/http/http_reader.hpp"
@@ -26,6 +27,7 @@ struct probe_request {
     std::string method = "GET", path = "/";
     std::optional<std::uint64_t> expected = {}; // size of the complete body, if known
     bool endless = false;                       // the response never ends
+    url_control const* control = nullptr;       // what it gets without a stop, if known; must stay valid
 };
 
 // A client with one connection.
@@ -39,9 +41,10 @@ public:
     void send(probe_request const&, bool frozen = false);
     void send_half(probe_request const&); // sends half of the head
     void send_rest();
-    void process_events(); // handles what has happened so far, without waiting
-    void leave();          // closes the connection if it is open
-    void give_up();        // records that the response, or the end of the connection, did not come in time
+    void process_events();                         // handles what has happened so far, without waiting
+    void leave();                                  // closes the connection if it is open
+    void was_not_accepted() { accepted_ = false; } // at the stop the connection was still in the backlog
+    void give_up(); // records that the response, or the end of the connection, did not come in time
 
     std::string_view role() const { return role_; }
     bool connected() const { return connected_; }
@@ -53,7 +56,11 @@ public:
     bool lost() const { return lost_; } // one of its requests has failed
     int last_status() const { return last_status_; }
     std::uint16_t local_port() const { return local_port_; }
-    std::string const& nonsense() const { return nonsense_; } // the start of a response that is not HTTP; "" for none
+    std::optional<answer_control> const& answer() const { return answer_; } // the last one
+    bool asks_without_end() const { return request_ && request_->asked.endless; }
+    bool got_interim() const { return reader_.interim() > 0; }
+    // Why the bytes of the server can't be judged: "the server speaks TLS …"; "" when they can.
+    std::string const& unreadable() const { return unreadable_; }
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
@@ -66,6 +73,9 @@ private:
     void take(std::string_view bytes);
     void ended(bool reset);
     void done();
+    void cannot_read();
+    void check_its_end();
+    std::optional<std::uint64_t> expected_body() const;
     void fail(std::string_view how);
     void close();
 
@@ -73,7 +83,8 @@ private:
     traces::ref const me_;
     std::string const role_;
     descriptor socket_;
-    std::string unsent_, half_, nonsense_;
+    std::string unsent_, half_, unreadable_;
+    std::optional<answer_control> answer_;
     struct open_request {
         probe_request asked;
         traces::ref id;
@@ -90,6 +101,7 @@ private:
     std::uint32_t answered_ = 0;
     int last_status_ = 0;
     bool connected_ = false, over_ = false, lost_ = false, received_any_ = false;
+    bool accepted_ = true; // or not known
 };
 
 } // namespace shutdown_repro::repro

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 #include "repro/input/errors.hpp"
+#include "repro/process/listening.hpp"
 #include "repro/target/adapter.hpp"
 #include "repro/target/target_trace.hpp"
 #include "traces/clock.hpp"
@@ -24,7 +25,6 @@ constexpr nanoseconds stalled = 500 * millisecond; // time without progress afte
 constexpr nanoseconds last_words =
     2'000 * millisecond;                           // time for clients and pipes to see the end of an exited process
 constexpr nanoseconds settled = 250 * millisecond; // a descriptor that is open after this time was left open
-constexpr nanoseconds longest_freeze = 1'000 * millisecond;
 
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -37,14 +37,17 @@ nanoseconds now() { return traces::monotonic_now(); }
 
 } // namespace
 
-probe_run::probe_run(target const& t, std::string_view probe, probe_options const& options)
+probe_run::probe_run(
+    target const& t, std::string_view probe, probe_options const& options, std::unique_ptr<probe_script> script)
     : plan_(t),
       options_(options),
       probe_(probe),
-      script_(make_probe(probe)),
+      script_(script ? std::move(script) : make_probe(probe)),
       wrong_(probe == "wrong-signal") {}
 
 probe_run::~probe_run() = default;
+
+nanoseconds probe_script::patience() const { return longest_staging; }
 
 traces::trace probe_run::run() {
     return story_.tell([this] { live(); }, [this] { return finished(); }, options_.partial_path);
@@ -63,9 +66,11 @@ void probe_run::live() {
     bool const by_force = story_.runs();
     if (by_force) end_by_force();
     see_the_clients_off();
+    if (std::string const why = why_unreadable(); !why.empty()) story_.note(why);
+    check_that_it_happened();
     if (!by_force && plan_.stop.by == target::stop_method::command) story_.note(why_not_told());
     story_.look_for_orphans();
-    look_for_port();
+    look_for_port(by_force);
 }
 
 // --- the loop --------------------------------------------------------------------------------------------------------
@@ -161,8 +166,17 @@ void probe_run::wait_until_ready() {
     auto const holders = listening();
     auto const accepting =
         static_cast<std::uint64_t>(std::ranges::count_if(holders, [](auto const* m) { return m->id.number != 1; }));
-    story_.record(kind::process_ready, {{"workers", std::max<std::uint64_t>(1, accepting)}});
+    record_ready(std::max<std::uint64_t>(1, accepting));
+    listens_at_ = where_it_listens();
     look_at_files("ready");
+}
+
+void probe_run::record_ready(std::uint64_t workers) {
+    rest_control const* const rest =
+        options_.controls && options_.controls->at_rest.trouble.empty() ? &options_.controls->at_rest : nullptr;
+    if (!rest) return story_.record(kind::process_ready, {{"workers", workers}});
+    if (rest->killed) return story_.record(kind::process_ready, {{"workers", workers}, {"rest_killed", true}});
+    story_.record(kind::process_ready, {{"workers", workers}, {"rest_ns", rest->took}});
 }
 
 // Checks one condition after the other, in the order in which they usually become true.
@@ -219,10 +233,12 @@ void probe_run::did_not_start(std::string const& why) {
     if (story_.end() && story_.end()->status == 0 && other != left.end())
         message += ", and left " + (*other)->name + " (" + std::to_string((*other)->pid) +
             ") running: it daemonizes itself; start it in the foreground";
+    if (std::string const where = where_it_listens(); !where.empty() && listeners_.empty())
+        message += "; it listens on " + where + ", not on port " + std::to_string(port_);
     std::string said = story_.last_words();
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (!said.empty()) message += "; its output:\n" + said;
-    else if (readiness_ && !readiness_->nonsense().empty()) message += "; the process that listens does not speak HTTP";
+    else if (readiness_ && !readiness_->unreadable().empty()) message += "; " + readiness_->unreadable();
     throw input_error(message, inconclusive);
 }
 
@@ -237,6 +253,7 @@ probe_client& probe_run::client(std::string_view role) {
 probe_request probe_run::request(std::string const& path) const {
     probe_request r{.path = path};
     if (backend_ && path.starts_with("/slow")) r.expected = slow_backend::body_size;
+    if (options_.controls) r.control = options_.controls->find(path);
     return r;
 }
 
@@ -265,26 +282,73 @@ void probe_run::set_the_stage() {
     nanoseconds const begun = now();
     nanoseconds grew = begun;
     std::size_t most = 0;
+    nanoseconds const deadline = begun + script_->patience();
     while (!in_place()) {
-        turn(begun + longest_staging);
+        turn(deadline);
         if (!story_.runs()) return story_.note("the server exited before it was stopped");
-        if (std::ranges::any_of(clients_, [](auto const& c) { return !c->nonsense().empty(); })) break;
-        if (control_ && now() - begun < longest_staging) continue;
+        if (!why_unreadable().empty() || now() >= deadline) break;
+        if (control_ || script_->uses_all_patience()) continue;
         std::size_t const enough = script_->enough(*this);
         if (enough > most) most = enough, grew = now();
-        bool const no_more =
-            now() - grew >= stalled && std::ranges::none_of(clients_, [](auto const& c) { return c->waits(); });
-        if (enough > 0 && now() - grew >= stalled) break;
-        if (no_more || now() - begun >= longest_staging) break;
+        bool const waiting = std::ranges::any_of(clients_, [](auto const& c) { return c->waits(); });
+        if (now() - grew >= stalled && (enough > 0 || !waiting)) break;
     }
-    for (auto const& c : clients_)
-        if (!c->nonsense().empty())
-            return story_.note("the server's response is not HTTP: " +
-                nlohmann::json(c->nonsense()).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    if (std::string const why = why_unreadable(); !why.empty()) return story_.note(why);
     if (control_ && !at_point_)
         return story_.note("the target did not reach " + options_.stop_at + " while the clients were connected");
-    if (!control_ && !script_->in_place(*this) && script_->enough(*this) == 0)
-        story_.note("the probe was not in place before the stop: " + std::string(script_->missing()));
+    if (!control_ && !script_->in_place(*this) && script_->enough(*this) == 0) note_missing();
+}
+
+void probe_run::note_missing() {
+    std::string const refused = why_refused();
+    story_.note("the probe was not in place before the stop: " + (refused.empty() ? script_->missing(*this) : refused));
+}
+
+std::string probe_run::why_refused() const {
+    bool const refused =
+        !clients_.empty() && std::ranges::all_of(clients_, [](auto const& c) { return c->over() && !c->connected(); });
+    if (!refused) return {};
+    return "each connection to 127.0.0.1:" + std::to_string(port_) + " was refused" +
+        (listens_at_.empty() ? "" : "; the server listens on " + listens_at_);
+}
+
+std::string probe_run::where_it_listens() const {
+    std::vector<std::uint64_t> sockets;
+    for (process_tree::member const* m : story_.tree().living())
+        std::ranges::copy(files_of(m->pid).sockets, std::back_inserter(sockets));
+    std::string all;
+    for (std::string const& place : listening_places(sockets)) all += (all.empty() ? "" : ", ") + place;
+    return all;
+}
+
+// A process that is held at a point can't read, so then only reaching the point counts.
+void probe_run::check_that_it_stands() {
+    sockets_are_new_ = false;
+    for (auto const& c : clients_) {
+        c->process_events();
+        socket_row const* const end = server_side(*c);
+        if (c->waits() && end && end->inode == 0) c->was_not_accepted();
+    }
+    if (!control_ && script_->standing(*this) == 0) note_missing();
+}
+
+void probe_run::check_that_it_happened() {
+    if (!stopped_at_) return;
+    if (std::string const why = script_->undone(*this); !why.empty())
+        story_.note("what the probe " + probe_ + " is about did not happen: " + why);
+    if (wrong_ && !why_no_control.empty())
+        story_.note("the execution with " + plan_.stop_in_words() +
+            ", with which this one has to be compared, was inconclusive: " + why_no_control);
+}
+
+bool probe_run::has_exited() {
+    auto const row = story_.runs() ? find_process(story_.child().pid()) : std::nullopt;
+    return !row || row->state == 'Z' || row->state == 'X';
+}
+
+std::string probe_run::why_unreadable() const {
+    auto const it = std::ranges::find_if(clients_, [](auto const& c) { return !c->unreadable().empty(); });
+    return it == clients_.end() ? "" : (*it)->unreadable();
 }
 
 bool probe_run::all_clients_over() const {
@@ -303,118 +367,6 @@ void probe_run::look_at_files(char const* when) {
         story_.recorder().emit(kind::process_files, m->id, {},
             {{"when", when}, {"open", static_cast<std::uint64_t>(files.count)}, {"close_wait", close_wait}});
     }
-}
-
-// --- the stop --------------------------------------------------------------------------------------------------------
-
-std::int64_t probe_run::ms_since_stop() const { return stopped_at_ ? (now() - stopped_at_) / millisecond : 0; }
-
-void probe_run::record_status() {
-    if (plan_.stop.by != target::stop_method::signal && !wrong_) return;
-    int const signal = wrong_ ? plan_.wrong() : plan_.stop.signal;
-    signal_disposition const d = disposition_of(story_.child().pid(), signal);
-    story_.record(kind::process_status,
-        {{"signal", signal_name(signal)}, {"caught", d.caught}, {"ignored", d.ignored}, {"blocked", d.blocked}});
-}
-
-void probe_run::stop() {
-    tell_to_stop(false);
-    stopped_at_ = story_.clock();
-    if (control_) control_->release();
-}
-
-// The event gets its time before the signal is sent, so that it is never later than its effects.
-void probe_run::tell_to_stop(bool second) {
-    if (wrong_) {
-        std::string const signal = signal_name(plan_.wrong()), right = plan_.stop_in_words();
-        traces::field const what[] = {{"signal", signal}, {"stop", true}, {"graceful", false}, {"instead", right},
-            {"kept", instead ? instead->kept : 0}, {"lost", instead ? instead->lost : 0}};
-        story_.clock() = now();
-        story_.recorder().emit(kind::process_signal, {entity::process, 1}, {}, std::span(what).first(instead ? 6 : 4));
-        return story_.child().kill(plan_.wrong());
-    }
-    if (plan_.stop.by == target::stop_method::signal) {
-        int const signal = second && plan_.second_signal ? plan_.second_signal : plan_.stop.signal;
-        if (second)
-            story_.record(kind::process_signal,
-                {{"signal", signal_name(signal)}, {"stop", false}, {"second", true},
-                    {"means", plan_.second_forces ? "force" : "nothing"}});
-        else story_.record(kind::process_signal, {{"signal", signal_name(signal)}, {"stop", true}, {"graceful", true}});
-        return story_.child().kill(signal);
-    }
-    story_.clock() = now();
-    {
-        traces::recorder::acting const as_control(story_.recorder(), {entity::control, 1});
-        bool const by_command = plan_.stop.by == target::stop_method::command;
-        traces::field const what[] = {{"how", by_command ? "command" : "http"}, {"second", true}};
-        story_.recorder().emit(kind::act_stop, {entity::process, 1}, {}, std::span(what).first(second ? 2 : 1));
-    }
-    plan_.stop.by == target::stop_method::command ? stop_by_command() : stop_by_http();
-}
-
-// The command may wait for the server to exit, so this does not wait for the command, unless the server is frozen: then
-// the command has to run before it is thawed.
-void probe_run::stop_by_command() {
-    helper const& command = *stopping_.emplace_back(run_command(plan_.stop.command));
-    nanoseconds const deadline = now() + longest_freeze;
-    while (frozen_ && !command.end && now() < deadline) wait(deadline);
-}
-
-void probe_run::stop_by_http() {
-    stopper_ = std::make_unique<probe_client>(*off_stage_, 1, "");
-    stopper_->connect();
-    stopper_->send({.method = plan_.stop.http.method, .path = plan_.stop.http.path});
-    stopper_->process_events();
-}
-
-std::unique_ptr<probe_run::helper> probe_run::run_command(std::vector<std::string> const& command) {
-    std::vector<std::string> const words = places_.filled(command);
-    std::string const program = find_program(words.front());
-    if (program.empty())
-        throw input_error("cannot find the program " + words.front() + ", which a command of the target needs");
-    auto h = std::make_unique<helper>(
-        launch{.path = program, .arguments = {words.begin() + 1, words.end()}, .environment = {story_.mark()}});
-    story_.starts_helper(h->process);
-    story_.events().watch(h->process.pidfd(), EPOLLIN, *this);
-    return h;
-}
-
-void probe_run::signal_again() { tell_to_stop(true); }
-
-void probe_run::traffic(bool going) {
-    if (going) traffic_ = {entity::client, ++next_client_};
-    story_.clock() = now();
-    story_.recorder().emit(kind::client_traffic, traffic_, {}, {{"going", going}});
-}
-
-// Repeats until processes that were forked meanwhile are stopped, too.
-bool probe_run::freeze() {
-    process_tree& tree = story_.tree();
-    tree.update();
-    for (process_tree::member const* m : tree.living()) {
-        story_.clock() = now();
-        story_.recorder().emit(kind::process_signal, m->id, {}, {{"signal", "SIGSTOP"}, {"stop", false}});
-    }
-    frozen_ = true;
-    std::size_t going = 1;
-    for (nanoseconds const deadline = now() + longest_freeze; going && now() < deadline;) {
-        tree.kill(SIGSTOP);
-        wait(std::min(deadline, now() + millisecond));
-        tree.update();
-        going = tree.not_in('T');
-    }
-    if (going)
-        story_.note("SIGSTOP did not stop every process of the server: " + std::to_string(going) + " kept running");
-    return going == 0;
-}
-
-void probe_run::thaw() {
-    for (process_tree::member const* m : story_.tree().living()) {
-        story_.clock() = now();
-        story_.recorder().emit(kind::process_signal, m->id, {}, {{"signal", "SIGCONT"}, {"stop", false}});
-    }
-    story_.tree().kill(SIGCONT);
-    frozen_ = false;
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------------
@@ -475,13 +427,24 @@ void probe_run::see_the_clients_off() {
     story_.hear_last_words(now());
 }
 
-// Compares inodes, so that another program's socket on the same port does not count.
-void probe_run::look_for_port() {
+// Compares inodes, so that another program's socket on the same port does not count. After our own kill it is the
+// kernel that closes the sockets, a little later; a port that is still open then is not the server's doing.
+void probe_run::look_for_port(bool by_force) {
+    nanoseconds const deadline = now() + last_words;
+    bool listening = is_listening();
+    while (by_force && listening && now() < deadline) {
+        wait(now() + glance);
+        listening = is_listening();
+    }
+    if (by_force && listening) return;
+    story_.record(kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", listening}});
+}
+
+bool probe_run::is_listening() {
     sockets_are_new_ = false;
-    bool const listening = std::ranges::any_of(sockets(), [&](socket_row const& s) {
+    return std::ranges::any_of(sockets(), [&](socket_row const& s) {
         return s.state == socket_row::listen && s.local_port == port_ && std::ranges::count(listeners_, s.inode);
     });
-    story_.record(kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", listening}});
 }
 
 traces::trace probe_run::finished() {
@@ -512,7 +475,7 @@ probe_run::control kept_and_lost(traces::trace const& t) {
         if (e.what == kind::client_connect && e.text("role").ends_with("in-flight")) in_flight.push_back(e.id);
         if (!stopped || !std::ranges::count(in_flight, e.id)) continue;
         c.kept += e.what == kind::client_done;
-        c.lost += e.what == kind::client_fail;
+        c.lost += e.what == kind::client_fail && e.text("how") != "unreadable";
     }
     return c;
 }
@@ -523,12 +486,15 @@ traces::trace run_probe(target const& t, std::string_view probe, probe_options c
     if (std::string const why = why_not(t, probe); !why.empty())
         throw input_error("--probe " + std::string(probe) + ": " + t.name + ": " + why);
     std::optional<probe_run::control> control;
+    std::string why_no_control;
     if (probe == "wrong-signal") {
         traces::trace const right = probe_run(t, "in-flight", options).run();
         if (right.problems.empty()) control = kept_and_lost(right);
+        else why_no_control = right.problems.front();
     }
     probe_run run(t, probe, options);
     run.instead = control;
+    run.why_no_control = why_no_control;
     return run.run();
 }
 

@@ -28,19 +28,32 @@ public:
     // Returns how many clients are in place. If that is not 0 and no more come, it is enough: a server may have fewer
     // workers than clients.
     virtual std::size_t enough(probe_run&) { return 0; }
-    virtual std::string_view missing() const { return "the clients did not connect"; } // why in_place() stayed false
+    // Returns how many clients are, at this moment, in the state after which the probe is named. It is asked just
+    // before the server is told to stop; 0 makes the execution inconclusive, for the reason that missing() gives.
+    virtual std::size_t standing(probe_run& run) { return enough(run); }
+    virtual std::string missing(probe_run&) const = 0;
+    // The time that the clients have to come into place, in nanoseconds.
+    virtual traces::nanoseconds patience() const;
+    // Whether it observes the whole of that time, instead of stopping when no more clients come into place.
+    virtual bool uses_all_patience() const { return false; }
+    // Returns why something else after which the probe is named has not happened in the end; "" when all has.
+    virtual std::string undone(probe_run&) const { return {}; }
 };
 std::unique_ptr<probe_script> make_probe(std::string_view name);
 
 class probe_run final : private poller::watcher {
 public:
-    probe_run(target const&, std::string_view probe, probe_options const&);
+    // `script` takes the place of the probe's own, where there is one.
+    probe_run(
+        target const&, std::string_view probe, probe_options const&, std::unique_ptr<probe_script> script = nullptr);
     ~probe_run();
     traces::trace run();
 
     // --- for probes
     target const& plan() const { return plan_; }
     std::uint32_t connections() const { return options_.connections; }
+    std::uint16_t port() const { return port_; }
+    std::string why_refused() const;             // why no client is connected, if each was refused; else ""
     probe_client& client(std::string_view role); // creates a client and connects it
     std::vector<std::unique_ptr<probe_client>> const& clients() const { return clients_; }
     slow_backend* backend() { return backend_ ? &*backend_ : nullptr; } // null if the target uses none
@@ -53,7 +66,7 @@ public:
     bool freeze(); // stops every process of the server by SIGSTOP and waits for that; returns false if one did not stop
     void thaw();
     void stop();                        // stops the server: time 0 of the rules
-    void signal_again();                // sends the second signal
+    bool signal_again();                // sends the second signal; returns false when the server has exited
     void traffic(bool going);           // records that traffic begins or ends
     std::int64_t ms_since_stop() const; // 0 before the stop
     bool server_runs() const { return story_.runs(); }
@@ -80,7 +93,8 @@ private:
     void wait_for_end();
     void end_by_force();
     void see_the_clients_off();
-    void look_for_port();
+    void look_for_port(bool by_force);
+    bool is_listening();
     void look_at_files(char const* when);
     traces::trace finished();
 
@@ -89,6 +103,13 @@ private:
     std::unique_ptr<helper> run_command(std::vector<std::string> const&);
     std::string why_not_told() const;
     bool all_clients_over() const;
+    std::string where_it_listens() const;
+    void record_ready(std::uint64_t workers);
+    void note_missing();
+    void check_that_it_stands();
+    void check_that_it_happened();
+    bool has_exited();                  // also when it was not reaped yet
+    std::string why_unreadable() const; // why a client can't judge what it received; "" when all can
     socket_row const* server_side(probe_client const&) const;
     std::vector<socket_row> const& sockets() const;
     void look_for_drained();
@@ -127,6 +148,7 @@ private:
     bool drained_told_ = false;
     std::uint16_t port_ = 0;
     std::uint32_t next_client_ = 0;
+    std::string listens_at_; // where the server listens when it is ready: "127.0.0.1:80"; "" if that is not known
     traces::ref traffic_;
 
 public:
@@ -135,6 +157,7 @@ public:
         std::int64_t kept = 0, lost = 0;
     };
     std::optional<control> instead;
+    std::string why_no_control; // why the right signal could not be tried; "" when it was
 };
 
 } // namespace shutdown_repro::repro

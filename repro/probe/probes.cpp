@@ -22,6 +22,17 @@ std::size_t count(probe_run& run, auto const& condition) {
 }
 bool all(probe_run& run, auto const& condition) { return count(run, condition) == run.clients().size(); }
 
+// " with status 404", of the first client that was answered.
+std::string status_in_words(probe_run& run) {
+    for (auto const& c : run.clients())
+        if (c->answered()) return " with status " + std::to_string(c->last_status());
+    return {};
+}
+
+std::size_t count_waiting(probe_run& run) {
+    return count(run, [](probe_client const& c) { return c.connected() && c.waits(); });
+}
+
 // Slow requests, and slow responses of which the beginning has arrived. They are completed a little after the stop.
 class in_flight : public probe_script {
 public:
@@ -35,8 +46,10 @@ public:
     }
     bool in_place(probe_run& run) override { return held(run) == run.clients().size(); }
     std::size_t enough(probe_run& run) override { return held(run); }
-    std::string_view missing() const override {
-        return "no request was in flight, because the slow URL was answered at once";
+    std::string missing(probe_run& run) const override {
+        std::string const status = status_in_words(run);
+        return "no request was in flight, because " +
+            (status.empty() ? "the server has read none" : "the slow URL was answered at once" + status);
     }
     void after(probe_run& run) override {
         for (auto const& c : run.clients()) // kept connections are tested by another probe
@@ -86,8 +99,11 @@ class second_signal final : public in_flight {
 public:
     second_signal() : in_flight(false) {}
     void after(probe_run& run) override {
-        if (!sent_ && run.server_runs() && run.ms_since_stop() >= second_ms) sent_ = true, run.signal_again();
+        if (!sent_ && run.ms_since_stop() >= second_ms) sent_ = run.server_runs() && run.signal_again();
         in_flight::after(run);
+    }
+    std::string undone(probe_run&) const override {
+        return sent_ ? "" : "the second signal was never sent, because the server had exited";
     }
 
 private:
@@ -104,15 +120,21 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [&](probe_client const& c) { return c.sent() && run.has_read(c); });
     }
-    std::string_view missing() const override { return "the server did not read half of a request"; }
+    std::string missing(probe_run&) const override { return "the server did not read half of a request"; }
     void after(probe_run& run) override {
         if (completed_ || run.ms_since_stop() < half_ms) return;
         completed_ = true;
+        for (auto const& c : run.clients()) c->process_events();
+        rests_ = count_waiting(run);
         for (auto const& c : run.clients()) c->send_rest();
+    }
+    std::string undone(probe_run&) const override {
+        return rests_ ? "" : "the rest of the head was never sent, because the server had ended each connection";
     }
 
 private:
     bool completed_ = false;
+    std::size_t rests_ = 0;
 };
 
 // Connects and sends a request on each connection without waiting, as far as the kernel allows.
@@ -128,6 +150,8 @@ class backlog_burst final : public probe_script {
 public:
     void open(probe_run&) override {}
     bool in_place(probe_run&) override { return true; }
+    std::size_t standing(probe_run& run) override { return count_waiting(run); }
+    std::string missing(probe_run&) const override { return "no connection with a request stood"; }
     void stop(probe_run& run) override {
         burst(run, false);
         run.stop();
@@ -138,6 +162,8 @@ class backlog_frozen final : public probe_script {
 public:
     void open(probe_run&) override {}
     bool in_place(probe_run&) override { return true; }
+    std::size_t standing(probe_run& run) override { return count_waiting(run); }
+    std::string missing(probe_run&) const override { return "no connection with a request stood"; }
     void stop(probe_run& run) override {
         burst(run, run.freeze());
         run.stop();
@@ -156,7 +182,7 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.answered() == 1 && !c.over(); });
     }
-    std::string_view missing() const override {
+    std::string missing(probe_run&) const override {
         return "no connection was idle, because the server closed each after its response";
     }
 
@@ -173,6 +199,7 @@ public:
         run.stop();
         run.thaw();
     }
+    std::size_t standing(probe_run& run) override { return count_waiting(run); }
 };
 
 class silent final : public probe_script {
@@ -187,7 +214,7 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.connected() && !c.over(); });
     }
-    std::string_view missing() const override {
+    std::string missing(probe_run&) const override {
         return "no connection was silent, because the server closed each at once";
     }
 };
@@ -205,7 +232,10 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.waits() && c.got_bytes(); });
     }
-    std::string_view missing() const override { return "no endless response began"; }
+    std::string missing(probe_run& run) const override {
+        std::string const status = status_in_words(run);
+        return status.empty() ? "no endless response began" : "the endless response was answered" + status;
+    }
 };
 
 // Requests that follow each other without a pause, on kept connections if the server keeps them.
@@ -220,7 +250,11 @@ public:
         go_on(run);
         return served_ >= 2 * slots_.size();
     }
-    std::string_view missing() const override { return "no request of the traffic was answered"; }
+    std::size_t standing(probe_run& run) override {
+        go_on(run);
+        return std::min(served_, count(run, [](probe_client const& c) { return c.waits() || !c.over(); }));
+    }
+    std::string missing(probe_run&) const override { return "no request of the traffic was answered"; }
     void after(probe_run& run) override {
         if (run.ms_since_stop() < traffic_ms) return go_on(run);
         if (!std::exchange(over_, true)) run.traffic(false);
@@ -304,6 +338,17 @@ std::string why_not(target const& t, std::string_view probe) {
     if (needs == need::stream && t.stream.empty())
         return "it has no endless response; name one with --stream PATH, or with \"stream\" in the target file";
     return "";
+}
+
+std::vector<std::string> paths_of(target const& t, std::string_view probe) {
+    need const needs = row_of(probe).needs;
+    if (needs == need::nothing && probe == "silent") return {};
+    if (needs == need::nothing) return {t.path};
+    if (needs == need::stream) return {t.stream};
+    std::vector<std::string> paths;
+    for (std::string const& path : {t.slow, t.slow_stream})
+        if (!path.empty()) paths.push_back(path);
+    return paths;
 }
 
 std::unique_ptr<probe_script> make_probe(std::string_view name) { return row_of(name).make(); }

@@ -11,6 +11,7 @@ std::span<rule_info const> memory_rules();
 std::span<rule_info const> loop_rules();
 std::span<rule_info const> stop_rules();
 std::span<rule_info const> client_rules();
+std::span<rule_info const> answer_rules();
 std::span<rule_info const> race_rules();
 std::span<rule_info const> announce_rules();
 std::span<rule_info const> time_rules();

@@ -16,11 +16,21 @@ bool by_traffic(nanoseconds exit, model const& m) {
                           : m.traffic_at - m.t0_time > tolerance && exit - m.traffic_at <= coarse;
 }
 
+// Whether the server takes as long when no client is connected: then no client holds it.
+bool takes_as_long_at_rest(nanoseconds exit, model const& m) {
+    if (!m.at_rest || *m.at_rest == model::never) return m.at_rest.has_value();
+    constexpr nanoseconds share = 4; // a quarter of its time may be chance
+    return exit - m.t0_time <= *m.at_rest + std::max(tolerance, *m.at_rest / share);
+}
+
 } // namespace
 
 holding held_until(nanoseconds exit, model const& m) {
     nanoseconds const quiet_since = std::max(m.t0_time, m.worked);
     holding out{.quiet = exit - quiet_since};
+    if (takes_as_long_at_rest(exit, m)) return out;
+    // Without a client it exits sooner. So what it waited for was a client, however late it noticed that one's end.
+    nanoseconds const notices_within = m.at_rest && !m.was_sent("SIGKILL") ? model::never : tolerance;
     if (by_traffic(exit, m)) {
         out.by = holder::traffic, out.shown = m.traffic;
         return out;
@@ -40,7 +50,7 @@ holding held_until(nanoseconds exit, model const& m) {
     }
     for (std::size_t i = 0; i < std::size(latest); ++i) {
         gone_peer const& g = latest[i].who ? latest[i] : m.left[i];
-        if (!g.who || g.at - quiet_since < tolerance || exit - g.at > tolerance) continue;
+        if (!g.who || g.at - quiet_since < tolerance || exit - g.at > notices_within) continue;
         out.by = out.who ? holder::several : holders[i];
         out.who = g.who, out.shown = g.seq;
     }

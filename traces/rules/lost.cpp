@@ -13,7 +13,8 @@ loss unanswered(sent_request const& s, event const& fail, model const& m) {
     peer_state const* const p = m.peers.find(fail.id.number);
     if (is_before_stop(s.how.half, m) && s.sent > m.t0) return loss::half_request;
     if (s.how.frozen) return s.how.kept ? loss::keepalive_race : loss::backlog;
-    if (s.how.why == role::backlog) return p && is_before_stop(p->connect, m) ? loss::backlog : loss::unowed;
+    bool const in_backlog = s.how.why == role::backlog || !fail.integer("accepted", 1);
+    if (in_backlog) return p && is_before_stop(p->connect, m) ? loss::backlog : loss::unowed;
     if (is_before_stop(s.sent, m)) return loss::in_flight;
     // A close that was already on its way would have arrived at once.
     return s.how.kept && fail.t - s.sent_at > tolerance ? loss::keepalive_race : loss::unowed;

@@ -89,6 +89,8 @@ void model::apply(event const& e) {
         return;
     case kind::server_ready:
     case kind::process_ready:
+        if (e.integer("rest_killed")) at_rest = never;
+        else if (e.find("rest_ns")) at_rest = e.integer("rest_ns");
         if (ready == no_seq) ready = e.seq;
         return;
     case kind::act_stop: return on_stop_call(e);
@@ -493,6 +495,7 @@ void model::clear() {
     process_exited = asserted = told_by_others = ungraceful = second_forces = traffic_goes = false;
     signals_sent.clear();
     exit_status.reset();
+    at_rest.reset();
     signal = std::string_view();
 }
 

@@ -4,6 +4,7 @@
 // relies on an earlier one.
 #pragma once
 #include <array>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -166,9 +167,13 @@ struct model {
     bool second_forces = false;             // the second stop is documented to end the server at once
     seq_t listens = no_seq, ready = no_seq; // the first of each
     nanoseconds drain_timeout = 0;          // configured drain timeout; 0 if unknown
-    seq_t last = no_seq;                    // the latest event that is not a decision
-    bool asserted = false;                  // an assertion failed
-    bool process_exited = false;            // this and the following members describe the main process
+    // The time from the stop to the exit when no client is connected, if it was measured; `never` if it had to be
+    // killed.
+    static constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
+    std::optional<nanoseconds> at_rest;
+    seq_t last = no_seq;         // the latest event that is not a decision
+    bool asserted = false;       // an assertion failed
+    bool process_exited = false; // this and the following members describe the main process
     std::optional<int> exit_status;
     word_text signal;                    // the signal that it died of ("SIGABRT"), or ""
     std::vector<word_text> signals_sent; // the signals that the runner sent

@@ -101,7 +101,7 @@ std::span<rule_info const> all_rules() {
     static std::vector<rule_info> const all = [] {
         std::vector<rule_info> out;
         for (auto const family : {lifetime_rules(), memory_rules(), loop_rules(), stop_rules(), client_rules(),
-                 race_rules(), announce_rules(), time_rules(), process_rules()})
+                 answer_rules(), race_rules(), announce_rules(), time_rules(), process_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();

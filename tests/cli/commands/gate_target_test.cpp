@@ -30,11 +30,12 @@ void write_target(folder const& here, std::string const& name, std::vector<std::
 }
 // Writes a target that stops correctly.
 void write_server(folder const& here, std::string const& how) { write_target(here, how, {server, how, "{port}"}); }
-// Writes a target that stops correctly except the second time that it is started.
+// Writes a target that stops correctly except in its second trial, which is its fourth start: the first two are the
+// controls.
 void write_moody(folder const& here, std::string const& second) {
     write_target(here, "moody",
         {"/bin/sh", "-c",
-            "echo >> runs; case $(wc -l < runs) in 2) how=" + second + ";; *) how=polite;; esac; exec " + server +
+            "echo >> runs; case $(wc -l < runs) in 4) how=" + second + ";; *) how=polite;; esac; exec " + server +
                 " $how {port}"});
 }
 
@@ -106,7 +107,7 @@ TEST_CASE("a target is a reproducer as long as it violates the expected rules") 
 
 TEST_CASE("a reproducer without repeat runs until it reproduces, or until enough trials show that it no longer does") {
     folder const here;
-    write_moody(here, "ignores"); // the second time
+    write_moody(here, "ignores"); // in the second trial
     write_server(here, "polite");
     auto const trials = [&](std::string const& which, int status) {
         result const r = run_gate(here,

@@ -139,6 +139,29 @@ TEST_CASE("the report of a target names each probe, its runs and its rates") {
     CHECK(d["violations"][0]["probe"] == "idle");
 }
 
+TEST_CASE("the report shows what the server does without a client and without a stop, as text and as JSON") {
+    folder const here;
+    std::vector<std::string> const options = {"--probe", "idle", "--connections", "2"};
+    result const text = run(target(options, hostile("polite")), {.in = here.path()});
+    CHECK(text.status == 0);
+    CHECK_THAT(text.out, ContainsSubstring("at rest: exit ") && ContainsSubstring(", status 0 · /: 200, 2 bytes, "));
+    std::vector<std::string> as_json = options;
+    as_json.push_back("--json");
+    auto const d = nlohmann::json::parse(run(target(as_json, hostile("polite")), {.in = here.path()}).out);
+    CHECK(d["controls"]["at_rest"]["ended"] == "status 0");
+    REQUIRE(d["controls"]["urls"].size() == 1);
+    CHECK(d["controls"]["urls"][0]["status"] == 200);
+    CHECK(d["controls"]["urls"][0]["same_bytes"] == true);
+}
+
+TEST_CASE("a probe that can't be judged without a stop is not run, and the exit status says inconclusive") {
+    folder const here;
+    result const r = run(target({"--probe", "idle", "--connections", "2"}, hostile("no-http")), {.in = here.path()});
+    INFO(r.out << r.err);
+    CHECK(r.status == 3);
+    CHECK_THAT(r.out, ContainsSubstring("not run: the server's response is not HTTP"));
+}
+
 TEST_CASE("a target that does not start is inconclusive, and its output is reported") {
     result const r = run(target({"--probe", "idle"}, hostile("exits")));
     CHECK(r.status == 3);
@@ -149,8 +172,9 @@ TEST_CASE("a target that does not start is inconclusive, and its output is repor
 
 TEST_CASE("a run that does not start does not change the results of other runs of the probe, whichever comes first") {
     folder const here;
+    // The first two starts are those of the controls.
     here.write("server.sh",
-        "echo start >> starts; [ $(wc -l < starts) = 2 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER
+        "echo start >> starts; [ $(wc -l < starts) = 4 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER
         " polite $1");
     result const r = run(
         target({"--probe", "idle,silent", "--connections", "2", "--repeat", "1"}, {"/bin/sh", "server.sh", "{port}"}),
@@ -158,7 +182,7 @@ TEST_CASE("a run that does not start does not change the results of other runs o
     CHECK(r.status == 3);
     std::filesystem::remove(here.file("starts"));
     here.write("server.sh",
-        "echo start >> starts; [ $(wc -l < starts) = 3 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER
+        "echo start >> starts; [ $(wc -l < starts) = 5 ] && echo not now >&2 && exit 7; exec " HOSTILE_SERVER
         " polite $1");
     result const twice = run(
         target({"--probe", "idle,silent", "--connections", "2", "--repeat", "2"}, {"/bin/sh", "server.sh", "{port}"}),

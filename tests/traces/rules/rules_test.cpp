@@ -68,6 +68,8 @@ constexpr breaking breaks[] = {
         "request:1's response was truncated after 90 bytes by the end of the stream"},
     {"response-short-framed", "request:1", 7,
         "request:1's response ended correctly after 24576 bytes of body, but the body has 65536"},
+    {"response-error-at-stop", "request:1", 7,
+        "request:1 was sent 49 ms before the stop and was answered with status 500; without a stop it is 200"},
     {"goaway-stream-loss", "request:2", 12,
         "request:2 on stream 3 was lost, although GOAWAY announced streams up to 3"},
     {"backlog-reset", "request:1", 10, "request:1 waited to be accepted when the stop came, and was reset"},

@@ -1,0 +1,156 @@
+#include "repro/probe/controls.hpp"
+#include <algorithm>
+#include "repro/probe/probe_run.hpp"
+#include "repro/probe/protocol.hpp"
+#include "traces/clock.hpp"
+
+namespace shutdown_repro::repro {
+
+using traces::kind;
+using traces::millisecond;
+using traces::nanoseconds;
+
+namespace {
+
+// The second request follows so much later, so that a time of day in the body differs.
+constexpr nanoseconds between_requests = 1'100 * millisecond;
+constexpr nanoseconds longest_answer = 10'000 * millisecond;
+
+// No client: the stop of a server at rest.
+class at_rest final : public probe_script {
+public:
+    void open(probe_run&) override {}
+    bool in_place(probe_run&) override { return true; }
+    std::size_t standing(probe_run&) override { return 1; }
+    std::string missing(probe_run&) const override { return {}; }
+};
+
+// Asks for each path twice, and lets the server be killed.
+class asking final : public probe_script {
+public:
+    explicit asking(std::vector<url_control>& urls) : urls_(urls) {}
+
+    void open(probe_run& run) override {
+        if (run.backend()) run.backend()->release();
+        begun_ = traces::monotonic_now();
+        ask(run);
+    }
+    bool in_place(probe_run& run) override {
+        nanoseconds const now = traces::monotonic_now();
+        for (std::size_t i = 0; i < run.clients().size(); ++i) finish(i, *run.clients()[i], now);
+        if (run.clients().size() == urls_.size() && now - begun_ >= between_requests) ask(run);
+        bool const all = std::ranges::all_of(over_, [](nanoseconds at) { return at > 0; });
+        return (all && over_.size() == 2 * urls_.size()) || now - begun_ >= longest_answer;
+    }
+    std::size_t enough(probe_run&) override { return 0; }
+    std::string missing(probe_run&) const override { return {}; }
+    void stop(probe_run& run) override {
+        for (std::size_t i = 0; i < urls_.size(); ++i) judge(run, i);
+    }
+    nanoseconds patience() const override { return 2 * longest_answer; }
+    bool uses_all_patience() const override { return true; }
+
+private:
+    void ask(probe_run& run) {
+        for (url_control const& u : urls_) {
+            probe_request r{.path = u.path, .endless = u.path == run.plan().stream};
+            run.client("control").send(r);
+            over_.push_back(0);
+            asked_.push_back(traces::monotonic_now());
+        }
+    }
+    void finish(std::size_t i, probe_client& c, nanoseconds now) {
+        bool const streams = c.got_bytes() && c.asks_without_end();
+        if (!over_[i] && (c.answered() || c.over() || streams)) over_[i] = now;
+    }
+    void judge(probe_run& run, std::size_t i) {
+        url_control& u = urls_[i];
+        probe_client const& first = *run.clients()[i];
+        u.took = over_[i] ? over_[i] - asked_[i] : 0;
+        u.answer = first.answer();
+        bool const again = run.clients().size() > i + urls_.size();
+        auto const second = again ? run.clients()[i + urls_.size()]->answer() : std::nullopt;
+        if (u.answer && second && u.answer->status == second->status) {
+            u.same_length = u.answer->body == second->body;
+            u.same_bytes = u.same_length && u.answer->digest == second->digest;
+        }
+        u.trouble = trouble_of(run, u, first);
+    }
+    static std::string trouble_of(probe_run& run, url_control const& u, probe_client const& c) {
+        target const& t = run.plan();
+        if (!c.unreadable().empty()) return c.unreadable();
+        if (std::string const refused = run.why_refused(); !refused.empty()) return refused;
+        bool const slow = u.path == t.slow || u.path == t.slow_stream || u.path == t.stream;
+        if (u.answer && slow && u.answer->status / 100 != 2)
+            return u.path + " is answered with status " + std::to_string(u.answer->status) + " without a stop";
+        if (u.answer || c.got_bytes() || c.got_interim() || !c.over()) return {};
+        if (speaks_tls(run.port())) return "the server speaks TLS, and the clients speak plain HTTP/1.1";
+        return "the server closes the connection of a request for " + u.path + " without an answer, and without a stop";
+    }
+
+    std::vector<url_control>& urls_;
+    std::vector<nanoseconds> asked_, over_; // by client
+    nanoseconds begun_ = 0;
+};
+
+rest_control measure_rest(target const& t, std::string const& partial_path) {
+    rest_control rest;
+    probe_run run(t, "at-rest", {.partial_path = partial_path}, std::make_unique<at_rest>());
+    traces::trace const seen = run.run();
+    nanoseconds stopped = 0;
+    for (traces::event const& e : seen.events) {
+        bool const stop = e.what == kind::act_stop || (e.what == kind::process_signal && e.integer("stop"));
+        if (stop && !stopped) stopped = e.t;
+        if (e.what == kind::process_signal && e.text("signal") == "SIGKILL" && stopped) rest.killed = true;
+        if (e.what == kind::process_left) rest.left = static_cast<std::uint64_t>(e.integer("count"));
+        if (e.what != kind::process_exit || e.id.number != 1 || !stopped) continue;
+        rest.took = e.t - stopped;
+        rest.ended =
+            e.text("signal").empty() ? "status " + std::to_string(e.integer("status")) : std::string(e.text("signal"));
+    }
+    if (!seen.problems.empty()) rest.trouble = seen.problems.front();
+    else if (rest.ended.empty()) rest.trouble = "it was not seen to exit";
+    return rest;
+}
+
+std::string in_words(url_control const& u) {
+    if (!u.trouble.empty()) return u.trouble;
+    if (!u.answer) return u.took ? "begins, without an end" : "not answered within 10 s";
+    std::string out = std::to_string(u.answer->status) + ", " + std::to_string(u.answer->body) + " bytes";
+    if (!u.same_length) out += ", a different length each time";
+    else if (!u.same_bytes) out += ", different bytes each time";
+    return out + ", " + std::to_string(u.took / millisecond) + " ms";
+}
+
+} // namespace
+
+url_control const* target_controls::find(std::string_view path) const {
+    auto const it = std::ranges::find(urls, path, &url_control::path);
+    return it == urls.end() ? nullptr : &*it;
+}
+
+target_controls measure_controls(
+    target const& t, std::span<std::string const> probes, std::string const& partial_path) {
+    target_controls all;
+    for (std::string const& probe : probes)
+        for (std::string const& path : paths_of(t, probe))
+            if (!all.find(path)) all.urls.push_back({.path = path});
+    all.at_rest = measure_rest(t, partial_path);
+    if (all.urls.empty()) return all;
+    probe_run run(t, "one-request", {.partial_path = partial_path}, std::make_unique<asking>(all.urls));
+    traces::trace const seen = run.run();
+    std::string const noted = seen.problems.empty() ? "" : seen.problems.front();
+    for (url_control& u : all.urls) {
+        if (u.trouble.empty() && !u.answer && !u.took) u.trouble = noted;
+        u.told = in_words(u);
+    }
+    return all;
+}
+
+std::string why_not_judged(target_controls const& all, target const& t, std::string_view probe) {
+    for (std::string const& path : paths_of(t, probe))
+        if (url_control const* const u = all.find(path); u && !u->trouble.empty()) return u->trouble;
+    return {};
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,58 @@
+// Controls: what a target does when no client is connected, and what it answers when nobody stops it. Probes are judged
+// by comparison with them.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+#include "repro/target/target.hpp"
+#include "traces/clock.hpp"
+
+namespace shutdown_repro::repro {
+
+// The stop of a server to which no client is connected.
+struct rest_control {
+    traces::nanoseconds took = 0; // from the stop to the exit
+    bool killed = false;          // it did not exit within the grace
+    std::string ended;            // "status 0", "SIGTERM"
+    std::uint64_t left = 0;       // processes that it left
+    std::string trouble;          // why it was not measured; "" when it was
+};
+
+// A response to a request without any stop.
+struct answer_control {
+    int status = 0;
+    std::uint64_t body = 0, digest = 0; // bytes, and their digest
+    bool framed = true;                 // a length or chunks delimit the body
+};
+
+// Two requests for one path, one after the other.
+struct url_control {
+    std::string path;
+    std::optional<answer_control> answer = {};    // the first; nothing when it was not answered
+    bool same_length = false, same_bytes = false; // of the two answers
+    traces::nanoseconds took = 0;
+    std::string trouble = {}; // why no probe can be judged by this path; "" when it can
+    std::string told = {};    // for reports: "200, 2 bytes, 703 ms"
+};
+
+struct target_controls {
+    rest_control at_rest;
+    std::vector<url_control> urls;
+    url_control const* find(std::string_view path) const;
+};
+
+// Returns the paths of the target that the probe's clients ask for.
+std::vector<std::string> paths_of(target const&, std::string_view probe);
+
+// Starts the target twice: once to stop it without a client, once to ask for the paths of these probes. Throws as
+// run_probe() does, and like there the trace is written to `partial_path` on an interruption.
+target_controls measure_controls(
+    target const&, std::span<std::string const> probes, std::string const& partial_path = {});
+
+// Returns why the probe can't be judged, by what its paths gave without a stop; "" when it can.
+std::string why_not_judged(target_controls const&, target const&, std::string_view probe);
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,146 @@
+// How a server of a probe is told to stop: by a signal, a command or a request; and how its processes are frozen.
+#include "repro/input/errors.hpp"
+#include "repro/probe/probe_run.hpp"
+#include "traces/clock.hpp"
+
+namespace shutdown_repro::repro {
+
+using traces::entity;
+using traces::kind;
+using traces::millisecond;
+using traces::nanoseconds;
+
+namespace {
+
+constexpr nanoseconds longest_freeze = 1'000 * millisecond;
+constexpr int most_looks = 20; // at how a signal is handled
+constexpr nanoseconds between_looks = 3 * millisecond;
+
+} // namespace
+
+std::int64_t probe_run::ms_since_stop() const {
+    return stopped_at_ ? (traces::monotonic_now() - stopped_at_) / millisecond : 0;
+}
+
+// Looks several times: a loop may block its signal outside of its wait, and then one look finds it blocked.
+void probe_run::record_status() {
+    if (plan_.stop.by != target::stop_method::signal && !wrong_) return;
+    int const signal = wrong_ ? plan_.wrong() : plan_.stop.signal;
+    signal_disposition d = disposition_of(story_.child().pid(), signal);
+    for (int looks = 1; looks < most_looks && !d.handled() && story_.runs(); ++looks) {
+        turn(traces::monotonic_now() + between_looks);
+        d = disposition_of(story_.child().pid(), signal);
+    }
+    story_.record(kind::process_status,
+        {{"signal", signal_name(signal)}, {"caught", d.caught || d.awaited}, {"ignored", d.ignored},
+            {"blocked", d.blocked && !d.awaited}, {"awaited", d.awaited}});
+}
+
+void probe_run::stop() {
+    check_that_it_stands();
+    if (has_exited()) story_.note("the server exited before it was stopped");
+    tell_to_stop(false);
+    stopped_at_ = story_.clock();
+    if (control_) control_->release();
+}
+
+// The event gets its time before the signal is sent, so that it is never later than its effects.
+void probe_run::tell_to_stop(bool second) {
+    if (wrong_) {
+        std::string const signal = signal_name(plan_.wrong()), right = plan_.stop_in_words();
+        traces::field const what[] = {{"signal", signal}, {"stop", true}, {"graceful", false}, {"instead", right},
+            {"kept", instead ? instead->kept : 0}, {"lost", instead ? instead->lost : 0}};
+        story_.clock() = traces::monotonic_now();
+        story_.recorder().emit(kind::process_signal, {entity::process, 1}, {}, std::span(what).first(instead ? 6 : 4));
+        return story_.child().kill(plan_.wrong());
+    }
+    if (plan_.stop.by == target::stop_method::signal) {
+        int const signal = second && plan_.second_signal ? plan_.second_signal : plan_.stop.signal;
+        if (second)
+            story_.record(kind::process_signal,
+                {{"signal", signal_name(signal)}, {"stop", false}, {"second", true},
+                    {"means", plan_.second_forces ? "force" : "nothing"}});
+        else story_.record(kind::process_signal, {{"signal", signal_name(signal)}, {"stop", true}, {"graceful", true}});
+        return story_.child().kill(signal);
+    }
+    story_.clock() = traces::monotonic_now();
+    {
+        traces::recorder::acting const as_control(story_.recorder(), {entity::control, 1});
+        bool const by_command = plan_.stop.by == target::stop_method::command;
+        traces::field const what[] = {{"how", by_command ? "command" : "http"}, {"second", true}};
+        story_.recorder().emit(kind::act_stop, {entity::process, 1}, {}, std::span(what).first(second ? 2 : 1));
+    }
+    plan_.stop.by == target::stop_method::command ? stop_by_command() : stop_by_http();
+}
+
+// The command may wait for the server to exit, so this does not wait for the command, unless the server is frozen: then
+// the command has to run before it is thawed.
+void probe_run::stop_by_command() {
+    helper const& command = *stopping_.emplace_back(run_command(plan_.stop.command));
+    nanoseconds const deadline = traces::monotonic_now() + longest_freeze;
+    while (frozen_ && !command.end && traces::monotonic_now() < deadline) wait(deadline);
+}
+
+void probe_run::stop_by_http() {
+    stopper_ = std::make_unique<probe_client>(*off_stage_, 1, "");
+    stopper_->connect();
+    stopper_->send({.method = plan_.stop.http.method, .path = plan_.stop.http.path});
+    stopper_->process_events();
+}
+
+std::unique_ptr<probe_run::helper> probe_run::run_command(std::vector<std::string> const& command) {
+    std::vector<std::string> const words = places_.filled(command);
+    std::string const program = find_program(words.front());
+    if (program.empty())
+        throw input_error("cannot find the program " + words.front() + ", which a command of the target needs");
+    auto h = std::make_unique<helper>(
+        launch{.path = program, .arguments = {words.begin() + 1, words.end()}, .environment = {story_.mark()}});
+    story_.starts_helper(h->process);
+    story_.events().watch(h->process.pidfd(), EPOLLIN, *this);
+    return h;
+}
+
+bool probe_run::signal_again() {
+    if (has_exited()) return false;
+    tell_to_stop(true);
+    return true;
+}
+
+void probe_run::traffic(bool going) {
+    if (going) traffic_ = {entity::client, ++next_client_};
+    story_.clock() = traces::monotonic_now();
+    story_.recorder().emit(kind::client_traffic, traffic_, {}, {{"going", going}});
+}
+
+// Repeats until processes that were forked meanwhile are stopped, too.
+bool probe_run::freeze() {
+    process_tree& tree = story_.tree();
+    tree.update();
+    for (process_tree::member const* m : tree.living()) {
+        story_.clock() = traces::monotonic_now();
+        story_.recorder().emit(kind::process_signal, m->id, {}, {{"signal", "SIGSTOP"}, {"stop", false}});
+    }
+    frozen_ = true;
+    std::size_t going = 1;
+    for (nanoseconds const deadline = traces::monotonic_now() + longest_freeze;
+         going && traces::monotonic_now() < deadline;) {
+        tree.kill(SIGSTOP);
+        wait(std::min(deadline, traces::monotonic_now() + millisecond));
+        tree.update();
+        going = tree.not_in('T');
+    }
+    if (going)
+        story_.note("SIGSTOP did not stop every process of the server: " + std::to_string(going) + " kept running");
+    return going == 0;
+}
+
+void probe_run::thaw() {
+    for (process_tree::member const* m : story_.tree().living()) {
+        story_.clock() = traces::monotonic_now();
+        story_.recorder().emit(kind::process_signal, m->id, {}, {{"signal", "SIGCONT"}, {"stop", false}});
+    }
+    story_.tree().kill(SIGCONT);
+    frozen_ = false;
+}
+
+} // namespace shutdown_repro::repro

@@ -1,0 +1,50 @@
+# Keeps connections, and answers each request at once. At SIGTERM it does as it is told, and closes its listener first:
+# always N: exits after N seconds, whoever is connected. never: ignores it. drain N: goes on serving for N seconds, with its
+# listener open. polls N: waits until no connection is left, and looks every N seconds; it ends an idle one after 2 s.
+import os, signal, socket, sys, threading, time
+import common
+
+how, period = sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0
+connections = set()
+stopping = threading.Event()
+listener = common.listen()
+signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+
+
+def converse(client):
+    client.settimeout(2 if how == 'polls' else None)
+    buffer = b''
+    try:
+        while data := client.recv(65536):
+            buffer += data
+            while b'\r\n\r\n' in buffer:
+                _, buffer = buffer.split(b'\r\n\r\n', 1)
+                client.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    except OSError:
+        pass
+    connections.discard(client)
+    client.close()
+
+
+def accept():
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        connections.add(client)
+        threading.Thread(target=converse, args=(client,), daemon=True).start()
+
+
+threading.Thread(target=accept, daemon=True).start()
+while not stopping.wait(.02) or how == 'never':
+    pass
+if how == 'drain':
+    time.sleep(period)
+listener.shutdown(socket.SHUT_RDWR)
+listener.close()
+if how == 'always':
+    time.sleep(period)
+while how == 'polls' and connections:
+    time.sleep(period)
+os._exit(0)
