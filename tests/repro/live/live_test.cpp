@@ -342,3 +342,16 @@ TEST_CASE("the server does not outlive a runner that is killed") {
     CHECK(runner.exit_status() == -SIGKILL);
     CHECK(readable_in_time(server.get()));
 }
+
+TEST_CASE("a server that crashes below a wrapper is a crash, although the wrapper reaps it and exits with 0") {
+    test_folder folder;
+    std::string const wrapper = folder.script(SERVER_UNDER_TEST " \"$@\"\nexit 0");
+    traces::trace const t = run_live(built_in("scope-disposal"), with_server(wrapper));
+    REQUIRE(t.foot);
+    if (t.foot->note.find("is not known") != std::string::npos) return; // this kernel tells it to nobody else
+    CHECK(t.foot->exit_status == 0);
+    CHECK(contains(broken_rules(t), "crash-on-stop"));
+    CHECK(std::any_of(t.events.begin(), t.events.end(), [](traces::event const& e) {
+        return e.what == kind::process_exit && e.id.number > 1 && e.text("signal") == "SIGABRT";
+    }));
+}
