@@ -233,8 +233,9 @@ void probe_run::did_not_start(std::string const& why) {
     if (story_.end() && story_.end()->status == 0 && other != left.end())
         message += ", and left " + (*other)->name + " (" + std::to_string((*other)->pid) +
             ") running: it daemonizes itself; start it in the foreground";
-    if (std::string const where = where_it_listens(); !where.empty() && listeners_.empty())
-        message += "; it listens on " + where + ", not on port " + std::to_string(port_);
+    bool const elsewhere = listeners_.empty() || (readiness_ && !readiness_->connected());
+    if (std::string const where = where_it_listens(); !where.empty() && elsewhere)
+        message += "; it listens on " + where + ", not on 127.0.0.1:" + std::to_string(port_);
     std::string said = story_.last_words();
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (!said.empty()) message += "; its output:\n" + said;
