@@ -146,20 +146,29 @@ std::optional<process_end> process_tree::how_it_ended(member const& m, std::opti
     return is_zombie ? end_of_zombie(*row) : end_of_reaped(m.handle);
 }
 
+bool process_tree::is_gone(member const& m) {
+    auto const row = find_process(m.pid);
+    return !row || row->started != m.started || row->state == 'Z';
+}
+
 // Records the exit of members. child_story records process:1.
 void process_tree::see_who_is_gone() {
-    for (member& m : members_) {
-        if (m.gone || m.id.number == 1) continue;
-        auto const row = find_process(m.pid);
-        if (row && row->started == m.started && row->state != 'Z') continue;
-        m.gone = true;
-        m.end = how_it_ended(m, row);
-        m.handle.close();
-        clock_ = traces::monotonic_now();
-        if (!m.end) record_.emit(kind::process_exit, m.id);
-        else if (!m.end->status) record_.emit(kind::process_exit, m.id, {}, {{"signal", signal_name(m.end->signal)}});
-        else record_.emit(kind::process_exit, m.id, {}, {{"status", *m.end->status}});
-    }
+    std::vector<std::size_t> gone;
+    for (std::size_t i = 0; i < members_.size(); ++i)
+        if (!members_[i].gone && members_[i].id.number != 1 && is_gone(members_[i])) gone.push_back(i);
+    if (gone.empty()) return;
+    hear_events(); // again: the event of an exit comes before the process is gone, and maybe after the last look
+    for (std::size_t const i : gone) record_exit(members_[i]);
+}
+
+void process_tree::record_exit(member& m) {
+    m.end = how_it_ended(m, find_process(m.pid));
+    m.gone = true;
+    m.handle.close();
+    clock_ = traces::monotonic_now();
+    if (!m.end) record_.emit(kind::process_exit, m.id);
+    else if (!m.end->status) record_.emit(kind::process_exit, m.id, {}, {{"signal", signal_name(m.end->signal)}});
+    else record_.emit(kind::process_exit, m.id, {}, {{"status", *m.end->status}});
 }
 
 std::string process_tree::unknown_end() const {

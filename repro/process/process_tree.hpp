@@ -60,6 +60,8 @@ private:
     bool knows(int pid, std::uint64_t started) const;
     traces::ref id_of(int pid) const;
     void see_who_is_gone();
+    void record_exit(member&);
+    static bool is_gone(member const&);
 
     traces::recorder& record_;
     traces::nanoseconds& clock_;

@@ -55,12 +55,12 @@ inline judged_probe judged(traces::trace&& t) {
 
 inline judged_probe probed(repro::target const& t, std::string_view probe, std::uint32_t connections = few) {
     judged_probe p = judged(repro::run_probe(t, probe, {.connections = connections}));
+    CHECK(nobody_left());
     std::string all;
     for (std::string const& m : p.messages) all += m + "\n";
     UNSCOPED_INFO(t.name << " " << probe << ": " << p.facts.answered << " answered, " << p.facts.lost << " lost, "
                          << p.facts.end << " " << p.facts.note << "\n"
                          << all);
-    CHECK(nobody_left());
     return p;
 }
 
