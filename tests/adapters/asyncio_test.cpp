@@ -62,6 +62,40 @@ TEST_CASE("a task that a plain asyncio server forgets is lost, with its name and
     if (!no_python()) expect_lost_task("plain_server.py", "coroutine-lost", "write-behind");
 }
 
+TEST_CASE("a task that a program cancels, and awaits after the end of its server, is awaited") {
+    if (no_python()) return;
+    std::string const begin = "import asyncio, contextlib, os, signal\n"
+                              "async def work():\n"
+                              "  try: await asyncio.Event().wait()\n"
+                              "  finally: await asyncio.sleep(0.05)\n"
+                              "async def main():\n"
+                              "  stop = asyncio.Event()\n"
+                              "  asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)\n"
+                              "  worker = asyncio.create_task(work(), name='worker')\n";
+    std::string const stop = "  os.kill(os.getpid(), signal.SIGTERM)\n"
+                             "  await stop.wait()\n"
+                             "  worker.cancel()\n";
+    std::string const end = "  with contextlib.suppress(asyncio.CancelledError): await worker\n"
+                            "asyncio.run(main())\n";
+    std::string server, closes;
+    SECTION("of asyncio itself") {
+        server = "  server = await asyncio.start_server(lambda r, w: w.close(), '127.0.0.1', 0)\n";
+        closes = "  server.close()\n  await server.wait_closed()\n";
+    }
+    SECTION("of aiohttp") {
+        if (skipped(python + " -c 'import aiohttp'", "python3-aiohttp")) return;
+        server = "  from aiohttp import web\n"
+                 "  runner = web.AppRunner(web.Application())\n"
+                 "  await runner.setup()\n"
+                 "  await web.TCPSite(runner, '127.0.0.1', 0).start()\n";
+        closes = "  await runner.cleanup()\n";
+    }
+    auto const j = judge(repro::run_program(script(begin + server + stop + closes + end), {}));
+    INFO(j.messages);
+    CHECK(j.errors == names{});
+    CHECK(j.verdict == traces::verdict::clean);
+}
+
 TEST_CASE("a task that an aiohttp application cancels and does not await is reported with its name and its origin") {
     if (!skipped(python + " -c 'import aiohttp'", "python3-aiohttp"))
         expect_lost_task("aiohttp_server.py", "cancelled-not-awaited", "refresh-cache");

@@ -178,4 +178,22 @@ std::vector<std::string> files_that_do_not_exist(source_file const& s) {
     return found;
 }
 
+std::vector<std::string> members_of_one_server(source_file const& s) {
+    std::vector<std::string> found;
+    if (!s.path.starts_with("traces/rules/")) return found;
+    std::regex const begin("\\bstruct (\\w+) final : rule \\{"), end("\n\\};");
+    std::regex const member("\n    ((?:bool|int|ref|seq_t|nanoseconds|word_text|name_text|violation|std::u?int\\w+|"
+                            "std::size_t|std::string|std::optional<[^;]*>) [^;()]*_(?: = [^;]*)?);");
+    std::string const code = code_of(s.text);
+    for (std::sregex_iterator rule(code.begin(), code.end(), begin), none; rule != none; ++rule) {
+        auto const from = code.begin() + rule->position();
+        std::smatch last;
+        auto const to = std::regex_search(from, code.end(), last, end) ? from + last.position() : code.end();
+        for (std::sregex_iterator it(from, to, member); it != none; ++it)
+            found.push_back(place(s, line_of(code, static_cast<std::size_t>(from - code.begin() + it->position(1)))) +
+                " " + rule->str(1) + " keeps " + it->str(1));
+    }
+    return found;
+}
+
 } // namespace shutdown_repro::tests

@@ -16,5 +16,8 @@ std::vector<std::string> long_files(source_file const&);
 std::vector<std::string> names_taken_over(source_file const&); // finds `using` of a name or a namespace in a header
 std::vector<std::string> files_that_do_not_exist(
     source_file const&); // files that a comment names, but that do not exist
+// The members of a rule that hold one value although the trace may have several servers, loops, scopes or processes. A
+// member whose type is wrapped in of_trace<> says that there is only one of what it is about.
+std::vector<std::string> members_of_one_server(source_file const&);
 
 } // namespace shutdown_repro::tests

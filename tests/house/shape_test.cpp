@@ -36,6 +36,10 @@ TEST_CASE("no function is longer than 60 lines, and no test than 100") {
 TEST_CASE("no file is longer than 600 lines") { CHECK(in_all(with_tests(), long_files) == lines{}); }
 TEST_CASE("a file that a comment names exists") { CHECK(in_all(with_tests(), files_that_do_not_exist) == lines{}); }
 
+TEST_CASE("a rule keeps what it knows by whose it is, or says that there is only one of it") {
+    CHECK(in_all({"traces"}, members_of_one_server) == lines{});
+}
+
 TEST_CASE("every header can be included twice") {
     for (source_file const& s : read_sources(with_tests())) {
         INFO(s.path);
@@ -83,6 +87,21 @@ TEST_CASE("a name that a header imports is found") {
     CHECK(names_taken_over({"a.hpp", "using namespace std;\n"}).size() == 1);
     CHECK(names_taken_over({"a.hpp", "using seconds = int;\n// using traces::event;\n"}) == lines{});
     CHECK(names_taken_over({"a.cpp", "using namespace std;\n"}) == lines{});
+}
+
+TEST_CASE("a rule that keeps a plain value of some server is found") {
+    auto const found = [](std::string const& members) {
+        std::string const rule = "struct a_rule final : rule {\n    void on() {\n        bool here = f_;\n    }\n";
+        return members_of_one_server({"traces/rules/a.cpp", rule + members + "};\nstruct b {\n    bool c_;\n};\n"});
+    };
+    CHECK(found("    bool stopped_ = false, asked_ = false;\n") ==
+        lines{"traces/rules/a.cpp:5 a_rule keeps bool stopped_ = false, asked_ = false"});
+    for (std::string const type : {"seq_t", "ref", "std::size_t", "nanoseconds", "std::optional<int>"}) {
+        INFO(type);
+        CHECK(found("    " + type + " ended_;\n").size() == 1);
+    }
+    CHECK(
+        found("    of_trace<bool> looked_ = false;\n    once reported_;\n    std::vector<ref> waiting_;\n") == lines{});
 }
 
 TEST_CASE("a comment that names a file that does not exist is found") {

@@ -51,7 +51,7 @@ struct close_not_announced final : rule {
     void reset() override { looked_ = told_ = false; }
 
 private:
-    bool looked_ = false, told_ = false;
+    of_trace<bool> looked_ = false, told_ = false;
 };
 
 struct accept_after_stop final : rule {
@@ -61,7 +61,7 @@ struct accept_after_stop final : rule {
             .level = severity::warning,
             .needs = clients,
             .needs_one_of = server_acts | process,
-            .kinds = {kind::client_done, kind::client_fail, kind::client_closed},
+            .kinds = {kind::client_done, kind::client_fail, kind::client_closed, kind::client_leave},
             .summary =
                 "a connection that a client begins more than 250 ms after the stop is accepted; an error if it is "
                 "then reset",
@@ -82,7 +82,7 @@ struct accept_after_stop final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         client_state const* c = m.clients.find(e.id.number);
         if (!c) return;
-        judge_client(e.id, *c, e.what == kind::client_fail && ends_connection(e.text("how")) ? &e : nullptr, m, out);
+        judge_client(e.id, *c, cuts_off(e, *c) ? &e : nullptr, m, out);
     }
     void end(model const& m, bool, rule_run& out) override {
         m.clients.each([&](std::uint32_t n, client_state const& c) {
@@ -92,10 +92,13 @@ struct accept_after_stop final : rule {
     std::string_view lacks(model const& m) const override { return lacks_stop(m); }
 
 private:
+    static bool cuts_off(event const& e, client_state const& c) {
+        if (e.what == kind::client_fail) return ends_connection(e.text("how"));
+        return e.what == kind::client_closed && (e.text("how") == "reset" || c.sent != no_seq);
+    }
     static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
         if (c.connected == no_seq || !is_past(c.connect_at, m)) return;
-        peer_state const* const p = m.peers.find(who.number);
-        if (p && !is_a_customer(p->why)) return;
+        if (!is_a_customer(c.why)) return;
         violation v{.subject = who, .at = c.connected, .witness = {m.t0, c.connect}};
         v.message = to_string(who) + " was accepted " + duration_text(c.connect_at - m.t0_time) + " after the stop";
         if (cut_off) {
@@ -147,7 +150,7 @@ struct readiness_not_flipped final : rule {
     void reset() override { looked_ = told_ = false; }
 
 private:
-    bool looked_ = false, told_ = false;
+    of_trace<bool> looked_ = false, told_ = false;
 };
 
 struct ghost_connection final : rule {

@@ -14,7 +14,7 @@ struct connection_reset_inflight final : rule {
             .level = severity::error,
             .needs = clients,
             .needs_one_of = server_acts | process,
-            .kinds = {kind::client_fail},
+            .kinds = {kind::client_fail, kind::client_closed},
             .summary =
                 "a request that was completely sent before the stop gets a reset or an end of stream and no byte of "
                 "a response",
@@ -42,7 +42,7 @@ private:
     static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
         report_lost(who, s.sent,
             to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop, and " +
-                "its connection was " + (e.text("how") == "reset" ? "reset" : "closed") +
+                "its connection was " + (ending_of(e) == "reset" ? "reset" : "closed") +
                 " without a byte of a response",
             e, m, out);
     }
@@ -54,7 +54,7 @@ struct response_truncated final : rule {
             .id = "response-truncated",
             .level = severity::error,
             .needs = clients,
-            .kinds = {kind::client_fail},
+            .kinds = {kind::client_fail, kind::client_closed},
             .summary = "a response begins, and a reset or an end of stream comes before the response's framing ends",
             .why = "A partial response is worse than none: a careless client or cache takes it for the complete "
                    "response. The server closed the connection, or exited, while the rest was still in its buffers or "
@@ -76,7 +76,7 @@ struct response_truncated final : rule {
                 report(who, std::max(e.integer("received"), s.received), {s.sent, s.first_byte}, e, out);
         });
         bool const bytes = e.text("how") == "truncated" || e.integer("received") > 0;
-        if (known || !bytes || !ends_connection(e.text("how"))) return;
+        if (known || e.what == kind::client_closed || !bytes || !ends_connection(e.text("how"))) return;
         ref const named = e.id_of("request");
         report(named ? named : e.id, e.integer("received"), {}, e, out);
     }
@@ -100,7 +100,7 @@ struct response_short_framed final : rule {
             .id = "response-short-framed",
             .level = severity::error,
             .needs = clients,
-            .kinds = {kind::client_done, kind::client_fail},
+            .kinds = {kind::client_done, kind::client_fail, kind::client_closed},
             .summary =
                 "a successful response ends with correct framing, but its body is shorter than the client knows it "
                 "to be",
@@ -116,7 +116,7 @@ struct response_short_framed final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        if (e.what == kind::client_fail)
+        if (e.what != kind::client_done)
             return each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
                 if (how == loss::short_framed) report(who, s, e, out);
             });
@@ -139,7 +139,7 @@ private:
         if (e.find("expected")) v.message += ", but the body has " + std::to_string(e.integer("expected"));
         out.report(std::move(v));
     }
-    bool looked_ = false;
+    of_trace<bool> looked_ = false;
 };
 
 struct goaway_stream_loss final : rule {
@@ -148,7 +148,7 @@ struct goaway_stream_loss final : rule {
             .id = "goaway-stream-loss",
             .level = severity::error,
             .needs = clients,
-            .kinds = {kind::client_goaway, kind::client_fail},
+            .kinds = {kind::client_goaway, kind::client_fail, kind::client_closed},
             .summary = "an HTTP/2 stream at or below the last stream announced in GOAWAY gets no complete response",
             .why =
                 "GOAWAY names the highest stream that the server may still process. Streams above it were not "
@@ -165,25 +165,23 @@ struct goaway_stream_loss final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         if (e.what == kind::client_goaway) {
-            announced_ = e.seq;
+            announced_ = true;
             return;
         }
         each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
             if (how != loss::goaway) return;
-            violation v{.subject = who, .at = e.seq, .witness = {s.sent, announced_}};
+            peer_state const& p = *m.peers.find(e.id.number);
+            violation v{.subject = who, .at = e.seq, .witness = {s.sent, p.goaway}};
             v.message = to_string(who) + " on stream " + std::to_string(s.how.stream) +
-                " was lost, although GOAWAY announced streams up to " +
-                std::to_string(m.peers.find(e.id.number)->last_stream);
+                " was lost, although GOAWAY announced streams up to " + std::to_string(p.last_stream);
             out.report(std::move(v));
         });
     }
-    std::string_view lacks(model const& m) const override {
-        return lacks_stop(m, announced_ == no_seq ? "a GOAWAY" : "");
-    }
-    void reset() override { announced_ = no_seq; }
+    std::string_view lacks(model const& m) const override { return lacks_stop(m, announced_ ? "" : "a GOAWAY"); }
+    void reset() override { announced_ = false; }
 
 private:
-    seq_t announced_ = no_seq;
+    of_trace<bool> announced_ = false;
 };
 
 } // namespace

@@ -6,8 +6,11 @@
 
 namespace shutdown_repro::traces {
 
+std::span<rule_info const> scope_rules();
 std::span<rule_info const> lifetime_rules();
 std::span<rule_info const> memory_rules();
+std::span<rule_info const> timer_rules();
+std::span<rule_info const> callback_rules();
 std::span<rule_info const> loop_rules();
 std::span<rule_info const> stop_rules();
 std::span<rule_info const> client_rules();
@@ -31,6 +34,15 @@ std::string duration_text(nanoseconds); // "310 ms"
 // Returns what a rule that judges events after the stop lacks: "a stop", or `otherwise` if the trace has one.
 inline std::string_view lacks_stop(model const& m, std::string_view otherwise = {}) {
     return m.t0 == no_seq ? "a stop" : otherwise;
+}
+
+// A member of a rule that is true of the whole trace or of its main process, and not of one server, loop, scope or
+// process among several. Every other member is keyed by whose it is: tests/house finds those that are not.
+template <class T> using of_trace = T;
+
+// If the latest end of a lifetime is that of this object, it is a witness: a late call usually concerns such an object.
+inline void show_free(violation& v, ref object, model const& m) {
+    if (m.latest_freed == object) v.witness.push_back(m.latest_freed_at);
 }
 
 // Remembers subjects, so that each is reported only once.

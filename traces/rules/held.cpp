@@ -66,7 +66,14 @@ ref waits_for_itself(model const& m) {
     m.coroutines.each([&](std::uint32_t n, coroutine_state const& c) {
         bool const waits =
             c.called_stop != no_seq && c.finished == no_seq && c.suspended != no_seq && c.suspended > c.called_stop;
-        if (!found && waits && std::string_view(c.waits_on) == "stop") found = {entity::coroutine, n};
+        if (found || !waits || std::string_view(c.waits_on) != "stop") return;
+        // A stop that has ended waits for nobody, and that of another server not for this coroutine.
+        bool const of_server = c.called_on.type == entity::server;
+        server_state const* const s = of_server ? m.servers.find(c.called_on.number) : nullptr;
+        bool const over = s ? s->stopped != no_seq && s->stopped > c.called_stop : of_server && m.freed(c.called_on);
+        ref const own = of_server ? m.server_of(c) : ref{};
+        bool const elsewhere = own && own != c.called_on;
+        if (!over && !elsewhere) found = {entity::coroutine, n};
     });
     return found;
 }

@@ -26,6 +26,9 @@ public:
         word const* w = const_cast<number_set*>(this)->find(number / 64);
         return w && (w->bits >> number % 64 & 1);
     }
+    void erase(std::uint32_t number) {
+        if (word* w = find(number / 64)) w->bits &= ~(std::uint64_t{1} << number % 64);
+    }
     void clear() { words_.clear(); }
 
 private:
@@ -90,7 +93,7 @@ public:
 
     bool was_closed(std::uint32_t number) const { return closed_.contains(number); } // closed earlier in this trace
     // Was closed and not opened again.
-    bool is_gone(std::uint32_t number) const { return was_closed(number) && !find(number); }
+    bool is_gone(std::uint32_t number) const { return !find(number) && was_closed(number); }
 
     template <class F> void each(F&& f) const { // calls f(number, T const&) for the live entities, by number
         for (slot const& s : slots_)

@@ -6,7 +6,15 @@ namespace {
 bool is_before_stop(seq_t at, model const& m) { return at != no_seq && at < m.t0; }
 
 // A response without a length or chunks ends correctly with its connection.
-bool ends_with_its_connection(event const& fail) { return !fail.integer("framed", 1) && fail.text("how") != "reset"; }
+bool ends_with_its_connection(event const& fail) { return !fail.integer("framed", 1) && ending_of(fail) != "reset"; }
+
+// Such a response, if it is complete as far as the client can know: the length of an error's body is not the one that
+// was expected.
+bool is_whole(event const& fail) {
+    if (!ends_with_its_connection(fail) || !fail.find("status") || fail.integer("status") == 0) return false;
+    bool const success = fail.integer("status") >= 200 && fail.integer("status") < 300;
+    return !success || (fail.find("expected") && fail.integer("body") >= fail.integer("expected"));
+}
 
 // The loss of a request that got no byte of a response.
 loss unanswered(sent_request const& s, event const& fail, model const& m) {
@@ -22,10 +30,15 @@ loss unanswered(sent_request const& s, event const& fail, model const& m) {
 
 } // namespace
 
+std::string_view ending_of(event const& e) {
+    std::string_view const how = e.text("how");
+    return e.what == kind::client_closed && how != "reset" ? "eof" : how;
+}
+
 bool ends_connection(std::string_view how) { return how == "reset" || how == "eof" || how == "truncated"; }
 
 loss loss_of(sent_request const& s, bool cut, event const& fail, model const& m) {
-    if (s.how.why == role::readiness || (cut && s.how.why == role::stream)) return loss::unowed;
+    if (s.how.why == role::readiness || (cut && (s.how.why == role::stream || is_whole(fail)))) return loss::unowed;
     if (m.t0 != no_seq) {
         bool const before = is_before_stop(s.sent, m);
         peer_state const* const p = m.peers.find(fail.id.number);

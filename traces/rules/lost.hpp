@@ -21,12 +21,15 @@ enum class loss : std::uint8_t {
 };
 
 bool ends_connection(std::string_view how); // whether `how` of client.fail is a reset or an end of stream
+// How a client.fail or client.closed says that it ended: an orderly close is an end of stream.
+std::string_view ending_of(event const&);
 loss loss_of(sent_request const&, bool cut, event const& fail, model const&);
 
-// Calls f(subject, sent_request const&, loss) for each request that a client.fail loses. The received bytes of the
-// failure belong to the current response; the requests behind it received none.
+// Calls f(subject, sent_request const&, loss) for each request that a client.fail loses, or that a client.closed leaves
+// without its response. The received bytes of the failure belong to the current response; the requests behind it
+// received none.
 template <class F> void each_lost(event const& fail, model const& m, F&& f) {
-    std::string_view const how = fail.text("how");
+    std::string_view const how = ending_of(fail);
     if (!ends_connection(how)) return;
     ref const named = fail.id_of("request");
     bool const bytes = how == "truncated" || fail.integer("received") > 0;

@@ -16,17 +16,17 @@ struct access_after_free final : rule {
             .needs = 0,
             .needs_one_of = scopes | coroutines | server_acts,
             .kinds = {kind::server_listen, kind::server_ready, kind::server_close, kind::server_stopped,
-                kind::server_free, kind::act_stop, kind::act_free, kind::scope_open, kind::scope_attach,
-                kind::scope_cancel, kind::scope_cancelled, kind::scope_closed, kind::scope_catch, kind::scope_notify,
-                kind::scope_unref, kind::scope_access, kind::coroutine_spawn, kind::coroutine_start,
+                kind::server_destroy, kind::server_free, kind::act_stop, kind::act_free, kind::scope_open,
+                kind::scope_attach, kind::scope_cancel, kind::scope_cancelled, kind::scope_closed, kind::scope_catch,
+                kind::scope_notify, kind::scope_unref, kind::scope_access, kind::coroutine_spawn, kind::coroutine_start,
                 kind::coroutine_suspend, kind::coroutine_cancel, kind::coroutine_zombie, kind::coroutine_finish,
-                kind::coroutine_hook, kind::coroutine_remove, kind::connection_open},
+                kind::coroutine_hook, kind::coroutine_remove, kind::connection_open, kind::hook_add},
             .summary = "an operation uses a scope, a coroutine or a server after it was freed",
             .why =
                 "Freed memory may already hold another object: the access reads or writes that object, mostly "
                 "without any visible sign. Typical causes are a callback that continues with an object that its own "
-                "notification has just freed, and a late stop of a freed server. A refused spawn is not an access. A "
-                "second disposal and a late resume have rules of their own.",
+                "notification has just freed, a late stop of a freed server, and a second removal or free. A refused "
+                "spawn is not an access. A second disposal and a late resume have rules of their own.",
             .cites = "envoy#733, stdexec#1731, true-async/server#2",
             .fix = "hold a reference during every call out of the object, and cancel timers and listeners before "
                    "freeing it",
@@ -36,8 +36,8 @@ struct access_after_free final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         if (is_gone(e.id, m) || (e.what == kind::scope_access && e.integer("freed"))) return report(e.id, e, out);
-        bool const enters_parent =
-            e.what == kind::scope_open || e.what == kind::coroutine_spawn || e.what == kind::connection_open;
+        bool const enters_parent = e.what == kind::scope_open || e.what == kind::coroutine_spawn ||
+            e.what == kind::connection_open || e.what == kind::hook_add;
         if (enters_parent && is_gone(e.parent, m)) report(e.parent, e, out);
     }
     void reset() override { reported_.clear(); }
@@ -66,6 +66,13 @@ private:
     once reported_;
 };
 
+// How a process ended: well if it exited with an accepted status, or died of a signal that was sent to it.
+struct process_end {
+    ref who;
+    seq_t at = no_seq;
+    bool well = true;
+};
+
 struct assertion_failed final : rule {
     static rule_info info() {
         return {
@@ -73,12 +80,17 @@ struct assertion_failed final : rule {
             .level = severity::error,
             .needs = 0,
             .needs_one_of = scopes | coroutines | requests | server_acts | process,
-            .kinds = {kind::assertion, kind::process_stderr},
-            .summary = "the server recorded a failed assertion, or its stderr contains one",
+            .kinds = {kind::assertion, kind::process_stderr, kind::process_exit},
+            .summary =
+                "the server recorded a failed assertion, or a process of it printed one to its stderr and ended by it",
             .why =
                 "The developers of the server wrote down a condition that must hold, and it did not hold. In a build "
                 "without assertions the same run continues with a broken invariant: the sign disappears, the defect "
-                "does not. An assertion that was both recorded and printed counts once.",
+                "does not. An assertion that was both recorded and printed counts once. A C or C++ runtime that prints "
+                "a "
+                "failed assertion aborts its process. Of an exception that a program can catch (Python, Node, Rust) "
+                "the rule also needs the process to exit badly after it, with no stop in between. A text on the "
+                "standard output is no evidence.",
             .cites = "true-async/server#74",
             .fix = "look at the other violations of this trace: a failed assertion is usually their first visible sign",
             .make = make<assertion_failed>,
@@ -86,10 +98,8 @@ struct assertion_failed final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        if (e.what == kind::process_stderr) {
-            for (failed_assertion& a : assertions_in(e.text("text"))) printed_.push_back({std::move(a), e.id, e.seq});
-            return;
-        }
+        if (e.what == kind::process_stderr) return reads(e, m);
+        if (e.what == kind::process_exit) return exits(e, m);
         std::string const file(e.text("file"));
         std::string const where = file.empty() ? "" : file + ":" + std::to_string(e.integer("line"));
         recorded_.emplace_back(e.text("message"));
@@ -97,15 +107,17 @@ struct assertion_failed final : rule {
     }
 
     void end(model const& m, bool, rule_run& out) override {
+        if (printed_.empty()) return;
         for (auto const& p : printed_) {
             bool const known = std::any_of(recorded_.begin(), recorded_.end(),
                 [&](std::string const& said) { return p.what.line.find(said) != std::string::npos; });
-            if (!known) report(p.who, p.at, p.what, {}, m, out);
+            if (!known && (p.what.ends_process || ended_by(p, m))) report(p.who, p.at, p.what, {}, m, out);
         }
     }
     void reset() override {
         recorded_.clear();
         printed_.clear();
+        ends_.clear();
     }
 
 private:
@@ -113,7 +125,26 @@ private:
         failed_assertion what;
         ref who;
         seq_t at;
+        bool asked; // the stop had begun
     };
+
+    void reads(event const& e, model const& m) {
+        if (e.text("output") == "stdout") return;
+        for (failed_assertion& a : assertions_in(e.text("text")))
+            printed_.push_back({std::move(a), e.id, e.seq, m.t0 != no_seq});
+    }
+    void exits(event const& e, model const& m) {
+        std::string_view const signal = e.text("signal");
+        bool const well = signal.empty() ? e.integer("status") == 0 || e.integer("accepted") : m.was_sent(signal, e.id);
+        ends_.push_back({e.id, e.seq, well});
+    }
+    // The process that printed it ended badly, and no stop came in between: until then it had survived the assertion.
+    bool ended_by(printed const& p, model const& m) const {
+        if (!p.asked && m.t0 != no_seq) return false;
+        for (process_end const& e : ends_)
+            if (e.who == p.who) return e.at > p.at && !e.well;
+        return m.died_unasked() || m.exit_status.value_or(0) != 0; // as the footer says
+    }
 
     static void report(
         ref who, seq_t at, failed_assertion const& a, std::span<ref const> live, model const& m, rule_run& out) {
@@ -126,6 +157,7 @@ private:
 
     std::vector<std::string> recorded_; // the messages of the assert events
     std::vector<printed> printed_;
+    std::vector<process_end> ends_;
 };
 
 } // namespace

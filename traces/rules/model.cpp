@@ -1,3 +1,5 @@
+// What the model knows of the server and its process. Scopes and coroutines are in model_scopes.cpp, clients in
+// model_clients.cpp.
 #include "traces/rules/model.hpp"
 #include <algorithm>
 #include <array>
@@ -17,35 +19,6 @@ bool asks_to_stop(event const& e) {
     return true;
 }
 
-role role_of(std::string_view word) {
-    static constexpr std::array<std::string_view, 13> words = {
-        "",
-        "in-flight",
-        "stream-in-flight",
-        "half-request",
-        "backlog",
-        "keepalive",
-        "idle",
-        "silent",
-        "stream",
-        "late",
-        "readiness",
-        "second",
-        "traffic",
-    };
-    auto const at = std::find(words.begin(), words.end(), word);
-    return at == words.end() ? role::unknown : static_cast<role>(at - words.begin());
-}
-
-// Whether RFC 9110 lets a client repeat the request automatically.
-bool is_idempotent(std::string_view method) { return method != "POST" && method != "PATCH" && method != "CONNECT"; }
-
-// A scope may be named after a request, and the reader returns the name "request:2" as an id.
-void learn_name(name_text& name, event const& e) {
-    if (ref const named_after = e.id_of("name")) name = to_string(named_after);
-    else name = e.text("name");
-}
-
 // Timers that a server or its client sets for itself have other words.
 bool is_a_programs(std::string_view what) {
     static constexpr std::array<std::string_view, 4> words = {"", "user", "handler", "stop"};
@@ -54,16 +27,9 @@ bool is_a_programs(std::string_view what) {
     return false;
 }
 
-} // namespace
+bool is_answered(std::string_view result) { return result.empty() || result == "answered"; }
 
-peer_state::standing peer_state::stands(seq_t t0) const {
-    bool const counts = connected != no_seq && why != role::late && why != role::readiness && why != role::backlog &&
-        why != role::traffic;
-    if (!counts || (!open && connected > t0)) return standing::apart;
-    if (!spoke) return standing::silent;
-    if (!open) return standing::idle;
-    return why == role::stream ? standing::stream : standing::busy;
-}
+} // namespace
 
 void model::stop_begins(event const& e) {
     if (t0 != no_seq) return;
@@ -83,18 +49,21 @@ void model::apply(event const& e) {
     last = e.seq;
     switch (e.what) {
     case kind::server_open:
-    case kind::server_stopped: return on_server(e);
     case kind::server_listen:
-        if (listens == no_seq) listens = e.seq;
-        return;
     case kind::server_ready:
+    case kind::server_close:
+    case kind::server_stopped:
+    case kind::server_destroy:
+    case kind::server_free:
+    case kind::act_free: return on_server(e);
     case kind::process_ready:
         if (e.integer("rest_killed")) at_rest = never;
         else if (e.find("rest_ns")) at_rest = e.integer("rest_ns");
         if (ready == no_seq) ready = e.seq;
         return;
-    case kind::act_stop: return on_stop_call(e);
-    case kind::act_free: return stop_begins(e);
+    case kind::act_stop: on_server(e); return on_stop_call(e);
+    case kind::loop_start:
+    case kind::loop_stop: return on_loop(e);
     case kind::scope_open:
     case kind::scope_cancel:
     case kind::scope_cancelled:
@@ -109,6 +78,9 @@ void model::apply(event const& e) {
     case kind::coroutine_zombie:
     case kind::coroutine_finish:
     case kind::coroutine_remove: return on_coroutine(e);
+    case kind::request_open:
+    case kind::connection_open:
+    case kind::stream_open: return opens(e);
     case kind::request_begin:
     case kind::request_respond: return on_request(e);
     case kind::client_connect:
@@ -116,7 +88,7 @@ void model::apply(event const& e) {
     case kind::client_send: on_client(e); return on_peer(e);
     case kind::client_receive: return on_client(e);
     case kind::client_goaway:
-        if (peer_state* p = peers.find(e.id.number)) p->last_stream = e.integer("last");
+        if (peer_state* p = peers.find(e.id.number)) p->last_stream = e.integer("last"), p->goaway = e.seq;
         return;
     case kind::client_traffic: traffic = e.seq, traffic_at = e.t, traffic_goes = e.integer("going") != 0; return;
     case kind::stream_queue:
@@ -134,98 +106,42 @@ void model::apply(event const& e) {
     }
 }
 
+void model::opens(event const& e) {
+    gone_[static_cast<std::size_t>(e.id.type)].erase(e.id.number);
+    if (e.what == kind::connection_open)
+        connections.open(e.id.number).server = e.parent.type == entity::server ? e.parent : ref{};
+}
+
 void model::on_server(event const& e) {
-    if (e.what == kind::server_open) {
-        server_state& s = servers.open(e.id.number);
+    if (e.what == kind::act_free) stop_begins(e);
+    if (e.what == kind::server_listen && listens == no_seq) listens = e.seq;
+    if (e.what == kind::server_ready && ready == no_seq) ready = e.seq;
+    if (e.id.type != entity::server) {
+        all_asked |= e.what == kind::act_stop || e.what == kind::act_free;
+        return;
+    }
+    if (e.what != kind::server_open && servers.is_gone(e.id.number)) return;
+    server_state& s = servers.open(e.id.number);
+    switch (e.what) {
+    case kind::server_open:
         s.opened = e.seq;
-        learn_name(s.name, e);
-    } else if (server_state* s = servers.find(e.id.number)) {
-        s->stopped = e.seq;
+        name_after(s.name, e);
+        if (scopes_without_server_.empty()) return servers_without_scope_.push_back(e.id.number);
+        give(scopes_without_server_.front(), e.id);
+        scopes_without_server_.erase(scopes_without_server_.begin());
+        return;
+    case kind::server_stopped: s.stopped = e.seq; return;
+    case kind::act_free: s.free_asked = true; [[fallthrough]];
+    case kind::act_stop:
+    case kind::server_free: s.asked = true; return;
+    default: return;
     }
 }
 
-void model::on_scope(event const& e) {
-    if (e.what == kind::scope_open) {
-        if (scopes.find(e.id.number)) return;
-        scope_state& opened = scopes.open(e.id.number);
-        opened.opened = e.seq;
-        learn_name(opened.name, e);
-        opened.parent = e.parent;
-        opened.owned = e.integer("object") != 0;
-        if (e.parent.type != entity::scope || e.parent == e.id) return;
-        bool const owned = opened.owned;
-        scope_state* above = scopes.find(e.parent.number);
-        if (above) ++above->children;
-        for (; owned && above && !above->above_owned; above = scopes.find(above->parent.number)) {
-            above->above_owned = true;
-            if (above->parent.type != entity::scope) break;
-        }
-        return;
-    }
-    scope_state* s = scopes.find(e.id.number);
-    if (!s) return;
-    switch (e.what) {
-    case kind::scope_cancel:
-    case kind::scope_cancelled:
-        if (s->cancelled == no_seq) s->cancelled = e.seq;
-        return;
-    case kind::scope_closed:
-        if (s->closed == no_seq) s->closed = e.seq;
-        return;
-    default: // scope.dispose, or scope.disposed without a scope.dispose before
-        if (s->disposing != no_seq) return;
-        s->disposing = e.seq;
-        if (s->parent.type == entity::scope)
-            if (scope_state* above = scopes.find(s->parent.number); above && above->children) --above->children;
-        return;
-    }
-}
-
-// Creates the state of a coroutine that was spawned before the trace began at its first event.
-coroutine_state* model::coroutine_of(event const& e) {
-    if (coroutine_state* c = coroutines.find(e.id.number)) return c;
-    return coroutines.was_closed(e.id.number) ? nullptr : &coroutines.open(e.id.number);
-}
-
-void model::on_coroutine(event const& e) {
-    if (e.what == kind::coroutine_remove) return; // forget() ends it
-    if (e.what == kind::coroutine_spawn) {
-        if (coroutines.find(e.id.number)) return;
-        coroutine_state& c = coroutines.open(e.id.number);
-        c.spawned = e.seq;
-        learn_name(c.name, e);
-        c.detached = e.integer("detached") != 0;
-        if (c.detached) c.request = e.id_of("request");
-        if (e.parent.type != entity::scope) return;
-        c.scope = e.parent;
-        scope_state* s = scopes.find(e.parent.number);
-        c.after_close = s ? s->closed != no_seq : scopes.was_closed(e.parent.number);
-        if (s) ++s->members;
-        for (; s && !s->used; s = s->parent.type == entity::scope ? scopes.find(s->parent.number) : nullptr)
-            s->used = true;
-        return;
-    }
-    coroutine_state* const c = coroutine_of(e);
-    if (!c) return;
-    switch (e.what) {
-    case kind::coroutine_start: c->started = e.seq; return;
-    case kind::coroutine_suspend:
-        c->suspended = e.seq;
-        c->waits_on = e.text("on");
-        return;
-    case kind::coroutine_resume: c->suspended = no_seq; return;
-    case kind::coroutine_zombie: c->zombie = true; [[fallthrough]];
-    case kind::coroutine_cancel:
-        if (c->cancel_requested == no_seq) c->cancel_requested = e.seq;
-        if (e.text("mode") == "unsafe") c->hard = true;
-        return;
-    default:
-        work_ends(e);
-        if (c->finished != no_seq) return;
-        c->finished = e.seq;
-        c->result = e.text("result");
-        return;
-    }
+void model::on_loop(event const& e) {
+    loop_state& l = loops.open(e.id.number);
+    if (e.what == kind::loop_start) l.started = e.seq, l.stopped = no_seq;
+    else l.stopped = e.seq;
 }
 
 // Events of a connection are recorded for its current request.
@@ -240,7 +156,7 @@ void model::on_connection(event const& e) {
 void model::on_timer(event const& e) {
     timer_state& t = timers.open(e.id.number);
     t = {};
-    learn_name(t.name, e);
+    name_after(t.name, e);
     t.loop = e.parent;
     t.owner = e.id_of("owner");
     t.by = e.by;
@@ -252,10 +168,12 @@ void model::on_timer(event const& e) {
 
 void model::on_request(event const& e) {
     if (e.what == kind::request_begin) {
-        if (e.parent.type == entity::connection) connections.open(e.parent.number).request = e.id;
+        gone_[static_cast<std::size_t>(entity::request)].erase(e.id.number);
         request_state& r = requests.open(e.id.number);
         r.begun = e.seq;
         r.connection = e.parent;
+        r.server = server_of(e.parent);
+        if (e.parent.type == entity::connection) connections.open(e.parent.number).request = e.id;
         r.name = e.text("method");
         if (std::string_view const path = e.text("path"); !path.empty())
             r.name.append(r.name.empty() ? "" : " ").append(path);
@@ -264,81 +182,20 @@ void model::on_request(event const& e) {
     }
 }
 
-void model::on_client(event const& e) {
-    if (e.what == kind::client_receive && !clients.find(e.id.number)) return;
-    client_state& c = clients.open(e.id.number);
-    ref const request = e.id_of("request");
-    switch (e.what) {
-    case kind::client_connect:
-        c = {};
-        c.connect = e.seq;
-        c.connect_at = e.t;
-        return;
-    case kind::client_connected:
-        c.connected = e.seq;
-        if (c.connect == no_seq) c.connect = e.seq, c.connect_at = e.t;
-        return;
-    case kind::client_send: {
-        if (e.text("part") == "head-half") return;
-        peer_state const& p = peers.open(e.id.number);
-        c.sent = e.seq, c.sent_at = e.t, c.first_byte = no_seq, c.received = 0;
-        c.how = {.why = p.why,
-            .frozen = e.integer("frozen") != 0,
-            .kept = p.answered > 0,
-            .half = e.text("part") == "rest" ? p.half : no_seq,
-            .repeatable = is_idempotent(e.text("method")),
-            .stream = e.integer("stream")};
-        if (request.type == entity::request)
-            sent.open(request.number) = {.client = e.id, .sent = e.seq, .sent_at = e.t, .how = c.how};
-        return;
-    }
-    default: {
-        std::int64_t const bytes = std::max<std::int64_t>(e.integer("bytes"), 1);
-        if (c.first_byte == no_seq) c.first_byte = e.seq;
-        c.received += bytes;
-        if (sent_request* s = request.type == entity::request ? sent.find(request.number) : nullptr) {
-            if (s->first_byte == no_seq) s->first_byte = e.seq, s->first_byte_at = e.t;
-            s->received += bytes;
-        }
-    }
-    }
-}
-
-void model::on_peer(event const& e) {
-    peer_state& p = peers.open(e.id.number);
-    std::string_view const part = e.text("part");
-    switch (e.what) {
-    case kind::client_connect:
-        p = {};
-        p.why = role_of(e.text("role"));
-        p.connect = e.seq;
-        return;
-    case kind::client_connected:
-        p.connected = p.since = e.seq;
-        if (p.connect == no_seq) p.connect = e.seq;
-        return;
-    default:
-        if (p.connected == no_seq) p.connected = e.seq;
-        p.spoke = true;
-        if (part != "rest") ++p.open;
-        p.half = part == "head-half" ? e.seq : no_seq;
-        p.half_of = part == "head-half" ? e.id_of("request") : ref{};
-        return;
-    }
-}
-
 void model::on_stop_call(event const& e) {
     if (e.integer("second")) stop_again(e);
     if (t0 == no_seq) told_by_others = e.find("how") != nullptr;
     stop_begins(e);
     if (coroutine_state* c = e.by.type == entity::coroutine ? coroutines.find(e.by.number) : nullptr)
-        c->called_stop = e.seq;
+        c->called_stop = e.seq, c->called_on = e.id;
 }
 
 void model::on_signal(event const& e) {
-    if (!was_sent(e.text("signal"))) signals_sent.emplace_back(e.text("signal"));
+    if (!was_sent(e.text("signal"), e.id)) signals_sent.push_back({e.id, e.text("signal")});
     if (e.integer("second")) return stop_again(e);
-    if (!asks_to_stop(e) || t0 != no_seq) return;
+    if (!asks_to_stop(e)) return;
+    all_asked = true;
+    if (t0 != no_seq) return;
     stop_begins(e);
     ungraceful = !e.integer("graceful", 1) && e.integer("kept") > 0 && e.integer("lost", 1) == 0;
 }
@@ -363,15 +220,14 @@ bool is_fault(std::string_view signal) {
     return std::find(faults.begin(), faults.end(), signal) != faults.end();
 }
 
-bool model::was_sent(std::string_view signal_name) const {
-    for (std::string_view const s : signals_sent)
-        if (s == signal_name) return true;
+bool model::was_sent(std::string_view signal_name, ref to) const {
+    for (sent_signal const& s : signals_sent) // whatever is no descendant is the main process
+        if ((s.to == to || (!is_descendant(s.to) && !is_descendant(to))) && s.name == signal_name) return true;
     return false;
 }
 
 void model::end(event const& e) {
     switch (e.what) {
-    case kind::server_free: return servers.close(e.id.number);
     case kind::timer_cancel: return timers.close(e.id.number);
     case kind::timer_fire:
         if (timer_state const* t = timers.find(e.id.number)) {
@@ -379,82 +235,89 @@ void model::end(event const& e) {
             if (!t->recurring) timers.close(e.id.number);
         }
         return;
-    case kind::connection_close: connections.close(e.id.number); [[fallthrough]];
-    case kind::request_free:
-    case kind::object_free: return gone_[static_cast<std::size_t>(e.id.type)].insert(e.id.number);
-    case kind::stream_close:
-        if (e.parent.type == entity::connection) connections.close(e.parent.number);
-        return gone_[static_cast<std::size_t>(e.id.type)].insert(e.id.number);
-    case kind::scope_disposed: return scopes.close(e.id.number);
-    case kind::request_finish:
-        requests.open(e.id.number); // a request without request.begin has no state yet
-        work_ends(e);
-        return requests.close(e.id.number);
-    case kind::coroutine_remove:
-        if (coroutine_state const* c = coroutines.find(e.id.number)) {
-            scope_state* s = c->scope ? scopes.find(c->scope.number) : nullptr;
-            if (s && s->members) --s->members;
-            coroutines.close(e.id.number);
-        }
-        return;
+    case kind::request_finish: return end_request(e);
     case kind::client_done:
     case kind::client_fail:
     case kind::client_closed: return forget_client(e);
-    case kind::client_leave: return leave(e.id, e);
-    default: return;
+    case kind::client_leave: return forget_left(e);
+    default: return end_lifetime(e);
     }
 }
 
+void model::end_lifetime(event const& e) {
+    latest_freed = e.id;
+    latest_freed_at = e.seq;
+    switch (e.what) {
+    case kind::scope_disposed: return end_scope(e.id.number);
+    case kind::coroutine_remove: return end_coroutine(e.id.number);
+    case kind::server_free:
+        std::erase(servers_without_scope_, e.id.number);
+        servers.open(e.id.number); // it may have no state yet
+        return servers.close(e.id.number);
+    case kind::connection_close: connections.close(e.id.number); break;
+    case kind::stream_close:
+        if (e.parent.type == entity::connection) connections.close(e.parent.number);
+        break;
+    default: break;
+    }
+    gone_[static_cast<std::size_t>(e.id.type)].insert(e.id.number);
+}
+
+void model::end_request(event const& e) {
+    work_ends(e);
+    request_state const* const r = requests.find(e.id.number);
+    if (!r && requests.was_closed(e.id.number)) return;
+    bool const answered = (r && r->responded != no_seq) || is_answered(e.text("result"));
+    if (!answered) unanswered_.insert(e.id.number);
+    if (!r) requests.open(e.id.number); // a request without request.begin has no state yet
+    requests.close(e.id.number);
+}
+
 void model::work_ends(event const& e) { worked = e.t; }
-
-// Streams without an end, and connections apart, are not work of the server: they depend only on the client.
-void model::forget_client(event const& e) {
-    peer_state* const p = peers.find(e.id.number);
-    bool const owed =
-        !p || (p->stands(t0) != peer_state::standing::stream && p->stands(t0) != peer_state::standing::apart);
-    if (e.what != kind::client_closed && owed) work_ends(e);
-    over_.clear();
-    each_sent(e, [&](ref request, sent_request const&) { over_.push_back(request); });
-    for (ref const r : over_)
-        if (r.type == entity::request) sent.close(r.number);
-    clients.close(e.id.number);
-    if (!p) return;
-    bool const ends =
-        e.what == kind::client_done ? e.integer("close") != 0 : e.what == kind::client_closed || !e.find("stream");
-    if (ends) return leave(e.id, e);
-    p->open -= p->open > 0;
-    p->answered += e.what == kind::client_done;
-    p->since = e.seq;
-}
-
-void model::leave(ref client, event const& e) {
-    peer_state const* p = peers.find(client.number);
-    if (!p) return;
-    if (auto const at = static_cast<std::size_t>(p->stands(t0)); at < left.size())
-        left[at] = {.who = client, .at = e.t, .seq = e.seq};
-    peers.close(client.number);
-}
 
 bool model::stopped_before_ready() const {
     if (t0 == no_seq) return false;
     return ready == no_seq ? listens != no_seq && listens < t0 : t0 < ready;
 }
 
-bool model::is_background(coroutine_state const& c) const {
-    if (!c.detached) return false;
-    request_state const* r = c.request.type == entity::request ? requests.find(c.request.number) : nullptr;
-    return !r || r->responded != no_seq;
+bool model::other_server_runs(ref server) const {
+    bool found = false;
+    servers.each([&](std::uint32_t n, server_state const& s) {
+        found |= ref{entity::server, n} != server && s.opened != no_seq && s.stopped == no_seq;
+    });
+    return found;
 }
 
-bool model::inside(ref scope, ref ancestor) const {
-    // The parents in a trace may be wrong: a chain longer than the number of scopes is a cycle.
-    for (std::size_t steps = 0; scope.type == entity::scope && steps <= scopes.size(); ++steps) {
-        if (scope == ancestor) return true;
-        scope_state const* s = scopes.find(scope.number);
-        if (!s) return false;
-        scope = s->parent;
+bool model::other_loop_runs(ref loop) const {
+    bool found = false;
+    loops.each([&](std::uint32_t n, loop_state const& l) { found |= ref{entity::loop, n} != loop && l.runs(); });
+    return found;
+}
+
+bool model::ends_with(ref server, ref known) const { return known ? known == server : !other_server_runs(server); }
+
+bool model::was_asked(ref server) const {
+    if (server.type != entity::server) return t0 != no_seq;
+    server_state const* const s = servers.find(server.number);
+    return all_asked || (s ? s->asked : servers.was_closed(server.number));
+}
+
+ref model::server_of(ref r) const {
+    auto const in = [&](auto const& set) {
+        auto const* found = set.find(r.number);
+        return found ? found->server : ref{};
+    };
+    switch (r.type) {
+    case entity::server: return r;
+    case entity::connection: return in(connections);
+    case entity::request: return in(requests);
+    case entity::scope: return in(scopes);
+    case entity::coroutine: {
+        coroutine_state const* const c = coroutines.find(r.number);
+        return c ? server_of(*c) : ref{};
     }
-    return false;
+    default: return {};
+    }
 }
 
 bool model::freed(ref r) const {
@@ -466,33 +329,27 @@ bool model::freed(ref r) const {
     }
 }
 
-seq_t model::cancel_of(coroutine_state const& c) const {
-    if (c.cancel_requested != no_seq) return c.cancel_requested;
-    ref above = c.scope;
-    for (std::size_t steps = 0; above.type == entity::scope && steps <= scopes.size(); ++steps) {
-        scope_state const* s = scopes.find(above.number);
-        if (!s) break;
-        if (s->cancelled != no_seq) return s->cancelled;
-        above = s->parent;
-    }
-    return no_seq;
-}
-
 void model::clear() {
     servers.clear();
+    loops.clear();
     scopes.clear();
     coroutines.clear();
     requests.clear();
     connections.clear();
     timers.clear();
     for (number_set& g : gone_) g.clear();
+    unanswered_.clear();
+    servers_without_scope_.clear();
+    scopes_without_server_.clear();
     clients.clear();
     sent.clear();
     peers.clear();
     left = {};
     worked = t0_time = second_at = traffic_at = drain_timeout = 0;
-    t0 = last = second = traffic = listens = ready = no_seq;
-    process_exited = asserted = told_by_others = ungraceful = second_forces = traffic_goes = false;
+    t0 = last = second = traffic = listens = ready = latest_freed_at = no_seq;
+    latest_freed = {};
+    process_exited = asserted = all_asked = any_detached = told_by_others = ungraceful = second_forces = traffic_goes =
+        false;
     signals_sent.clear();
     exit_status.reset();
     at_rest.reset();

@@ -22,21 +22,35 @@ inline bool is_descendant(ref process) { return process.type == entity::process 
 
 using name_text = short_text<47>;
 using word_text = short_text<15>;
+// A scope may be named after a request, and the reader returns the name "request:2" as an id.
+void name_after(name_text&, event const&);
 
 struct server_state {
     name_text name;
     seq_t opened = no_seq, stopped = no_seq;
+    bool asked = false;      // to stop or to be freed, or it is being freed
+    bool free_asked = false; // by act.free
+};
+
+struct loop_state {
+    seq_t started = no_seq, stopped = no_seq; // the latest of each; stopped is no_seq again once it runs again
+    bool runs() const { return started != no_seq && stopped == no_seq; }
 };
 
 struct scope_state {
     name_text name;
     ref parent;
+    ref server; // the server whose object holds it or a scope above it, if known
     seq_t opened = no_seq, cancelled = no_seq, closed = no_seq, disposing = no_seq; // cancelled: the first request
     bool used = false;          // a coroutine was ever spawned in it or below
     bool owned = false;         // an owner object (the server) holds it
     bool above_owned = false;   // an owned scope was opened below it: it contains the server and does not belong to it
     std::uint32_t members = 0;  // coroutines spawned and not removed, itself only
     std::uint32_t children = 0; // child scopes whose disposal has not begun
+    bool counted = false;       // it is one of the children of its parent
+    // The child scopes that are not disposed, as a list of numbers; no_scope ends it.
+    static constexpr std::int64_t no_scope = -1;
+    std::int64_t first_child = no_scope, next = no_scope, previous = no_scope;
 };
 
 struct coroutine_state {
@@ -46,16 +60,25 @@ struct coroutine_state {
     ref scope;
     seq_t spawned = no_seq, started = no_seq, cancel_requested = no_seq, finished = no_seq;
     seq_t suspended = no_seq; // no_seq again once resumed
+    seq_t readied = no_seq;   // the cancellation that made it ready to run where it is suspended now
+    ref server;               // the server to which it belongs, if known otherwise than by its scope
     bool zombie = false, hard = false;
+    bool outside = false; // its owner is named and is no server
+    // Of a scope that was disposed with the coroutine inside: the cancel request that applied, and whether it was
+    // around a scope that an object holds.
+    seq_t scope_cancelled = no_seq;
+    bool scope_above_owned = false;
     bool after_close = false;   // spawned into a scope that was closed already
     bool detached = false;      // background work
     ref request;                // the request for which it works, if known
     seq_t called_stop = no_seq; // the latest stop that it called
+    ref called_on;              // what it stopped
 };
 
 struct request_state {
     name_text name; // "GET /2"
     ref connection;
+    ref server; // if known
     seq_t begun = no_seq, responded = no_seq;
     // The latest events on its connection: a write was queued, a callback of the server was called, the connection was
     // closed.
@@ -64,6 +87,7 @@ struct request_state {
 
 struct connection_state {
     ref request; // the latest request that began on it
+    ref server;  // that accepted it, if known
 };
 
 struct timer_state {
@@ -105,6 +129,7 @@ struct client_state {
     seq_t connect = no_seq, connected = no_seq, sent = no_seq, first_byte = no_seq; // the latest of each
     nanoseconds connect_at = 0, sent_at = 0;
     std::int64_t received = 0; // since `sent`
+    role why = role::unknown;
     sending how;
 };
 
@@ -128,6 +153,7 @@ struct peer_state {
     ref half_of;          // the request whose head is half sent
     seq_t half = no_seq;
     std::int64_t last_stream = -1; // of its GOAWAY
+    seq_t goaway = no_seq;
 
     // `apart` is a connection for which no stop waits: by its role, or because it came after the stop and has no
     // request.
@@ -142,12 +168,19 @@ struct gone_peer {
     seq_t seq = no_seq;
 };
 
+// A signal that was sent, and the process that it was sent to.
+struct sent_signal {
+    ref to;
+    word_text name;
+};
+
 struct model {
-    live_set<server_state> servers;         // until server.free
+    live_set<server_state> servers; // until server.free
+    live_set<loop_state> loops;
     live_set<scope_state> scopes;           // until scope.disposed
     live_set<coroutine_state> coroutines;   // until coroutine.remove
     live_set<request_state> requests;       // until request.finish
-    live_set<connection_state> connections; // with requests, until they are closed
+    live_set<connection_state> connections; // until they are closed
     live_set<timer_state> timers;           // until timer.cancel, or timer.fire of a one-shot
     live_set<client_state> clients;         // until client.done, client.fail or client.closed
     live_set<sent_request> sent;            // by the request's number, until its client.done or client.fail
@@ -160,6 +193,7 @@ struct model {
     bool traffic_goes = false;
     seq_t t0 = no_seq; // the first act.stop, act.free or stop signal
     nanoseconds t0_time = 0;
+    bool all_asked = false;      // the process was stopped, and so everything in it
     bool told_by_others = false; // t0 is a command or an HTTP request
     bool ungraceful = false;     // t0 is not the graceful signal, which would keep in-flight requests
     seq_t second = no_seq;       // the first deliberate second stop
@@ -171,12 +205,14 @@ struct model {
     // killed.
     static constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
     std::optional<nanoseconds> at_rest;
-    seq_t last = no_seq;         // the latest event that is not a decision
+    seq_t last = no_seq;                    // the latest event that is not a decision
+    ref latest_freed;                       // the object whose lifetime ended last, by an event before this one
+    seq_t latest_freed_at = no_seq;
     bool asserted = false;       // an assertion failed
     bool process_exited = false; // this and the following members describe the main process
     std::optional<int> exit_status;
-    word_text signal;                    // the signal that it died of ("SIGABRT"), or ""
-    std::vector<word_text> signals_sent; // the signals that the runner sent
+    word_text signal; // the signal that it died of ("SIGABRT"), or ""
+    std::vector<sent_signal> signals_sent;
 
     void apply(event const&);     // call before rules see the event; entities that it ends stay until forget()
     void forget(event const& e) { // call after rules saw the event
@@ -190,14 +226,36 @@ struct model {
     // signal that is not a fault.
     bool died_unasked() const { return !signal.empty() && !was_sent(signal) && (!told_by_others || is_fault(signal)); }
     bool crashed() const { return asserted || died_unasked(); }
-    bool was_sent(std::string_view signal_name) const;
+    bool was_sent(std::string_view signal_name, ref to = {entity::process, 1}) const;
 
     bool stopped_before_ready() const;
-    bool is_background(coroutine_state const&) const; // detached, and no client waits for a response from it
+    bool is_background(coroutine_state const&) const; // detached, and its request was answered or is not known
     bool inside(ref scope, ref ancestor) const;       // the scope is the ancestor or below it
-    bool freed(ref) const;                            // whether the object existed and was freed
+    // Calls f(number, scope_state const&) for the scopes below this one, parents first, until f returns
+    // walk::stop. After walk::skip the scopes below that one are left out.
+    enum class walk : std::uint8_t { on, skip, stop };
+    template <class F> void each_below(std::uint32_t scope, F&& f) const;
+
+    // Whether the end of this server is the end for what belongs to `known`. What belongs to no known server ends with
+    // the last server that runs.
+    bool ends_with(ref server, ref known) const;
+    bool other_server_runs(ref server) const; // opened, and neither stopped nor freed
+    bool other_loop_runs(ref loop) const;
+    // Whether this server, or the whole process, was asked to stop or was freed; if no server is known, whether
+    // anything was.
+    bool was_asked(ref server) const;
+    ref server_of(ref) const; // of a connection, request, scope or coroutine, if known
+    ref server_of(coroutine_state const& c) const { return c.server || c.outside ? c.server : server_of(c.scope); }
+    bool freed(ref) const; // whether the object existed and was freed
+    // Of coroutine.remove: the coroutine, if it had not finished; else nullptr. Few do.
+    coroutine_state const* removed_unfinished(event const& e) const {
+        return removing_ && removing_->finished == no_seq && e.what == kind::coroutine_remove ? removing_ : nullptr;
+    }
+    bool any_detached = false; // a coroutine of the trace was
     // The cancel request that applies: its own, or that of its scope or of an outer scope; else no_seq.
     seq_t cancel_of(coroutine_state const&) const;
+    seq_t cancel_of_scope(ref) const;
+    bool is_above_owned(coroutine_state const&) const; // its scope contains the server and does not belong to it
     // What a client event is about: calls f(subject, sent_request const&) for the request that it names, then for the
     // others that the client waits for, when it names none or a failure ended their connection too. The subject is the
     // client where the trace does not say which request was sent.
@@ -232,8 +290,27 @@ private:
         }
     }
     void end(event const&);
+    void end_lifetime(event const&);
+    void opens(event const&);
     void on_server(event const&);
+    void on_loop(event const&);
     void on_scope(event const&);
+    void on_scope_open(event const&);
+    void on_spawn(event const&);
+    scope_state const* enter(coroutine_state&, ref scope); // returns its scope, unless that is gone
+    void end_scope(std::uint32_t number);
+    void end_coroutine(std::uint32_t number);
+    void leave_behind(std::uint32_t scope, scope_state const&);
+    void end_request(event const&);
+    scope_state* scope_of(ref); // makes its state if the trace did not tell of it
+    void use(scope_state&);     // marks it, and those around it, as used
+    scope_state* at_or_null(ref scope) { return scope ? scopes.find(scope.number) : nullptr; }
+    void link(scope_state&, std::uint32_t child, scope_state& above, ref parent);
+    void unlink(scope_state&);
+    struct birth;
+    void find_owner(scope_state&, std::uint32_t number, scope_state const* above, birth const&);
+    void give(std::uint32_t scope, ref server); // and the scopes below it
+    bool is_below_owned(scope_state const&) const;
     void on_coroutine(event const&);
     void on_request(event const&);
     void on_connection(event const&);
@@ -248,12 +325,40 @@ private:
     void leave(ref client, event const&);
     void work_ends(event const&);
     void forget_client(event const&);
+    void forget_left(event const&);
+    void forget_requests(event const&);
     coroutine_state* coroutine_of(event const&);
     std::string_view name(ref) const;
 
     std::array<number_set, entity_count> gone_; // the freed entities of types without a state above
-    std::vector<ref> over_;                     // used by forget(), kept for its capacity
+    number_set unanswered_;                     // the finished requests that got no response
+    // Servers that hold no scope yet, and scopes that are held by an object and no server is known yet; oldest first.
+    std::vector<std::uint32_t> servers_without_scope_, scopes_without_server_;
+    std::vector<ref> over_; // used by forget(), kept for its capacity
+    // What the event that is applied now ends; forget() does it.
+    coroutine_state const* removing_ = nullptr;
+    scope_state* disposing_ = nullptr;
 };
+
+template <class F> void model::each_below(std::uint32_t scope, F&& f) const {
+    auto const none = scope_state::no_scope;
+    scope_state const* const top = scopes.find(scope);
+    std::int64_t at = top ? top->first_child : none;
+    while (at != none) {
+        scope_state const* s = scopes.find(static_cast<std::uint32_t>(at));
+        walk const next = f(static_cast<std::uint32_t>(at), *s);
+        if (next == walk::stop) return;
+        if (next == walk::on && s->first_child != none) {
+            at = s->first_child;
+            continue;
+        }
+        while (s->next == none) { // up to the next scope that has one behind it
+            if (s->parent.number == scope) return;
+            s = scopes.find(s->parent.number);
+        }
+        at = s->next;
+    }
+}
 
 template <class F> void model::each_sent(event const& e, F&& f) const {
     ref const named = e.id_of("request");
@@ -262,7 +367,7 @@ template <class F> void model::each_sent(event const& e, F&& f) const {
         any = true;
         f(named, *s);
     }
-    bool const one_of_many = e.what != kind::client_fail || e.text("how") == "timeout" || e.find("stream");
+    bool const one_of_many = e.what == kind::client_done || e.text("how") == "timeout" || e.find("stream");
     if (named && one_of_many) return;
     sent.each([&](std::uint32_t number, sent_request const& s) {
         ref const request{entity::request, number};

@@ -1,5 +1,6 @@
 // Rules about the server's process: how it ended and what it left behind.
 #include <array>
+#include <utility>
 #include "traces/rules/family.hpp"
 #include "traces/rules/held.hpp"
 #include "traces/rules/lost.hpp"
@@ -50,41 +51,51 @@ struct crash_on_stop final : rule {
             if (!is_descendant(e.id)) name_.learn(e);
             return;
         case kind::process_stderr:
-            for (std::string const& r : sanitizer_reports_in(e.text("text")))
-                if (!reported_) report(e.id, e.seq, name_.text() + " was stopped by " + r + after_stop(m, e.t), out);
+            for (std::string const& r : sanitizer_reports_in(e.text("text"))) {
+                if (!reported_.first(e.id)) continue;
+                unexplained_ = true;
+                report(e.id, e.seq, name_.text() + " was stopped by " + r + after_stop(m, e.t), out);
+            }
             return;
         default:
             if (is_descendant(e.id)) return on_worker(e, m, out);
-            if (m.died_unasked() && !reported_)
+            if (m.died_unasked() && dies(e.id))
                 report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
         }
     }
     // In a simulated world only the footer may record the signal.
     void end(model const& m, bool, rule_run& out) override {
-        if (m.died_unasked() && !reported_ && m.last != no_seq)
-            report({entity::process, 1}, m.last, name_.text() + " died of " + m.signal.str(), out);
+        ref const main{entity::process, 1};
+        if (m.died_unasked() && m.last != no_seq && dies(main))
+            report(main, m.last, name_.text() + " died of " + m.signal.str(), out);
     }
     void reset() override {
         name_.clear();
-        reported_ = false;
+        reported_.clear();
+        unexplained_ = false;
     }
 
 private:
+    // Whether the death of this process is news. A sanitizer's report explains one death: that of the process that
+    // printed it, or of a worker that prints to the same place.
+    bool dies(ref process) { return reported_.first(process) && !std::exchange(unexplained_, false); }
+
     // A signal that is not a fault may have been sent by its parent.
     void on_worker(event const& e, model const& m, rule_run& out) {
-        if (!is_fault(e.text("signal")) || reported_) return;
+        std::string_view const signal = e.text("signal");
+        if (!is_fault(signal) || m.was_sent(signal, e.id) || !dies(e.id)) return;
         report(e.id, e.seq,
             to_string(e.id) + ", forked by " + name_.text() + ", died of " + std::string(e.text("signal")) +
                 after_stop(m, e.t),
             out);
     }
-    void report(ref who, seq_t at, std::string message, rule_run& out) {
-        reported_ = true;
+    static void report(ref who, seq_t at, std::string message, rule_run& out) {
         out.report({.subject = who, .at = at, .message = std::move(message)});
     }
 
     process_name name_;
-    bool reported_ = false;
+    once reported_;
+    of_trace<bool> unexplained_ = false; // a sanitizer's report after which no process died yet
 };
 
 struct killed_after_grace final : rule {
@@ -137,7 +148,7 @@ private:
         return held || is_overdue(e.t, m) || m.stopped_before_ready() || waits_for_itself(m);
     }
     process_name name_;
-    seq_t sent_at_ = no_seq;
+    of_trace<seq_t> sent_at_ = no_seq;
 };
 
 struct port_not_released final : rule {
@@ -190,7 +201,7 @@ private:
         seq_t seen;
         std::int64_t number;
     };
-    bool looked_ = false, orphan_ = false;
+    of_trace<bool> looked_ = false, orphan_ = false;
     once seen_;
     std::vector<open_port> open_;
 };
@@ -201,10 +212,10 @@ struct exit_status_misleading final : rule {
             .id = "exit-status-misleading",
             .level = severity::warning,
             .needs = clients | process,
-            .kinds = {kind::client_fail, kind::process_exit},
+            .kinds = {kind::client_fail, kind::client_closed, kind::process_exit},
             .summary =
-                "the process exits with status 0 although it lost requests that it had received, or with a status "
-                "that is not accepted although it lost none",
+                "the process exits with status 0 although it lost requests that it had received or had announced to "
+                "answer, or with a status that is not accepted although it lost none",
             .why = "Supervisors and deployments look only at the exit status. A zero that hides lost requests lets "
                    "every rollout pass. A failure after an orderly stop raises a false alarm each time, until it is "
                    "ignored. A process that died of a signal has no exit status and is not judged.",
@@ -216,11 +227,7 @@ struct exit_status_misleading final : rule {
 
     // A client may observe its loss after the exit that caused it.
     void on(event const& e, model const& m, rule_run&) override {
-        if (e.what == kind::client_fail)
-            return each_lost(e, m, [&](ref, sent_request const&, loss how) {
-                if (how != loss::in_flight && how != loss::cut && how != loss::short_framed) return;
-                if (lost_++ == 0) first_ = e.seq;
-            });
+        if (e.what != kind::process_exit) return on_end_of_client(e, m);
         if (is_descendant(e.id) || !e.find("status")) return;
         exit_ = {.subject = e.id, .at = e.seq};
         says_ = e.find("accepted") != nullptr;
@@ -234,7 +241,7 @@ struct exit_status_misleading final : rule {
             exit_.witness = {first_};
             exit_.message =
                 status + " although it lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests");
-        } else if (!lost_ && complete && !accepted_) {
+        } else if (!lost_ && !failed_ && complete && !accepted_) {
             exit_.witness = {m.t0};
             exit_.message = status + " after a stop that lost no request";
         } else {
@@ -249,14 +256,26 @@ struct exit_status_misleading final : rule {
         exit_ = {};
         lost_ = 0;
         first_ = no_seq;
-        says_ = accepted_ = false;
+        says_ = accepted_ = failed_ = false;
     }
 
 private:
-    violation exit_;
-    std::size_t lost_ = 0;
-    seq_t first_ = no_seq;
-    bool says_ = false, accepted_ = false;
+    // A status other than 0 is right after any loss; 0 is wrong only after the loss of what the server had received.
+    void on_end_of_client(event const& e, model const& m) {
+        if (e.what == kind::client_fail)
+            m.each_sent(e, [&](ref, sent_request const& s) { failed_ |= s.how.why != role::readiness; });
+        each_lost(e, m, [&](ref, sent_request const&, loss how) {
+            failed_ |= how != loss::unowed;
+            bool const received = how == loss::in_flight || how == loss::cut || how == loss::short_framed ||
+                how == loss::goaway || how == loss::second_stop;
+            if (received && lost_++ == 0) first_ = e.seq;
+        });
+    }
+
+    of_trace<violation> exit_; // of the main process
+    of_trace<std::size_t> lost_ = 0;
+    of_trace<seq_t> first_ = no_seq;
+    of_trace<bool> says_ = false, accepted_ = false, failed_ = false;
 };
 
 struct orphan_process final : rule {
@@ -293,7 +312,7 @@ struct orphan_process final : rule {
     void reset() override { looked_ = false; }
 
 private:
-    bool looked_ = false;
+    of_trace<bool> looked_ = false;
 };
 
 struct fd_leak final : rule {
@@ -351,7 +370,7 @@ private:
         std::int64_t open;
     };
     std::vector<counted> ready_; // by process
-    bool looked_ = false;
+    of_trace<bool> looked_ = false;
 };
 
 } // namespace

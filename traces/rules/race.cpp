@@ -7,7 +7,7 @@
 namespace shutdown_repro::traces {
 namespace {
 
-std::string_view ending(event const& e) { return e.text("how") == "reset" ? "reset" : "closed"; }
+std::string_view ending(event const& e) { return ending_of(e) == "reset" ? "reset" : "closed"; }
 
 struct backlog_reset final : rule {
     static rule_info info() {
@@ -39,11 +39,10 @@ struct backlog_reset final : rule {
             return;
         }
         bool told = false;
-        if (e.what == kind::client_fail)
-            each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
-                told = true;
-                if (how == loss::backlog) report(who, s.sent, e, m, out);
-            });
+        each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
+            told = true;
+            if (how == loss::backlog) report(who, s.sent, e, m, out);
+        });
         // A connection on which no request was sent yet.
         bool const is_lost = e.what == kind::client_fail ? ends_connection(e.text("how")) : e.text("how") == "reset";
         if (!told && is_lost && of_role && !p->answered && p->connect < m.t0 && m.t0 != no_seq &&
@@ -61,7 +60,7 @@ private:
             " to be accepted when the stop came, and was ";
         report_lost(who, shown, message.append(ending(e)), e, m, out);
     }
-    bool there_ = false;
+    of_trace<bool> there_ = false;
 };
 
 struct keepalive_race_reset final : rule {
@@ -71,7 +70,7 @@ struct keepalive_race_reset final : rule {
             .level = severity::warning,
             .needs = clients,
             .needs_one_of = server_acts | process,
-            .kinds = {kind::client_send, kind::client_fail},
+            .kinds = {kind::client_send, kind::client_fail, kind::client_closed},
             .summary =
                 "a request that reached an idle keep-alive connection before the server closed it is reset or closed "
                 "without a byte of a response; an error if its method is not idempotent",
@@ -109,7 +108,7 @@ struct keepalive_race_reset final : rule {
     void reset() override { there_ = false; }
 
 private:
-    bool there_ = false;
+    of_trace<bool> there_ = false;
 };
 
 struct partial_request_dropped final : rule {
@@ -119,7 +118,7 @@ struct partial_request_dropped final : rule {
             .level = severity::warning,
             .needs = clients,
             .needs_one_of = server_acts | process,
-            .kinds = {kind::client_send, kind::client_fail},
+            .kinds = {kind::client_send, kind::client_fail, kind::client_closed},
             .summary = "a request whose head was half sent before the stop and completed after it gets no response",
             .why =
                 "A head that arrives in two pieces is normal on a slow link. The server has read the first piece and "
@@ -145,7 +144,7 @@ struct partial_request_dropped final : rule {
                     e, m, out);
         });
         peer_state const* const p = m.peers.find(e.id.number);
-        if (!p || p->half == no_seq || p->half >= m.t0 || m.t0 == no_seq || !ends_connection(e.text("how"))) return;
+        if (!p || p->half == no_seq || p->half >= m.t0 || m.t0 == no_seq || !ends_connection(ending_of(e))) return;
         report(p->half_of ? p->half_of : e.id, p->half, " was half sent before the stop, and its connection was ", e, m,
             out);
     }
@@ -159,7 +158,7 @@ private:
         message.insert(0, to_string(who)).append(ending(e)).append(" without a byte of a response");
         report_lost(who, shown, std::move(message), e, m, out);
     }
-    bool there_ = false;
+    of_trace<bool> there_ = false;
 };
 
 } // namespace

@@ -118,6 +118,8 @@ private:
         entry* of;
     };
     void add(std::span<rule_info const* const>);
+    void put_free(event const&);
+    void judge_one(event const&);
 
     std::vector<entry> entries_; // elements are never moved
     std::vector<std::vector<listener>> by_kind_;

@@ -100,8 +100,9 @@ std::string needs_text(rule_info const& info) {
 std::span<rule_info const> all_rules() {
     static std::vector<rule_info> const all = [] {
         std::vector<rule_info> out;
-        for (auto const family : {lifetime_rules(), memory_rules(), loop_rules(), stop_rules(), client_rules(),
-                 answer_rules(), race_rules(), announce_rules(), time_rules(), process_rules()})
+        for (auto const family :
+            {scope_rules(), lifetime_rules(), memory_rules(), timer_rules(), callback_rules(), loop_rules(),
+                stop_rules(), client_rules(), answer_rules(), race_rules(), announce_rules(), time_rules(), process_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();
@@ -176,7 +177,31 @@ void rule_run::add(std::span<rule_info const* const> wanted) {
 
 void rule_run::on_header(header const& h) { declared_ = parse_observes(h.observes); }
 
+// An object.free of a type that has a kind of its own for that is such an event: a server that is freed in this way
+// is no less gone.
+static kind own_kind_of_free(entity type) {
+    switch (type) {
+    case entity::server: return kind::server_free;
+    case entity::scope: return kind::scope_disposed;
+    case entity::coroutine: return kind::coroutine_remove;
+    case entity::request: return kind::request_free;
+    default: return kind::object_free;
+    }
+}
+
+void rule_run::put_free(event const& e) {
+    event own = e;
+    own.what = own_kind_of_free(e.id.type);
+    own.what == e.what ? judge_one(e) : judge_one(own);
+}
+
 void rule_run::put(event const& e) {
+    if (e.what == kind::object_free) [[unlikely]]
+        return put_free(e);
+    judge_one(e);
+}
+
+inline void rule_run::judge_one(event const& e) {
     auto const k = static_cast<std::size_t>(e.what);
     seen_ |= groups[k];
     model_.apply(e);

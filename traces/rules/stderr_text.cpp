@@ -46,41 +46,109 @@ std::string_view sentence_in(std::string_view condition) {
     return quoted.empty() ? condition : quoted;
 }
 
-bool parse_assertion(std::string_view line, failed_assertion& out) {
-    out.line = line;
-    // glibc: program: file.c:12: function: Assertion `condition' failed.
-    if (auto const condition = between(line, "Assertion `", "' failed"); !condition.empty()) {
+// The runtimes of C and C++: they print the place first, and then abort.
+// glibc: program: file.c:12: function: Assertion `condition' failed.   libstdc++: file.h:12: function: Assertion
+// 'condition' failed.   libc++: file:12: assertion condition failed: message
+bool parse_with_place(std::string_view line, failed_assertion& out) {
+    struct form {
+        std::string_view before, after;
+        bool of_c; // its place may follow the name of the program, and nothing follows it
+    };
+    static constexpr std::array<form, 3> forms = {
+        {{"Assertion `", "' failed.", true}, {"Assertion '", "' failed.", true}, {": assertion ", " failed: ", false}}};
+    for (form const& f : forms) {
+        std::size_t const at = line.find(f.before);
+        if (at == std::string_view::npos || (f.of_c && !line.ends_with(f.after))) continue;
+        std::string_view const head = line.substr(0, at + 1); // a form may begin with the colon of the place
+        std::string_view const condition = between(line, f.before, f.after);
+        std::string const place = place_before(head);
+        if (condition.empty() || place.empty() || (!f.of_c && head.find(' ') != head.npos)) continue;
         out.message = sentence_in(condition);
-        out.where = place_before(line.substr(0, line.find("Assertion `")));
-        return true;
-    }
-    // BSD, macOS: Assertion failed: (condition), function f, file x.c, line 12.   musl: Assertion failed: condition
-    // (x.c: f: 12)
-    if (std::size_t const at = line.find("Assertion failed: "); at != std::string_view::npos) {
-        std::string_view rest = line.substr(at + 18);
-        std::string_view const file = between(rest, ", file ", ", line ");
-        if (!file.empty()) {
-            std::string_view number = rest.substr(rest.rfind(", line ") + 7);
-            number = number.substr(0, number.find_first_not_of("0123456789"));
-            out.where = std::string(file) + ":" + std::string(number);
-            rest = rest.substr(0, std::min(rest.find(", function "), rest.find(", file ")));
-            if (rest.starts_with('(') && rest.ends_with(')')) rest = rest.substr(1, rest.size() - 2);
-        }
-        out.message = sentence_in(rest);
-        return true;
-    }
-    // Python: AssertionError: message   Rust: assertion failed: condition   Node: AssertionError [ERR_ASSERTION]:
-    // message
-    static constexpr std::array<std::string_view, 4> others = {
-        "AssertionError", "assertion failed", "assertion `", "Assertion failed"};
-    for (std::string_view const word : others) {
-        if (line.find(word) == std::string_view::npos) continue;
-        std::string_view const message = line.substr(line.find(word));
-        std::size_t const colon = message.find(": ");
-        out.message = colon == std::string_view::npos || word == others[2] ? message : message.substr(colon + 2);
+        out.where = place;
         return true;
     }
     return false;
+}
+
+// BSD, macOS: Assertion failed: (condition), function f, file x.c, line 12.
+// musl: Assertion failed: condition (x.c: f: 12)
+bool parse_of_libc(std::string_view line, failed_assertion& out) {
+    static constexpr std::string_view begin = "Assertion failed: ";
+    if (!line.starts_with(begin)) return false;
+    std::string_view rest = line.substr(begin.size());
+    std::string_view const file = between(rest, ", file ", ", line ");
+    bool const of_musl = rest.ends_with(')') && rest.find(": ", rest.rfind(" (")) != std::string_view::npos;
+    if (!file.empty()) {
+        std::string_view number = rest.substr(rest.rfind(", line ") + 7);
+        number = number.substr(0, number.find_first_not_of("0123456789"));
+        out.where = std::string(file) + ":" + std::string(number);
+        rest = rest.substr(0, std::min(rest.find(", function "), rest.find(", file ")));
+        if (rest.starts_with('(') && rest.ends_with(')')) rest = rest.substr(1, rest.size() - 2);
+    }
+    out.message = sentence_in(rest);
+    out.ends_process = !file.empty() || of_musl;
+    return true;
+}
+
+bool parse_assertion(std::string_view line, failed_assertion& out) {
+    out.line = line;
+    if (parse_with_place(line, out)) return out.ends_process = true;
+    if (parse_of_libc(line, out)) return true;
+    // Python: AssertionError: message   Rust: assertion failed: condition   Node: AssertionError [ERR_ASSERTION]:
+    // message
+    static constexpr std::array<std::string_view, 5> others = {
+        "AssertionError", "assertion failed", "assertion `", "Assertion failed", "Assertion `"};
+    for (std::string_view const word : others) {
+        std::size_t const at = line.find(word);
+        if (at == std::string_view::npos) continue;
+        std::string_view const message = line.substr(at);
+        bool const quoted = word.ends_with('`');
+        if (quoted && message.find("failed") == std::string_view::npos) continue;
+        std::size_t const colon = message.find(": ");
+        out.message = colon == std::string_view::npos || quoted ? message : message.substr(colon + 2);
+        return true;
+    }
+    return false;
+}
+
+// The line without the name of a service before it.
+std::string_view without_service(std::string_view line) {
+    std::size_t const bar = line.find("| "), space = line.find(' ');
+    bool const is_name = bar != std::string_view::npos && bar > 0 && space < bar &&
+        line.substr(space, bar - space).find_first_not_of(' ') == std::string_view::npos;
+    return is_name ? line.substr(bar + 2) : line;
+}
+
+// "==7==ERROR: AddressSanitizer: …", "WARNING: ThreadSanitizer: …": what follows the severity, or "".
+std::string_view sanitizer_report(std::string_view line) {
+    static constexpr std::array<std::string_view, 6> names = {"AddressSanitizer", "HWAddressSanitizer",
+        "ThreadSanitizer", "MemorySanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer"};
+    if (line.starts_with("==")) {
+        std::size_t const end = line.find("==", 2);
+        if (end == std::string_view::npos || !is_number(line.substr(2, end - 2))) return {};
+        line.remove_prefix(end + 2);
+    }
+    for (std::string_view const severity : {"ERROR: ", "WARNING: "}) {
+        if (!line.starts_with(severity)) continue;
+        std::string_view const report = line.substr(severity.size());
+        for (std::string_view const name : names)
+            if (report.starts_with(name) && report.substr(name.size()).starts_with(": ")) return report;
+    }
+    return {};
+}
+
+// UndefinedBehaviorSanitizer: file.cpp:3:4: runtime error: … Programs speak of runtime errors, too (a panic in Go), but
+// not behind a line and a column.
+bool is_undefined_behavior(std::string_view line) {
+    std::size_t at = line.find(": runtime error: ");
+    if (at == std::string_view::npos) return false;
+    std::string_view place = line.substr(0, at);
+    for (int i = 0; i < 2; ++i) {
+        std::size_t const colon = place.rfind(':');
+        if (colon == std::string_view::npos || !is_number(place.substr(colon + 1))) return false;
+        place = place.substr(0, colon);
+    }
+    return !place.empty() && place.find(": ") == std::string_view::npos && !place.ends_with(']');
 }
 
 } // namespace
@@ -89,23 +157,17 @@ std::vector<failed_assertion> assertions_in(std::string_view text) {
     std::vector<failed_assertion> out;
     each_line(text, [&](std::string_view line) {
         failed_assertion a;
-        if (parse_assertion(line, a)) out.push_back(std::move(a));
+        if (parse_assertion(without_service(line), a)) out.push_back(std::move(a));
     });
     return out;
 }
 
 std::vector<std::string> sanitizer_reports_in(std::string_view text) {
-    static constexpr std::array<std::string_view, 5> names = {"AddressSanitizer: ", "ThreadSanitizer: ",
-        "MemorySanitizer: ", "LeakSanitizer: ", "UndefinedBehaviorSanitizer: "};
     std::vector<std::string> out;
     each_line(text, [&](std::string_view line) {
-        if (line.starts_with("SUMMARY: ")) return; // repeats what the report said
-        bool const starts_report =
-            line.find("ERROR: ") != std::string_view::npos || line.find("WARNING: ") != std::string_view::npos;
-        for (std::string_view const name : names)
-            if (std::size_t const at = line.find(name); starts_report && at != std::string_view::npos)
-                return out.push_back(std::string(line.substr(at)));
-        if (line.find(": runtime error: ") != std::string_view::npos) out.push_back(std::string(line));
+        line = without_service(line);
+        if (std::string_view const report = sanitizer_report(line); !report.empty()) out.emplace_back(report);
+        else if (is_undefined_behavior(line)) out.emplace_back(line);
     });
     return out;
 }

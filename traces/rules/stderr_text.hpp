@@ -10,10 +10,13 @@ struct failed_assertion {
     std::string message;   // the text inside the condition, or else the condition
     std::string where;     // "scope.c:1189", or "" if unknown
     std::string line = {}; // the complete line
+    // The runtime that prints such a line aborts the process. An exception can be caught, and the process goes on.
+    bool ends_process = false;
 };
 std::vector<failed_assertion> assertions_in(std::string_view text);
 
-// "AddressSanitizer: heap-use-after-free on address …", one for each report.
+// "AddressSanitizer: heap-use-after-free on address …", one for each report. A report begins its line, as the
+// sanitizers print it, or follows the name of a service that a supervisor puts before each line ("app-1  | ").
 std::vector<std::string> sanitizer_reports_in(std::string_view text);
 
 } // namespace shutdown_repro::traces

@@ -16,10 +16,13 @@ struct stop_returned_early final : rule {
             .needs = requests,
             .needs_one_of = server_acts | process,
             .kinds = {kind::server_stopped, kind::process_exit},
-            .summary = "the server reports that it has stopped, or its process exits, while requests are still active",
-            .why = "A caller that awaits stop then frees what the handlers use, or exits: a request that is still "
-                   "active is cut off, and neither its client nor its author is told. A process that ended by a failed "
-                   "assertion, a fault or a kill did not return from stop. Other rules report that.",
+            .summary = "the server reports that it has stopped while requests of its own are still active, or its "
+                       "process exits while any request is",
+            .why =
+                "A caller that awaits stop then frees what the handlers use, or exits: a request that is still "
+                "active is cut off, and neither its client nor its author is told. A request of no known server has to "
+                "end before the last server does. A process that ended by a failed "
+                "assertion, a fault or a kill did not return from stop. Other rules report that.",
             .cites = "golang/go#34163, cpp-httplib#2440",
             .fix = "let the lifecycle coroutine wait until the last request has finished, within a grace period that "
                    "ends in cancel and await",
@@ -28,23 +31,28 @@ struct stop_returned_early final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        bool const ended_from_outside = m.crashed() || m.signal == killed;
-        if (e.what == kind::process_exit && (ended_from_outside || reported_ || is_descendant(e.id))) return;
+        bool const exits = e.what == kind::process_exit;
+        if (exits && (m.crashed() || m.signal == killed || is_descendant(e.id))) return;
         if (m.requests.size() == 0) return;
         std::vector<ref> live;
-        m.requests.each([&](std::uint32_t n, request_state const&) { live.push_back({entity::request, n}); });
+        m.requests.each([&](std::uint32_t n, request_state const& r) {
+            ref const request{entity::request, n};
+            bool const concerns = exits ? !reported_.has(request) : m.ends_with(e.id, r.server);
+            if (concerns) live.push_back(request);
+        });
+        if (live.empty()) return;
         violation v{.subject = e.id, .at = e.seq};
         v.message = m.label(e.id) + (e.what == kind::server_stopped ? " stopped" : " exited") + " while " +
             names(live) + (live.size() == 1 ? " was" : " were") + " still active";
         show(v, m, live);
         out.report(std::move(v));
-        reported_ = true;
+        for (ref const request : live) reported_.first(request);
     }
-    void reset() override { reported_ = false; }
+    void reset() override { reported_.clear(); }
 
 private:
     static constexpr std::string_view killed = "SIGKILL";
-    bool reported_ = false;
+    once reported_; // the requests
 };
 
 struct stop_not_idempotent final : rule {
@@ -54,7 +62,7 @@ struct stop_not_idempotent final : rule {
             .level = severity::error,
             .needs = clients,
             .needs_one_of = server_acts | process,
-            .kinds = {kind::client_fail},
+            .kinds = {kind::client_fail, kind::client_closed},
             .summary =
                 "a request that survived the first stop is lost within 250 ms after a second stop that should change "
                 "nothing",
@@ -117,7 +125,7 @@ struct stop_before_start_race final : rule {
     void reset() override { killed_ = false; }
 
 private:
-    bool killed_ = false;
+    of_trace<bool> killed_ = false; // the main process
 };
 
 struct stop_from_handler_deadlock final : rule {
@@ -141,26 +149,31 @@ struct stop_from_handler_deadlock final : rule {
 
     void on(event const& e, model const& m, rule_run& out) override {
         if (e.what == kind::act_stop) called_ |= e.by.type == entity::coroutine;
-        else if (e.what == kind::process_exit ? e.text("signal") == "SIGKILL" : e.text("why") == "stall")
+        else if (e.what == kind::process_exit ? e.text("signal") == "SIGKILL" && !is_descendant(e.id)
+                                              : e.text("why") == "stall")
             judge_at(e.seq, m, out);
     }
     void end(model const& m, bool complete, rule_run& out) override {
         if (complete) judge_at(m.last, m, out);
     }
     std::string_view lacks(model const&) const override { return called_ ? "" : "a call of stop by a coroutine"; }
-    void reset() override { called_ = reported_ = false; }
+    void reset() override {
+        called_ = false;
+        reported_.clear();
+    }
 
 private:
     void judge_at(seq_t at, model const& m, rule_run& out) {
         ref const who = waits_for_itself(m);
-        if (!who || std::exchange(reported_, true)) return;
+        if (!who || !reported_.first(who)) return;
         violation v{.subject = who, .at = at};
         v.message = m.label(who) + " called stop and waits for its end, and the stop waits for " + to_string(who);
         show(v, m, {&who, 1});
         v.witness.push_back(m.coroutines.find(who.number)->called_stop);
         out.report(std::move(v));
     }
-    bool called_ = false, reported_ = false;
+    of_trace<bool> called_ = false;
+    once reported_;
 };
 
 struct stop_signal_unhandled final : rule {
@@ -220,7 +233,7 @@ private:
                     " when it was told to stop: it does not catch this signal"});
     }
 
-    bool looked_ = false;
+    of_trace<bool> looked_ = false;
     once reported_;
 };
 
@@ -232,7 +245,7 @@ struct stop_signal_not_graceful final : rule {
             .id = "stop-signal-not-graceful",
             .level = severity::warning,
             .needs = clients | process,
-            .kinds = {kind::process_signal, kind::client_fail},
+            .kinds = {kind::process_signal, kind::client_fail, kind::client_closed},
             .summary = "the signal loses in-flight requests that another signal of the same server keeps",
             .why = "Many servers have two stop signals, and the one that supervisors send by default is the fast one: "
                    "it cuts off in-flight requests, as documented, although the server could have finished them. The "
@@ -272,10 +285,10 @@ struct stop_signal_not_graceful final : rule {
     }
 
 private:
-    ref subject_;
-    word_text sent_, instead_;
-    std::size_t lost_ = 0;
-    seq_t first_ = no_seq;
+    of_trace<ref> subject_; // of t0
+    of_trace<word_text> sent_, instead_;
+    of_trace<std::size_t> lost_ = 0;
+    of_trace<seq_t> first_ = no_seq;
 };
 
 } // namespace

@@ -162,7 +162,11 @@ private:
     // The exit came when the last idle connection ended, or the exit itself closed it.
     void from_outside(event const& e, model const& m, rule_run& out) {
         ended_ = true;
-        if (is_descendant(e.id) || is_overdue(e.t, m)) return;
+        // While another server or loop runs, a connection may be that one's.
+        bool const others = e.what == kind::server_stopped ? m.other_server_runs(e.id)
+            : e.what == kind::loop_stop                    ? m.other_loop_runs(e.id)
+                                                           : is_descendant(e.id);
+        if (others || is_overdue(e.t, m)) return;
         holding how = held_until(e.t, m);
         bool const from_clients = m.peers.size() || m.left[static_cast<std::size_t>(peer_state::standing::idle)].who;
         if (!from_clients) how = held_by_served(e, m);
@@ -199,10 +203,10 @@ private:
 
     static constexpr nanoseconds felt = 50'000'000;
     live_set<peer> served_;
-    ref timed_out_, gone_; // the latest idle one
-    seq_t timed_out_at_ = no_seq, gone_at_seq_ = no_seq;
-    nanoseconds gone_at_ = 0;
-    bool reported_ = false, ended_ = false;
+    of_trace<ref> timed_out_, gone_; // the latest idle one
+    of_trace<seq_t> timed_out_at_ = no_seq, gone_at_seq_ = no_seq;
+    of_trace<nanoseconds> gone_at_ = 0;
+    of_trace<bool> reported_ = false, ended_ = false;
 };
 
 struct silent_connection_blocks_stop final : rule {
@@ -235,7 +239,7 @@ struct silent_connection_blocks_stop final : rule {
     void reset() override { connected_ = false; }
 
 private:
-    bool connected_ = false;
+    of_trace<bool> connected_ = false;
 };
 
 struct stream_blocks_stop final : rule {
@@ -273,7 +277,7 @@ struct stream_blocks_stop final : rule {
     void reset() override { there_ = false; }
 
 private:
-    bool there_ = false;
+    of_trace<bool> there_ = false;
 };
 
 struct drain_starved final : rule {
@@ -310,7 +314,7 @@ struct drain_starved final : rule {
     void reset() override { who_ = {}; }
 
 private:
-    ref who_;
+    of_trace<ref> who_;
 };
 
 struct full_delay_without_work final : rule {

@@ -4,6 +4,7 @@ Records everything on the loops of asyncio, and only tasks on a loop that is wri
 """
 import asyncio
 import collections.abc
+import contextvars
 import functools
 import os
 import signal
@@ -28,8 +29,7 @@ def watch(module):
     server.__init__ = _server_init(server.__init__)
     server._start_serving = _server_start(server._start_serving)
     server.close = _server_close(server.close)
-    server.wait_closed = _server_wait(server.wait_closed)
-    server.serve_forever = _server_wait(server.serve_forever)
+    loop.close = _loop_close(loop.close)
     if hasattr(asyncio, "unix_events"):
         unix = asyncio.unix_events._UnixSelectorEventLoop
         unix.add_signal_handler = _add_signal_handler(unix.add_signal_handler)
@@ -38,6 +38,9 @@ def watch(module):
 
 
 # --- tasks
+
+inside = contextvars.ContextVar("shutdown_repro_inside", default=None)  # the framework's server that runs this; see servers.py
+
 
 class _Steps(collections.abc.Coroutine):
     """A coroutine that records its steps and delegates everything else to the wrapped coroutine."""
@@ -115,7 +118,8 @@ class _Task(asyncio.Task):
             short, full = place(_library)
             what = name or _name_to_be() or getattr(coro, "__qualname__", type(coro).__name__)
             self._repro_id = fresh("coroutine")
-            event("coroutine.spawn", self._repro_id, name=f"{what} ({short})" if short else what, created=full)
+            event("coroutine.spawn", self._repro_id, name=f"{what} ({short})" if short else what, created=full,
+                  owner=inside.get() or _owning_loop(more.get("loop")))
             coro = _Steps(coro, self._repro_id)
         super().__init__(coro, name=name, **more)
 
@@ -130,6 +134,15 @@ class _Task(asyncio.Task):
 
 
 _Task.__name__ = _Task.__qualname__ = "Task"  # as it is printed
+
+
+def _owning_loop(loop):
+    """A task outside of a framework's server is awaited by the program, before its loop ends."""
+    loop = loop or asyncio._get_running_loop()
+    try:
+        return loop and _loop_id(loop)
+    except AttributeError:  # a loop that is not written in Python
+        return None
 
 
 def _name_to_be():
@@ -149,7 +162,21 @@ def _loop_id(loop):
     if id is None:
         id = loop._repro_id = fresh("loop")
         loop._repro_timers = {}
+        loop._repro_servers = []
     return id
+
+
+def _loop_close(before):
+    """The program that closed a listening server has stopped when it closes its loop. It may wait for other things after
+    the server."""
+    @functools.wraps(before)
+    def close(self):
+        for server in getattr(self, "_repro_servers", ()):
+            if server._repro_state == "closed":
+                server._repro_state = "stopped"
+                event("server.stopped", server._repro_id)
+        return before(self)
+    return close
 
 
 def _run_forever(before):
@@ -222,6 +249,8 @@ def _server_init(before):
         self._repro_id = framework[-1] if framework else fresh("server")
         self._repro_state = "new"
         if self._repro_own:
+            _loop_id(self._loop)
+            self._loop._repro_servers.append(self)
             event("server.open", self._repro_id, name="asyncio server (%s)" % (place(_library)[0] or "?"))
     return init
 
@@ -248,19 +277,6 @@ def _server_close(before):
             event("server.close", self._repro_id)
         return before(self)
     return close
-
-
-def _server_wait(before):
-    """When this returns, the tasks that wait for the end of the server are ready."""
-    @functools.wraps(before)
-    async def wait(self):
-        try:
-            return await before(self)
-        finally:
-            if self._repro_own and self._repro_state == "closed":
-                self._repro_state = "stopped"
-                event("server.stopped", self._repro_id)
-    return wait
 
 
 # --- signals
