@@ -59,7 +59,7 @@ struct response_error_at_stop final : rule {
     void reset() override { compared_ = false; }
 
 private:
-    bool compared_ = false;
+    of_trace<bool> compared_ = false;
 };
 
 } // namespace

@@ -119,20 +119,28 @@ std::string_view without_service(std::string_view line) {
     return is_name ? line.substr(bar + 2) : line;
 }
 
-// "==7==ERROR: AddressSanitizer: …", "WARNING: ThreadSanitizer: …": what follows the severity, or "".
-std::string_view sanitizer_report(std::string_view line) {
+// "AddressSanitizer: …" out of "ERROR: AddressSanitizer: …", or "".
+std::string_view after_severity(std::string_view text) {
     static constexpr std::array<std::string_view, 6> names = {"AddressSanitizer", "HWAddressSanitizer",
         "ThreadSanitizer", "MemorySanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer"};
-    if (line.starts_with("==")) {
-        std::size_t const end = line.find("==", 2);
-        if (end == std::string_view::npos || !is_number(line.substr(2, end - 2))) return {};
-        line.remove_prefix(end + 2);
-    }
     for (std::string_view const severity : {"ERROR: ", "WARNING: "}) {
-        if (!line.starts_with(severity)) continue;
-        std::string_view const report = line.substr(severity.size());
+        if (!text.starts_with(severity)) continue;
+        std::string_view const report = text.substr(severity.size());
         for (std::string_view const name : names)
             if (report.starts_with(name) && report.substr(name.size()).starts_with(": ")) return report;
+    }
+    return {};
+}
+
+// "WARNING: ThreadSanitizer: …" begins its line. "==7==ERROR: AddressSanitizer: …" may follow what the program had
+// written of a line; a URL in a log has no space before it.
+std::string_view sanitizer_report(std::string_view line) {
+    if (std::string_view const report = after_severity(line); !report.empty()) return report;
+    for (std::size_t at = line.find("=="); at != std::string_view::npos; at = line.find("==", at + 1)) {
+        std::size_t const end = line.find("==", at + 2);
+        if (end == std::string_view::npos) return {};
+        if ((at > 0 && line[at - 1] != ' ') || !is_number(line.substr(at + 2, end - at - 2))) continue;
+        if (std::string_view const report = after_severity(line.substr(end + 2)); !report.empty()) return report;
     }
     return {};
 }

@@ -15,8 +15,8 @@ struct failed_assertion {
 };
 std::vector<failed_assertion> assertions_in(std::string_view text);
 
-// "AddressSanitizer: heap-use-after-free on address …", one for each report. A report begins its line, as the
-// sanitizers print it, or follows the name of a service that a supervisor puts before each line ("app-1  | ").
+// "AddressSanitizer: heap-use-after-free on address …", one for each report, as the sanitizers print them. A supervisor
+// may put the name of a service before each line ("app-1  | ").
 std::vector<std::string> sanitizer_reports_in(std::string_view text);
 
 } // namespace shutdown_repro::traces

@@ -40,3 +40,31 @@ TEST_CASE("each sanitizer report counts once, its summary line not") {
             "ThreadSanitizer: data race (pid=3)", "x.cpp:3:4: runtime error: signed integer overflow"});
     CHECK(sanitizer_reports_in("all fine, AddressSanitizer: off").empty());
 }
+
+TEST_CASE("a report of a sanitizer may follow the rest of a line or the name of a service, a mention of one is none") {
+    std::string_view const report = "==1==ERROR: LeakSanitizer: detected memory leaks";
+    for (std::string const before : {"", "xxx ", "app-1  | "})
+        CHECK(sanitizer_reports_in(before + std::string(report)) ==
+            std::vector<std::string>{"LeakSanitizer: detected memory leaks"});
+    CHECK(sanitizer_reports_in("GET /==1==ERROR: LeakSanitizer: x").empty());
+    CHECK(sanitizer_reports_in("GET /?q=WARNING: ThreadSanitizer: x").empty());
+    CHECK(sanitizer_reports_in("http: panic serving 127.0.0.1:3333: runtime error: index out of range").empty());
+    CHECK(sanitizer_reports_in("http: panic serving [::1]:3333: runtime error: index out of range").empty());
+}
+
+TEST_CASE("the runtimes of C and C++ end the process with such a line, an exception does not") {
+    for (std::string_view const line : {"a.out: src/x.c:12: int f(int): Assertion `n > 0' failed.",
+             "Assertion failed: (n > 0), function f, file x.c, line 12.", "Assertion failed: n > 0 (x.c: f: 12)",
+             "/usr/include/c++/12/bits/stl_vector.h:1123: f(): Assertion '__n < this->size()' failed.",
+             "/usr/include/c++/v1/vector:1393: assertion __n < size() failed: out of bounds"}) {
+        INFO(line);
+        auto const found = assertions_in(line);
+        REQUIRE(found.size() == 1);
+        CHECK(found[0].ends_process);
+    }
+    for (std::string_view const line : {"AssertionError: not drained", "assertion failed: x.is_empty()",
+             "127.0.0.1 - GET /Assertion failed: x 404", "AssertionError [ERR_ASSERTION]: no"}) {
+        INFO(line);
+        for (failed_assertion const& a : assertions_in(line)) CHECK_FALSE(a.ends_process);
+    }
+}
