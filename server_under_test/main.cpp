@@ -104,7 +104,7 @@ struct bundled_server {
 constexpr bundled_server servers[] = {
     {server::server_kind::scoped,
         [](nlohmann::json const& config, traces::sink& to) {
-            return server::serve_scoped(server::config_from_json(config), to);
+            return server::serve_scoped(server::config_from_json(config), config.value("connections", 0u), to);
         }},
     {server::server_kind::reactor,
         [](nlohmann::json const& config, traces::sink& to) {

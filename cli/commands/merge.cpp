@@ -6,6 +6,7 @@
 #include "cli/ci/publish.hpp"
 #include "cli/commands/command.hpp"
 #include "cli/options/shard.hpp"
+#include "cli/report/again.hpp"
 #include "cli/report/explored.hpp"
 #include "cli/report/read_report.hpp"
 #include "cli/report/report.hpp"
@@ -185,7 +186,7 @@ int merge_gates(std::vector<gate_part> parts, merge_options const& o, output& ou
     std::ranges::sort(parts, {}, [](gate_part const& p) { return p.shard.index; });
     std::vector<repro::gate_result> in_order;
     for (gate_part const& p : parts) in_order.push_back(p.report);
-    repro::gate_result const whole = repro::merged(in_order);
+    repro::gate_result const whole = repro::merged(in_order, [](traces::header const& h) { return again_line(h); });
     return publish(
         o.reports, whole, o.json ? as_json(whole) : as_text(whole, out.page()), status_of(worst_of(whole)), out);
 }

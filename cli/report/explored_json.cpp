@@ -18,6 +18,7 @@ using repro::located_value;
 namespace {
 
 constexpr std::uint64_t most_decisions = 10'000'000; // of all schedules of a report together
+constexpr std::size_t most_pieces = 10'000'000;
 
 std::string hex(std::uint64_t key) {
     char text[16];
@@ -50,7 +51,8 @@ repro::finding finding_of(located_value const& v, std::uint64_t& room) {
     repro::finding f;
     f.key = key_of(v);
     if (text_of(v, "rule") != unfinished) f.rule = rule_named(field(v, "rule"));
-    if (f.rule.empty() != (f.key == 0)) field(v, "key").fail("is 0 of those that are unfinished, and of no others");
+    if (f.rule.empty() != (f.key <= repro::finding::ended_at_limit))
+        field(v, "key").fail("is 0 or 1 of those that are unfinished, and of no others");
     f.level = severity_of(v);
     f.fingerprint = text_of(v, "fingerprint");
     f.message = text_of(v, "message");
@@ -86,6 +88,9 @@ repro::stage stage_of(located_value const& v) {
     s.done = {count_of(v, "executions"), count_of(v, "violated"), count_of(v, "longest"), flag_of(v, "complete")};
     s.unfinished = count_of(v, "unfinished");
     s.pruned = count_of(v, "pruned");
+    if (auto const pieces = v.find("pieces"))
+        for (located_value const& size : pieces->items("a list of numbers of executions", 0, most_pieces))
+            s.pieces.push_back(static_cast<std::uint32_t>(size.number("a number of executions", 0, UINT32_MAX)));
     return s;
 }
 
@@ -133,10 +138,12 @@ std::string as_json(exploration_report const& r) {
         d["violations"].push_back(std::move(one));
     }
     json& stages = d["stages"] = json::array();
-    for (repro::stage const& s : r.found.stages)
+    for (repro::stage const& s : r.found.stages) {
         stages.push_back({{"strategy", s.strategy}, {"executions", s.done.executions}, {"violated", s.done.violating},
             {"unfinished", s.unfinished}, {"pruned", s.pruned}, {"longest", s.done.longest},
             {"complete", s.done.complete}});
+        if (!s.pieces.empty()) stages.back()["pieces"] = s.pieces;
+    }
     std::string guarantee;
     for (std::string const& g : r.found.guarantees()) guarantee += (guarantee.empty() ? "" : "; ") + g;
     d["guarantee"] = guarantee;
@@ -155,6 +162,7 @@ exploration_report exploration_from(located_value const& root, std::string const
     r.how.seed = field(root, "seed").json().is_number_unsigned() ? field(root, "seed").json().get<std::uint64_t>() : 0;
     r.how.strategy = text_of(asked, "strategy");
     r.how.executions = count_of(asked, "executions", 1);
+    r.found.budget = r.how.executions;
     field(asked, "scenario").check_object("a scenario");
     r.found.of = repro::scenario_from_text(field(asked, "scenario").json().dump(), name, repro::call_check::never);
     if (auto const shard = root.find("shard")) {

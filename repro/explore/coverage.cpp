@@ -104,8 +104,36 @@ void coverage::end() {
         for (std::uint32_t r = 1; r < snapshot_[which].size(); ++r) reached_[which][r][snapshot_[which][r]] = true;
         if (acted_at_[which] < at_step_[which].size()) at_step_[which][acted_at_[which]] = true;
     }
-    std::uint64_t const h = (order_ ^ order_ >> 31) * 0xBF58476D1CE4E5B9u >> 43; // 21 bits
+    std::uint32_t const h = order_bit();
     orders_[h / 64] |= std::uint64_t{1} << h % 64;
+}
+
+std::uint32_t coverage::order_bit() const {
+    return static_cast<std::uint32_t>((order_ ^ order_ >> 31) * 0xBF58476D1CE4E5B9u >> 43); // 21 bits
+}
+
+// For each execution: its order, and for stop and free the step, the number of requests and the phase of each.
+void coverage::end(std::vector<std::uint32_t>& log) const {
+    log.push_back(order_bit());
+    for (std::size_t which = 0; which < 2; ++which) {
+        log.push_back(acted_at_[which]);
+        log.push_back(static_cast<std::uint32_t>(snapshot_[which].size()));
+        log.insert(log.end(), snapshot_[which].begin(), snapshot_[which].end());
+    }
+}
+
+void coverage::add(std::span<std::uint32_t const> log) {
+    for (std::size_t i = 0; i < log.size();) {
+        std::uint32_t const h = log[i++];
+        orders_[h / 64] |= std::uint64_t{1} << h % 64;
+        for (std::size_t which = 0; which < 2; ++which) {
+            if (log[i] < at_step_[which].size()) at_step_[which][log[i]] = true;
+            std::uint32_t const requests = log[i + 1];
+            i += 2;
+            for (std::uint32_t r = 1; r < requests; ++r) reached_[which][r][log[i + r]] = true;
+            i += requests;
+        }
+    }
 }
 
 void coverage::add(coverage const& o) {

@@ -2,6 +2,7 @@
 // free were called, and the number of orders.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 #include "repro/explore/strategy.hpp"
@@ -17,7 +18,10 @@ public:
         if (moves_a_request(e.what)) note(e);
     }
     void decided(std::span<alternative const> offered, std::uint32_t choice);
-    void end();                // ends an execution that counts
+    void end(); // ends an execution that counts
+    // Instead of end(): appends what the execution has covered to a log, which add() counts later or never.
+    void end(std::vector<std::uint32_t>& log) const;
+    void add(std::span<std::uint32_t const> log);
     void add(coverage const&); // adds the coverage of another worker
 
     struct moment {
@@ -55,6 +59,7 @@ private:
     std::string name(std::uint32_t request, std::uint32_t phase) const;
     void advance(std::uint32_t request, std::uint32_t to);
     moment steps(std::size_t which) const;
+    std::uint32_t order_bit() const;
 
     std::uint32_t requests_, per_connection_;
     std::vector<std::uint32_t> phases_;         // number of phases of each request

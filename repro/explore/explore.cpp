@@ -1,14 +1,13 @@
 #include "repro/explore/explore.hpp"
 #include <algorithm>
-#include <chrono>
 #include <thread>
 #include <tuple>
 #include <unordered_map>
+#include "repro/explore/worker.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/input/nearest.hpp"
 #include "repro/sim/execute.hpp"
 #include "server_under_test/worlds/control.hpp"
-#include "traces/format/jsonl.hpp"
 #include "traces/rules/fingerprint.hpp"
 
 namespace shutdown_repro::repro {
@@ -17,161 +16,7 @@ using server::server_kind;
 
 namespace {
 
-using clock = std::chrono::steady_clock;
-
-// What all workers of a stage share.
-struct common {
-    terrain const& ground;
-    explore_options const& options;
-    std::atomic<bool> const& stop;
-    clock::time_point deadline;
-    std::uint64_t before = 0; // executions of earlier stages
-    std::atomic<std::uint64_t> executions = 0, findings = 0;
-    std::atomic<bool> enough = false; // set on a first violation, at a timeout, or on an internal error
-    std::atomic<bool> out_of_time = false;
-
-    bool over() const { return stop.load(std::memory_order_relaxed) || enough.load(std::memory_order_relaxed); }
-};
-
-// One thread of a stage, with its own simulator, rules and strategy.
-class worker final : private traces::sink, private decision_source {
-public:
-    worker(common& c, strategy_info const& how, share mine, std::uint64_t most)
-        : common_(c),
-          mine_(mine),
-          most_(most),
-          wants_events_(how.wants_events),
-          strategy_(how.make(c.ground, c.options.seed, mine)),
-          reached_(c.ground) {
-        rules_.without_words();
-        simulator_.without_words();
-    }
-
-    void run() {
-        for (std::uint64_t n = mine_.index; n < most_ && !common_.over(); n += mine_.count) {
-            if (!strategy_->begin(n)) {
-                done_.complete = true;
-                return;
-            }
-            execute(n);
-            if (n / mine_.count % 64 == 0 && clock::now() >= common_.deadline) {
-                common_.out_of_time = true;
-                common_.enough = true;
-            }
-        }
-    }
-
-    effort const& done() const { return done_; }
-    coverage const& reached() const { return reached_; }
-    std::unordered_map<std::uint64_t, finding> const& findings() const { return findings_; }
-    std::uint64_t pruned = 0, unfinished = 0, verified = 0;
-    std::string different; // what differed in an execution that was run twice
-
-private:
-    void put(traces::event const& e) override {
-        rules_.put(e);
-        prints_.saw(e);
-        reached_.saw(e);
-        if (wants_events_) strategy_->saw(e);
-    }
-    std::uint32_t choose(std::span<alternative const> offered) override {
-        std::uint32_t const choice = strategy_->choose(offered);
-        reached_.decided(offered, choice);
-        return choice;
-    }
-    void only(alternative const& a) override {
-        strategy_->only(a);
-        reached_.decided({&a, 1}, 0);
-    }
-
-    void execute(std::uint64_t n) {
-        rules_.reset();
-        prints_.begin();
-        reached_.begin();
-        simulator::ending end;
-        try {
-            end = simulator_.run(*common_.ground.of, *this, *this);
-        } catch (abandoned) {
-            ++pruned;
-            return;
-        }
-        if (!strategy_->mine()) return;
-        rules_.on_footer(end.foot);
-        rules_.finish(end.complete);
-        reached_.end();
-        ++done_.executions;
-        done_.longest = std::max<std::uint64_t>(done_.longest, simulator_.taken().choices.size());
-        common_.executions.fetch_add(1, std::memory_order_relaxed);
-        note(n, end.complete);
-        if (common_.options.verify_every && n % common_.options.verify_every == 0) verify();
-    }
-
-    void note(std::uint64_t n, bool complete) {
-        bool violating = false;
-        for (traces::violation const& v : rules_.violations()) {
-            if (v.level == traces::severity::note) continue;
-            violating = true;
-            note(n, prints_.of(v), v.rule, v.level);
-        }
-        // A rule reports that a stopped server never ended; no rule reports it for a server that was not stopped.
-        if (!complete && (!violating || rules_.state().t0 == traces::no_seq)) {
-            ++unfinished;
-            note(n, 0, {}, traces::severity::error);
-        }
-        done_.violating += violating;
-        if (violating && common_.options.stop_at_first) common_.enough = true;
-    }
-
-    // Counts a fingerprint once per execution, however often it is violated there.
-    void note(std::uint64_t n, std::uint64_t key, std::string_view rule, traces::severity level) {
-        auto const [at, fresh] = findings_.try_emplace(key);
-        finding& f = at->second;
-        std::uint64_t const number = common_.before + n + 1;
-        if (fresh) {
-            f.key = key;
-            f.rule = rule;
-            f.level = level;
-            f.first = number;
-            f.shortest = simulator_.taken();
-            common_.findings.fetch_add(1, std::memory_order_relaxed);
-        } else if (shorter(simulator_.taken(), f.shortest)) {
-            f.shortest = simulator_.taken();
-        }
-        if (last_[key] == number) return;
-        last_[key] = number;
-        ++f.count;
-    }
-
-    // Uncontrolled nondeterminism would invalidate every result.
-    void verify() {
-        schedule const taken = simulator_.taken();
-        std::string texts[2];
-        for (std::string& text : texts) {
-            follow again(taken);
-            traces::trace t;
-            second_.run(*common_.ground.of, again, t);
-            text = again.diverged().empty() && again.taken() == taken ? traces::to_text(t)
-                                                                      : "the decisions differ: " + again.diverged();
-        }
-        ++verified;
-        if (texts[0] == texts[1] && !texts[0].starts_with("the decisions")) return;
-        different = "schedule " + to_string(taken);
-        common_.enough = true;
-    }
-
-    common& common_;
-    share mine_;
-    std::uint64_t most_;
-    bool wants_events_;
-    std::unique_ptr<strategy> strategy_;
-    simulator simulator_, second_;
-    traces::rule_run rules_;
-    traces::fingerprinter prints_;
-    coverage reached_;
-    effort done_;
-    std::unordered_map<std::uint64_t, finding> findings_;
-    std::unordered_map<std::uint64_t, std::uint64_t> last_;
-};
+using steady = std::chrono::steady_clock;
 
 // Runs the stages of one exploration one after the other, and collects their findings.
 class explorer {
@@ -181,11 +26,12 @@ public:
         : options_(o),
           stop_(stop),
           tell_(tell),
-          deadline_(o.seconds ? clock::now() +
-                      std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(*o.seconds))
-                              : clock::time_point::max()) {
+          deadline_(o.seconds ? steady::now() +
+                      std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(*o.seconds))
+                              : steady::time_point::max()) {
         result_.of = s;
         result_.shard = o.shard;
+        result_.budget = o.executions;
         ground_ = survey(result_.of);
         result_.reached.emplace(ground_);
     }
@@ -234,24 +80,60 @@ private:
     // Returns true when nothing is left to try.
     bool run_stage(strategy_info const& how, std::uint64_t most) {
         if (most == 0) return false;
-        std::uint32_t const jobs = std::max(1u, options_.jobs);
-        share const mine = options_.shard.value_or(share{});
-        common shared{.ground = ground_,
+        stage_plan shared{.ground = ground_,
             .options = options_,
             .stop = stop_,
+            .how = how,
+            .most = most,
             .deadline = deadline_,
             .before = options_.shard ? planned_ : tried_};
         planned_ += most;
-        std::vector<std::unique_ptr<worker>> workers;
+        // To find again what was checked by --verify, an execution needs its number in the whole search.
+        bool const alone = options_.jobs <= 1 || options_.verify_every > 0;
+        if (how.tree && (options_.shard || !alone)) return search_tree(shared);
+        std::uint32_t const jobs = how.tree ? 1 : std::max(1u, options_.jobs);
+        share const mine = options_.shard.value_or(share{});
+        crew workers;
         for (std::uint32_t j = 0; j < jobs; ++j)
-            workers.push_back(
-                std::make_unique<worker>(shared, how, share{mine.index + mine.count * j, mine.count * jobs}, most));
-        work(shared, workers, how.name, most);
-        return collect(shared, workers, how);
+            workers.push_back(std::make_unique<worker>(shared, share{mine.index + mine.count * j, mine.count * jobs}));
+        work(shared, workers);
+        tally sum;
+        for (auto const& w : workers) {
+            sum.add(w->seen(), 0);
+            result_.reached->add(w->reached());
+        }
+        bool const complete = std::ranges::all_of(workers, [](auto const& w) { return w->seen().done.complete; });
+        return collect(shared, workers, sum, complete, {});
     }
 
-    void work(
-        common& shared, std::vector<std::unique_ptr<worker>>& workers, std::string_view name, std::uint64_t most) {
+    // The workers take pieces of the tree. What counts is what a single worker would have tried.
+    bool search_tree(stage_plan& shared) {
+        share const mine = options_.shard.value_or(share{});
+        shared.most = most_of_shard(shared.most, mine);
+        piece_ledger pieces(mine, shared.most, *result_.reached);
+        crew workers;
+        for (std::uint32_t j = 0; j < std::max(1u, options_.jobs); ++j)
+            workers.push_back(std::make_unique<worker>(shared, pieces));
+        work(shared, workers);
+        bool const ended_early = shared.over();
+        if (ended_early) pieces.add_the_rest();
+        else if (auto const cut = pieces.ends_within()) {
+            workers.push_back(std::make_unique<worker>(shared, pieces));
+            pieces.add_cut(workers.back()->begin_of(cut->piece, cut->executions));
+        }
+        tally sum;
+        sum.add(pieces.counted(), shared.before);
+        return collect(shared, workers, sum, !ended_early && pieces.complete(),
+            options_.shard ? pieces.sizes() : std::vector<std::uint32_t>{});
+    }
+    // A shard gives up when its part is far larger than its share: then the whole is hardly within the budget, and
+    // merge() finds out.
+    static std::uint64_t most_of_shard(std::uint64_t most, share s) {
+        return s.count == 1 ? most : std::min(most, most / s.count * 4 + 1'000);
+    }
+
+    using crew = std::vector<std::unique_ptr<worker>>;
+    void work(stage_plan& shared, crew& workers) {
         std::atomic<std::size_t> running = workers.size();
         std::vector<std::thread> threads;
         for (auto const& w : workers)
@@ -261,30 +143,28 @@ private:
             });
         while (tell_ && running) {
             std::uint64_t const parts = options_.shard ? options_.shard->count : 1;
-            tell_({tried_ + shared.executions, std::max(options_.executions / parts, tried_ + most / parts),
-                known_.size() + shared.findings, name});
+            tell_({tried_ + shared.executions, std::max(options_.executions / parts, tried_ + shared.most / parts),
+                known_.size() + shared.findings, shared.how.name});
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
         }
         for (std::thread& t : threads) t.join();
     }
 
-    bool collect(common& shared, std::vector<std::unique_ptr<worker>> const& workers, strategy_info const& how) {
+    bool collect(
+        stage_plan& shared, crew const& workers, tally const& sum, bool complete, std::vector<std::uint32_t> pieces) {
         stage& s = result_.stages.emplace_back();
-        s.strategy = how.name;
-        s.done.complete = true;
+        s.strategy = shared.how.name;
+        s.done = sum.done;
+        s.done.complete = complete;
+        s.pruned = sum.pruned;
+        s.unfinished = sum.unfinished;
+        s.pieces = std::move(pieces);
         for (auto const& w : workers) {
             if (!w->different.empty())
                 throw nondeterminism("an execution that was run twice differed, " + w->different);
-            s.done.executions += w->done().executions;
-            s.done.violating += w->done().violating;
-            s.done.longest = std::max(s.done.longest, w->done().longest);
-            s.done.complete = s.done.complete && w->done().complete;
-            s.pruned += w->pruned;
-            s.unfinished += w->unfinished;
             result_.verified += w->verified;
-            result_.reached->add(w->reached());
-            for (auto const& [key, f] : w->findings()) merge(f);
         }
+        for (auto const& [key, f] : sum.findings) merge(f);
         tried_ += s.done.executions + s.pruned;
         result_.executions += s.done.executions;
         result_.violating += s.done.violating;
@@ -292,17 +172,14 @@ private:
         result_.out_of_time = result_.out_of_time || shared.out_of_time;
         result_.interrupted = stop_;
         enough_ = enough_ || shared.enough;
-        s.guarantee = worth_of(how, ground_, s, result_);
+        s.guarantee = worth_of(shared.how, ground_, s, result_);
         return s.done.complete;
     }
 
     void merge(finding const& f) {
         auto const [at, fresh] = known_.try_emplace(f.key, result_.findings.size());
-        if (fresh) return result_.findings.push_back(f);
-        finding& mine = result_.findings[at->second];
-        mine.first = std::min(mine.first, f.first);
-        mine.count += f.count;
-        if (shorter(f.shortest, mine.shortest)) mine.shortest = f.shortest;
+        if (fresh) result_.findings.push_back(f);
+        else add_finding(result_.findings[at->second], f);
     }
 
     // Describes the finding by its shortest example.
@@ -328,6 +205,10 @@ private:
         rules.finish(t.problems.empty());
         if (f.rule.empty()) {
             f.message = f.fingerprint = "the server never ended";
+            if (f.key == finding::ended_at_limit) {
+                f.fingerprint = "the execution ended at a limit of the simulator";
+                f.message = t.foot->note;
+            }
             return;
         }
         for (traces::violation const& v : rules.violations())
@@ -343,7 +224,7 @@ private:
     explore_options const& options_;
     std::atomic<bool> const& stop_;
     std::function<void(explore_progress const&)> const& tell_;
-    clock::time_point deadline_;
+    steady::time_point deadline_;
     exploration result_;
     terrain ground_;
     std::unordered_map<std::uint64_t, std::size_t> known_;

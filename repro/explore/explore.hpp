@@ -11,10 +11,10 @@
 //   shrink.hpp        finds the smallest failing schedule, and the nearest one that passes
 //
 // In an exploration stop and free can be called at any step: each is a decision of its own, unless the caller named
-// stop points. With a budget of executions, what is tried is a function of (scenario, options) and does not depend on
-// the number of jobs. The exception is an exhaustive search that ends early: with another number of jobs it has
-// searched other parts. The same holds for shards: shard k modulo their number tries execution k of a strategy, or
-// subtree k of an exhaustive search, and all shards together (merge.hpp) try what a single exploration would.
+// stop points. With a budget of executions, what is tried is a function of (scenario, options): the executions, the
+// findings and the guarantee do not depend on the number of jobs. The same holds for shards: shard k modulo their number
+// tries execution k of a strategy, or piece k of the tree of an exhaustive search, and all shards together (merge.hpp)
+// try what a single exploration with the same strategy would.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -44,8 +44,10 @@ struct explore_options {
 
 // Executions with the same violation.
 struct finding {
-    std::uint64_t key = 0; // see fingerprinter
+    std::uint64_t key = 0; // see fingerprinter; without a rule, one of the two below
     std::string rule;      // "" for executions that never ended without a violation that explains it
+    static constexpr std::uint64_t never_ended = 0, // the server had to be killed
+        ended_at_limit = 1;                         // such as a loop that spins: execute.hpp; `message` says at which
     std::string fingerprint, message;
     traces::severity level = traces::severity::error;
     std::uint64_t first = 0; // number of the first execution, counted from 1 over all stages
@@ -60,6 +62,7 @@ struct stage {
     std::uint64_t pruned = 0;     // executions skipped: equivalent to an execution already seen
     std::uint64_t unfinished = 0; // executions that never ended without a violation that explains it
     std::string guarantee;
+    std::vector<std::uint32_t> pieces; // of a shard of a tree search: the numbers of executions of its pieces
 };
 
 struct exploration {
@@ -68,6 +71,7 @@ struct exploration {
     std::vector<stage> stages;
     std::optional<coverage> reached;
     std::uint64_t executions = 0, violating = 0, unfinished = 0, verified = 0;
+    std::uint64_t budget = 0; // the maximum number of executions that was asked for
     bool interrupted = false, out_of_time = false;
     std::optional<share> shard; // set when this is one shard of an exploration
     traces::verdict verdict() const;

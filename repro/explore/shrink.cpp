@@ -146,6 +146,23 @@ std::string in_words(alternative const& a) {
     return traces::to_string(a.who) + ": " + std::string(server::label_of(a.what));
 }
 
+// Executes the schedule again and returns the alternatives of one decision.
+std::vector<alternative> offered_at(scenario const& s, schedule const& when, std::size_t decision) {
+    struct listener final : decision_source {
+        follow by;
+        std::size_t wanted;
+        std::vector<alternative> offered;
+        listener(schedule const& w, std::size_t d) : by(w), wanted(d) {}
+        std::uint32_t choose(std::span<alternative const> o) override {
+            if (by.taken().choices.size() == wanted) offered.assign(o.begin(), o.end());
+            return by.choose(o);
+        }
+    } listen(when, decision);
+    traces::trace unused;
+    simulator().run(s, listen, unused);
+    return listen.offered;
+}
+
 } // namespace
 
 std::string what_went_wrong(traces::trace const& t, traces::violation const& v) {
@@ -169,7 +186,7 @@ std::optional<passing_twin> find_passing_twin(
     judged_execution const bad = judge_execution(s, failing);
     std::uint64_t tries = 0, events = 0;
     for (std::size_t d = bad.taken.choices.size(); d-- > 0;)
-        for (std::uint32_t other = 0; other < bad.offered[d].size(); ++other) {
+        for (std::uint32_t other = 0; other < bad.offered[d]; ++other) {
             if (other == bad.taken.choices[d]) continue;
             schedule candidate = bad.taken;
             candidate.choices[d] = other;
@@ -179,8 +196,8 @@ std::optional<passing_twin> find_passing_twin(
                 judged_execution const e = judge_execution(s, candidate);
                 events += e.trace.events.size();
                 if (e.verdict != traces::verdict::clean || (keeps_the_rest && !e.diverged.empty())) continue;
-                return passing_twin{
-                    e.taken, d, in_words(bad.offered[d][bad.taken.choices[d]]), in_words(bad.offered[d][other])};
+                auto const offered = offered_at(s, bad.taken, d);
+                return passing_twin{e.taken, d, in_words(offered[bad.taken.choices[d]]), in_words(offered[other])};
             }
         }
     return std::nullopt;

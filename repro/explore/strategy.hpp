@@ -37,6 +37,16 @@ struct share {
     std::uint32_t index = 0, count = 1;
 };
 
+// Divides a search tree among workers. Its pieces are numbered from 1 in the order of the search, for every worker
+// alike. A piece is a subtree, or a single execution that ends above all subtrees.
+class division {
+public:
+    virtual ~division() = default;
+    // Returns whether the caller searches this piece; the others pass by. Each worker asks once for each piece, in
+    // order, and asks for the next one when it has searched the piece.
+    virtual bool takes(std::uint64_t piece) = 0;
+};
+
 // What was tried; the guarantee follows from it.
 struct effort {
     std::uint64_t executions = 0, violating = 0;
@@ -50,8 +60,10 @@ public:
     // false when nothing is left to try.
     virtual bool begin(std::uint64_t n) = 0;
     virtual void saw(traces::event const&) {} // receives each event as it is recorded
-    // Returns whether this worker counts the execution that has ended; otherwise another worker does.
-    virtual bool mine() const { return true; }
+    // Returns whether this worker counts the execution that has ended, or was abandoned; otherwise another worker does.
+    virtual bool mine() { return true; }
+    // Before the first execution: lets `by` divide the search, instead of the share. For a strategy that searches a tree.
+    virtual void divide(division&) {}
 };
 
 struct strategy_info {
@@ -62,6 +74,7 @@ struct strategy_info {
     std::string (*guarantee)(terrain const&, effort const&);
     bool wants_events; // whether saw() is called
     bool draws;        // executions are drawn independently, so that the guarantee holds for any part of them, too
+    bool tree = false; // it searches a tree, in which the number of an execution follows from those before it
 };
 std::span<strategy_info const> all_strategies();
 strategy_info const* find_strategy(std::string_view name);

@@ -4,6 +4,12 @@
 namespace shutdown_repro::repro {
 namespace {
 
+std::string why_unfinished(exploration const& e) {
+    auto const limit = std::ranges::find_if(
+        e.findings, [](finding const& f) { return f.rule.empty() && f.key == finding::ended_at_limit; });
+    return limit == e.findings.end() ? "the server never ended, and no rule explains it" : limit->message;
+}
+
 bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
 
 } // namespace
@@ -22,7 +28,7 @@ std::size_t count_violation(std::vector<gate_violation>& all, gate_violation con
 void count_exploration(check_result& c, explore_options const& how, exploration const& e) {
     c.trials = e.executions;
     c.violated = e.violating;
-    if (e.unfinished) c.doubt(e.unfinished, "the server never ended, and no rule explains it");
+    if (e.unfinished) c.doubt(e.unfinished, why_unfinished(e));
     for (std::string const& g : e.guarantees()) c.guarantee += (c.guarantee.empty() ? "" : "; ") + g;
     c.exact = std::ranges::any_of(e.stages, [](stage const& s) { return s.done.complete && enumerates(s.strategy); });
     if (!e.interrupted && !c.exact && enumerates(how.strategy))

@@ -1,14 +1,15 @@
 #include "repro/gate/merge.hpp"
 #include <algorithm>
-#include <cstdlib>
 #include "repro/explore/merge.hpp"
 #include "repro/gate/counts.hpp"
 #include "repro/gate/judge.hpp"
+#include "repro/gate/trials.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
 
 using parts_of_check = std::vector<check_result const*>; // the shard with the first trial comes first
+using command_line = std::function<std::string(traces::header const&)>;
 
 parts_of_check parts_of(std::vector<gate_result> const& shards, std::size_t k) {
     parts_of_check parts(shards.size());
@@ -38,8 +39,8 @@ void add_trials(check_result& whole, check_result const& part) {
     std::ranges::stable_sort(whole.violations, std::ranges::greater{}, &gate_violation::level);
 }
 
-// Returns the violation as described by the shard with its shortest execution.
-gate_violation const& shown(parts_of_check const& parts, finding const& f) {
+// Returns the violation as described by the shard with its shortest execution. Without one the search was run again.
+gate_violation shown(parts_of_check const& parts, scenario const& of, finding const& f, command_line const& again) {
     for (check_result const* c : parts) {
         auto words = c->explored->shown.begin();
         for (finding const& mine : c->explored->found.findings) {
@@ -47,7 +48,7 @@ gate_violation const& shown(parts_of_check const& parts, finding const& f) {
             words += !mine.rule.empty();
         }
     }
-    std::abort(); // impossible: every finding of the whole comes from a part
+    return shown_by(of, f, again);
 }
 
 std::string kept_trace(parts_of_check const& parts, gate_violation const& s) {
@@ -57,20 +58,20 @@ std::string kept_trace(parts_of_check const& parts, gate_violation const& s) {
     return {};
 }
 
-void add_explorations(check_result& whole, parts_of_check const& parts) {
+void add_explorations(check_result& whole, parts_of_check const& parts, command_line const& again) {
     std::vector<exploration> found;
     for (check_result const* c : parts) found.push_back(c->explored->found);
     exploration const e = merged(found);
     count_exploration(whole, parts.front()->explored->how, e);
     for (finding const& f : e.findings)
-        if (!f.rule.empty()) count_violation(whole.violations, shown(parts, f), f.count);
+        if (!f.rule.empty()) count_violation(whole.violations, shown(parts, e.of, f, again), f.count);
     for (gate_violation& s : whole.violations) s.trace = kept_trace(parts, s);
 }
 
-check_result merged(parts_of_check const& parts) {
+check_result merged(parts_of_check const& parts, command_line const& again) {
     check_result whole = plain(*parts.front());
     for (check_result const* c : parts) whole.seconds += c->seconds;
-    if (parts.front()->explored) add_explorations(whole, parts);
+    if (parts.front()->explored) add_explorations(whole, parts, again);
     else
         for (check_result const* c : parts) add_trials(whole, *c);
     return whole;
@@ -78,9 +79,10 @@ check_result merged(parts_of_check const& parts) {
 
 } // namespace
 
-gate_result merged(std::vector<gate_result> const& parts) {
+gate_result merged(std::vector<gate_result> const& parts, command_line const& again) {
     gate_result whole{parts.front().file, parts.front().baseline, {}, {}, false, {}};
-    for (std::size_t k = 0; k < parts.front().checks.size(); ++k) whole.checks.push_back(merged(parts_of(parts, k)));
+    for (std::size_t k = 0; k < parts.front().checks.size(); ++k)
+        whole.checks.push_back(merged(parts_of(parts, k), again));
     gate_rules by = parts.front().shard->by;
     for (gate_result const& p : parts) by.today = std::max(by.today, p.shard->by.today);
     judge(whole, by);

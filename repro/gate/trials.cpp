@@ -41,6 +41,19 @@ bool is_told(traces::trace const& t, std::vector<traces::violation> const& viola
     });
 }
 
+gate_violation in_words(traces::trace const& t, traces::violation const& v,
+    std::function<std::string(traces::header const&)> const& again) {
+    gate_violation s;
+    s.rule = v.rule;
+    s.fingerprint = fingerprint(t, v);
+    s.level = v.level;
+    s.message = v.message;
+    s.inside = v.inside;
+    s.witness = steps_of(t, v);
+    if (again) s.replay = again(t.head);
+    return s;
+}
+
 // Makes one line of an error that quotes the output of a server on further lines.
 std::string in_one_line(std::string text) {
     std::ranges::replace(text, '\n', ' ');
@@ -77,7 +90,7 @@ public:
         bool violated = false;
         for (traces::violation const& v : rules.violations()) {
             violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
-            std::size_t const place = place_of(example, in_words(*example, v), 0);
+            std::size_t const place = place_of(example, in_words(*example, v, again()), 0);
             if (std::ranges::count(mine, place)) continue;
             mine.push_back(place);
             ++c.violations[place].count;
@@ -138,28 +151,15 @@ public:
 
 private:
     gate_violation add(scenario const& of, finding const& f) {
-        judged_execution e = judge_execution(of, f.shortest);
-        auto const example = std::make_shared<traces::trace const>(std::move(e.trace));
-        for (traces::violation const& v : e.violations)
-            if (v.rule == f.rule && fingerprint(*example, v) == f.fingerprint) {
-                gate_violation const shown = in_words(*example, v);
-                place_of(example, shown, f.count);
-                return shown;
-            }
-        throw nondeterminism(
-            "a violation of " + f.rule + " did not occur again under schedule " + to_string(f.shortest));
+        auto const example = std::make_shared<traces::trace>();
+        gate_violation const shown = shown_by(of, f, again(), example.get());
+        place_of(example, shown, f.count);
+        return shown;
     }
 
-    gate_violation in_words(traces::trace const& t, traces::violation const& v) const {
-        gate_violation s;
-        s.rule = v.rule;
-        s.fingerprint = fingerprint(t, v);
-        s.level = v.level;
-        s.message = v.message;
-        s.inside = v.inside;
-        s.witness = steps_of(t, v);
-        if (options_.again) s.replay = options_.again(plan_, t.head);
-        return s;
+    std::function<std::string(traces::header const&)> again() const {
+        if (!options_.again) return {};
+        return [this](traces::header const& head) { return options_.again(plan_, head); };
     }
 
     // Returns the index of this violation, inserting it if new; its first trace is kept.
@@ -248,6 +248,20 @@ void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> c
 }
 
 } // namespace
+
+gate_violation shown_by(scenario const& of, finding const& f,
+    std::function<std::string(traces::header const&)> const& again, traces::trace* example) {
+    judged_execution e = judge_execution(of, f.shortest);
+    auto const v = std::ranges::find_if(e.violations, [&](traces::violation const& each) {
+        return each.rule == f.rule && fingerprint(e.trace, each) == f.fingerprint;
+    });
+    if (v == e.violations.end())
+        throw nondeterminism(
+            "a violation of " + f.rule + " did not occur again under schedule " + to_string(f.shortest));
+    gate_violation shown = in_words(e.trace, *v, again);
+    if (example) *example = std::move(e.trace);
+    return shown;
+}
 
 observation observe(check_plan const& c, trial_options const& options, std::atomic<bool> const& stop) {
     observer to(c, options);

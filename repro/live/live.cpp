@@ -54,6 +54,7 @@ void need_descriptors(scenario const& s) {
 std::string config_of(scenario const& s) {
     auto config = is_reactor(s) ? server::to_json(s.reactor()) : server::to_json(s.scoped());
     config["server"] = server::word_of(s.kind());
+    if (!is_reactor(s)) config["connections"] = connections_of(s);
     return config.dump();
 }
 

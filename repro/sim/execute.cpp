@@ -62,7 +62,7 @@ private:
 
 class http_run {
 public:
-    http_run(server::runtime& rt, scenario const& s) : run_(rt, s.scoped()) {}
+    http_run(server::runtime& rt, scenario const& s) : run_(rt, s.scoped()) { run_.gather(connections_of(s)); }
     void start() {
         std::string error;
         if (!run_.start(error)) throw input_error(error); // a simulated port is never taken
@@ -78,11 +78,30 @@ private:
     server::scoped_server run_;
 };
 
-constexpr std::uint64_t most_steps = 200'000'000; // an execution with more steps is a bug of this program
+// The limits of an execution.
+constexpr std::uint64_t most_events = 5'000'000;                           // less than 2 GB in memory
+constexpr std::uint64_t most_steps = 50'000'000;                           // of scopes; more than that many events need
+constexpr std::uint64_t polls_at_once = 1'000, polls_of_a_connection = 10; // of the reactor, at one instant
+
+// "20 ms"
+std::string instant(traces::nanoseconds t) {
+    std::string text = std::to_string(t / traces::millisecond);
+    if (std::string rest = std::to_string(t % traces::millisecond); rest != "0") {
+        rest.insert(0, 6 - rest.size(), '0');
+        text += "." + rest.substr(0, rest.find_last_not_of('0') + 1);
+    }
+    return text + " ms";
+}
+
+std::string with_many_events() {
+    return "the execution was ended after " + std::to_string(most_events) +
+        " events, the most that are kept; make the scenario smaller";
+}
 
 } // namespace
 
 struct simulator::impl {
+    using ending = simulator::ending;
     traces::nanoseconds clock = 0;
     nowhere between;
     traces::recorder record{between, clock};
@@ -92,19 +111,21 @@ struct simulator::impl {
     noting decisions;
     bool words = true;
 
-    traces::footer run(scenario const& s, decision_source& decide, traces::sink& to, bool& complete) {
+    ending run(scenario const& s, decision_source& decide, traces::sink& to) {
         decisions.decide = &decide;
         decisions.taken.choices.clear();
         record.reset();
+        ending end;
         switch (s.kind()) {
-        case server_kind::scoped: return run_scopes<http_run>(s, to, complete);
-        case server_kind::scopes: return run_scopes<cell_run>(s, to, complete);
-        case server_kind::reactor: break;
+        case server_kind::scoped: run_scopes<http_run>(s, to, end); break;
+        case server_kind::scopes: run_scopes<cell_run>(s, to, end); break;
+        case server_kind::reactor: run_reactor(s.reactor(), to, end);
         }
-        return run_reactor(s.reactor(), to, complete);
+        end.foot.events = record.next();
+        return end;
     }
 
-    template <class program> traces::footer run_scopes(scenario const& s, traces::sink& to, bool& complete) {
+    template <class program> void run_scopes(scenario const& s, traces::sink& to, ending& end) {
         server::control control = program::control_of(s, to);
         record.record_to(control);
         as_new const whatever_happens{*this};
@@ -112,28 +133,42 @@ struct simulator::impl {
         before_they_go const waits_end{world};
         p.emplace(runtime, s).start();
         if (p->stoppable()) begin_clients(s);
-        run_on(*p, control);
-        complete = world.ended();
-        traces::footer foot;
-        if (!complete && p->stoppable()) kill(foot);
-        else if (world.dead()) foot.signal = "SIGABRT";
-        else foot.exit_status = 0;
-        if (!complete) run_on(*p, control); // the clients see the end
-        foot.events = record.next();
-        return foot;
+        run_on(*p, control, end);
+        if (end.cut) return;
+        end.complete = world.ended();
+        if (!end.complete && p->stoppable()) kill(end.foot, control.was_called());
+        else if (world.dead()) end.foot.signal = "SIGABRT";
+        else end.foot.exit_status = 0;
+        if (!end.complete) run_on(*p, control, end); // the clients see the end
     }
 
-    template <class program> void run_on(program& p, server::control& control) {
-        for (std::uint64_t steps = 0; proceed(p, control); ++steps)
-            if (steps > most_steps) std::abort();
+    template <class program> void run_on(program& p, server::control& control, ending& end) {
+        for (std::uint64_t steps = 0; proceed(p, control); ++steps) {
+            if (record.next() <= most_events && steps <= most_steps) continue;
+            return cut(end,
+                steps > most_steps ? "the server spins at " + instant(clock) + ": it takes steps without an end"
+                                   : with_many_events());
+        }
+    }
+
+    // Ends the execution where it stands. The process has not ended: nothing is recorded of an end.
+    void cut(ending& end, std::string why) {
+        end.cut = true;
+        end.foot.note = std::move(why);
     }
 
     // Kills the server, as the live runner does with a server that does not end by itself.
-    void kill(traces::footer& foot) {
-        record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
+    void kill(traces::footer& foot, bool stop_was_called) {
+        record_kill(stop_was_called);
         end_process("SIGKILL");
         foot.signal = "SIGKILL";
         foot.note = "killed: nothing more could happen";
+    }
+    // The kill is ours. It is not the stop, also where nobody has called one.
+    void record_kill(bool stop_was_called) {
+        traces::field const said[] = {{"signal", "SIGKILL"}, {"stop", false}};
+        record.emit(
+            traces::kind::process_signal, {traces::entity::process, 1}, {}, std::span(said, stop_was_called ? 1 : 2));
     }
     // Ends the process: by itself if `signal` is "". The kernel closes its sockets.
     void end_process(std::string_view signal) {
@@ -163,30 +198,31 @@ struct simulator::impl {
     };
 
     // The loop of the reactor polls, so it runs by itself until it ends or is killed.
-    traces::footer run_reactor(server::reactor_config const& c, traces::sink& to, bool& complete) {
+    void run_reactor(server::reactor_config const& c, traces::sink& to, ending& end) {
         server::signal_sender signals(c, to);
         record.record_to(signals);
-        complete = true;
         clock = 0;
-        server::sim_kernel kernel(record, clock, decisions, c.cap_ms * traces::millisecond);
+        server::sim_kernel kernel(record, clock, decisions, c.cap_ms * traces::millisecond,
+            polls_at_once + polls_of_a_connection * c.connections, most_events);
         signals.world = &kernel;
         kernel.words = words;
         server::reactor_program program(kernel, c);
         std::string error;
         bool const returned = program.run(error);
-        complete = returned;
+        end.complete = returned;
         if (!error.empty()) throw input_error(error); // a simulated port is never taken
-        traces::footer foot;
+        using limit = server::sim_kernel::limit;
+        if (kernel.reached() == limit::polls)
+            return cut(end, "the loop spins at " + instant(clock) + ": it polls, and time never passes");
+        if (kernel.reached() == limit::events) return cut(end, with_many_events());
         if (!returned) {
-            record.emit(traces::kind::process_signal, {traces::entity::process, 1}, {}, {{"signal", "SIGKILL"}});
-            foot.note = "killed after " + std::to_string(c.cap_ms) + " ms";
+            record_kill(program.stop_was_called());
+            end.foot.note = "killed after " + std::to_string(c.cap_ms) + " ms";
         }
         traces::recorder::because_of const ended(record, record.next() - 1);
         record_exit(returned ? "" : "SIGKILL");
-        if (returned) foot.exit_status = 0;
-        else foot.signal = "SIGKILL";
-        foot.events = record.next();
-        return foot;
+        if (returned) end.foot.exit_status = 0;
+        else end.foot.signal = "SIGKILL";
     }
 
     void begin_clients(scenario const& s) {
@@ -262,23 +298,21 @@ void simulator::without_words() { impl_->words = false; }
 schedule const& simulator::taken() const { return impl_->decisions.taken; }
 
 simulator::ending simulator::run(scenario const& s, decision_source& decide, traces::sink& to) {
-    ending e;
-    e.foot = impl_->run(s, decide, to, e.complete);
-    return e;
+    return impl_->run(s, decide, to);
 }
 
 void simulator::run(scenario const& s, decision_source& decide, traces::trace& into, traces::sink* also) {
     into.clear();
     std::optional<both> split;
     traces::sink& to = also ? static_cast<traces::sink&>(split.emplace(into, *also)) : into;
-    bool complete = false;
-    traces::footer const foot = impl_->run(s, decide, to, complete);
+    ending const end = impl_->run(s, decide, to);
     into.head.world = server::word_of(server::world_kind::sim);
     into.head.scenario = to_json_text(s);
     into.head.schedule = to_string(impl_->decisions.taken);
     into.head.observes = observed_in(s);
-    into.foot = foot;
-    if (!foot.note.empty()) into.problems.push_back("the server never ended by itself: " + foot.note);
+    into.foot = end.foot;
+    if (!end.foot.note.empty())
+        into.problems.push_back((end.cut ? "" : "the server never ended by itself: ") + end.foot.note);
 }
 
 std::vector<passed_point> passed_stop_points(scenario const& s) {

@@ -1,5 +1,9 @@
 // Runs one execution of a scenario in the simulated world, inside this process. It is a pure function of (scenario,
 // schedule).
+//
+// Each execution ends, and in bounded memory: at a number of events, and at a number of steps without the passing of
+// virtual time ("the loop spins at 20 ms"). What it would have done next was not seen, so such an execution is never
+// clean.
 #pragma once
 #include "repro/scenario/scenario.hpp"
 #include "repro/schedule/decision.hpp"
@@ -20,6 +24,7 @@ public:
     struct ending {
         traces::footer foot;
         bool complete = false; // whether the server ended by itself
+        bool cut = false;      // whether the execution ended at a limit; the footer's note says at which
     };
     ending run(scenario const&, decision_source&, traces::sink& to);
     // From now on decisions are not recorded, or recorded without a label where the server records them itself.

@@ -4,12 +4,13 @@ namespace shutdown_repro::repro {
 
 namespace {
 
+// Keeps the numbers of the alternatives only: a decision may have as many as there are clients.
 struct remembering final : decision_source {
     follow by;
-    std::vector<std::vector<alternative>>& offered;
-    remembering(schedule const& s, std::vector<std::vector<alternative>>& to) : by(s), offered(to) {}
+    std::vector<std::uint32_t>& offered;
+    remembering(schedule const& s, std::vector<std::uint32_t>& to) : by(s), offered(to) {}
     std::uint32_t choose(std::span<alternative const> o) override {
-        offered.emplace_back(o.begin(), o.end());
+        offered.push_back(static_cast<std::uint32_t>(o.size()));
         return by.choose(o);
     }
 };

@@ -11,8 +11,8 @@ struct judged_execution {
     traces::trace trace;
     std::vector<traces::violation> violations;
     schedule taken;
-    std::vector<std::vector<alternative>> offered; // the alternatives at each decision
-    std::string diverged;                          // where it diverged from the schedule; "" if it did not
+    std::vector<std::uint32_t> offered; // the number of alternatives at each decision
+    std::string diverged;               // where it diverged from the schedule; "" if it did not
     traces::verdict verdict = traces::verdict::inconclusive;
 };
 judged_execution judge_execution(scenario const&, schedule const&);

@@ -164,6 +164,7 @@ void reactor_program::open_acts() {
                 traces::recorder::acting const as_control(world_.trace, {traces::entity::control, 1});
                 if (taken == stop_is_called) return stop_once();
                 free_open_ = false;
+                stop_called_ = true;
                 server_.drop();
             },
     });
@@ -185,6 +186,7 @@ void reactor_program::signalled(arrived_signal s) {
 }
 
 void reactor_program::stop(stop_action what) {
+    stop_called_ = true;
     traces::seq_t const called = world_.trace.emit(
         kind::act_stop, daemon::id, {}, {{"what", words<stop_action>()[static_cast<std::size_t>(what)]}});
     traces::recorder::because_of const asked(world_.trace, called);

@@ -16,6 +16,7 @@ public:
     reactor_program(polling_world&, reactor_config const&);
     ~reactor_program() override;
     bool run(std::string& error); // returns false if it was killed, or could not start; then `error` is set
+    bool stop_was_called() const { return stop_called_; } // or dropping the server, by anybody
 
 private:
     void issue_requests();
@@ -41,7 +42,7 @@ private:
     user_agent agent_;
     std::uint32_t handled_ = 0, answered_ = 0;
     std::uint32_t finished_ = 0;
-    bool stopped_ = false, free_open_ = true;
+    bool stopped_ = false, stop_called_ = false, free_open_ = true;
 };
 
 } // namespace shutdown_repro::server

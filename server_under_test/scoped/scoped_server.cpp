@@ -41,6 +41,7 @@ scoped_server::scoped_server(runtime& rt, config const& c)
       rt_(rt),
       id_(rt.trace().fresh(entity::server)),
       dispose_later_(rt),
+      gather_(c.requests),
       stop_by_handler_(lists(c.stop_at, "handler")),
       free_by_handler_(lists(c.free_at, "handler")) {
     rt.trace().emit(kind::server_open, id_, {}, {{"name", "scoped"}, {"policy", name_of(c.shutdown)}});
@@ -227,11 +228,11 @@ void scoped_server::on_request(connection& from, std::uint32_t number) {
     if (h.does == act::hook_park) c->make_hook = completion_hook;
 }
 
-// Delays start only when every request is in its handler, so that all are in flight together, however slow the clients
-// are.
+// Delays start only when every request that can be in a handler is there, so that they are in flight together, however
+// slow the clients are.
 signal* scoped_server::hold(coroutine&) {
     if (!config_.together || together_open_) return nullptr;
-    if (++in_handlers_ < config_.requests) return &together_;
+    if (++in_handlers_ < gather_) return &together_;
     together_open_ = true;
     together_.raise(rt_);
     return nullptr;

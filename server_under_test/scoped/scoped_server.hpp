@@ -42,6 +42,9 @@ public:
     bool over() const; // the program has ended, and the process exits
     bool stalled();    // called when nothing can happen: shuts the runtime down, once; returns whether it did
     std::uint16_t port() const { return port_; }
+    // Handlers that start "together" wait until this number of requests is in handlers; all requests by default. A
+    // connection handles its requests one after the other, so no more can be in handlers than there are connections.
+    void gather(std::uint32_t requests) { gather_ = requests; }
 
     // For policies.
     runtime& rt() { return rt_; }
@@ -85,7 +88,7 @@ private:
     delayed_disposal dispose_later_;
     signal stop_wanted_, together_, flushed_;
     std::uint16_t port_ = 0;
-    std::uint32_t in_handlers_ = 0;
+    std::uint32_t in_handlers_ = 0, gather_;
     bool stop_by_handler_, free_by_handler_;
     bool stop_called_ = false, together_open_ = false, lifecycle_over_ = false, freed_ = false, stalled_once_ = false;
 };

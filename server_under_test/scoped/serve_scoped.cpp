@@ -5,7 +5,7 @@
 
 namespace shutdown_repro::server {
 
-std::uint64_t serve_scoped(config const& c, traces::sink& to) {
+std::uint64_t serve_scoped(config const& c, std::uint32_t connections, traces::sink& to) {
     control points(c.stop_at, c.free_at, to);
     traces::nanoseconds clock = 0;
     traces::recorder record(points, clock);
@@ -15,6 +15,7 @@ std::uint64_t serve_scoped(config const& c, traces::sink& to) {
     {
         runtime rt(world);
         scoped_server under_test(rt, c);
+        if (connections) under_test.gather(connections);
         std::string error;
         if (!under_test.start(error)) throw std::runtime_error(error);
         auto const over = [&] { return under_test.over(); };

@@ -50,6 +50,7 @@ public:
     // happen: then only the calls that were not made yet are offered, a stop and then a free.
     void offer(std::vector<alternative>&, bool idle) const;
     bool open() const { return stop_open_ || free_open_; }
+    bool was_called() const { return stop_called_ || free_called_; } // stop or free, by anybody
     void take(alternative const&, stoppable&, traces::recorder&);
     // Called when the process is about to end: calls free if its moment is open and it was not called. Returns whether
     // it did.

@@ -1,14 +1,18 @@
 #include "server_under_test/worlds/sim_kernel.hpp"
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace shutdown_repro::server {
 
-sim_kernel::sim_kernel(traces::recorder& r, nanoseconds& clock, decision_source& decide, nanoseconds cap)
+sim_kernel::sim_kernel(traces::recorder& r, nanoseconds& clock, decision_source& decide, nanoseconds cap,
+    std::uint64_t most_polls, std::uint64_t most_events)
     : polling_world(r),
       clock_(clock),
       decide_(decide),
-      cap_(cap) {}
+      cap_(cap),
+      most_polls_(most_polls),
+      most_events_(most_events) {}
 
 descriptor sim_kernel::add(socket s) {
     sockets_.push_back(std::move(s));
@@ -86,11 +90,16 @@ bool sim_kernel::check_readiness(interest& i) {
 }
 
 bool sim_kernel::poll(std::span<interest> asked, std::int64_t milliseconds) {
+    if (clock_ != std::exchange(instant_, clock_)) polls_at_instant_ = 0;
+    if (++polls_at_instant_ > most_polls_) reached_ = limit::polls;
+    else if (trace.next() > most_events_) reached_ = limit::events;
+    if (reached_ != limit::none) return false;
     if (!signals_.empty()) return true;
     bool ready = false;
     for (interest& i : asked) ready |= check_readiness(i);
     if (!ready) clock_ = std::min(cap_, clock_ + milliseconds * millisecond);
-    return clock_ < cap_;
+    if (clock_ >= cap_) reached_ = limit::cap;
+    return reached_ == limit::none;
 }
 
 void sim_kernel::send_signal(int number, traces::seq_t because) {

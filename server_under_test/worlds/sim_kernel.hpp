@@ -4,6 +4,9 @@
 // It models what programs can observe: written bytes are in the peer's buffer at once; closing a socket with unread
 // bytes resets the peer, and closing a listener resets the connections in its backlog; end of stream and reset are
 // always reported.
+//
+// Time passes only in a poll that finds nothing ready. A loop that always finds something ready, or always has a timer
+// of 0 ms, would therefore never end: it spins. The kernel counts the polls at one instant and ends such an execution.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,8 +17,10 @@ namespace shutdown_repro::server {
 
 class sim_kernel final : public polling_world {
 public:
-    // The simulated process is killed when the clock reaches `cap`.
-    sim_kernel(traces::recorder&, nanoseconds& clock, decision_source&, nanoseconds cap);
+    // poll() returns false when the clock reaches `cap`, at more than `most_polls` polls at one instant, and at more
+    // than `most_events` events of the execution.
+    sim_kernel(traces::recorder&, nanoseconds& clock, decision_source&, nanoseconds cap,
+        std::uint64_t most_polls = 10'000, std::uint64_t most_events = 5'000'000);
 
     nanoseconds now() const override { return clock_; }
     descriptor listen(std::uint16_t& port, std::string& error) override;
@@ -25,6 +30,8 @@ public:
     io_result write(descriptor, std::string_view) override;
     void close(descriptor) override;
     bool poll(std::span<interest>, std::int64_t milliseconds) override;
+    enum class limit : std::uint8_t { none, cap, polls, events };
+    limit reached() const { return reached_; } // the limit that ended the execution
     void send_signal(int number, traces::seq_t because) override;
     arrived_signal take_signal() override;
     void only(alternative const& a) override { decide_.only(a); }
@@ -46,6 +53,10 @@ private:
     nanoseconds& clock_;
     decision_source& decide_;
     nanoseconds cap_;
+    std::uint64_t most_polls_, most_events_;
+    limit reached_ = limit::none;
+    nanoseconds instant_ = 0; // of the latest poll
+    std::uint64_t polls_at_instant_ = 0;
     std::uint64_t decisions_ = 0;
     std::vector<socket> sockets_;
     std::vector<arrived_signal> signals_;

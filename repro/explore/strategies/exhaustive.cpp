@@ -15,7 +15,7 @@
 // and the same final states.
 //
 // Several workers search the same tree. A subtree at a fixed depth belongs to one of them, and the others turn back
-// there.
+// there. What is below does not depend on who searches it: the sleeping steps on arrival follow from the path alone.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -68,11 +68,15 @@ class exhaustive final : public strategy {
 public:
     exhaustive(terrain const& t, share s, bool reduce) : touch_(*t.of), mine_(s), reduce_(reduce) {}
 
+    void divide(division& by) override { division_ = &by; }
+
     bool begin(std::uint64_t) override {
+        if (begun_) settle();
         if (std::exchange(begun_, true) && !advance()) return false;
         at_ = looks_ = 0;
         look_ = none;
         ended_ = true;
+        settled_ = !divided();
         touch_.begin();
         return true;
     }
@@ -83,15 +87,28 @@ public:
     }
     void only(alternative const& a) override { look({&a, 1}); }
     void saw(traces::event const& e) override { touch_.saw(e, remembers() ? &nodes_[look_].touched : nullptr); }
-    bool mine() const override { return looks_ >= shared_depth || mine_.index == 0; }
+    bool mine() override {
+        settle();
+        return takes_;
+    }
 
 private:
     static constexpr std::size_t none = ~std::size_t{0};
 
+    bool divided() const { return division_ || mine_.count > 1; }
+    bool takes_next_piece() {
+        ++piece_;
+        return takes_ = division_ ? division_->takes(piece_) : piece_ % mine_.count == mine_.index;
+    }
+    // An execution that has ended above all subtrees is a piece of its own.
+    void settle() {
+        if (!std::exchange(settled_, true)) takes_next_piece();
+    }
+
     bool remembers() const { return reduce_ && look_ != none && look_ >= changed_look_; }
 
     std::uint32_t look(std::span<alternative const> offered) {
-        if (++looks_ == shared_depth && mine_.count > 1) turn_back_unless_mine();
+        if (++looks_ == shared_depth && divided()) turn_back_unless_mine();
         if (at_ == used_) arrive(offered);
         look_ = at_++;
         node& n = nodes_[look_];
@@ -130,8 +147,10 @@ private:
     }
 
     void turn_back_unless_mine() {
-        if (changed_ < at_ || at_ == 0) ++subtree_; // the path to here differs from that of the execution before
-        if (subtree_ % mine_.count == mine_.index) return;
+        settled_ = true;
+        // The path to here differs from that of the execution before: another subtree.
+        if (changed_ < at_ || at_ == 0) takes_next_piece();
+        if (takes_) return;
         used_ = at_; // treats everything below as explored
         throw abandoned{};
     }
@@ -188,12 +207,14 @@ private:
 
     footprint_reader touch_;
     share mine_;
+    division* division_ = nullptr;
     bool reduce_, begun_ = false, ended_ = true;
-    std::vector<node> nodes_;                    // recycled; the first used_ nodes are the path
-    std::size_t used_ = 0, at_ = 0;              // length of the path; current place of the execution on it
-    std::size_t look_ = none, looks_ = 0;        // where the current step began; number of looks so far
+    bool settled_ = true, takes_ = true;  // whether it is known who counts this execution; whether this worker does
+    std::vector<node> nodes_;             // recycled; the first used_ nodes are the path
+    std::size_t used_ = 0, at_ = 0;       // length of the path; current place of the execution on it
+    std::size_t look_ = none, looks_ = 0; // where the current step began; number of looks so far
     std::size_t changed_ = 0, changed_look_ = 0; // from here on the path differs from that of the execution before
-    std::uint64_t subtree_ = 0;
+    std::uint64_t piece_ = 0;                    // number of the current piece
 };
 
 std::string guarantee(terrain const&, effort const& e, std::string_view up_to) {
@@ -213,6 +234,7 @@ strategy_info exhaustive_strategy() {
         .guarantee = [](terrain const& t, effort const& e) { return guarantee(t, e, " up to equivalence"); },
         .wants_events = true,
         .draws = false,
+        .tree = true,
     };
 }
 
@@ -226,6 +248,7 @@ strategy_info plain_strategy() {
         .guarantee = [](terrain const& t, effort const& e) { return guarantee(t, e, ""); },
         .wants_events = false,
         .draws = false,
+        .tree = true,
     };
 }
 

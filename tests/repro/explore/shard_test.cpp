@@ -87,3 +87,83 @@ TEST_CASE("a shard of a sweep guarantees nothing about all steps, and a shard of
     CHECK_THAT(drawn[0].guarantees()[0], ContainsSubstring("100 independent random schedules"));
     CHECK_THAT(merged(drawn).guarantees().at(0), ContainsSubstring("200 independent random schedules"));
 }
+
+namespace {
+
+// A search of 11,158 executions, or of more than its budget.
+scenario eager_drain() {
+    return with_open_acts(scenario_from_text(
+        R"({"scenario": "r516081", "server": "reactor", "policy": "eager-drain", "connections": 2, "close": false,
+            "handler": "throw_raw", "timer": "recurring", "when": "signal", "order": "server-first", "what": "stop",
+            "signal_at": "stream.drain#1"})",
+        "test"));
+}
+
+void check_same_coverage(coverage const& a, coverage const& b) {
+    CHECK(a.never(1'000) == b.never(1'000));
+    CHECK(a.orders() == b.orders());
+    CHECK(a.phases().reached == b.phases().reached);
+    CHECK(a.stop_steps().reached == b.stop_steps().reached);
+    CHECK(a.free_steps().reached == b.free_steps().reached);
+}
+
+} // namespace
+
+TEST_CASE("an exhaustive search tries the same with any number of jobs and of shards, wherever its budget ends") {
+    for (scenario const& s : {eager_drain(), under("upstream-fix")})
+        for (std::uint64_t const executions : {1, 50, 700}) {
+            for (char const* strategy : {"exhaustive", "plain"}) {
+                INFO(s.name << ", " << strategy << ", " << executions);
+                explore_options o{.strategy = strategy, .executions = executions, .seconds = {}, .shard = {}};
+                exploration const alone = explore(s, o, go_on);
+                CHECK(alone.stages[0].done.executions + alone.stages[0].pruned <= executions);
+                for (std::uint32_t const jobs : {2u, 8u}) {
+                    o.jobs = jobs;
+                    exploration const several = explore(s, o, go_on);
+                    check_same(alone, several);
+                    CHECK(alone.stages[0].pruned == several.stages[0].pruned);
+                    CHECK(alone.stages[0].done.longest == several.stages[0].done.longest);
+                    check_same_coverage(*alone.reached, *several.reached);
+                }
+                if (executions != 50) continue;
+                check_same(alone, merged(in_shards(s, o, 2)));
+                check_same(alone, merged(in_shards(s, o, 3, 2)));
+            }
+        }
+}
+
+TEST_CASE("an exhaustive search that ends exactly with its budget is complete, with any number of jobs and of shards") {
+    scenario s = under("drained");
+    set_field(s, "requests", "1");
+    explore_options o{.strategy = "exhaustive", .executions = 1'000'000, .seconds = {}, .shard = {}};
+    exploration const whole = explore(s, o, go_on);
+    REQUIRE(whole.stages[0].done.complete);
+    o.executions = whole.stages[0].done.executions + whole.stages[0].pruned;
+    for (std::uint32_t const jobs : {1u, 2u, 5u}) {
+        o.jobs = jobs;
+        check_same(whole, explore(s, o, go_on));
+        check_same(whole, merged(in_shards(s, o, 3, jobs)));
+    }
+    --o.executions;
+    for (std::uint32_t const jobs : {1u, 2u, 5u}) {
+        o.jobs = jobs;
+        CHECK(explore(s, o, go_on).guarantees().empty());
+        CHECK(merged(in_shards(s, o, 3, jobs)).guarantees().empty());
+    }
+}
+
+TEST_CASE("a sweep of all pairs of steps is complete with any number of jobs and of shards") {
+    scenario s = under("drained");
+    set_field(s, "requests", "1");
+    explore_options o{.strategy = "sweep", .executions = 1'000'000, .seconds = {}, .shard = {}};
+    exploration const whole = explore(s, o, go_on);
+    REQUIRE(whole.stages[0].done.complete);
+    for (std::uint64_t const more : {0, 1, 2, 3, 4}) {
+        o.executions = whole.executions + more;
+        for (std::uint32_t const jobs : {1u, 3u, 4u}) {
+            o.jobs = jobs;
+            check_same(whole, explore(s, o, go_on));
+        }
+        check_same(whole, merged(in_shards(s, o, 3)));
+    }
+}
