@@ -12,9 +12,9 @@
 //
 // In an exploration stop and free can be called at any step: each is a decision of its own, unless the caller named
 // stop points. With a budget of executions, what is tried is a function of (scenario, options): the executions, the
-// findings and the guarantee do not depend on the number of jobs. The same holds for shards: shard k modulo their number
-// tries execution k of a strategy, or piece k of the tree of an exhaustive search, and all shards together (merge.hpp)
-// try what a single exploration with the same strategy would.
+// findings and the guarantee do not depend on the number of jobs. The same holds for shards: shard k modulo their
+// number tries execution k of a strategy, or piece k of the tree of an exhaustive search, and all shards together
+// (merge.hpp) try what a single exploration with the same strategy would.
 #pragma once
 #include <atomic>
 #include <functional>

@@ -1,5 +1,5 @@
-// Tests that each simulated execution ends, with the reason: a loop that spins at one instant, too many events, a server
-// that nobody stops, and handlers that start together.
+// Tests that each simulated execution ends, with the reason: a loop that spins at one instant, too many events, a
+// server that nobody stops, and handlers that start together.
 #include <algorithm>
 #include <type_traits>
 #include "repro/explore/explore.hpp"
