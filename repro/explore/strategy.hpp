@@ -62,7 +62,7 @@ public:
     virtual void saw(traces::event const&) {} // receives each event as it is recorded
     // Returns whether this worker counts the execution that has ended, or was abandoned; otherwise another worker does.
     virtual bool mine() { return true; }
-    // Lets `by` divide the search, instead of the share. Called before the first execution; a search of a tree needs it.
+    // Lets `by` divide the search, instead of the share. Called before the first execution; used by tree searches.
     virtual void divide(division&) {}
 };
 
