@@ -75,6 +75,7 @@ private:
             u.same_bytes = u.same_length && u.answer->digest == second->digest;
         }
         u.trouble = trouble_of(run, u, first);
+        if (u.trouble.empty() && !u.answer && first.over()) u.told = "closed without a final response";
     }
     static std::string trouble_of(probe_run& run, url_control const& u, probe_client const& c) {
         target const& t = run.plan();
@@ -116,7 +117,8 @@ rest_control measure_rest(target const& t, std::string const& partial_path) {
 std::string in_words(url_control const& u) {
     if (!u.trouble.empty()) return u.trouble;
     if (!u.answer) return u.took ? "begins, without an end" : "not answered within 10 s";
-    std::string out = std::to_string(u.answer->status) + ", " + std::to_string(u.answer->body) + " bytes";
+    std::string out = std::to_string(u.answer->status) + ", " + std::to_string(u.answer->body) +
+        (u.answer->body == 1 ? " byte" : " bytes");
     if (!u.same_length) out += ", a different length each time";
     else if (!u.same_bytes) out += ", different bytes each time";
     return out + ", " + std::to_string(u.took / millisecond) + " ms";
@@ -142,7 +144,7 @@ target_controls measure_controls(
     std::string const noted = seen.problems.empty() ? "" : seen.problems.front();
     for (url_control& u : all.urls) {
         if (u.trouble.empty() && !u.answer && !u.took) u.trouble = noted;
-        u.told = in_words(u);
+        if (u.told.empty()) u.told = in_words(u);
     }
     return all;
 }
