@@ -127,9 +127,7 @@ void model::on_server(event const& e) {
         s.opened = e.seq;
         name_after(s.name, e);
         if (scopes_without_server_.empty()) return servers_without_scope_.push_back(e.id.number);
-        give(scopes_without_server_.front(), e.id);
-        scopes_without_server_.erase(scopes_without_server_.begin());
-        return;
+        return give(scopes_without_server_.front(), e.id); // which takes it from the list
     case kind::server_stopped: s.stopped = e.seq; return;
     case kind::act_free: s.free_asked = true; [[fallthrough]];
     case kind::act_stop:

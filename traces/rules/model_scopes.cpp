@@ -183,6 +183,7 @@ void model::give(std::uint32_t scope, ref server) {
         scopes.find(n)->server = server;
         return walk::on;
     });
+    std::erase_if(scopes_without_server_, [&](std::uint32_t n) { return static_cast<bool>(scopes.find(n)->server); });
 }
 
 bool model::inside(ref scope, ref ancestor) const {

@@ -113,6 +113,7 @@ ref trace_facts::server_of_scope(ref scope, int until) const {
         ref const who = id(i);
         if (what(i) == kind::server_free) std::erase(servers, who);
         if (what(i) == kind::scope_disposed) std::erase(waiting, who);
+        std::erase_if(waiting, [&](ref s) { return static_cast<bool>(of(s, i)); });
         if (what(i) == kind::server_open && !is_freed(who, i)) {
             if (waiting.empty()) servers.push_back(who);
             else known.emplace_back(waiting.front(), who), waiting.erase(waiting.begin());
