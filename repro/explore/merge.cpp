@@ -1,7 +1,7 @@
 #include "repro/explore/merge.hpp"
 #include <algorithm>
-#include <cassert>
 #include <numeric>
+#include "traces/insist.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
@@ -104,7 +104,8 @@ exploration merged(std::vector<exploration> parts) {
     whole.budget = parts.front().budget;
     whole.of = parts.front().of;
     for (exploration const& p : parts) {
-        assert(p.stages.size() == parts.front().stages.size());
+        traces::insist(
+            p.stages.size() == parts.front().stages.size(), "all shards of an exploration have the same stages");
         for (finding const& f : p.findings) add(whole.findings, f);
         for (std::size_t i = 0; i < p.stages.size(); ++i)
             if (&p == &parts.front()) whole.stages.emplace_back(p.stages[i]).pieces.clear();

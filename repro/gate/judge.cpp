@@ -1,8 +1,8 @@
 #include "repro/gate/judge.hpp"
 #include <algorithm>
-#include <cassert>
 #include <cstdio>
 #include "repro/explore/strategy.hpp"
+#include "traces/insist.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
@@ -266,7 +266,7 @@ baseline updated(gate_result const& r, gate_rules const& by) {
                     std::ranges::count(c.expected.rules, s.rule));
             if (!counts) continue;
             rate const now = rate_of(s, c);
-            assert(now.of > 0);
+            traces::insist(now.of > 0, "a violation that was seen was seen in at least one execution");
             auto const before = old_entry(c.name, s);
             bool const same = !c.exact && before != by.known.current.end() && !worse(now, before->counted) &&
                 !worse(before->counted, now);

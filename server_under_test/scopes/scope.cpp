@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include "server_under_test/scopes/runtime.hpp"
+#include "traces/insist.hpp"
 
 namespace shutdown_repro::server {
 
@@ -147,11 +148,17 @@ bool scope::accepts(runtime& rt) {
 void scope::add(coroutine& c) {
     members.push_back(&c);
     ++active;
+    insist_on_counts();
     change_population(+1, nullptr);
+}
+
+void scope::insist_on_counts() const {
+    traces::insist(active + zombies == members.size(), "a scope counts each coroutine in it, as active or as a zombie");
 }
 
 void scope::change_population(int by, runtime* raise) {
     for (scope* s = this; s; s = s->parent) {
+        traces::insist(by > 0 || s->population > 0, "no coroutine leaves a scope whose subtree has none");
         s->population += static_cast<std::uint32_t>(by);
         if (raise && s->population == 0) s->emptied.raise(*raise);
     }
@@ -161,6 +168,7 @@ void scope::remove(runtime& rt, coroutine& c) {
     if (!touch(rt, "remove")) return;
     --(c.zombie ? zombies : active);
     swap_remove(members, &c);
+    insist_on_counts();
     c.removed = true;
     rt.trace().emit(kind::coroutine_remove, c.id, id);
     change_population(-1, &rt);
@@ -171,6 +179,7 @@ void scope::remove(runtime& rt, coroutine& c) {
 void scope::became_zombie(runtime& rt, coroutine&) {
     --active;
     ++zombies;
+    insist_on_counts();
     completed(rt);
 }
 

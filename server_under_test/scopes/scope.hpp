@@ -75,6 +75,7 @@ private:
     void dispose(runtime&);
     void detach(runtime&);
     void drop_waits();
+    void insist_on_counts() const;
     void change_population(int by, runtime* raise);
     bool touch(runtime&, std::string_view operation) const; // ends the process and returns false if the scope is freed
 };

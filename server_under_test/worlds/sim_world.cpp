@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include "server_under_test/worlds/frame_pool.hpp"
+#include "traces/insist.hpp"
 
 namespace shutdown_repro::server {
 
@@ -150,6 +151,8 @@ std::vector<alternative>& sim_world::offer() {
 void sim_world::take(std::size_t choice) {
     if (work* w = ready.pop()) return w->run(*w);
     if (!possible_.empty()) {
+        traces::insist(offered_.size() == possible_.size(), "what is offered is what is possible");
+        traces::insist(choice < possible_.size(), "a choice is one of the alternatives that were offered");
         outside const about = possible_[choice];
         move const what = offered_[choice].what;
         possible_.erase(possible_.begin() + static_cast<std::ptrdiff_t>(choice));

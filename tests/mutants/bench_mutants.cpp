@@ -50,7 +50,7 @@ int main() {
         static_cast<int>(most), "");
     for (std::string_view const s : strategies) std::printf("%8.*s", static_cast<int>(s.size()), s.data());
     for (mutants::mutant const& m : mutants::read_table(MUTANTS "/mutants.txt")) {
-        if (!m.needs.empty()) continue;
+        if (!m.needs.empty() || m.ends_the_process()) continue;
         mutants::chosen = m.number;
         std::printf("\n%-68s", m.name.c_str());
         for (std::string_view const s : strategies) {

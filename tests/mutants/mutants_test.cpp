@@ -81,6 +81,7 @@ TEST_CASE("auto finds every mutant except those marked as undetectable") {
     auto const scenarios = read_scenarios();
     std::cout << "executions  rules, scenario and schedule\n";
     for (mutant const& m : mutants::read_table(MUTANTS "/mutants.txt")) {
+        if (m.ends_the_process()) continue; // see insist_test.cpp
         mutants::chosen = m.number;
         found f;
         std::uint64_t executions = 0;

@@ -26,6 +26,8 @@ struct mutant {
     std::vector<std::string> rules, scenarios;
     std::string before, original, after; // before and after it only say where
     std::string replacement;
+    // Found by a condition on the program itself ("rules insist"), which ends the process.
+    bool ends_the_process() const { return rules == std::vector<std::string>{"insist"}; }
     bool is_statement() const { return original.ends_with(';') || original.ends_with('}'); }
 };
 
