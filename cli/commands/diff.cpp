@@ -67,7 +67,7 @@ int diff(diff_options const& o, output& out) {
     return reporting_errors(o.json, out, [&] {
         if (o.a == "-" && o.b == "-") throw repro::input_error("diff: only one of the traces can be standard input");
         trace const ta = read_file(o.a), tb = read_file(o.b);
-        judgement const of_a = judge(ta), of_b = judge(tb);
+        judgement const of_a = judge_for_report(ta), of_b = judge_for_report(tb);
         diff_side const a{ta, of_a.violations, o.a}, b{tb, of_b.violations, o.b};
         comparison const c = compare(ta, tb);
         for (auto const& [name, judged] : {std::pair{&o.a, &of_a}, std::pair{&o.b, &of_b}})

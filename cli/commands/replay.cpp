@@ -37,7 +37,7 @@ int replay(replay_options const& o, output& out) {
     report.again = shell_line(o.scenario.empty()
             ? std::vector<std::string>{"shutdown-repro", "replay", o.what}
             : std::vector<std::string>{"shutdown-repro", "replay", o.what, "--scenario", o.scenario});
-    judgement judged = judge(r.again.trace);
+    judgement judged = judge_for_report(r.again.trace);
     report.add(std::move(r.again.trace), std::move(judged), to_string(r.again.taken));
     if (!o.trace.empty()) traces::write_file(report.trace_path = o.trace, report.trace);
     if (!r.same) {

@@ -179,7 +179,7 @@ private:
             t = repro::run_live(report_.scenario, {.server_path = options_.server, .partial_path = path_});
             schedule = t.head.schedule;
         }
-        judgement judged = judge(t);
+        judgement judged = judge_for_report(t);
         report_.add(std::move(t), std::move(judged), std::move(schedule));
     }
 
@@ -191,7 +191,7 @@ private:
                     " orders; make it smaller, for example with --requests 1, or use: explore --strategy exhaustive");
             traces::trace t;
             simulator_.run(report_.scenario, orders, t);
-            judgement judged = judge(t);
+            judgement judged = judge_for_report(t);
             std::string schedule = t.head.schedule;
             report_.orders.push_back({schedule, judged.verdict, broken_rules(judged)});
             report_.add(std::move(t), std::move(judged), std::move(schedule));

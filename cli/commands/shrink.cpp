@@ -23,7 +23,7 @@ std::string path_beside(std::string const& path) {
 }
 
 traces::violation const& chosen_violation(repro::judged_execution const& e, shrink_options const& o) {
-    for (traces::violation const& v : e.violations)
+    for (traces::violation const& v : e.judged.violations)
         if (o.rule.empty() ? v.level != traces::severity::note : v.rule == o.rule) return v;
     throw repro::input_error(o.rule.empty() ? o.what + " has no violation: there is nothing to shrink"
                                             : "--rule: " + o.what + " does not violate " + o.rule,
@@ -47,7 +47,7 @@ int shrink(shrink_options const& o, output& out) {
     report.world = server::world_kind::sim;
     report.trace_path = path;
     report.again = shell_line({"shutdown-repro", "replay", path});
-    judgement judged = judge(e.trace);
+    judgement judged = judge_for_report(e.trace);
     report.add(std::move(e.trace), std::move(judged), to_string(small.schedule));
     std::string const done = "from " + load_in_words(r.scenario) + ", " +
         traces::counted(repro::away_from_default(r.schedule), "decision") + " away from the default\nto " +

@@ -36,7 +36,7 @@ kept_finding smaller(repro::scenario const& of, repro::finding const& f, std::at
     kept_finding k{f, {of, f.shortest, 0}, {}, {}, {}, {}};
     if (f.rule.empty() || stop) return k;
     repro::judged_execution const e = repro::judge_execution(of, f.shortest);
-    for (traces::violation const& v : e.violations)
+    for (traces::violation const& v : e.judged.violations)
         if (v.rule == f.rule && traces::fingerprint(e.trace, v) == f.fingerprint) {
             k.small = repro::shrink(of, f.shortest, repro::what_went_wrong(e.trace, v), stop);
             break;

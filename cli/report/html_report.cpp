@@ -39,7 +39,10 @@ struct judged_trace {
     traces::trace trace;
     judgement judged;
 
-    explicit judged_trace(std::string const& from) : path(from), trace(traces::read_file(from)), judged(judge(trace)) {
+    explicit judged_trace(std::string const& from)
+        : path(from),
+          trace(traces::read_file(from)),
+          judged(judge_for_report(trace)) {
         if (trace.events.size() > most_events)
             throw repro::input_error("--html: " + path + " has " + std::to_string(trace.events.size()) +
                 " events, but browsers can handle a page of at most " + std::to_string(most_events) +

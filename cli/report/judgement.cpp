@@ -1,6 +1,5 @@
 #include "cli/report/judgement.hpp"
 #include <nlohmann/json.hpp>
-#include "traces/rules/complete.hpp"
 #include "traces/views/state.hpp"
 #include "traces/views/text.hpp"
 
@@ -35,7 +34,7 @@ std::string unanswered(model const& m) {
 } // namespace
 
 std::string trace_judge::moment_text(event const& e) const {
-    model const& m = rules_.state();
+    model const& m = judge_.rules().state();
     return (e.by ? "by " + named(e.by, m) + " " : std::string()) + "at #" + std::to_string(e.seq) + ", " +
         duration(so_far_.span) + unanswered(m);
 }
@@ -45,40 +44,32 @@ void trace_judge::on_header(header const& h) {
     so_far_.schedule = h.schedule;
     so_far_.scenario = scenario_name(h.scenario.empty() ? h.target : h.scenario);
     so_far_.tool = h.tool;
-    rules_.on_header(h);
+    judge_.on_header(h);
 }
 
 void trace_judge::on_event(event const& e) {
     if (so_far_.events++ == 0) start_ = e.t;
     so_far_.span = elapsed(start_, e.t);
-    rules_.on_event(e);
+    judge_.on_event(e);
     roots_.note(e);
     if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = moment_text(e);
-    if (e.what == kind::process_signal && e.seq == rules_.state().t0)
+    if (e.what == kind::process_signal && e.seq == judge_.rules().state().t0)
         so_far_.stop = std::string(e.text("signal")) + " " + moment_text(e);
     if (e.what == kind::act_free && so_far_.free == "never") so_far_.free = moment_text(e);
 }
 
 void trace_judge::on_footer(footer const& f) {
-    foot_ = f;
-    rules_.on_footer(f);
+    judge_.on_footer(f);
     roots_.note(f);
 }
 
 judgement trace_judge::result(std::vector<std::string> problems) {
-    so_far_.problems = std::move(problems);
-    std::string const why = why_incomplete(so_far_.problems, foot_);
-    bool const complete = why.empty();
-    if (!complete && so_far_.problems.empty()) so_far_.problems.push_back(why);
-    rules_.finish(complete);
-    so_far_.violations = rules_.violations();
+    static_cast<traces::judgement&>(so_far_) = judge_.result(std::move(problems));
     so_far_.defects = roots_.roots_of(so_far_.violations);
-    so_far_.not_applicable = rules_.not_applicable();
-    so_far_.verdict = traces::judge(so_far_.violations, complete);
     return std::move(so_far_);
 }
 
-judgement judge(trace const& t) {
+judgement judge_for_report(trace const& t) {
     trace_judge judge;
     judge.on_header(t.head);
     for (event const& e : t.events) judge.on_event(e);

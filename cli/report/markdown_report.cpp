@@ -72,7 +72,7 @@ std::string pretty(json const& document) {
 
 std::string markdown_of(std::string const& path) {
     traces::trace const t = traces::read_file(path);
-    judgement const judged = judge(t);
+    judgement const judged = judge_for_report(t);
     if (judged.violations.empty())
         throw repro::input_error(
             "--markdown: " + path + " breaks no rule, so there is nothing to report", repro::nothing_selected);

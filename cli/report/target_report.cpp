@@ -129,7 +129,7 @@ probe_outcome outcome_of(trace const& t) {
 
 void probe_result::add(traces::trace&& t) {
     ++runs;
-    judgement its = judge(t);
+    judgement its = judge_for_report(t);
     probe_outcome const its_outcome = outcome_of(t);
     answered += its_outcome.answered;
     lost += its_outcome.lost;

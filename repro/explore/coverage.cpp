@@ -88,8 +88,8 @@ void coverage::note(event const& e) {
     }
 }
 
-void coverage::decided(std::span<alternative const> offered, std::uint32_t choice) {
-    alternative const& taken = offered[choice];
+void coverage::decided(std::span<server::alternative const> offered, std::uint32_t choice) {
+    server::alternative const& taken = offered[choice];
     if (is_stop(taken)) acted_at_[0] = std::min(acted_at_[0], step_);
     else if (is_free(taken)) acted_at_[1] = std::min(acted_at_[1], step_);
     else if (offered.size() > 1)

@@ -17,7 +17,7 @@ public:
     void saw(traces::event const& e) {
         if (moves_a_request(e.what)) note(e);
     }
-    void decided(std::span<alternative const> offered, std::uint32_t choice);
+    void decided(std::span<server::alternative const> offered, std::uint32_t choice);
     void end(); // ends an execution that counts
     // Instead of end(): appends what the execution has covered to a log, which add() counts later or never.
     void end(std::vector<std::uint32_t>& log) const;

@@ -7,6 +7,7 @@
 #include "repro/input/errors.hpp"
 #include "repro/input/nearest.hpp"
 #include "repro/sim/execute.hpp"
+#include "repro/sim/judged.hpp"
 #include "server_under_test/worlds/control.hpp"
 #include "traces/rules/fingerprint.hpp"
 
@@ -185,35 +186,21 @@ private:
     // Describes the finding by its shortest example.
     void describe(finding& f) const {
         f.decisions = f.shortest.choices.size();
-        follow again(f.shortest);
-        traces::trace t;
-        traces::rule_run rules;
-        traces::fingerprinter prints;
-        prints.begin();
-        struct : traces::sink {
-            traces::rule_run* judge;
-            traces::fingerprinter* print;
-            void put(traces::event const& e) override {
-                judge->put(e);
-                print->saw(e);
-            }
-        } both;
-        both.judge = &rules;
-        both.print = &prints;
-        simulator().run(result_.of, again, t, &both);
-        if (t.foot) rules.on_footer(*t.foot);
-        rules.finish(t.problems.empty());
+        judged_execution const again = judge_execution(result_.of, f.shortest);
         if (f.rule.empty()) {
             f.message = f.fingerprint = "the server never ended";
             if (f.key == finding::ended_at_limit) {
                 f.fingerprint = "the execution ended at a limit of the simulator";
-                f.message = t.foot->note;
+                f.message = again.trace.foot->note;
             }
             return;
         }
-        for (traces::violation const& v : rules.violations())
+        traces::fingerprinter prints;
+        prints.begin();
+        for (traces::event const& e : again.trace.events) prints.saw(e);
+        for (traces::violation const& v : again.judged.violations)
             if (v.rule == f.rule && prints.of(v) == f.key) {
-                f.fingerprint = fingerprint(t, v);
+                f.fingerprint = fingerprint(again.trace, v);
                 f.message = v.message;
                 return;
             }
@@ -277,14 +264,14 @@ std::vector<std::string> exploration::guarantees() const {
 }
 
 terrain survey(scenario const& s) {
-    struct surveyor final : decision_source {
+    struct surveyor final : server::decision_source {
         terrain* of;
-        std::uint32_t choose(std::span<alternative const> offered) override {
+        std::uint32_t choose(std::span<server::alternative const> offered) override {
             ++of->decisions;
             return count(offered[0]), 0;
         }
-        void only(alternative const& a) override { count(a); }
-        void count(alternative const& a) {
+        void only(server::alternative const& a) override { count(a); }
+        void count(server::alternative const& a) {
             if (std::uint32_t const c = connection_of(*of->of, a.who); c < of->progress.size()) ++of->progress[c];
         }
     } walk;

@@ -142,18 +142,18 @@ private:
     std::atomic<bool> const& stop_;
 };
 
-std::string in_words(alternative const& a) {
+std::string in_words(server::alternative const& a) {
     return traces::to_string(a.who) + ": " + std::string(server::label_of(a.what));
 }
 
 // Executes the schedule again and returns the alternatives of one decision.
-std::vector<alternative> offered_at(scenario const& s, schedule const& when, std::size_t decision) {
-    struct listener final : decision_source {
+std::vector<server::alternative> offered_at(scenario const& s, schedule const& when, std::size_t decision) {
+    struct listener final : server::decision_source {
         follow by;
         std::size_t wanted;
-        std::vector<alternative> offered;
+        std::vector<server::alternative> offered;
         listener(schedule const& w, std::size_t d) : by(w), wanted(d) {}
-        std::uint32_t choose(std::span<alternative const> o) override {
+        std::uint32_t choose(std::span<server::alternative const> o) override {
             if (by.taken().choices.size() == wanted) offered.assign(o.begin(), o.end());
             return by.choose(o);
         }
@@ -171,10 +171,10 @@ std::string what_went_wrong(traces::trace const& t, traces::violation const& v) 
 }
 
 traces::violation const* find_violation(judged_execution const& e, std::string const& what) {
-    auto const v = std::ranges::find_if(e.violations, [&](traces::violation const& x) {
+    auto const v = std::ranges::find_if(e.judged.violations, [&](traces::violation const& x) {
         return what.starts_with(std::string(x.rule) + " ") && what_went_wrong(e.trace, x) == what;
     });
-    return v == e.violations.end() ? nullptr : &*v;
+    return v == e.judged.violations.end() ? nullptr : &*v;
 }
 
 shrink_result shrink(scenario const& s, schedule const& when, std::string const& what, std::atomic<bool> const& stop) {
@@ -195,7 +195,7 @@ std::optional<passing_twin> find_passing_twin(
                 if (!keeps_the_rest) candidate.choices.resize(d + 1);
                 judged_execution const e = judge_execution(s, candidate);
                 events += e.trace.events.size();
-                if (e.verdict != traces::verdict::clean || (keeps_the_rest && !e.diverged.empty())) continue;
+                if (e.judged.verdict != traces::verdict::clean || (keeps_the_rest && !e.diverged.empty())) continue;
                 auto const offered = offered_at(s, bad.taken, d);
                 return passing_twin{e.taken, d, in_words(offered[bad.taken.choices[d]]), in_words(offered[other])};
             }

@@ -22,10 +22,10 @@ struct terrain {
 };
 // Returns the number of the connection that a step belongs to; 0 for steps of the server, the world or the control.
 std::uint32_t connection_of(scenario const&, traces::ref who);
-inline bool is_stop(alternative const& a) { return a.what == server::move::stop_is_called; }
-inline bool is_free(alternative const& a) { return a.what == server::move::free_is_called; }
+inline bool is_stop(server::alternative const& a) { return a.what == server::move::stop_is_called; }
+inline bool is_free(server::alternative const& a) { return a.what == server::move::free_is_called; }
 // Returns the number of alternatives that are neither stop nor free. Those two come last in an offer.
-inline std::size_t natural_ones(std::span<alternative const> offered) {
+inline std::size_t natural_ones(std::span<server::alternative const> offered) {
     std::size_t n = offered.size();
     while (n > 0 && (is_stop(offered[n - 1]) || is_free(offered[n - 1]))) --n;
     return n;
@@ -54,7 +54,7 @@ struct effort {
     bool complete = false;     // whether everything was tried
 };
 
-class strategy : public decision_source {
+class strategy : public server::decision_source {
 public:
     // Begins execution n of this strategy, where n is in the worker's share: index, index + count, and so on. Returns
     // false when nothing is left to try.

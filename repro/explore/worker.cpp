@@ -81,13 +81,13 @@ void worker::put(traces::event const& e) {
     if (stage_.how.wants_events) strategy_->saw(e);
 }
 
-std::uint32_t worker::choose(std::span<alternative const> offered) {
+std::uint32_t worker::choose(std::span<server::alternative const> offered) {
     std::uint32_t const choice = strategy_->choose(offered);
     reached_.decided(offered, choice);
     return choice;
 }
 
-void worker::only(alternative const& a) {
+void worker::only(server::alternative const& a) {
     strategy_->only(a);
     reached_.decided({&a, 1}, 0);
 }

@@ -41,8 +41,8 @@ public:
 private:
     worker(stage_plan&, share, piece_ledger*);
     void put(traces::event const&) override;
-    std::uint32_t choose(std::span<alternative const> offered) override;
-    void only(alternative const&) override;
+    std::uint32_t choose(std::span<server::alternative const> offered) override;
+    void only(server::alternative const&) override;
     bool takes(std::uint64_t piece) override;
     void run_share();
     void run_pieces();

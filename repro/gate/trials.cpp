@@ -11,7 +11,6 @@
 #include "repro/scenario/moments.hpp"
 #include "repro/sim/judged.hpp"
 #include "repro/target/program_run.hpp"
-#include "traces/rules/complete.hpp"
 #include "traces/rules/fingerprint.hpp"
 #include "traces/views/phrase.hpp"
 
@@ -79,16 +78,11 @@ public:
     void add(traces::trace&& t) {
         check_result& c = seen_.result;
         ++c.trials;
-        traces::rule_run rules;
-        rules.on_header(t.head);
-        for (traces::event const& e : t.events) rules.on_event(e);
-        if (t.foot) rules.on_footer(*t.foot);
-        std::string const trouble = traces::why_incomplete(t.problems, t.foot);
-        rules.finish(trouble.empty());
+        traces::judgement const judged = traces::judge(t);
         auto const example = std::make_shared<traces::trace const>(std::move(t));
         std::vector<std::size_t> mine; // indexes in `seen`; an execution counts at most once for each
         bool violated = false;
-        for (traces::violation const& v : rules.violations()) {
+        for (traces::violation const& v : judged.violations) {
             violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
             std::size_t const place = place_of(example, in_words(*example, v, again()), 0);
             if (std::ranges::count(mine, place)) continue;
@@ -96,7 +90,7 @@ public:
             ++c.violations[place].count;
         }
         c.violated += violated;
-        if (!trouble.empty() && !is_told(*example, rules.violations())) c.doubt(1, trouble);
+        if (!judged.problems.empty() && !is_told(*example, judged.violations)) c.doubt(1, judged.problems.front());
     }
 
     void add_failure(std::string const& why) {
@@ -252,10 +246,10 @@ void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> c
 gate_violation shown_by(scenario const& of, finding const& f,
     std::function<std::string(traces::header const&)> const& again, traces::trace* example) {
     judged_execution e = judge_execution(of, f.shortest);
-    auto const v = std::ranges::find_if(e.violations, [&](traces::violation const& each) {
+    auto const v = std::ranges::find_if(e.judged.violations, [&](traces::violation const& each) {
         return each.rule == f.rule && fingerprint(e.trace, each) == f.fingerprint;
     });
-    if (v == e.violations.end())
+    if (v == e.judged.violations.end())
         throw nondeterminism(
             "a violation of " + f.rule + " did not occur again under schedule " + to_string(f.shortest));
     gate_violation shown = in_words(e.trace, *v, again);

@@ -49,7 +49,7 @@ private:
 
     pipelining_clients& owner_;
     traces::ref me_;
-    descriptor socket_;
+    unique_fd socket_;
     std::string out_, in_;
     std::vector<std::size_t> ends_; // the end of each request in out_
     std::size_t sent_ = 0;
@@ -59,7 +59,7 @@ private:
 };
 
 void pipelining_client::begin() {
-    socket_ = descriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    socket_ = unique_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_) {
         owner_.failure_ = "cannot open a socket: " + std::generic_category().message(errno);
         return end();

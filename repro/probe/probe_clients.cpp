@@ -41,7 +41,7 @@ void probe_client::record(kind what, std::initializer_list<traces::field> detail
 }
 
 void probe_client::connect() {
-    socket_ = descriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    socket_ = unique_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_)
         throw input_error("cannot open a socket for a client: " + std::generic_category().message(errno) +
             "; use fewer --connections");

@@ -82,7 +82,7 @@ private:
     client_stage const& on_;
     traces::ref const me_;
     std::string const role_;
-    descriptor socket_;
+    unique_fd socket_;
     std::string unsent_, half_, unreadable_;
     std::optional<answer_control> answer_;
     struct open_request {

@@ -74,7 +74,7 @@ void slow_backend::on_ready(int fd, std::uint32_t) {
 
 void slow_backend::accept() {
     for (;;) {
-        descriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        unique_fd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!socket) return;
         int const fd = socket.get();
         connections_[fd].socket = std::move(socket);

@@ -31,7 +31,7 @@ public:
 private:
     enum class asked : std::uint8_t { nothing_yet, slow, slow_stream, stream, answered };
     struct connection {
-        descriptor socket;
+        unique_fd socket;
         std::string in, out;
         asked what = asked::nothing_yet;
         bool ends = false; // close the connection when all is sent
@@ -44,7 +44,7 @@ private:
     bool flush(connection&); // returns false if it closed the connection
 
     poller& events_;
-    descriptor listener_;
+    unique_fd listener_;
     std::uint16_t port_ = 0;
     bool released_ = false;
     std::map<int, connection> connections_; // by descriptor

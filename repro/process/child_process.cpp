@@ -16,13 +16,13 @@ namespace shutdown_repro::repro {
 namespace {
 
 struct pipe_ends {
-    descriptor from, to;
+    unique_fd from, to;
 };
 
 pipe_ends open_pipe() {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
-    return {descriptor(ends[0]), descriptor(ends[1])};
+    return {unique_fd(ends[0]), unique_fd(ends[1])};
 }
 
 // Repeats a system call until it is not interrupted by a signal.
@@ -91,11 +91,6 @@ std::vector<char*> environment_with(std::vector<std::string> const& own) {
 
 } // namespace
 
-void descriptor::close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-}
-
 std::string signal_name(int signal) {
     char const* const abbreviation = sigabbrev_np(signal);
     return abbreviation ? std::string("SIG") + abbreviation : "signal " + std::to_string(signal);
@@ -104,7 +99,7 @@ std::string signal_name(int signal) {
 child_process::child_process(launch const& l) {
     auto const& [path, arguments, environment, speaks] = l;
     pipe_ends errors = open_pipe(), notes = open_pipe(), failure = open_pipe();
-    for (descriptor const* ours : {&errors.from, &notes.from}) fcntl(ours->get(), F_SETFL, O_NONBLOCK);
+    for (unique_fd const* ours : {&errors.from, &notes.from}) fcntl(ours->get(), F_SETFL, O_NONBLOCK);
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
     for (std::string const& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
@@ -121,7 +116,7 @@ child_process::child_process(launch const& l) {
     failure.to.close();
     int why = 0;
     bool const executed = uninterrupted([&] { return read(failure.from.get(), &why, sizeof why); }) != sizeof why;
-    pidfd_ = descriptor(executed ? static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)) : -1);
+    pidfd_ = unique_fd(executed ? static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)) : -1);
     if (!pidfd_) {
         if (executed) why = errno;
         end_it();

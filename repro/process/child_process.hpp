@@ -3,28 +3,10 @@
 #pragma once
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
+#include "repro/process/unique_fd.hpp"
 
 namespace shutdown_repro::repro {
-
-// Owns a descriptor.
-class descriptor {
-public:
-    explicit descriptor(int fd = -1) : fd_(fd) {}
-    descriptor(descriptor&& from) noexcept : fd_(std::exchange(from.fd_, -1)) {}
-    descriptor& operator=(descriptor&& from) noexcept {
-        std::swap(fd_, from.fd_);
-        return *this;
-    }
-    ~descriptor() { close(); }
-    void close();
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-
-private:
-    int fd_;
-};
 
 // How a process ended: with an exit status, or killed by a signal.
 struct process_end {
@@ -65,7 +47,7 @@ private:
     void end_it();
     int pid_ = -1;
     bool reaped_ = false;
-    descriptor pidfd_, errors_, notes_;
+    unique_fd pidfd_, errors_, notes_;
 };
 
 } // namespace shutdown_repro::repro

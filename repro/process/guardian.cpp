@@ -78,8 +78,8 @@ bool kill_all(std::vector<identity> const& told, std::string const& mark) {
 guardian::guardian() : mark_(random_mark()) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
-    descriptor hear(ends[0]);
-    tell_ = descriptor(ends[1]);
+    unique_fd hear(ends[0]);
+    tell_ = unique_fd(ends[1]);
     pid_ = fork();
     if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (pid_ == 0) guard(hear.get(), mark_);

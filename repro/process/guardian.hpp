@@ -22,7 +22,7 @@ public:
 private:
     std::string const mark_;
     int pid_ = -1;
-    descriptor tell_;
+    unique_fd tell_;
 };
 
 } // namespace shutdown_repro::repro

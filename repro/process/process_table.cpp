@@ -19,7 +19,7 @@ std::string path_of(int pid, std::string_view what) { return "/proc/" + std::to_
 // Returns as much as can be read: the process may exit meanwhile, in which case a stream buffer would throw.
 std::string contents(std::string const& path) {
     std::string text;
-    descriptor const file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    unique_fd const file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     char part[4096];
     for (ssize_t got; file && (got = read(file.get(), part, sizeof part)) > 0;)
         text.append(part, static_cast<std::size_t>(got));

@@ -33,7 +33,7 @@ public:
         std::string name;
         bool gone = false;
         bool reported = false;               // was recorded as an orphan
-        descriptor handle = descriptor();    // of a process that is not a child of this one
+        unique_fd handle = unique_fd();      // of a process that is not a child of this one
         std::optional<process_end> end = {}; // as soon as it is known; nothing for process:1
     };
     std::string const& mark() const { return guardian_.mark(); } // goes into the environment of every started process

@@ -15,7 +15,7 @@ public:
 
 private:
     sigset_t before_;
-    descriptor fd_;
+    unique_fd fd_;
 };
 
 } // namespace shutdown_repro::repro

@@ -2,7 +2,7 @@
 
 namespace shutdown_repro::repro {
 
-std::uint32_t all_orders::choose(std::span<alternative const> offered) {
+std::uint32_t all_orders::choose(std::span<server::alternative const> offered) {
     if (at_ == path_.size()) path_.push_back({0, static_cast<std::uint32_t>(offered.size())});
     return path_[at_++].choice;
 }

@@ -9,9 +9,9 @@
 
 namespace shutdown_repro::repro {
 
-class all_orders final : public decision_source {
+class all_orders final : public server::decision_source {
 public:
-    std::uint32_t choose(std::span<alternative const>) override;
+    std::uint32_t choose(std::span<server::alternative const>) override;
     bool next(); // call after each execution; returns false after the last order
 
 private:

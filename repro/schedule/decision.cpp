@@ -35,9 +35,9 @@ decided parse_part(std::string_view part) {
 }
 
 // "server:1 accepts or client:2 sends"
-std::string in_words(std::span<alternative const> offered) {
+std::string in_words(std::span<server::alternative const> offered) {
     std::string text;
-    for (alternative const& a : offered)
+    for (server::alternative const& a : offered)
         text += (text.empty() ? "" : " or ") + traces::to_string(a.who) + " " + std::string(server::label_of(a.what));
     return text;
 }
@@ -77,7 +77,7 @@ std::size_t away_from_default(schedule const& s) {
 
 follow::follow(schedule wanted) : wanted_(std::move(wanted)) {}
 
-std::uint32_t follow::choose(std::span<alternative const> offered) {
+std::uint32_t follow::choose(std::span<server::alternative const> offered) {
     std::size_t const index = taken_.choices.size();
     std::uint32_t choice = index < wanted_.choices.size() ? wanted_.choices[index] : 0;
     if (choice >= offered.size()) {

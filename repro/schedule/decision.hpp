@@ -10,9 +10,6 @@
 
 namespace shutdown_repro::repro {
 
-using server::alternative;
-using server::decision_source;
-
 // Thrown from choose() by a source that abandons the execution. The simulator cleans up and rethrows it.
 struct abandoned {};
 
@@ -29,10 +26,10 @@ std::size_t away_from_default(schedule const&); // the number of decisions that 
 
 // Follows a schedule and records the decisions taken. The execution diverges when it does not offer the scheduled
 // choice, in which case choice 0 is taken, or when it ends before a scheduled choice.
-class follow final : public decision_source {
+class follow final : public server::decision_source {
 public:
     explicit follow(schedule);
-    std::uint32_t choose(std::span<alternative const>) override;
+    std::uint32_t choose(std::span<server::alternative const>) override;
     schedule const& taken() const { return taken_; }
     std::string diverged() const; // after the execution: where it diverged from the schedule; "" if it did not
 

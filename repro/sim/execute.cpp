@@ -34,15 +34,15 @@ struct both final : traces::sink {
 };
 
 // Records the decisions of another source.
-struct noting final : decision_source {
+struct noting final : server::decision_source {
     decision_source* decide = nullptr;
     schedule taken;
-    std::uint32_t choose(std::span<alternative const> offered) override {
+    std::uint32_t choose(std::span<server::alternative const> offered) override {
         std::uint32_t const choice = decide->choose(offered);
         taken.choices.push_back(choice);
         return choice;
     }
-    void only(alternative const& a) override { decide->only(a); }
+    void only(server::alternative const& a) override { decide->only(a); }
 };
 
 // The programs of an execution: scopes only, or the scoped server with its clients. They are called before every step,
@@ -111,7 +111,7 @@ struct simulator::impl {
     noting decisions;
     bool words = true;
 
-    ending run(scenario const& s, decision_source& decide, traces::sink& to) {
+    ending run(scenario const& s, server::decision_source& decide, traces::sink& to) {
         decisions.decide = &decide;
         decisions.taken.choices.clear();
         record.reset();
@@ -253,14 +253,14 @@ struct simulator::impl {
             world.take(0);
             return true;
         }
-        std::vector<alternative>& offered = world.offer();
+        std::vector<server::alternative>& offered = world.offer();
         std::size_t const natural = offered.size();
         if (may_act) control.offer(offered, natural == 0);
         if (offered.empty()) return !world.ended() && !world.server_waits() && p.stalled();
         std::uint32_t choice = 0;
         if (offered.size() == 1) decisions.only(offered.front());
         else choice = decide(offered, natural);
-        alternative const taken = offered[choice];
+        server::alternative const taken = offered[choice];
         offered.resize(natural);
         if (choice < natural) world.take(choice);
         else control.take(taken, *p.stoppable(), record);
@@ -270,7 +270,7 @@ struct simulator::impl {
     // Everything has ended, but stop may still be called before the process exits.
     bool late_call(server::stoppable& server, server::control& control) {
         if (!control.open()) return false;
-        std::vector<alternative> offered{{server::move::process_ends, {traces::entity::process, 1}}};
+        std::vector<server::alternative> offered{{server::move::process_ends, {traces::entity::process, 1}}};
         control.offer(offered, false);
         std::uint32_t const choice = decide(offered, 1);
         if (choice > 0) control.take(offered[choice], server, record);
@@ -278,7 +278,7 @@ struct simulator::impl {
     }
 
     // A step in which only the server or time continues is not recorded: the events that follow show it.
-    std::uint32_t decide(std::vector<alternative> const& offered, std::size_t natural) {
+    std::uint32_t decide(std::vector<server::alternative> const& offered, std::size_t natural) {
         std::uint32_t const choice = decisions.choose(offered);
         if (natural == 1 && choice == 0) return choice;
         if (!words) record.leave_out(); // no rule reads decisions
@@ -297,11 +297,11 @@ simulator::~simulator() = default;
 void simulator::without_words() { impl_->words = false; }
 schedule const& simulator::taken() const { return impl_->decisions.taken; }
 
-simulator::ending simulator::run(scenario const& s, decision_source& decide, traces::sink& to) {
+simulator::ending simulator::run(scenario const& s, server::decision_source& decide, traces::sink& to) {
     return impl_->run(s, decide, to);
 }
 
-void simulator::run(scenario const& s, decision_source& decide, traces::trace& into, traces::sink* also) {
+void simulator::run(scenario const& s, server::decision_source& decide, traces::trace& into, traces::sink* also) {
     into.clear();
     std::optional<both> split;
     traces::sink& to = also ? static_cast<traces::sink&>(split.emplace(into, *also)) : into;

@@ -19,14 +19,14 @@ public:
     simulator();
     ~simulator();
     // Replaces the trace. `also` (for example a rule_run) receives each event as it is recorded; it may be null.
-    void run(scenario const&, decision_source&, traces::trace& into, traces::sink* also = nullptr);
+    void run(scenario const&, server::decision_source&, traces::trace& into, traces::sink* also = nullptr);
     // Does not keep the events, for speed: only `to` receives them.
     struct ending {
         traces::footer foot;
         bool complete = false; // whether the server ended by itself
         bool cut = false;      // whether the execution ended at a limit; the footer's note says at which
     };
-    ending run(scenario const&, decision_source&, traces::sink& to);
+    ending run(scenario const&, server::decision_source&, traces::sink& to);
     // From now on decisions are not recorded, or recorded without a label where the server records them itself.
     void without_words();
     schedule const& taken() const; // the decisions of the latest execution

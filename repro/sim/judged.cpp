@@ -5,11 +5,11 @@ namespace shutdown_repro::repro {
 namespace {
 
 // Keeps the numbers of the alternatives only: a decision may have as many as there are clients.
-struct remembering final : decision_source {
+struct remembering final : server::decision_source {
     follow by;
     std::vector<std::uint32_t>& offered;
     remembering(schedule const& s, std::vector<std::uint32_t>& to) : by(s), offered(to) {}
-    std::uint32_t choose(std::span<alternative const> o) override {
+    std::uint32_t choose(std::span<server::alternative const> o) override {
         offered.push_back(static_cast<std::uint32_t>(o.size()));
         return by.choose(o);
     }
@@ -20,16 +20,10 @@ struct remembering final : decision_source {
 judged_execution judge_execution(scenario const& s, schedule const& wanted) {
     judged_execution e;
     remembering decide(wanted, e.offered);
-    traces::rule_run rules;
-    simulator().run(s, decide, e.trace, &rules);
-    rules.on_header(e.trace.head);
-    if (e.trace.foot) rules.on_footer(*e.trace.foot);
-    bool const complete = e.trace.foot && e.trace.problems.empty();
-    rules.finish(complete);
-    e.violations = rules.violations();
+    simulator().run(s, decide, e.trace);
+    e.judged = traces::judge(e.trace);
     e.taken = decide.by.taken();
     e.diverged = decide.by.diverged();
-    e.verdict = traces::judge(e.violations, complete);
     return e;
 }
 

@@ -3,17 +3,16 @@
 #include <vector>
 #include "repro/schedule/decision.hpp"
 #include "repro/sim/execute.hpp"
-#include "traces/rules/rule.hpp"
+#include "traces/rules/judge.hpp"
 
 namespace shutdown_repro::repro {
 
 struct judged_execution {
     traces::trace trace;
-    std::vector<traces::violation> violations;
+    traces::judgement judged;
     schedule taken;
     std::vector<std::uint32_t> offered; // the number of alternatives at each decision
     std::string diverged;               // where it diverged from the schedule; "" if it did not
-    traces::verdict verdict = traces::verdict::inconclusive;
 };
 judged_execution judge_execution(scenario const&, schedule const&);
 

@@ -50,7 +50,7 @@ control_socket::control_socket(
     if (path_.size() >= sizeof address.sun_path)
         throw input_error("the path of the control socket is too long (TMPDIR): " + path_);
     std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
-    listener_ = descriptor(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    listener_ = unique_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!listener_ || bind(listener_.get(), reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0 ||
         listen(listener_.get(), 64) != 0)
         throw input_error("cannot listen at " + path_ + ": " + std::generic_category().message(errno));
@@ -72,7 +72,7 @@ void control_socket::on_ready(int fd, std::uint32_t) {
 }
 
 void control_socket::welcome() {
-    descriptor s(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    unique_fd s(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!s || peers_.size() == most_peers) return;
     events_.watch(s.get(), EPOLLIN, *this);
     peers_.push_back(std::make_unique<peer>());
@@ -148,7 +148,7 @@ void control_socket::drop(peer& p, std::string const& why) {
     if (!why.empty() && problems_.size() < most_problems) problems_.push_back(why);
     if (held_ == &p) held_ = nullptr;
     events_.forget(p.socket.get());
-    p.socket = descriptor();
+    p.socket = unique_fd();
 }
 
 std::string control_socket::named(peer const& p) const {

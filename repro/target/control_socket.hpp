@@ -35,7 +35,7 @@ public:
 
 private:
     struct peer {
-        descriptor socket;
+        unique_fd socket;
         int pid = 0; // 0 until it has sent hello
         std::string said;
     };
@@ -53,7 +53,7 @@ private:
     std::vector<std::string> const armed_;
     on_held const on_held_;
     traces::nanoseconds const patience_;
-    descriptor listener_;
+    unique_fd listener_;
     std::vector<std::unique_ptr<peer>> peers_;
     peer* held_ = nullptr;
     std::string held_at_;

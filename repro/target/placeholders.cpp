@@ -38,7 +38,7 @@ std::uint16_t free_port() {
     std::random_device source;
     for (int attempt = 0; attempt < 200; ++attempt) {
         auto const port = static_cast<std::uint16_t>(std::uniform_int_distribution<int>(16'000, 32'000)(source));
-        descriptor const s(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        unique_fd const s(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         sockaddr_in any{};
         any.sin_family = AF_INET;
         any.sin_port = htons(port);

@@ -8,9 +8,9 @@ using traces::kind;
 
 namespace {
 
-constexpr nanoseconds connect_timeout = 10'000 * millisecond;
-constexpr nanoseconds flush_patience =
-    1000 * millisecond; // time for clients to read their responses after the cancellation
+constexpr traces::nanoseconds connect_timeout = 10'000 * traces::millisecond;
+constexpr traces::nanoseconds flush_patience =
+    1000 * traces::millisecond; // time for clients to read their responses after the cancellation
 
 std::string name_of_end(traces::ref id) {
     return (id.type == entity::client ? "client connection:" : "server connection:") + std::to_string(id.number);

@@ -29,7 +29,7 @@ class io_loop {
 public:
     // With a grace period every way to stop the loop is a drain: the loop ends when its work has ended (see reactor),
     // and what remains after the grace period is canceled.
-    explicit io_loop(reactor& r, std::optional<nanoseconds> grace = {}) : reactor_(r), grace_(grace) {}
+    explicit io_loop(reactor& r, std::optional<traces::nanoseconds> grace = {}) : reactor_(r), grace_(grace) {}
     reactor& on() { return reactor_; }
 
     // The stream is started when `accepted` is called.
@@ -68,7 +68,7 @@ private:
     void close_the_rest();
 
     reactor& reactor_;
-    std::optional<nanoseconds> grace_;
+    std::optional<traces::nanoseconds> grace_;
     drain_steps steps_;
     reactor::timer_id bound_ = 0; // timer of the drain: the grace period, then the time for canceled transactions
     std::vector<std::shared_ptr<acceptor>> acceptors_;

@@ -9,11 +9,12 @@ using traces::kind;
 
 namespace {
 
-constexpr nanoseconds stop_timer = 20 * millisecond, first_delay = 50 * millisecond, further_delay = 20 * millisecond;
+constexpr traces::nanoseconds stop_timer = 20 * traces::millisecond, first_delay = 50 * traces::millisecond,
+                              further_delay = 20 * traces::millisecond;
 
-std::optional<nanoseconds> grace_of(reactor_config const& c) {
+std::optional<traces::nanoseconds> grace_of(reactor_config const& c) {
     if (!rules_of(c.policy).drains) return std::nullopt;
-    return c.grace_ms * millisecond;
+    return c.grace_ms * traces::millisecond;
 }
 
 int parts_of(reply r) { return r == reply::stream ? 3 : r == reply::stream2 ? 2 : r == reply::stream4 ? 4 : 0; }
@@ -126,7 +127,7 @@ void reactor_program::arm_timers() {
 }
 
 void reactor_program::arm_user_timer(bool recurring) {
-    nanoseconds const after = config_.timer_ms * millisecond;
+    traces::nanoseconds const after = config_.timer_ms * traces::millisecond;
     reactor_.timer(
         recurring ? after / 3 : after, "user", "U1", [] {}, recurring);
 }

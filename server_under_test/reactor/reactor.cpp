@@ -32,13 +32,13 @@ void reactor::watch(descriptor h, bool read, bool write) {
 
 void reactor::remove(descriptor h) { watched_.erase(h); }
 
-reactor::timer_id reactor::timer(
-    nanoseconds after, std::string_view what, std::string name, callback call, bool recurring, traces::ref owner) {
+reactor::timer_id reactor::timer(traces::nanoseconds after, std::string_view what, std::string name, callback call,
+    bool recurring, traces::ref owner) {
     timer_id const t = ++last_timer_;
     traces::seq_t armed = traces::no_seq;
     if (what != next_tick_timer) {
-        traces::field const said[] = {
-            {"ms", after / millisecond}, {"what", what}, {"name", name}, {"recurring", recurring}, {"owner", owner}};
+        traces::field const said[] = {{"ms", after / traces::millisecond}, {"what", what}, {"name", name},
+            {"recurring", recurring}, {"owner", owner}};
         armed = trace().emit(kind::timer_arm, ref_of(t), id, std::span(said, owner ? 5 : 4));
     }
     timers_[t] = {.what = what,
@@ -96,7 +96,7 @@ std::size_t reactor::user_timers_left() const {
 }
 
 std::size_t reactor::due_timers_left() const {
-    nanoseconds const now = world_.now();
+    traces::nanoseconds const now = world_.now();
     return static_cast<std::size_t>(std::ranges::count_if(
         timers_, [&](auto const& t) { return t.second.due <= now && t.second.what != next_tick_timer; }));
 }
@@ -137,8 +137,8 @@ bool reactor::held() const {
 std::int64_t reactor::patience() const {
     if (timers_.empty()) return idle_poll_ms;
     auto const nearest = std::ranges::min_element(timers_, {}, [](auto const& t) { return t.second.due; })->second.due;
-    nanoseconds const left = nearest - world_.now();
-    return left <= 0 ? 0 : left / millisecond + 1;
+    traces::nanoseconds const left = nearest - world_.now();
+    return left <= 0 ? 0 : left / traces::millisecond + 1;
 }
 
 bool reactor::tick() {
@@ -200,7 +200,7 @@ traces::seq_t reactor::serve_one(interest const& ready, std::vector<interest> co
 }
 
 void reactor::fire_due() {
-    nanoseconds const now = world_.now();
+    traces::nanoseconds const now = world_.now();
     std::vector<timer_id> due;
     for (auto const& [t, entry] : timers_)
         if (entry.due <= now) due.push_back(t);

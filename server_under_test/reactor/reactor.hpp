@@ -45,7 +45,7 @@ public:
 
     // Arms a timer. `what` is its purpose ("user", "keep-alive", …), `name` is for people. `owner` is the object that
     // the callback uses without keeping it alive, if any.
-    timer_id timer(nanoseconds after, std::string_view what, std::string name, callback, bool recurring = false,
+    timer_id timer(traces::nanoseconds after, std::string_view what, std::string name, callback, bool recurring = false,
         traces::ref owner = {});
     void again(timer_id);                              // restarts an active timer
     void remove_timer(timer_id);                       // does nothing if it is not active
@@ -86,7 +86,7 @@ private:
     struct timer_entry {
         std::string_view what;
         std::string name;
-        nanoseconds after = 0, due = 0;
+        traces::nanoseconds after = 0, due = 0;
         bool recurring = false;
         callback call;
         traces::seq_t armed = traces::no_seq;

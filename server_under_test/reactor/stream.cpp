@@ -33,7 +33,7 @@ void reactor_stream::timeout(std::int64_t milliseconds, std::string_view what) {
     if (timer_) on_.remove_timer(std::exchange(timer_, 0));
     if (milliseconds == 0) return;
     timer_ = on_.timer(
-        milliseconds * millisecond, what, std::string(what) + " of " + name_,
+        milliseconds * traces::millisecond, what, std::string(what) + " of " + name_,
         [weak = weak_from_this()] {
             auto const self = weak.lock();
             if (!self) return;

@@ -20,7 +20,7 @@ class upstream_fix final : public shutdown_policy {
 public:
     task drain(scoped_server& s, coroutine& self) const override {
         scope& all = s.server_scope();
-        nanoseconds const grace = s.settings().grace_ms * millisecond;
+        traces::nanoseconds const grace = s.settings().grace_ms * traces::millisecond;
         auto const finished = [&] { return all.freed || all.finished(); };
         if (grace > 0 && !finished()) co_await await_completion(self, all, grace);
         if (!finished()) {
@@ -53,12 +53,12 @@ public:
         s.keep_scope();
         s.take_what_arrived();
         s.stop_accepting();
-        nanoseconds const until = s.rt().on.now() + s.settings().grace_ms * millisecond;
+        traces::nanoseconds const until = s.rt().on.now() + s.settings().grace_ms * traces::millisecond;
         auto const left = [&] { return until - s.rt().on.now(); };
         while (all.population > 0 && left() > 0) co_await wait(self, all.emptied, "handlers", left());
         if (all.population > 0) all.cancel_everything(s.rt());
         while (all.population > 0) co_await wait(self, all.emptied, "handlers");
-        nanoseconds const patience = s.rt().on.now() + flush_patience;
+        traces::nanoseconds const patience = s.rt().on.now() + flush_patience;
         while (s.unsent() && s.rt().on.now() < patience)
             co_await wait(self, s.flushed(), "flush", patience - s.rt().on.now());
         s.close_connections("fin");
@@ -75,7 +75,8 @@ public:
     bool ignores_calls_after_free() const override { return true; }
 
 private:
-    static constexpr nanoseconds flush_patience = 1000 * millisecond; // time for clients to read their responses
+    static constexpr traces::nanoseconds flush_patience =
+        1000 * traces::millisecond; // time for clients to read their responses
 };
 
 } // namespace

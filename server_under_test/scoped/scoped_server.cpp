@@ -123,7 +123,7 @@ void scoped_server::stop() {
     together_open_ = true;
     together_.raise(rt_);
     if (config_.dispose_after_ms)
-        dispose_later_.begin(*server_scope_, *config_.dispose_after_ms * millisecond, *main_scope_, "disposal");
+        dispose_later_.begin(*server_scope_, *config_.dispose_after_ms * traces::millisecond, *main_scope_, "disposal");
     if (!policy_.announces_close()) stop_accepting();
     wake_lifecycle();
 }

@@ -6,7 +6,8 @@ using traces::kind;
 
 namespace {
 
-constexpr nanoseconds stop_at = 10 * millisecond, shutdown_time = 50 * millisecond, end_at = 500 * millisecond;
+constexpr traces::nanoseconds stop_at = 10 * traces::millisecond, shutdown_time = 50 * traces::millisecond,
+                              end_at = 500 * traces::millisecond;
 
 } // namespace
 
@@ -67,7 +68,8 @@ void cell_program::spawn_handlers(bool at_once) {
 void cell_program::spawn_late() {
     rt_.spawn(*server_, "late", [](coroutine& late) -> task {
         return [](coroutine& me) -> task {
-            co_return co_await delay(me, 62 * millisecond) == wake::cancelled ? outcome::cancelled : outcome::completed;
+            co_return co_await delay(me, 62 * traces::millisecond) == wake::cancelled ? outcome::cancelled
+                                                                                      : outcome::completed;
         }(late);
     });
 }
@@ -80,14 +82,14 @@ task cell_program::main_body(coroutine& self) {
     server_ = &rt_.open("S", cell_.root ? nullptr : main_scope_, true, cell_.safe);
     spawn_handlers(true);
     if (cell_.holds != owner::server) rt_.spawn(*main_scope_, "L", [this](coroutine& l) { return listen(l); });
-    auto const sleep_until = [&](nanoseconds t) { return delay(self, t - rt_.on.now()); };
+    auto const sleep_until = [&](traces::nanoseconds t) { return delay(self, t - rt_.on.now()); };
     co_await sleep_until(stop_at);
     spawn_handlers(false);
     rt_.trace().emit(kind::act_stop, {traces::entity::server, 1});
 
     using enum sequence;
     sequence const s = cell_.steps;
-    if (s >= dat_free) dispose_later_.begin(*server_, 20 * millisecond, *main_scope_, "T");
+    if (s >= dat_free) dispose_later_.begin(*server_, 20 * traces::millisecond, *main_scope_, "T");
     auto const finished = [&] { return server_->freed || server_->finished(); };
     switch (s) {
     case sequence::free:
@@ -96,31 +98,31 @@ task cell_program::main_body(coroutine& self) {
     case cancel_wait_free:
     case dat_cancel:
         cancel_server();
-        co_await sleep_until(40 * millisecond);
+        co_await sleep_until(40 * traces::millisecond);
         break;
     case wait_free:
-    case dat_wait: co_await sleep_until(40 * millisecond); break;
-    case late_free: co_await sleep_until(100 * millisecond); break;
+    case dat_wait: co_await sleep_until(40 * traces::millisecond); break;
+    case late_free: co_await sleep_until(100 * traces::millisecond); break;
     case dat_cancel_spawn:
         cancel_server();
         spawn_late();
-        co_await sleep_until(40 * millisecond);
+        co_await sleep_until(40 * traces::millisecond);
         break;
     case dat_cancel_wait_spawn:
         cancel_server();
-        co_await sleep_until(25 * millisecond);
+        co_await sleep_until(25 * traces::millisecond);
         spawn_late();
-        co_await sleep_until(40 * millisecond);
+        co_await sleep_until(40 * traces::millisecond);
         break;
     case dat_cancel_wait_free:
         cancel_server();
-        co_await sleep_until(25 * millisecond);
+        co_await sleep_until(25 * traces::millisecond);
         break;
     case fix_expire:
     case fix_grace:
     case fix_zero:
         if (s != fix_zero && !finished())
-            co_await await_completion(self, *server_, (s == fix_expire ? 20 : 200) * millisecond);
+            co_await await_completion(self, *server_, (s == fix_expire ? 20 : 200) * traces::millisecond);
         if (!finished()) {
             cancel_server();
             co_await await_after_cancellation(self, *server_);

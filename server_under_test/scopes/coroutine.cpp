@@ -39,14 +39,15 @@ void signal::raise(runtime&) {
 
 // --- waiting --------------------------------------------------------------------------------------------------------
 
-void coroutine::park(std::coroutine_handle<> h, std::string_view on, nanoseconds for_how_long) {
+void coroutine::park(std::coroutine_handle<> h, std::string_view on, traces::nanoseconds for_how_long) {
     at = h;
     if (for_how_long >= 0)
-        parked = rt->trace().emit(kind::coroutine_suspend, id, {}, {{"on", on}, {"ms", for_how_long / millisecond}});
+        parked =
+            rt->trace().emit(kind::coroutine_suspend, id, {}, {{"on", on}, {"ms", for_how_long / traces::millisecond}});
     else parked = rt->trace().emit(kind::coroutine_suspend, id, {}, {{"on", on}});
 }
 
-void coroutine::set_alarm(nanoseconds after, wake means) {
+void coroutine::set_alarm(traces::nanoseconds after, wake means) {
     alarm_means = means;
     alarm.owner = this;
     alarm.run = [](work& w) {
@@ -90,7 +91,7 @@ void completion::await_suspend(std::coroutine_handle<> h) {
     if (timeout >= 0) self.set_alarm(timeout, wake::timeout);
 }
 
-completion await_completion(coroutine& self, scope& s, nanoseconds timeout) {
+completion await_completion(coroutine& self, scope& s, traces::nanoseconds timeout) {
     completion c{self, s, completion_wait::until::any_notice, timeout};
     if (s.freed || s.closed) c.at_once = wake::value;
     else if (s.cancelled) c.at_once = wake::cancelled;

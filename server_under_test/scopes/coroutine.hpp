@@ -53,7 +53,7 @@ struct coroutine final : work {
     void* context = nullptr; // for on_finish and make_hook
 
     // For awaiters.
-    void park(std::coroutine_handle<>, std::string_view on, nanoseconds for_how_long = -1);
+    void park(std::coroutine_handle<>, std::string_view on, traces::nanoseconds for_how_long = -1);
     void wake_up(wake); // withdraws the waits and queues it; if it is queued already, only a stronger reason counts
     wake take_wake() const { return woken; }
 
@@ -89,20 +89,20 @@ private:
     friend struct answer_awaiter;
     friend struct signal_awaiter;
     friend struct completion;
-    void set_alarm(nanoseconds after, wake means);
+    void set_alarm(traces::nanoseconds after, wake means);
 };
 
 // Awaitables: co_await delay(self, 5 * millisecond), never(self), wait(self, signal) and so on. Each returns why the
 // wait ended.
 struct [[nodiscard]] delay_awaiter {
     coroutine& self;
-    nanoseconds how_long;
+    traces::nanoseconds how_long;
     std::string_view on = "delay";
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>);
     wake await_resume() { return self.take_wake(); }
 };
-inline delay_awaiter delay(coroutine& self, nanoseconds d) { return {self, d}; }
+inline delay_awaiter delay(coroutine& self, traces::nanoseconds d) { return {self, d}; }
 
 // Waits for the answer of an external service, asked on behalf of a request.
 struct [[nodiscard]] answer_awaiter {
@@ -117,13 +117,13 @@ struct [[nodiscard]] signal_awaiter {
     coroutine& self;
     signal* on; // null for an event that never happens
     std::string_view what;
-    nanoseconds timeout = -1; // negative for none
+    traces::nanoseconds timeout = -1; // negative for none
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>);
     wake await_resume() { return self.take_wake(); }
 };
 inline signal_awaiter never(coroutine& self) { return {self, nullptr, "forever"}; }
-inline signal_awaiter wait(coroutine& self, signal& s, std::string_view what, nanoseconds timeout = -1) {
+inline signal_awaiter wait(coroutine& self, signal& s, std::string_view what, traces::nanoseconds timeout = -1) {
     return {self, &s, what, timeout};
 }
 
@@ -132,7 +132,7 @@ struct [[nodiscard]] completion {
     coroutine& self;
     scope& on;
     completion_wait::until mode = completion_wait::until::any_notice;
-    nanoseconds timeout = -1;
+    traces::nanoseconds timeout = -1;
     bool holds_reference = false;
     traces::ref listener = {};
     std::optional<wake> at_once = {};
@@ -143,7 +143,7 @@ struct [[nodiscard]] completion {
 // Scope::awaitCompletion(timeout) and Scope::awaitAfterCancellation() with the early returns of the original: `value`
 // if the scope is freed, closed or empty; for the first also `cancelled` if the scope is canceled, for the second
 // `error` if it is not. Waiting for a scope from inside it returns `error`.
-completion await_completion(coroutine& self, scope&, nanoseconds timeout);
+completion await_completion(coroutine& self, scope&, traces::nanoseconds timeout);
 completion await_after_cancellation(coroutine& self, scope&);
 
 } // namespace shutdown_repro::server

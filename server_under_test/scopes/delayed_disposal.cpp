@@ -2,7 +2,7 @@
 
 namespace shutdown_repro::server {
 
-void delayed_disposal::begin(scope& of, nanoseconds after, scope& task_home, std::string task_name) {
+void delayed_disposal::begin(scope& of, traces::nanoseconds after, scope& task_home, std::string task_name) {
     if (alarm_.armed || of.freed || of.closed || (of.members.empty() && of.children.empty())) return;
     of_ = &of;
     task_home_ = &task_home;

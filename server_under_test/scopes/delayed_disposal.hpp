@@ -15,7 +15,7 @@ public:
 
     // Starts the timeout. Does nothing if the scope is freed, closed or empty. The task runs in `task_home` as
     // `task_name`.
-    void begin(scope& of, nanoseconds after, scope& task_home, std::string task_name);
+    void begin(scope& of, traces::nanoseconds after, scope& task_home, std::string task_name);
     // Cancels the timeout and releases the reference. Does nothing once the time is up.
     void withdraw();
     bool pending() const { return alarm_.armed; }

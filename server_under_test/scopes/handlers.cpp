@@ -12,7 +12,7 @@ std::int64_t own_delay_ms(act does, std::uint32_t i) {
     }
 }
 
-task child(coroutine& self, nanoseconds how_long, bool fails) {
+task child(coroutine& self, traces::nanoseconds how_long, bool fails) {
     wake const woken = co_await delay(self, how_long);
     if (woken == wake::cancelled) co_return outcome::cancelled;
     if (fails) co_return outcome::failed;
@@ -21,7 +21,7 @@ task child(coroutine& self, nanoseconds how_long, bool fails) {
 
 void spawn_child(coroutine& self, std::uint32_t i, bool fails = false) {
     self.rt->spawn(*self.home, "k" + std::to_string(i),
-        [i, fails](coroutine& k) { return child(k, ((fails ? 30 : 70) + i) * millisecond, fails); });
+        [i, fails](coroutine& k) { return child(k, ((fails ? 30 : 70) + i) * traces::millisecond, fails); });
 }
 
 } // namespace
@@ -38,7 +38,7 @@ task handle(coroutine& self, handler_host& host, handler_config config, std::uin
         for (std::uint32_t s = 0; s < config.steps && woken == wake::value; ++s)
             woken = co_await answer_awaiter{self, {traces::entity::request, i}};
     } else if (woken == wake::value) {
-        woken = co_await delay(self, config.delay_ms.value_or(own_delay_ms(does, i)) * millisecond);
+        woken = co_await delay(self, config.delay_ms.value_or(own_delay_ms(does, i)) * traces::millisecond);
     }
     if (woken == wake::value) {
         if (does == act::throw_resume) co_return outcome::failed;
@@ -50,7 +50,7 @@ task handle(coroutine& self, handler_host& host, handler_config config, std::uin
     case act::spawn_on_cancel: spawn_child(self, i); co_return outcome::cancelled;
     case act::cleanup:
         if (config.steps) woken = co_await answer_awaiter{self, {traces::entity::request, i}};
-        else woken = co_await delay(self, (5 + i) * millisecond);
+        else woken = co_await delay(self, (5 + i) * traces::millisecond);
         if (woken == wake::cancelled) co_return outcome::cancelled;
         host.answer(self, i);
         co_return outcome::completed;
@@ -60,7 +60,7 @@ task handle(coroutine& self, handler_host& host, handler_config config, std::uin
 
 task completion_hook(coroutine& self) {
     auto const i = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(self.context));
-    co_await delay_awaiter{self, (5 + i) * millisecond, "hook"};
+    co_await delay_awaiter{self, (5 + i) * traces::millisecond, "hook"};
     co_return outcome::completed;
 }
 

@@ -61,7 +61,7 @@ sigset_t stop_signals() {
 
 } // namespace
 
-poll_world::poll_world(traces::recorder& r, nanoseconds& clock, std::uint32_t seed)
+poll_world::poll_world(traces::recorder& r, traces::nanoseconds& clock, std::uint32_t seed)
     : polling_world(r),
       clock_(clock),
       draw_(seed) {
@@ -76,7 +76,7 @@ poll_world::~poll_world() {
     pthread_sigmask(SIG_SETMASK, &blocked_before_, nullptr);
 }
 
-nanoseconds poll_world::now() const { return clock_ = traces::monotonic_now(); }
+traces::nanoseconds poll_world::now() const { return clock_ = traces::monotonic_now(); }
 
 // --- sockets --------------------------------------------------------------------------------------------------------
 

@@ -20,14 +20,14 @@ namespace shutdown_repro::server {
 class poll_world final : public polling_world {
 public:
     // `clock` is read by the recorder. Recorder and clock must outlive the world.
-    poll_world(traces::recorder&, nanoseconds& clock, std::uint32_t seed);
+    poll_world(traces::recorder&, traces::nanoseconds& clock, std::uint32_t seed);
     ~poll_world() override; // closes every socket
     poll_world(poll_world const&) = delete;
 
     // From now on SIGINT, SIGTERM and SIGQUIT end a poll of this thread instead of the process.
     void take_signals();
 
-    nanoseconds now() const override;
+    traces::nanoseconds now() const override;
     descriptor listen(std::uint16_t& port, std::string& error) override;
     descriptor accept(descriptor listening) override;
     descriptor connect(std::uint16_t port) override;
@@ -44,7 +44,7 @@ private:
     descriptor add(int socket);
     int socket_of(descriptor d) const { return sockets_[static_cast<std::size_t>(d)]; }
 
-    nanoseconds& clock_;
+    traces::nanoseconds& clock_;
     std::mt19937 draw_;
     std::uint64_t decisions_ = 0;
     std::vector<int> sockets_;         // the kernel's numbers, indexed by this world's; -1 for a closed socket

@@ -33,7 +33,7 @@ class polling_world {
 public:
     explicit polling_world(traces::recorder& r) : trace(r) {}
     virtual ~polling_world() = default;
-    virtual nanoseconds now() const = 0;
+    virtual traces::nanoseconds now() const = 0;
 
     // Listens on 127.0.0.1; port 0 selects a free one. Returns no_descriptor and sets `error` on failure.
     virtual descriptor listen(std::uint16_t& port, std::string& error) = 0;

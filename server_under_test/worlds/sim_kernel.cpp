@@ -5,8 +5,8 @@
 
 namespace shutdown_repro::server {
 
-sim_kernel::sim_kernel(traces::recorder& r, nanoseconds& clock, decision_source& decide, nanoseconds cap,
-    std::uint64_t most_polls, std::uint64_t most_events)
+sim_kernel::sim_kernel(traces::recorder& r, traces::nanoseconds& clock, decision_source& decide,
+    traces::nanoseconds cap, std::uint64_t most_polls, std::uint64_t most_events)
     : polling_world(r),
       clock_(clock),
       decide_(decide),
@@ -97,7 +97,7 @@ bool sim_kernel::poll(std::span<interest> asked, std::int64_t milliseconds) {
     if (!signals_.empty()) return true;
     bool ready = false;
     for (interest& i : asked) ready |= check_readiness(i);
-    if (!ready) clock_ = std::min(cap_, clock_ + milliseconds * millisecond);
+    if (!ready) clock_ = std::min(cap_, clock_ + milliseconds * traces::millisecond);
     if (clock_ >= cap_) reached_ = limit::cap;
     return reached_ == limit::none;
 }

@@ -19,10 +19,10 @@ class sim_kernel final : public polling_world {
 public:
     // poll() returns false when the clock reaches `cap`, at more than `most_polls` polls at one instant, and at more
     // than `most_events` events of the execution.
-    sim_kernel(traces::recorder&, nanoseconds& clock, decision_source&, nanoseconds cap,
+    sim_kernel(traces::recorder&, traces::nanoseconds& clock, decision_source&, traces::nanoseconds cap,
         std::uint64_t most_polls = 10'000, std::uint64_t most_events = 5'000'000);
 
-    nanoseconds now() const override { return clock_; }
+    traces::nanoseconds now() const override { return clock_; }
     descriptor listen(std::uint16_t& port, std::string& error) override;
     descriptor accept(descriptor listening) override;
     descriptor connect(std::uint16_t port) override;
@@ -50,12 +50,12 @@ private:
     bool check_readiness(interest&);
 
     static constexpr descriptor first_descriptor = 3;
-    nanoseconds& clock_;
+    traces::nanoseconds& clock_;
     decision_source& decide_;
-    nanoseconds cap_;
+    traces::nanoseconds cap_;
     std::uint64_t most_polls_, most_events_;
     limit reached_ = limit::none;
-    nanoseconds instant_ = 0; // of the latest poll
+    traces::nanoseconds instant_ = 0; // of the latest poll
     std::uint64_t polls_at_instant_ = 0;
     std::uint64_t decisions_ = 0;
     std::vector<socket> sockets_;

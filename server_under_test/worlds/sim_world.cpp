@@ -82,10 +82,12 @@ private:
     std::uint16_t port_;
 };
 
-sim_world::sim_world(traces::recorder& r, nanoseconds& clock) : world(r), clock_(clock) {}
+sim_world::sim_world(traces::recorder& r, traces::nanoseconds& clock) : world(r), clock_(clock) {}
 sim_world::~sim_world() = default;
 
-void sim_world::start(timer& t, nanoseconds after) { timers_.arm(t, clock_ + std::max<nanoseconds>(after, 0)); }
+void sim_world::start(timer& t, traces::nanoseconds after) {
+    timers_.arm(t, clock_ + std::max<traces::nanoseconds>(after, 0));
+}
 
 void sim_world::ask(question& q) {
     q.asked = true;

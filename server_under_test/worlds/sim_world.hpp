@@ -41,11 +41,11 @@ public:
 
 class sim_world final : public world {
 public:
-    sim_world(traces::recorder&, nanoseconds& clock);
+    sim_world(traces::recorder&, traces::nanoseconds& clock);
     ~sim_world() override;
 
-    nanoseconds now() const override { return clock_; }
-    void start(timer&, nanoseconds after) override;
+    traces::nanoseconds now() const override { return clock_; }
+    void start(timer&, traces::nanoseconds after) override;
     void cancel(timer& t) override { timers_.cancel(t); }
     void ask(question&) override;
     void withdraw(question&) override;
@@ -96,7 +96,7 @@ private:
     void reset_backlog();
     void withdraw(sim_socket const&);
 
-    nanoseconds& clock_;
+    traces::nanoseconds& clock_;
     timer_heap timers_;
     std::vector<outside> possible_;
     std::vector<alternative> offered_;                 // one for each of possible_

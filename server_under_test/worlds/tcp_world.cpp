@@ -20,7 +20,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 struct tcp_world::loop {
-    loop(ready_queue& queue, nanoseconds& now) : ready(queue), clock(now) {}
+    loop(ready_queue& queue, traces::nanoseconds& now) : ready(queue), clock(now) {}
 
     void tick() { clock = traces::monotonic_now(); }
     bool nothing_left() const { return !waits && timers.empty(); }
@@ -29,18 +29,18 @@ struct tcp_world::loop {
     template <class Over> bool drain(control&, stoppable&, traces::recorder&, Over const&);
 
     ready_queue& ready;
-    nanoseconds& clock;
+    traces::nanoseconds& clock;
     asio::io_context io{1};
     // Without this, Asio would stop between a notification and the next wait, when it has nothing to do.
     asio::executor_work_guard<asio::io_context::executor_type> stay{io.get_executor()};
     std::size_t waits = 0; // number of waits for sockets
     timer_heap timers;
     asio::steady_timer alarm{io}; // one for all timers
-    nanoseconds alarm_at = never;
+    traces::nanoseconds alarm_at = never;
     asio::signal_set signals{io};
     unsigned stops_asked = 0;
 
-    static constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
+    static constexpr traces::nanoseconds never = std::numeric_limits<traces::nanoseconds>::max();
 };
 
 namespace {
@@ -88,7 +88,7 @@ io_result result_of(error_code const& failed, std::size_t bytes) {
 
 class tcp_stream final : public stream {
 public:
-    tcp_stream(tcp::socket s, ready_queue& ready, std::size_t& waits, nanoseconds& clock)
+    tcp_stream(tcp::socket s, ready_queue& ready, std::size_t& waits, traces::nanoseconds& clock)
         : socket_(std::make_shared<watched<tcp::socket>>(std::move(s), ready, waits)),
           clock_(clock) {}
     ~tcp_stream() override { socket_->close(); }
@@ -115,12 +115,12 @@ public:
 
 private:
     std::shared_ptr<watched<tcp::socket>> socket_;
-    nanoseconds& clock_;
+    traces::nanoseconds& clock_;
 };
 
 class tcp_listener final : public listener {
 public:
-    tcp_listener(tcp::acceptor a, ready_queue& ready, std::size_t& waits, nanoseconds& clock)
+    tcp_listener(tcp::acceptor a, ready_queue& ready, std::size_t& waits, traces::nanoseconds& clock)
         : port_(a.local_endpoint().port()),
           socket_(std::make_shared<watched<tcp::acceptor>>(std::move(a), ready, waits)),
           clock_(clock) {}
@@ -152,12 +152,12 @@ private:
 
     std::uint16_t port_;
     std::shared_ptr<watched<tcp::acceptor>> socket_;
-    nanoseconds& clock_;
+    traces::nanoseconds& clock_;
 };
 
 } // namespace
 
-tcp_world::tcp_world(traces::recorder& r, nanoseconds& clock)
+tcp_world::tcp_world(traces::recorder& r, traces::nanoseconds& clock)
     : world(r),
       loop_(std::make_unique<loop>(ready, clock)),
       clock_(clock) {
@@ -165,7 +165,7 @@ tcp_world::tcp_world(traces::recorder& r, nanoseconds& clock)
 }
 tcp_world::~tcp_world() = default;
 
-void tcp_world::start(timer& t, nanoseconds after) { loop_->timers.arm(t, clock_ + after); }
+void tcp_world::start(timer& t, traces::nanoseconds after) { loop_->timers.arm(t, clock_ + after); }
 void tcp_world::cancel(timer& t) { loop_->timers.cancel(t); }
 
 std::unique_ptr<listener> tcp_world::listen(std::uint16_t port, std::string& error) {

@@ -16,11 +16,11 @@ namespace shutdown_repro::server {
 class tcp_world final : public world {
 public:
     // The world sets `clock`, which the recorder reads. Recorder and clock must outlive the world.
-    tcp_world(traces::recorder&, nanoseconds& clock);
+    tcp_world(traces::recorder&, traces::nanoseconds& clock);
     ~tcp_world() override;
 
-    nanoseconds now() const override { return clock_; }
-    void start(timer&, nanoseconds after) override;
+    traces::nanoseconds now() const override { return clock_; }
+    void start(timer&, traces::nanoseconds after) override;
     void cancel(timer&) override;
     // Sets `error` on failure, such as "port 8080 is in use (127.0.0.1)".
     std::unique_ptr<listener> listen(std::uint16_t port, std::string& error) override;
@@ -38,7 +38,7 @@ public:
 private:
     struct loop;
     std::unique_ptr<loop> loop_;
-    nanoseconds& clock_;
+    traces::nanoseconds& clock_;
 };
 
 } // namespace shutdown_repro::server

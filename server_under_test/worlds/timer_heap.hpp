@@ -11,9 +11,9 @@ namespace shutdown_repro::server {
 class timer_heap {
 public:
     bool empty() const { return entries_.empty(); }
-    nanoseconds next_due() const { return entries_.front().due; }
+    traces::nanoseconds next_due() const { return entries_.front().due; }
 
-    void arm(timer& t, nanoseconds due) {
+    void arm(timer& t, traces::nanoseconds due) {
         cancel(t);
         t.due = due;
         t.armed = true;
@@ -48,7 +48,7 @@ public:
 
 private:
     struct entry {
-        nanoseconds due;
+        traces::nanoseconds due;
         std::uint64_t order;
         timer* owner;
         friend bool operator<(entry const& a, entry const& b) {

@@ -12,9 +12,6 @@
 
 namespace shutdown_repro::server {
 
-using traces::millisecond;
-using traces::nanoseconds;
-
 // A piece of work to run later. It is an intrusive list node, so that waiting allocates nothing.
 struct work {
     void (*run)(work&) = nullptr;
@@ -48,7 +45,7 @@ private:
 
 // A timer, armed by world::start; it runs once when due. It must not be destroyed while armed.
 struct timer : work {
-    nanoseconds due = 0;
+    traces::nanoseconds due = 0;
     bool armed = false;
     std::size_t slot = 0; // used by the world
 };
@@ -90,11 +87,11 @@ class world {
 public:
     explicit world(traces::recorder& r) : trace(r) {}
     virtual ~world() = default;
-    virtual nanoseconds now() const = 0;
-    virtual void start(timer&, nanoseconds after) = 0;
+    virtual traces::nanoseconds now() const = 0;
+    virtual void start(timer&, traces::nanoseconds after) = 0;
     virtual void cancel(timer&) = 0; // does nothing if it is not armed
     // By default the answer comes after a millisecond.
-    virtual void ask(question& q) { start(q, millisecond); }
+    virtual void ask(question& q) { start(q, traces::millisecond); }
     virtual void withdraw(question& q) { cancel(q); } // does nothing if it is not asked
     // Listens on 127.0.0.1; port 0 selects a free one. Returns null and sets `error` on failure ("port 8080 is in
     // use").

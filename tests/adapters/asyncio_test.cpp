@@ -3,7 +3,7 @@
 #include "tests/adapters/programs.hpp"
 
 using namespace shutdown_repro;
-using programs::judge;
+using programs::judged_by_name;
 using programs::names;
 using programs::skipped;
 using traces::kind;
@@ -40,14 +40,14 @@ void expect_lost_task(std::string const& file, std::string const& rule, std::str
     };
     for (int i = 0; i < 3; ++i) {
         traces::trace const lost = run("lost");
-        auto const j = judge(lost);
+        auto const j = judged_by_name(lost);
         INFO(j.messages << text_of_stderr(lost));
         CHECK(lost.foot->exit_status == 0);
         REQUIRE(j.errors == names{rule});
         CHECK_THAT(j.messages, ContainsSubstring(task + " (script.py:"));
 
         traces::trace const awaited = run("awaited");
-        auto const clean = judge(awaited);
+        auto const clean = judged_by_name(awaited);
         INFO(clean.messages << text_of_stderr(awaited));
         CHECK(awaited.foot->exit_status == 0);
         CHECK(clean.verdict == traces::verdict::clean);
@@ -117,22 +117,22 @@ TEST_CASE(
     std::string const begin = "import asyncio\nasync def main():\n  timer = asyncio.get_running_loop().call_later(60, "
                               "print)\n  await asyncio.sleep(0)\n";
     std::string const end = "asyncio.run(main())\n";
-    auto const lost = judge(repro::run_program(script(begin + end), {}));
+    auto const lost = judged_by_name(repro::run_program(script(begin + end), {}));
     INFO(lost.messages);
     CHECK(lost.errors == names{"timer-lost"});
     CHECK_THAT(lost.messages, ContainsSubstring("script.py:3"));
-    CHECK(judge(repro::run_program(script(begin + "  timer.cancel()\n" + end), {})).errors == names{});
+    CHECK(judged_by_name(repro::run_program(script(begin + "  timer.cancel()\n" + end), {})).errors == names{});
 }
 
 TEST_CASE("a task whose frame is destroyed while it waits is reported as lost there") {
     if (no_python()) return;
-    auto const j = judge(repro::run_program(script("import asyncio, gc\n"
-                                                   "async def wait(): await asyncio.Future()\n"
-                                                   "async def main():\n"
-                                                   "  asyncio.create_task(wait(), name='forgotten')\n"
-                                                   "  await asyncio.sleep(0)\n"
-                                                   "  gc.collect()\n"
-                                                   "asyncio.run(main())\n"),
+    auto const j = judged_by_name(repro::run_program(script("import asyncio, gc\n"
+                                                            "async def wait(): await asyncio.Future()\n"
+                                                            "async def main():\n"
+                                                            "  asyncio.create_task(wait(), name='forgotten')\n"
+                                                            "  await asyncio.sleep(0)\n"
+                                                            "  gc.collect()\n"
+                                                            "asyncio.run(main())\n"),
         {}));
     INFO(j.messages);
     CHECK(j.errors == names{"coroutine-lost"});
@@ -192,7 +192,7 @@ TEST_CASE("an asyncio program that never stops by itself is held at an event and
     text.erase(text.find(by_itself), by_itself.size());
     traces::trace const t =
         repro::run_program(script(text, {"awaited"}), {.order = {}, .decisions = {}, .stop_at = "coroutine.spawn#3"});
-    INFO(judge(t).messages);
+    INFO(judged_by_name(t).messages);
     CHECK(t.problems.empty());
     CHECK(t.foot->exit_status == 0);
     CHECK(std::ranges::count(t.events, kind::act_stop, &traces::event::what) == 1);
@@ -214,7 +214,7 @@ TEST_CASE("an event of a garbage collection during another event is recorded aft
                                                       "probe.time = types.SimpleNamespace(monotonic_ns=clock)\n"
                                                       "probe.event('timer.arm', 'timer:77')\n"),
         {});
-    INFO(judge(t).messages);
+    INFO(judged_by_name(t).messages);
     CHECK(t.problems.empty());
     std::vector<kind> of_the_timer;
     for (traces::event const& e : t.events)
@@ -289,7 +289,7 @@ TEST_CASE("each process of a program records its own trace, and their entities g
     for (traces::event const& e : j.events)
         if (e.what == kind::loop_start) loops.insert(e.id);
     CHECK(loops.size() == 2);
-    CHECK(judge(j).verdict == traces::verdict::clean);
+    CHECK(judged_by_name(j).verdict == traces::verdict::clean);
 }
 
 TEST_CASE("an existing sitecustomize is still run, and without a trace file nothing else is") {
@@ -300,7 +300,7 @@ TEST_CASE("an existing sitecustomize is still run, and without a trace file noth
     p.command = {"sh", "-c", "PYTHONPATH=$PYTHONPATH:{folder} exec " + python + " {folder}/script.py"};
     traces::trace const t = repro::run_program(p, {});
     CHECK_THAT(text_of_stderr(t), ContainsSubstring("was run"));
-    CHECK(judge(t).verdict == traces::verdict::clean);
+    CHECK(judged_by_name(t).verdict == traces::verdict::clean);
     CHECK(programs::works(std::string("env -u SHUTDOWN_REPRO_TRACE PYTHONPATH=") + SOURCE_DIR +
         "/repro/adapters/python " + python +
         " -B -c 'import sys; sys.exit(any(m.startswith(\"shutdown_repro\") for m in sys.modules))'"));

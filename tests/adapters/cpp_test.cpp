@@ -3,7 +3,7 @@
 #include "tests/adapters/programs.hpp"
 
 using namespace shutdown_repro;
-using programs::judge;
+using programs::judged_by_name;
 using programs::names;
 using traces::kind;
 
@@ -19,13 +19,13 @@ TEST_CASE("a server that disposes its connections' scopes with a handler inside 
           "clean") {
     for (int i = 0; i < 3; ++i) {
         traces::trace const t = repro::run_program(asio_server("lost"), {});
-        auto const lost = judge(t);
+        auto const lost = judged_by_name(t);
         INFO(lost.messages);
         CHECK(t.foot->exit_status == 0);
         REQUIRE(lost.errors == names{"scope-disposed-nonempty"});
         CHECK_THAT(lost.messages,
             ContainsSubstring("(connection) was disposed with") && ContainsSubstring("handler, spawned at"));
-        auto const drained = judge(repro::run_program(asio_server("drained"), {}));
+        auto const drained = judged_by_name(repro::run_program(asio_server("drained"), {}));
         INFO(drained.messages);
         REQUIRE(drained.verdict == traces::verdict::clean);
     }
@@ -36,7 +36,7 @@ TEST_CASE("a server is held at an event or a checkpoint and told to stop there")
         INFO(point);
         traces::trace const t =
             repro::run_program(asio_server("lost"), {.order = {}, .decisions = {}, .stop_at = point});
-        auto const j = judge(t);
+        auto const j = judged_by_name(t);
         INFO(j.messages);
         CHECK(t.problems.empty());
         std::vector<kind> around; // the events around the stop
@@ -48,14 +48,14 @@ TEST_CASE("a server is held at an event or a checkpoint and told to stop there")
 }
 
 TEST_CASE("a point that a server never reaches makes its execution inconclusive") {
-    auto const j =
-        judge(repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = "before-dinner"}));
+    auto const j = judged_by_name(
+        repro::run_program(asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = "before-dinner"}));
     CHECK(j.verdict == traces::verdict::inconclusive);
     CHECK_THAT(j.messages, ContainsSubstring("the target never reached before-dinner"));
 }
 
 TEST_CASE("a program that gets an unknown command is inconclusive") {
-    auto const j = judge(repro::run_program(
+    auto const j = judged_by_name(repro::run_program(
         asio_server("drained"), {.order = {}, .decisions = {}, .stop_at = {}, .free_at = "after-accept"}));
     CHECK_THAT(j.messages, ContainsSubstring("does not support the command free"));
 }
@@ -64,7 +64,7 @@ TEST_CASE("a hold stops one thread: the others continue and pass all points") {
     traces::trace const t = repro::run_program(
         {.name = "threads", .command = {HEADER_PROGRAM, "threads"}, .files = {}, .environment = {}, .adapter = "own"},
         {.order = {}, .decisions = {}, .stop_at = "here"});
-    INFO(judge(t).messages);
+    INFO(judged_by_name(t).messages);
     CHECK(t.problems.empty());
     CHECK(std::ranges::count(t.events, kind::act_stop, &traces::event::what) == 1);
 }
@@ -72,7 +72,7 @@ TEST_CASE("a hold stops one thread: the others continue and pass all points") {
 TEST_CASE("a forked child has its own connection to the controller, its own counts, and no file of its parent") {
     repro::program const forks{
         .name = "forks", .command = {HEADER_PROGRAM, "forks"}, .files = {}, .environment = {}, .adapter = "own"};
-    CHECK_THAT(judge(repro::run_program(forks, {.order = {}, .decisions = {}, .stop_at = "twice#2"})).messages,
+    CHECK_THAT(judged_by_name(repro::run_program(forks, {.order = {}, .decisions = {}, .stop_at = "twice#2"})).messages,
         ContainsSubstring("the target never reached twice#2"));
     CHECK(repro::run_program(forks, {}).foot->exit_status == 0);
 }
@@ -105,7 +105,7 @@ TEST_CASE("garbage in the trace of a target is reported with its place, and the 
 this is no event
 END
 )sh"}};
-    auto const j = judge(repro::run_program(p, {}));
+    auto const j = judged_by_name(repro::run_program(p, {}));
     INFO(j.messages);
     CHECK(j.verdict == traces::verdict::violated);
     CHECK(j.errors.contains("scope-disposed-nonempty"));

@@ -6,7 +6,7 @@
 #include "tests/adapters/programs.hpp"
 
 using namespace shutdown_repro;
-using programs::judge;
+using programs::judged_by_name;
 using programs::names;
 using traces::kind;
 
@@ -26,10 +26,10 @@ namespace {
 void expect_both_orders(int times) {
     if (no_mojolicious()) return;
     for (int i = 0; i < times; ++i) {
-        auto const client = judge(repro::run_program(timer_program(), {.order = "client-first"}));
+        auto const client = judged_by_name(repro::run_program(timer_program(), {.order = "client-first"}));
         INFO(client.messages);
         REQUIRE(client.errors == lost_both);
-        auto const server = judge(repro::run_program(timer_program(), {.order = "server-first"}));
+        auto const server = judged_by_name(repro::run_program(timer_program(), {.order = "server-first"}));
         INFO(server.messages);
         REQUIRE(server.errors == lost_timer);
         REQUIRE(server.warnings == names{});
@@ -51,7 +51,7 @@ TEST_CASE("each order of the real Mojolicious' ready handles is run, and only th
         repro::run_each_order(timer_program(), 20, [&](repro::schedule const& taken, traces::trace const& t) {
             CHECK(taken.choices.size() == 3);
             CHECK(t.head.schedule == repro::to_string(taken));
-            found[repro::to_string(taken)] = judge(t).errors;
+            found[repro::to_string(taken)] = judged_by_name(t).errors;
             return true;
         });
     CHECK(all);
@@ -64,8 +64,8 @@ TEST_CASE("each order of the real Mojolicious' ready handles is run, and only th
 
 TEST_CASE("a decision that the real program does not offer makes its execution inconclusive") {
     if (no_mojolicious()) return;
-    auto const j =
-        judge(repro::run_program(timer_program(), {.order = {}, .decisions = repro::parse_schedule("0=1,2=1,7=1")}));
+    auto const j = judged_by_name(
+        repro::run_program(timer_program(), {.order = {}, .decisions = repro::parse_schedule("0=1,2=1,7=1")}));
     INFO(j.messages);
     CHECK(j.messages.find("problem: decision 7 was not taken as scheduled") != std::string::npos);
 }
@@ -74,7 +74,7 @@ TEST_CASE("the real Mojolicious is held at an event and told to stop there") {
     if (no_mojolicious()) return;
     traces::trace const t =
         repro::run_program(timer_program(), {.order = "server-first", .decisions = {}, .stop_at = "request.begin#1"});
-    INFO(judge(t).messages);
+    INFO(judged_by_name(t).messages);
     CHECK(t.problems.empty());
     for (std::size_t i = 1; i < t.events.size(); ++i) {
         if (t.events[i].what != kind::act_stop) continue;
@@ -88,7 +88,7 @@ TEST_CASE("the real Mojolicious is held at an event and told to stop there") {
 TEST_CASE("the real Mojolicious is judged on the reactor that it has by default, too") {
     if (no_mojolicious() || programs::skipped("perl -MEV -e 1", "libev-perl")) return;
     traces::trace const t = repro::run_program(timer_program(), {});
-    auto const j = judge(t);
+    auto const j = judged_by_name(t);
     INFO(j.messages);
     CHECK(j.errors.contains("timer-lost"));
     CHECK(j.errors.contains("finish-event-lost") == j.errors.contains("callback-after-destroy"));
@@ -110,12 +110,12 @@ TEST_CASE("a program that does not end is killed, and its trace is never clean")
     p.within_ms = 1000;
     traces::trace const t = repro::run_program(p, {});
     CHECK(t.foot->note == "the program did not exit by itself: killed after 1000 ms");
-    CHECK(judge(t).verdict != traces::verdict::clean);
+    CHECK(judged_by_name(t).verdict != traces::verdict::clean);
 }
 
 TEST_CASE("a program that records nothing is inconclusive, with the reason") {
     repro::program const p{.name = "true", .command = {"true"}, .files = {}, .environment = {}, .adapter = "own"};
-    auto const j = judge(repro::run_program(p, {}));
+    auto const j = judged_by_name(repro::run_program(p, {}));
     CHECK(j.verdict == traces::verdict::inconclusive);
     CHECK(j.messages.find("check that its adapter is loaded") != std::string::npos);
 }

@@ -8,11 +8,9 @@
 #include "repro/target/program_run.hpp"
 #include "tests/catch.hpp"
 #include "tests/skip.hpp"
-#include "traces/rules/rule.hpp"
+#include "traces/rules/judge.hpp"
 
-namespace programs {
-
-using namespace shutdown_repro;
+namespace shutdown_repro::programs {
 
 // Whether the command succeeds. Used to find out whether a module is installed.
 inline bool works(std::string const& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
@@ -36,15 +34,10 @@ struct judged {
     std::string messages;
 };
 
-inline judged judge(traces::trace const& t) {
-    traces::rule_run rules;
-    rules.on_header(t.head);
-    for (traces::event const& e : t.events) rules.put(e);
-    bool const complete = t.foot && t.problems.empty();
-    if (t.foot) rules.on_footer(*t.foot);
-    rules.finish(complete);
-    judged j{traces::judge(rules.violations(), complete), {}, {}, rules.violations(), {}};
-    for (traces::violation const& v : rules.violations()) {
+inline judged judged_by_name(traces::trace const& t) {
+    traces::judgement by = traces::judge(t);
+    judged j{by.verdict, {}, {}, by.violations, {}};
+    for (traces::violation const& v : by.violations) {
         if (v.level == traces::severity::error) j.errors.insert(std::string(v.rule));
         if (v.level == traces::severity::warning) j.warnings.insert(std::string(v.rule));
         j.messages += std::string(v.rule) + ": " + v.message + "\n";
@@ -56,4 +49,4 @@ inline judged judge(traces::trace const& t) {
 
 using names = std::set<std::string>;
 
-} // namespace programs
+} // namespace shutdown_repro::programs

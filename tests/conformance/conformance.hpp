@@ -7,7 +7,7 @@
 
 namespace shutdown_repro::conformance {
 
-using nlohmann::json;
+using json = nlohmann::json;
 
 struct differences {
     std::vector<std::string> counted, advisory; // advisory: printed, and the cell agrees all the same

@@ -35,6 +35,7 @@ TEST_CASE("no function is longer than 60 lines, and no test than 100") {
 }
 TEST_CASE("no file is longer than 600 lines") { CHECK(in_all(with_tests(), long_files) == lines{}); }
 TEST_CASE("a file that a comment names exists") { CHECK(in_all(with_tests(), files_that_do_not_exist) == lines{}); }
+TEST_CASE("no header imports a name into its namespace") { CHECK(in_all(with_tests(), names_taken_over) == lines{}); }
 
 TEST_CASE("a rule keeps what it knows by whose it is, or says that there is only one of it") {
     CHECK(in_all({"traces"}, members_of_one_server) == lines{});

@@ -134,6 +134,6 @@ enum class verdict : std::uint8_t { clean, violated, inconclusive };
 std::string_view name_of(verdict);
 // An error or a warning is a violation, also in an incomplete trace; a note is not. An incomplete trace without a
 // violation is inconclusive, never clean.
-verdict judge(std::vector<violation> const&, bool complete);
+verdict verdict_of(std::vector<violation> const&, bool complete);
 
 } // namespace shutdown_repro::traces

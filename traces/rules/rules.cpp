@@ -100,9 +100,9 @@ std::string needs_text(rule_info const& info) {
 std::span<rule_info const> all_rules() {
     static std::vector<rule_info> const all = [] {
         std::vector<rule_info> out;
-        for (auto const family :
-            {scope_rules(), lifetime_rules(), memory_rules(), timer_rules(), callback_rules(), loop_rules(),
-                stop_rules(), client_rules(), answer_rules(), race_rules(), announce_rules(), time_rules(), process_rules()})
+        for (auto const family : {scope_rules(), lifetime_rules(), memory_rules(), timer_rules(), callback_rules(),
+                 loop_rules(), stop_rules(), client_rules(), answer_rules(), race_rules(), announce_rules(),
+                 time_rules(), process_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();
@@ -267,7 +267,7 @@ std::vector<rule_run::skipped> rule_run::not_applicable() const {
     return out;
 }
 
-verdict judge(std::vector<violation> const& found, bool complete) {
+verdict verdict_of(std::vector<violation> const& found, bool complete) {
     for (violation const& v : found)
         if (v.level != severity::note) return verdict::violated;
     return complete ? verdict::clean : verdict::inconclusive;

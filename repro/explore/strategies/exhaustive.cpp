@@ -31,7 +31,7 @@ constexpr std::size_t shared_depth = 7; // number of looks at the outside that e
 // Identifies a step: its first alternative, its number among those with the same name, and where stop and free were
 // called in it.
 struct step {
-    alternative first;
+    server::alternative first;
     std::uint32_t nth = 0;
     std::array<std::uint32_t, 2> calls{}; // place in the step * 4 + choice; 0 for none
     friend bool operator==(step const&, step const&) = default;
@@ -46,9 +46,9 @@ struct known_step {
 struct node {
     bool outside = true; // true for a look at the outside, which begins a step; false for a place within a step
     std::uint32_t offers = 1, choice = 0;
-    std::vector<alternative> offered; // for a look: the alternatives
-    std::vector<known_step> sleeping; // for a look: the steps that slept on arrival, and those explored since
-    footprint touched;                // footprint of the step that begins here, as last taken
+    std::vector<server::alternative> offered; // for a look: the alternatives
+    std::vector<known_step> sleeping;         // for a look: the steps that slept on arrival, and those explored since
+    footprint touched;                        // footprint of the step that begins here, as last taken
 
     void reset(bool is_outside, std::uint32_t n) {
         outside = is_outside;
@@ -81,11 +81,11 @@ public:
         return true;
     }
 
-    std::uint32_t choose(std::span<alternative const> offered) override {
+    std::uint32_t choose(std::span<server::alternative const> offered) override {
         // The server works before the first look at the outside: the first step begins there.
         return offered[0].what == server::move::server_runs && look_ != none ? within(offered) : look(offered);
     }
-    void only(alternative const& a) override { look({&a, 1}); }
+    void only(server::alternative const& a) override { look({&a, 1}); }
     void saw(traces::event const& e) override { touch_.saw(e, remembers() ? &nodes_[look_].touched : nullptr); }
     bool mine() override {
         settle();
@@ -107,7 +107,7 @@ private:
 
     bool remembers() const { return reduce_ && look_ != none && look_ >= changed_look_; }
 
-    std::uint32_t look(std::span<alternative const> offered) {
+    std::uint32_t look(std::span<server::alternative const> offered) {
         if (++looks_ == shared_depth && divided()) turn_back_unless_mine();
         if (at_ == used_) arrive(offered);
         look_ = at_++;
@@ -120,7 +120,7 @@ private:
     }
 
     // Between two pieces of the server's ready work: go on, or stop, or free.
-    std::uint32_t within(std::span<alternative const> offered) {
+    std::uint32_t within(std::span<server::alternative const> offered) {
         if (at_ == used_) push(false, static_cast<std::uint32_t>(offered.size()));
         return nodes_[at_++].choice;
     }
@@ -131,7 +131,7 @@ private:
         return nodes_[used_++];
     }
 
-    void arrive(std::span<alternative const> offered) {
+    void arrive(std::span<server::alternative const> offered) {
         // A sleeping step was explored elsewhere, with everything behind it.
         if (reduce_ && look_ != none && sleeps(nodes_[look_], step_from(look_))) abandon();
         node& n = push(true, static_cast<std::uint32_t>(offered.size()));
@@ -162,7 +162,7 @@ private:
     // Moves to the next choice that does not sleep; returns false when there is none. If stop or free may still be
     // called within a step, the step is known only once it was taken.
     bool skip_sleeping(node& n) const {
-        if (std::ranges::any_of(n.offered, [](alternative const& a) { return is_stop(a) || is_free(a); }))
+        if (std::ranges::any_of(n.offered, [](server::alternative const& a) { return is_stop(a) || is_free(a); }))
             return n.choice < n.offers;
         while (n.choice < n.offers && sleeps(n, n.begins_with())) ++n.choice;
         return n.choice < n.offers;

@@ -38,7 +38,7 @@ public:
         return true;
     }
 
-    std::uint32_t choose(std::span<alternative const> offered) override {
+    std::uint32_t choose(std::span<server::alternative const> offered) override {
         std::uint64_t const now = step_++;
         for (std::uint64_t const c : change_at_)
             if (c == now) priority_[actor(offered[highest(offered)])] = --lowest_;
@@ -46,15 +46,15 @@ public:
     }
 
 private:
-    std::size_t actor(alternative const& a) const {
+    std::size_t actor(server::alternative const& a) const {
         if (is_stop(a)) return 2;
         if (is_free(a)) return 3;
         if (std::uint32_t const c = connection_of(*of_.of, a.who); c > 0 && c <= of_.connections) return others + c - 1;
         return a.who.type == traces::entity::world ? 1 : 0;
     }
-    std::uint32_t highest(std::span<alternative const> offered) const {
+    std::uint32_t highest(std::span<server::alternative const> offered) const {
         auto const best =
-            std::ranges::max_element(offered, {}, [this](alternative const& a) { return priority_[actor(a)]; });
+            std::ranges::max_element(offered, {}, [this](server::alternative const& a) { return priority_[actor(a)]; });
         return static_cast<std::uint32_t>(best - offered.begin());
     }
 

@@ -34,19 +34,19 @@ public:
         return true;
     }
 
-    std::uint32_t choose(std::span<alternative const> offered) override {
+    std::uint32_t choose(std::span<server::alternative const> offered) override {
         std::uint32_t const place = next(offered);
-        alternative const& taken = offered[place];
+        server::alternative const& taken = offered[place];
         if (is_stop(taken) || is_free(taken)) stage_ = stage_ == stage::first_act ? stage::second_act : stage::after;
         else ++done_[connection(taken)];
         return place;
     }
-    void only(alternative const& a) override { ++done_[connection(a)]; }
+    void only(server::alternative const& a) override { ++done_[connection(a)]; }
 
 private:
     enum class stage : std::uint8_t { first_act, second_act, after }; // what comes next
 
-    std::uint32_t connection(alternative const& a) const {
+    std::uint32_t connection(server::alternative const& a) const {
         std::uint32_t const c = connection_of(*of_.of, a.who);
         return c < done_.size() ? c : 0;
     }
@@ -73,7 +73,7 @@ private:
     }
 
     // Chooses the act that ends the stage once all connections are at their marks, else a connection that is behind.
-    std::uint32_t next(std::span<alternative const> offered) {
+    std::uint32_t next(std::span<server::alternative const> offered) {
         std::size_t const none = offered.size();
         auto const act = static_cast<std::size_t>(
             std::ranges::find_if(offered, (stage_ == stage::first_act) != free_first_ ? is_stop : is_free) -
@@ -102,7 +102,7 @@ private:
             if (behind(i)) return false;
         return true;
     }
-    static bool runs_on(alternative const& a) { return a.what == server::move::server_runs; }
+    static bool runs_on(server::alternative const& a) { return a.what == server::move::server_runs; }
 
     terrain const& of_;
     std::uint64_t seed_;

@@ -19,7 +19,7 @@ public:
         return true;
     }
 
-    std::uint32_t choose(std::span<alternative const> offered) override {
+    std::uint32_t choose(std::span<server::alternative const> offered) override {
         std::uint32_t const now = step_++;
         auto const natural = static_cast<std::uint32_t>(natural_ones(offered));
         for (std::uint32_t i = natural; i < offered.size(); ++i)

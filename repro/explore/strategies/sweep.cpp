@@ -42,7 +42,7 @@ public:
         return true;
     }
 
-    std::uint32_t choose(std::span<alternative const> offered) override {
+    std::uint32_t choose(std::span<server::alternative const> offered) override {
         std::uint32_t const now = step_++;
         auto const natural = static_cast<std::uint32_t>(natural_ones(offered));
         bool const stop_offered = natural < offered.size() && is_stop(offered[natural]);

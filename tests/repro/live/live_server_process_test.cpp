@@ -169,7 +169,7 @@ TEST_CASE("a server that is killed while serving loses at most a torn last line 
         rules.on_header(t.head);
         for (traces::event const& e : t.events) rules.put(e);
         rules.finish(false);
-        CHECK(traces::judge(rules.violations(), false) == traces::verdict::inconclusive);
+        CHECK(traces::verdict_of(rules.violations(), false) == traces::verdict::inconclusive);
     }
     CHECK(answered > 0);
     CHECK(answered < 200 * requests); // some were killed before they had answered everybody

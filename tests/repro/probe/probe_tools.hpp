@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "repro/probe/probe.hpp"
 #include "repro/process/process_table.hpp"
-#include "traces/rules/rule.hpp"
+#include "traces/rules/judge.hpp"
 #include "traces/trace.hpp"
 
 namespace shutdown_repro {
@@ -45,12 +45,7 @@ inline probe_facts facts_of(traces::trace const& t) {
 }
 
 inline bool breaks(traces::trace const& t, std::string_view rule) {
-    traces::rule_run rules;
-    rules.on_header(t.head);
-    for (traces::event const& e : t.events) rules.on_event(e);
-    if (t.foot) rules.on_footer(*t.foot);
-    rules.finish(t.foot && t.problems.empty());
-    return std::ranges::any_of(rules.violations(), [&](auto const& v) { return v.rule == rule; });
+    return std::ranges::any_of(traces::judge(t).violations, [&](auto const& v) { return v.rule == rule; });
 }
 
 // Returns whether this process has no child left, running or zombie.

@@ -32,12 +32,9 @@ bool is_lifecycle(kind k, bool reactor) {
 }
 
 seen look_at(traces::trace const& t, bool reactor) {
-    traces::rule_run rules;
     std::map<traces::ref, std::string> names;
     seen s;
-    rules.on_header(t.head);
     for (traces::event const& e : t.events) {
-        rules.put(e);
         if (e.what == kind::scope_open || e.what == kind::coroutine_spawn) {
             names[e.id] = e.text("name");
             if (names[e.id].empty()) names[e.id] = traces::to_string(e.id_of("name"));
@@ -45,11 +42,9 @@ seen look_at(traces::trace const& t, bool reactor) {
         if (is_lifecycle(e.what, reactor))
             s.lives[names.count(e.id) ? names[e.id] : traces::to_string(e.id)].emplace_back(traces::name_of(e.what));
     }
-    bool const complete = t.foot && t.problems.empty();
-    if (t.foot) rules.on_footer(*t.foot);
-    rules.finish(complete);
-    for (auto const& v : rules.violations()) s.rules.insert(std::string(v.rule));
-    s.verdict = traces::judge(rules.violations(), complete);
+    traces::judgement const judged = traces::judge(t);
+    for (auto const& v : judged.violations) s.rules.insert(std::string(v.rule));
+    s.verdict = judged.verdict;
     return s;
 }
 

@@ -299,5 +299,5 @@ TEST_CASE("a server with a silent connected client keeps waiting, as a real loop
 TEST_CASE("a server that is never stopped leaves an incomplete trace") {
     judged const j = run(with("scope-disposal", {{"stop", "never"}, {"free", "never"}}));
     CHECK_FALSE(j.complete());
-    CHECK(traces::judge(j.violations, j.complete()) == traces::verdict::inconclusive);
+    CHECK(traces::verdict_of(j.violations, j.complete()) == traces::verdict::inconclusive);
 }

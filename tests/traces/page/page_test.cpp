@@ -23,7 +23,7 @@ struct judged_trace {
         violations = run.violations();
     }
     html_side side() const {
-        return {.trace = told, .violations = violations, .verdict = judge(violations, true), .name = "a.jsonl"};
+        return {.trace = told, .violations = violations, .verdict = verdict_of(violations, true), .name = "a.jsonl"};
     }
     std::string page() const { return as_html({.title = "a title", .side = side()}); }
 };

@@ -109,7 +109,7 @@ TEST_CASE("when the inner scope's own disposal never begins, the scope around it
         REQUIRE(told_by(run.violations()) == "scope-disposed-nonempty scope:1");
         CHECK(run.violations()[0].at == at);
         CHECK(run.violations()[0].message == "scope:1 (server) was disposed with coroutine:1 and coroutine:2 inside");
-        CHECK(judge(run.violations(), false) == verdict::violated);
+        CHECK(verdict_of(run.violations(), false) == verdict::violated);
     }
     SECTION("because it is forgotten") {
         s.tell("scope.disposed", "scope:1");

@@ -127,7 +127,7 @@ judgement read_and_judge(std::string_view text, rule_run& run) {
     out.complete = r.has_footer && r.problems.empty();
     run.finish(out.complete);
     out.found = run.violations();
-    out.says = judge(out.found, out.complete);
+    out.says = verdict_of(out.found, out.complete);
     return out;
 }
 
@@ -265,10 +265,10 @@ TEST_CASE("warnings and errors violate, notes do not") {
     for (auto const& [level, expected] : {std::pair(severity::note, verdict::clean),
              std::pair(severity::warning, verdict::violated), std::pair(severity::error, verdict::violated)}) {
         found[0].level = level;
-        CHECK(judge(found, true) == expected);
+        CHECK(verdict_of(found, true) == expected);
     }
     found[0].level = severity::note;
-    CHECK(judge(found, false) == verdict::inconclusive);
-    CHECK(judge({}, false) == verdict::inconclusive);
-    CHECK(judge({}, true) == verdict::clean);
+    CHECK(verdict_of(found, false) == verdict::inconclusive);
+    CHECK(verdict_of({}, false) == verdict::inconclusive);
+    CHECK(verdict_of({}, true) == verdict::clean);
 }
