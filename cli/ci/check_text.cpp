@@ -18,6 +18,11 @@ std::string more(std::size_t all, std::size_t told) { return "    … and " + st
 void tell(std::vector<std::string>& lines, check_result const& c, gate_violation const& v) {
     lines.push_back((fails(v) ? "✗ " : "· ") + line_of(v.rule) + ", " + std::string(name_of(v.stands)) + ", in " +
         std::to_string(v.count) + " of " + traces::counted(c.trials, "execution") + ": " + line_of(v.message));
+    if (std::string const rules = rules_before(v, c); !rules.empty()) lines.push_back("    before it: " + rules);
+    if (std::string const rules = rules_after(v, c); !rules.empty()) lines.push_back("    and so: " + rules);
+    if (v.stands == standing::follows)
+        for (gate_violation::cause const& root : v.caused_by)
+            lines.push_back((v.led_to ? "    led to: " : "    follows from: ") + line_of(root.rule));
     if (!v.reason.empty()) lines.push_back("    excepted: " + line_of(v.reason));
     for (std::size_t i = 0; i < std::min(v.inside.size(), most_inside_lines); ++i)
         lines.push_back("    inside: " + line_of(v.inside[i]));
@@ -27,6 +32,15 @@ void tell(std::vector<std::string>& lines, check_result const& c, gate_violation
     if (v.witness.size() > most_steps) lines.push_back(more(v.witness.size(), most_steps));
     if (!v.trace.empty()) lines.push_back("    trace: " + line_of(v.trace));
     if (!v.replay.empty()) lines.push_back("    again: " + line_of(v.replay));
+}
+
+std::string rules_with(gate_violation const& root, check_result const& c, bool before) {
+    std::vector<std::string_view> rules;
+    for (gate_violation const* const s : judged_with(root, c))
+        if (s->led_to == before && !std::ranges::count(rules, s->rule)) rules.push_back(s->rule);
+    std::string out;
+    for (std::string_view const rule : rules) out.append(out.empty() ? "" : ", ").append(line_of(rule));
+    return out;
 }
 
 } // namespace
@@ -40,6 +54,17 @@ std::string headline_of(check_result const& c) {
 }
 
 bool fails(gate_violation const& v) { return v.stands == standing::fresh || v.stands == standing::worse; }
+
+std::vector<gate_violation const*> judged_with(gate_violation const& root, check_result const& c) {
+    std::vector<gate_violation const*> all;
+    for (gate_violation const& s : c.violations)
+        if (s.stands == standing::follows && is_cause_of(root, s)) all.push_back(&s);
+    return all;
+}
+
+std::string rules_before(gate_violation const& root, check_result const& c) { return rules_with(root, c, true); }
+std::string rules_after(gate_violation const& root, check_result const& c) { return rules_with(root, c, false); }
+
 bool in_baseline(gate_violation const& v) { return v.stands == standing::known || v.stands == standing::excepted; }
 
 std::vector<check_result> all_of(repro::gate_result const& r) {

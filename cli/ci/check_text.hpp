@@ -13,6 +13,12 @@ std::string headline_of(repro::check_result const&);
 // Returns whether the violation fails its check: it is new, or more frequent than the baseline allows.
 bool fails(repro::gate_violation const&);
 bool in_baseline(repro::gate_violation const&);
+// Returns the violations that were seen only together with this root and are judged by it.
+std::vector<repro::gate_violation const*> judged_with(repro::gate_violation const& root, repro::check_result const&);
+// Return the rules of those that came before the root and led to it, and of those that follow from it, separated by
+// ", "; "" when there are none.
+std::string rules_before(repro::gate_violation const& root, repro::check_result const&);
+std::string rules_after(repro::gate_violation const& root, repro::check_result const&);
 // Returns the checks, followed by one that stands for the baseline entries without a check, if there are any.
 std::vector<repro::check_result> all_of(repro::gate_result const&);
 // Returns the lines for people: the reasons, then each violation with the live members of the scope, its witness and

@@ -14,6 +14,8 @@ json json_of(gate_violation const& s) {
         {"stands", name_of(s.stands)}, {"count", s.count}, {"message", s.message}, {"inside", s.inside}};
     j["witness"] = json::array();
     for (gate_violation::step const& step : s.witness) j["witness"].push_back({{"at", step.at}, {"what", step.what}});
+    for (gate_violation::cause const& c : s.caused_by)
+        j[s.led_to ? "led_to" : "caused_by"].push_back({{"rule", c.rule}, {"fingerprint", c.fingerprint}});
     if (!s.reason.empty()) j["reason"] = s.reason;
     if (!s.replay.empty()) j["replay"] = s.replay;
     if (!s.trace.empty()) j["trace"] = s.trace;

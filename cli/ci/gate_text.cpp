@@ -27,8 +27,12 @@ std::string mark(outcome o, text_style style) {
     return paint(style, tint::warn, "?");
 }
 
-std::string violation_text(gate_violation const& s, text_style style) {
+std::string violation_text(check_result const& c, gate_violation const& s, text_style style) {
     std::string out = "    " + wrap(std::string(s.rule) + ": " + printable(s.message), style.width, 6) + "\n";
+    if (std::string const rules = rules_before(s, c); !rules.empty())
+        out += "    " + paint(style, tint::faint, pad("before", 8)) + wrap(rules, style.width, 12) + "\n";
+    if (std::string const rules = rules_after(s, c); !rules.empty())
+        out += "    " + paint(style, tint::faint, pad("and so", 8)) + wrap(rules, style.width, 12) + "\n";
     if (!s.trace.empty())
         out += "    " + paint(style, tint::faint, pad("why", 8)) +
             printable(shell_line({"shutdown-repro", "inspect", s.trace, "--explain"})) + "\n";
@@ -52,7 +56,7 @@ std::string check_text(check_result const& c, std::size_t name_width, text_style
     if (c.result != outcome::failed) return out;
     std::size_t told = 0, all = 0;
     for (gate_violation const& s : c.violations)
-        if (fails(s) && ++all <= most_told) out += violation_text(s, style), ++told;
+        if (fails(s) && ++all <= most_told) out += violation_text(c, s, style), ++told;
     if (all > told) out += "    … " + std::to_string(all - told) + " more; --json has all\n";
     return out;
 }

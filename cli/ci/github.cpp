@@ -59,9 +59,13 @@ std::string row(check_result const& c) {
         markdown(c.name) + " | " + markdown(place_of(c)) + " | ";
     for (std::string const& why : c.why) out += markdown(why) + "<br>";
     for (repro::gate_violation const& v : c.violations) {
-        if (out.size() > 20'000) break; // the other reports have the rest
+        if (out.size() > 20'000) break;                     // the other reports have the rest
+        if (v.stands == repro::standing::follows) continue; // its root names it
         out += (fails(v) ? "**" + markdown(v.rule) + "**" : markdown(v.rule)) + " " + std::to_string(v.count) + " of " +
             std::to_string(c.trials) + ": " + markdown(v.message) + "<br>";
+        if (std::string const rules = rules_before(v, c); !rules.empty())
+            out += "before it: " + markdown(rules) + "<br>";
+        if (std::string const rules = rules_after(v, c); !rules.empty()) out += "and so: " + markdown(rules) + "<br>";
         if (!v.replay.empty()) out += markdown(v.replay) + "<br>";
     }
     if (out.ends_with("<br>")) out.resize(out.size() - 4);

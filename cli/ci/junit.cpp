@@ -38,40 +38,76 @@ std::string class_of(check_result const& c) {
     return what + (how.empty() ? "" : "." + how);
 }
 
-std::string type_of(check_result const& c) {
-    if (c.result == outcome::failed)
+// One case of the document: a check, or of a check that failed for several defects one of them.
+struct junit_case {
+    check_result const* of;
+    repro::gate_violation const* root = nullptr; // why it failed, null for another reason
+    std::string name;
+    double seconds = 0;
+};
+
+std::vector<junit_case> cases_of(std::vector<check_result> const& all) {
+    std::vector<junit_case> cases;
+    for (check_result const& c : all) {
+        std::vector<repro::gate_violation const*> roots;
         for (repro::gate_violation const& v : c.violations)
-            if (fails(v)) return v.rule;
+            if (c.result == outcome::failed && fails(v)) roots.push_back(&v);
+        if (roots.size() < 2) {
+            cases.push_back({&c, roots.empty() ? nullptr : roots.front(), c.name, c.seconds});
+            continue;
+        }
+        for (std::size_t i = 0; i < roots.size(); ++i) {
+            auto const alike = std::count_if(roots.begin(), roots.begin() + static_cast<std::ptrdiff_t>(i),
+                [&](auto const* r) { return r->rule == roots[i]->rule; });
+            std::string const number = alike ? " " + std::to_string(alike + 1) : "";
+            cases.push_back({&c, roots[i], c.name + ": " + roots[i]->rule + number, i ? 0 : c.seconds});
+        }
+    }
+    return cases;
+}
+
+std::string type_of(junit_case const& one) {
+    check_result const& c = *one.of;
+    if (one.root) return one.root->rule;
     return c.result == outcome::stale ? "stale-baseline" : std::string(name_of(c.result));
 }
 
-std::string test_case(check_result const& c) {
-    std::string const head = "    <testcase" + attribute("classname", class_of(c)) + attribute("name", c.name) +
-        attribute("time", seconds(c.seconds));
+std::string message_of(junit_case const& one) {
+    if (!one.root || one.name == one.of->name) return headline_of(*one.of);
+    std::string const before = rules_before(*one.root, *one.of), after = rules_after(*one.root, *one.of);
+    return one.root->rule + ": " + one.root->message + (before.empty() ? "" : "; before it: " + before) +
+        (after.empty() ? "" : "; and so: " + after);
+}
+
+std::string test_case(junit_case const& one) {
+    check_result const& c = *one.of;
+    std::string const head = "    <testcase" + attribute("classname", class_of(c)) + attribute("name", one.name) +
+        attribute("time", seconds(one.seconds));
     std::string const text = lines_of(c);
     if (c.result == outcome::passed)
         return text.empty() ? head + "/>\n"
                             : head + ">\n      <system-out>" + text + "</system-out>\n    </testcase>\n";
     std::string const element = c.result == outcome::inconclusive ? "error" : "failure";
-    return head + ">\n      <" + element + attribute("type", type_of(c)) + attribute("message", headline_of(c)) + ">" +
-        text + "</" + element + ">\n    </testcase>\n";
+    return head + ">\n      <" + element + attribute("type", type_of(one)) + attribute("message", message_of(one)) +
+        ">" + text + "</" + element + ">\n    </testcase>\n";
 }
 
-std::string counts(std::vector<check_result> const& all) {
+std::string counts(std::vector<junit_case> const& all) {
     auto const of = [&](auto const& which) { return std::to_string(std::ranges::count_if(all, which)); };
     double time = 0;
-    for (check_result const& c : all) time += c.seconds;
+    for (junit_case const& c : all) time += c.seconds;
     return attribute("tests", std::to_string(all.size())) +
         attribute("failures",
-            of([](check_result const& c) { return c.result == outcome::failed || c.result == outcome::stale; })) +
-        attribute("errors", of([](check_result const& c) { return c.result == outcome::inconclusive; })) +
+            of([](junit_case const& c) { return c.of->result == outcome::failed || c.of->result == outcome::stale; })) +
+        attribute("errors", of([](junit_case const& c) { return c.of->result == outcome::inconclusive; })) +
         attribute("time", seconds(time));
 }
 
 } // namespace
 
 std::string as_junit(repro::gate_result const& r) {
-    std::vector<check_result> const all = all_of(r);
+    std::vector<check_result> const checks = all_of(r);
+    std::vector<junit_case> const all = cases_of(checks);
     std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" +
         attribute("name", "shutdown-repro gate") + counts(all) + ">\n";
     out += "  <testsuite" + attribute("name", r.file.empty() ? "bundled suite" : r.file) + counts(all) +
@@ -79,7 +115,7 @@ std::string as_junit(repro::gate_result const& r) {
     if (!r.file.empty())
         out +=
             "    <properties><property" + attribute("name", "gate") + attribute("value", r.file) + "/></properties>\n";
-    for (check_result const& c : all) out += test_case(c);
+    for (junit_case const& c : all) out += test_case(c);
     if (r.interrupted) out += "    <system-err>interrupted: further checks were not run</system-err>\n";
     return out + "  </testsuite>\n</testsuites>\n";
 }

@@ -10,7 +10,8 @@
 
 namespace shutdown_repro::cli {
 
-// JUnit XML as read by Jenkins (junit and xunit plugins) and GitLab: one suite for the gate, one test case per check.
+// JUnit XML as read by Jenkins (junit and xunit plugins) and GitLab: one suite for the gate, one test case per check,
+// and one per defect for a check that fails for several defects.
 // Failed and stale checks are failures, inconclusive checks are errors. None is skipped, because readers count that as
 // passed.
 std::string as_junit(repro::gate_result const&);

@@ -87,6 +87,15 @@ json code_flow(check_result const& c, gate_violation const& v) {
     return {{"threadFlows", {{{"locations", std::move(steps)}}}}};
 }
 
+// Where a violation of the root's defect was seen: in the kept trace, else at the check.
+json related(check_result const& c, gate_violation const& v, std::size_t number) {
+    json l = location_of(c);
+    if (!v.trace.empty() && !v.witness.empty()) l = {{"physicalLocation", physical(v.trace, v.witness.back().at + 2)}};
+    l["id"] = number;
+    l["message"] = message((v.led_to ? "before it " : "and so ") + line_of(v.rule) + ": " + line_of(v.message));
+    return l;
+}
+
 class results {
 public:
     explicit results(repro::gate_result const& r) : of_(r) {
@@ -126,8 +135,13 @@ private:
     void add(check_result const& c, gate_violation const& v) {
         std::string text = line_of(c.name) + ": " + line_of(v.message);
         if (!v.replay.empty()) text += "\nagain: " + line_of(v.replay);
-        json r = result(c, v.rule, name_of(v.level), text);
+        traces::severity gravest = v.level;
+        for (gate_violation const* const with : judged_with(v, c)) gravest = std::max(gravest, with->level);
+        json r = result(c, v.rule, name_of(gravest), text);
         if (!v.witness.empty()) r["codeFlows"] = {code_flow(c, v)};
+        std::size_t number = 0;
+        for (gate_violation const* const then : judged_with(v, c))
+            r["relatedLocations"].push_back(related(c, *then, ++number));
         r["partialFingerprints"] = {{"checkAndViolation/v1", line_of(c.name) + ": " + line_of(v.fingerprint)}};
         if (v.count) r["occurrenceCount"] = std::min(v.count, most);
         if (in_baseline(v)) {

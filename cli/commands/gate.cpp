@@ -217,6 +217,12 @@ private:
                         at, {t, folder.keep(part + names.at(c.name) + "-" + std::to_string(kept.size() + 1), *t)});
                 c.violations[n].trace = at->second;
             }
+            for (std::size_t n = 0; n < c.violations.size(); ++n) { // what follows from a root has no trace of its own
+                auto const at = std::ranges::find(
+                    kept, examples_[i][n].get(), &std::pair<traces::trace const*, std::string>::first);
+                if (c.violations[n].stands == repro::standing::follows && at != kept.end())
+                    c.violations[n].trace = at->second;
+            }
         }
     }
 

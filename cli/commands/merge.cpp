@@ -152,6 +152,7 @@ exploration_report merged(std::vector<exploration_part> const& parts) {
         k.also.clear();
         if (!add_to_alike(whole.kept, k)) whole.kept.push_back(std::move(k));
     }
+    find_defects(whole.kept);
     return whole;
 }
 

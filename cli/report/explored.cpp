@@ -52,8 +52,35 @@ std::string finding_text(repro::finding const& f, text_style style) {
         ", " + counted(f.count, "time") + "\n    " + traces::wrap(traces::printable(f.message), style.width, 4) + "\n";
 }
 
-std::string kept_finding_text(kept_finding const& k, text_style style) {
-    std::string out = finding_text(k.found, style);
+// "    and so: finish-event-lost, stop-returned-early"
+std::string rest_of_defect_text(std::vector<kept_finding> const& all, std::size_t root, text_style style) {
+    std::string out;
+    for (auto const& [before, words] : {std::pair(true, "before it: "), std::pair(false, "and so: ")}) {
+        std::string rules;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (i != root && all[i].root == root && all[i].led_to == before)
+                rules += (rules.empty() ? "" : ", ") + rule_name(all[i].found);
+        if (!rules.empty())
+            out += "    " + paint(style, tint::faint, words) +
+                traces::wrap(rules, style.width, 4 + traces::columns(words)) + "\n";
+    }
+    if (kept_finding const& of = all[all[root].root]; all[root].root != root)
+        out += "    " + std::string(all[root].led_to ? "led to " : "follows from ") + rule_name(of.found) + "\n";
+    return out;
+}
+
+// The roots that the same execution shows, the one that leads first.
+std::string roots_text(std::vector<kept_finding> const& all, std::size_t lead, text_style style) {
+    std::string out = finding_text(all[lead].found, style) + rest_of_defect_text(all, lead, style);
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (i != lead && all[i].lead == lead && all[i].root == i)
+            out += finding_text(all[i].found, style) + rest_of_defect_text(all, i, style);
+    return out;
+}
+
+std::string kept_finding_text(std::vector<kept_finding> const& all, std::size_t number, text_style style) {
+    kept_finding const& k = all[number];
+    std::string out = roots_text(all, number, style);
     std::size_t const away = repro::away_from_default(k.small.schedule);
     out += paint(style, tint::faint,
                "    shrunk to " + load_in_words(k.small.scenario) + ", " +
@@ -111,6 +138,12 @@ std::string coverage_text(repro::coverage const& c, text_style style) {
     return out + paint(style, tint::faint, traces::pad("never", 10)) + traces::wrap(names, style.width, 10) + "\n";
 }
 
+// "3 defects, 7 rules: "; "" where there are none, or it is not known of each finding which defect it belongs to.
+std::string defects_text(exploration_report const& r) {
+    auto const n = count_defects(r);
+    return n && n->defects ? counted(n->defects, "defect") + ", " + counted(n->rules, "rule") + ": " : "";
+}
+
 std::string headline(exploration_report const& r, text_style style) {
     repro::scenario const& s = r.found.of;
     return paint(style, tint::strong, traces::printable(s.name)) + " · " + server_in_words(s) + " · sim · " +
@@ -122,10 +155,8 @@ std::string headline(exploration_report const& r, text_style style) {
 std::string rule_name(repro::finding const& f) { return f.rule.empty() ? std::string(unfinished) : f.rule; }
 
 bool add_to_alike(std::vector<kept_finding>& kept, kept_finding const& k) {
-    auto const alike = std::ranges::find_if(kept, [&](kept_finding const& other) {
-        return other.found.rule == k.found.rule && other.small.schedule == k.small.schedule &&
-            requests_of(other.small.scenario) == requests_of(k.small.scenario);
-    });
+    auto const alike = std::ranges::find_if(
+        kept, [&](kept_finding const& other) { return other.found.rule == k.found.rule && same_execution(other, k); });
     if (alike == kept.end()) return false;
     alike->also.push_back(k.found.key);
     return true;
@@ -140,17 +171,27 @@ void keep_findings(exploration_report& r, std::string const& folder, std::atomic
             continue;
         }
         kept_finding k = smaller(r.found.of, f, stop);
-        if (add_to_alike(r.kept, k)) continue;
-        std::string const part =
-            r.found.shard ? std::to_string(r.found.shard->index + 1) + "-" : ""; // shards may share the folder
-        keep(k, part + std::to_string(r.kept.size() + 1), where);
-        r.kept.push_back(std::move(k));
+        if (!add_to_alike(r.kept, k)) r.kept.push_back(std::move(k));
+    }
+    find_defects(r.kept);
+    std::string const part =
+        r.found.shard ? std::to_string(r.found.shard->index + 1) + "-" : ""; // shards may share the folder
+    std::size_t number = 0;
+    for (std::size_t i = 0; i < r.kept.size(); ++i)
+        if (r.kept[i].lead == i) keep(r.kept[i], part + std::to_string(++number), where);
+    for (kept_finding& k : r.kept) { // one execution, one trace
+        kept_finding const& lead = r.kept[k.lead];
+        if (&lead == &k) continue;
+        k.trace = lead.trace;
+        k.twin = lead.twin;
+        k.twin_trace = lead.twin_trace;
     }
 }
 
 std::string as_text(exploration_report const& r, text_style style) {
     std::string out = headline(r, style);
-    for (kept_finding const& k : r.kept) out += "\n" + kept_finding_text(k, style);
+    for (std::size_t i = 0; i < r.kept.size(); ++i)
+        if (r.kept[i].lead == i) out += "\n" + kept_finding_text(r.kept, i, style);
     if (r.found.interrupted)
         for (repro::finding const& f : r.found.findings) out += "\n" + finding_text(f, style);
     if (r.not_kept) out += "\n" + counted(r.not_kept, "further finding") + " told by --json\n";
@@ -163,8 +204,8 @@ std::string as_text(exploration_report const& r, text_style style) {
     if (r.found.verdict() != traces::verdict::violated && r.found.unfinished)
         out += paint(style, tint::warn, "?") + " " + with_commas(r.found.unfinished) +
             " executions never ended, although no rule was violated\n";
-    out += counted(r.found.findings.size(), "finding") + " in " + with_commas(r.found.executions) + " executions, " +
-        with_commas(r.found.violating) + " of them violated";
+    out += defects_text(r) + counted(r.found.findings.size(), "finding") + " in " + with_commas(r.found.executions) +
+        " executions, " + with_commas(r.found.violating) + " of them violated";
     out += " (" + stages_text(r) + "; seed " + std::to_string(r.how.seed) + shards_text(r) + ")";
     out = out.substr(0, out.rfind('\n') + 1) + traces::wrap(out.substr(out.rfind('\n') + 1), style.width, 0) + "\n";
     if (r.found.verified) out += with_commas(r.found.verified) + " executions were run twice, with identical traces\n";

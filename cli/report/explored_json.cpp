@@ -117,6 +117,7 @@ std::string as_json(exploration_report const& r) {
     d["interrupted"] = r.found.interrupted;
     d["out_of_time"] = r.found.out_of_time;
     d["verified"] = r.found.verified;
+    if (auto const n = count_defects(r)) d["defects"] = n->defects;
     d["violations"] = json::array();
     for (repro::finding const& f : r.found.findings) {
         json one{{"rule", rule_name(f)}, {"severity", name_of(f.level)}, {"fingerprint", f.fingerprint},
@@ -126,12 +127,16 @@ std::string as_json(exploration_report const& r) {
             [&](kept_finding const& k) { return k.found.key == f.key || std::ranges::count(k.also, f.key) > 0; });
         if (kept != r.kept.end()) {
             kept_finding const& k = *kept;
+            if (k.found.key != f.key) one["same_as"] = hex(k.found.key);
             one["shrunk"] = {{"requests", requests_of(k.small.scenario)}, {"schedule", to_string(k.small.schedule)},
                 {"executions", k.small.executions}};
             if (k.twin)
                 one["passes"] = {{"schedule", to_string(k.twin->schedule)}, {"decision", k.twin->decision},
                     {"taken", k.twin->taken}, {"instead", k.twin->instead}};
             if (k.twin && !k.twin_trace.empty()) one["passes"]["trace"] = k.twin_trace;
+            if (kept_finding const& root = r.kept[k.root]; &root != &k)
+                one[k.led_to ? "led_to" : "caused_by"] = {
+                    {"rule", rule_name(root.found)}, {"key", hex(root.found.key)}};
             if (!k.trace.empty()) one["trace"] = k.trace;
             if (!k.trace.empty()) one["replay"] = shell_line({"shutdown-repro", "replay", k.trace});
         }

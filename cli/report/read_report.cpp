@@ -35,12 +35,19 @@ gate_violation gate_violation_of(located_value const& v) {
     s.level = severity_of(v);
     s.fingerprint = text_of(v, "fingerprint");
     s.stands = word_of(v, "stands",
-        {standing::fresh, standing::worse, standing::known, standing::excepted, standing::expected, standing::allowed});
+        {standing::fresh, standing::worse, standing::known, standing::excepted, standing::expected, standing::allowed,
+            standing::follows});
     s.count = count_of(v, "count");
     s.message = text_of(v, "message");
     s.inside = texts_of(v, "inside");
     for (located_value const& step : field(v, "witness").items("a list of events", 0, most_items))
         s.witness.push_back({count_of(step, "at"), text_of(step, "what")});
+    for (char const* const name : {"caused_by", "led_to"})
+        if (auto const causes = v.find(name)) {
+            s.led_to = std::string_view(name) == "led_to";
+            for (located_value const& c : causes->items("a list of violations", 0, most_items))
+                s.caused_by.push_back({rule_named(field(c, "rule")), text_of(c, "fingerprint")});
+        }
     s.reason = text_or_none(v, "reason");
     s.replay = text_or_none(v, "replay");
     s.trace = text_or_none(v, "trace");

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 #include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
 
@@ -18,11 +19,12 @@ std::string mark(severity s, text_style style) {
                                  : paint(style, tint::faint, "·");
 }
 
-std::string violation_text(violation const& v, text_style style) {
+// `level` is that of its defect.
+std::string violation_text(violation const& v, severity level, text_style style) {
     std::size_t const indent = 2 + rule_width + 2;
     bool const fits = v.rule.size() <= rule_width; // a longer name has its line for itself
     std::string const between = fits ? "  " : "\n" + std::string(indent, ' ');
-    std::string out = mark(v.level, style) + " " +
+    std::string out = mark(level, style) + " " +
         paint(style, tint::strong, fits ? pad(v.rule, rule_width) : std::string(v.rule)) + between +
         wrap(printable(v.message), style.width, indent) + "\n";
     for (std::size_t i = 0; i < v.inside.size(); ++i) {
@@ -32,11 +34,32 @@ std::string violation_text(violation const& v, text_style style) {
     return out;
 }
 
+// What belongs to the same defect, by name.
+std::string rest_of_defect_text(judgement const& j, std::size_t root, text_style style) {
+    std::string out;
+    for (auto const& [part, words] :
+        {std::pair(defect_part::before, "before it: "), std::pair(defect_part::after, "and so: ")})
+        if (std::string const rules = rules_under(j.violations, j.defects, root, part); !rules.empty())
+            out += "    " + paint(style, tint::faint, words) + wrap(rules, style.width, 4 + columns(words)) + "\n";
+    return out;
+}
+
+// The gravest severity of the violations of a defect: a warning that a crash follows from is no mere warning.
+severity level_of(judgement const& j, std::size_t root) {
+    severity gravest = j.violations[root].level;
+    for (std::size_t i = 0; i < j.violations.size(); ++i)
+        if (j.defects[i].root == root) gravest = std::max(gravest, j.violations[i].level);
+    return gravest;
+}
+
 std::string violations(judgement const& j, text_style style) {
     std::string out;
     std::map<std::string_view, std::uint64_t> seen;
-    for (violation const& v : j.violations)
-        if (seen[v.rule]++ < most_of_a_rule) out += violation_text(v, style);
+    for (std::size_t i = 0; i < j.violations.size(); ++i) {
+        violation const& v = j.violations[i];
+        if (j.defects[i].is == defect_part::root && seen[v.rule]++ < most_of_a_rule)
+            out += violation_text(v, level_of(j, i), style) + rest_of_defect_text(j, i, style);
+    }
     for (auto const& [rule, count] : seen)
         if (count > most_of_a_rule)
             out += "  " + pad(rule, rule_width) + "  … " + std::to_string(count - most_of_a_rule) +
@@ -55,6 +78,16 @@ std::string inconclusive(judgement const& j, text_style style) {
 std::string counts(judgement const& j) {
     std::string const span = duration(j.span) + (j.world == "sim" ? " virtual" : "");
     return counted(j.events, "event") + " · " + span;
+}
+
+// "1 defect, 6 rules broken"; "" when nothing but notes is there.
+std::string defects_text(judgement const& j) {
+    std::size_t const n = defects_in(j.violations, j.defects);
+    if (n == 0) return {};
+    std::set<std::string_view> rules;
+    for (violation const& v : j.violations)
+        if (v.level != severity::note) rules.insert(v.rule);
+    return counted(n, "defect") + ", " + counted(rules.size(), "rule") + " broken";
 }
 
 // Shows how many rules judged the trace: a rule that could not judge never passes silently.
@@ -109,7 +142,9 @@ std::string next_command(std::string_view word, std::string_view command, text_s
 }
 
 std::string violations_as_text(judgement const& j, text_style style) {
-    return violations(j, style) + (j.verdict == verdict::inconclusive ? inconclusive(j, style) : "");
+    std::string const found = defects_text(j);
+    return violations(j, style) + (j.verdict == verdict::inconclusive ? inconclusive(j, style) : "") +
+        (found.empty() ? "" : found + "\n");
 }
 
 std::string acts_as_text(judgement const& j, text_style style) {
@@ -120,6 +155,8 @@ std::string acts_as_text(judgement const& j, text_style style) {
 std::string as_text(run_report const& r, text_style style) {
     std::string out = headline(r, style) + acts_as_text(r.judged, style) + "\n" + every_order(r, style) +
         details(r.judged, style) + "\n" + rate(r, style);
+    if (std::string const found = defects_text(r.judged); !found.empty())
+        out += found + (r.executions > 1 ? " in that execution" : "") + "\n";
     out += std::to_string(r.violated) + " of " + std::to_string(r.executions) + " executions violated";
     if (r.inconclusive) out += ", " + std::to_string(r.inconclusive) + " inconclusive";
     out += " · " + counts(r.judged) + (r.trace_path.empty() ? "" : " · trace " + r.trace_path) + "\n";
@@ -138,7 +175,9 @@ std::string as_text(std::vector<trace_judgement> const& all, text_style style) {
             (judged.world.empty() ? "" : printable(judged.world) + " · ") + counts(judged);
         bool const beside = columns(path) + 3 + columns(about) <= style.width;
         out += paint(style, tint::strong, path) + (beside ? " · " + about : "\n  " + wrap(about, style.width, 2)) +
-            "\n" + details(judged, style) + judged_by(judged, style);
+            "\n" + details(judged, style);
+        if (std::string const found = defects_text(judged); !found.empty()) out += found + "\n";
+        out += judged_by(judged, style);
         if (judged.verdict == verdict::violated && path != "-")
             out += next_command("why", shell_line({"shutdown-repro", "inspect", path, "--explain"}), style);
         out += "\n";

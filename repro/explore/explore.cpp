@@ -221,6 +221,13 @@ private:
 
 } // namespace
 
+void add_causes(std::vector<std::uint64_t>& to, std::vector<std::uint64_t> const& from) {
+    if (to.empty() || from.empty()) return to.clear();
+    std::vector<std::uint64_t> all;
+    std::ranges::set_union(to, from, std::back_inserter(all));
+    to = std::move(all);
+}
+
 bool shorter(schedule const& a, schedule const& b) {
     std::size_t const da = away_from_default(a), db = away_from_default(b);
     if (da != db) return da < db;

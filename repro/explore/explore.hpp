@@ -40,6 +40,7 @@ struct explore_options {
                // search is complete, and later strategies must not depend on it
     std::uint64_t verify_every = 0; // run every n-th execution again and compare the traces; 0 for none
     bool stop_at_first = false;     // stop at the first execution with a violation
+    bool find_causes = false;       // set finding::caused_by; executions with several violations run twice
 };
 
 // Executions with the same violation.
@@ -54,6 +55,7 @@ struct finding {
     std::uint64_t count = 0;
     schedule shortest;           // the schedule with the fewest decisions away from the default, then the first
     std::uint64_t decisions = 0; // number of its decisions; `shortest` may omit default decisions at its end
+    std::vector<std::uint64_t> caused_by; // keys of its roots, sorted; empty if an execution showed it without a root
 };
 
 struct stage {
@@ -82,6 +84,8 @@ struct exploration {
 // A total order: fewer decisions away from the default, then fewer decisions, then the smaller choices.
 bool shorter(schedule const&, schedule const&);
 bool shorter(finding const&, finding const&); // by `shortest`
+// Adds the roots of a finding in further executions, both sorted. Where either has none, no root explains them all.
+void add_causes(std::vector<std::uint64_t>& to, std::vector<std::uint64_t> const& from);
 // Returns the guarantee that follows from a stage; "" for none. A shard of a stage that guarantees something only as a
 // whole has none.
 std::string worth_of(strategy_info const&, terrain const&, stage const&, exploration const& whole);

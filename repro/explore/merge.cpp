@@ -86,7 +86,12 @@ void number_as_whole(std::vector<exploration>& parts) {
 exploration tried_again(exploration const& part) {
     std::atomic<bool> const go_on = false;
     exploration whole = explore(part.of,
-        {.strategy = part.stages.front().strategy, .executions = part.budget, .seconds = {}, .shard = {}}, go_on);
+        {.strategy = part.stages.front().strategy,
+            .executions = part.budget,
+            .seconds = {},
+            .shard = {},
+            .find_causes = true},
+        go_on);
     whole.reached.reset();
     return whole;
 }

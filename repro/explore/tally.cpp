@@ -6,6 +6,7 @@ namespace shutdown_repro::repro {
 void add_finding(finding& to, finding const& other) {
     to.first = std::min(to.first, other.first);
     to.count += other.count;
+    add_causes(to.caused_by, other.caused_by);
     if (shorter(other.shortest, to.shortest)) to.shortest = other.shortest;
 }
 

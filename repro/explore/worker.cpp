@@ -122,24 +122,32 @@ void worker::execute(std::uint64_t number) {
 
 void worker::note(std::uint64_t number, simulator::ending const& end) {
     bool violating = false;
-    for (traces::violation const& v : rules_.violations()) {
+    std::vector<traces::violation> const& all = rules_.violations();
+    std::vector<traces::defect_place> const places = places_of_violations();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        traces::violation const& v = all[i];
         if (v.level == traces::severity::note) continue;
         violating = true;
-        note(number, prints_.of(v), v.rule, v.level);
+        bool const is_root = places.empty() || places[i].root == i;
+        note(number, prints_.of(v), v.rule, v.level, is_root ? 0 : prints_.of(all[places[i].root]));
     }
     // A rule reports that a stopped server never ended; no rule reports it for a server that was not stopped.
     if (end.cut || (!end.complete && (!violating || rules_.state().t0 == traces::no_seq))) {
         ++seen_.unfinished;
-        note(number, end.cut ? finding::ended_at_limit : finding::never_ended, {}, traces::severity::error);
+        note(number, end.cut ? finding::ended_at_limit : finding::never_ended, {}, traces::severity::error, 0);
     }
     seen_.done.violating += violating;
     if (violating && stage_.options.stop_at_first) stage_.enough = true;
 }
 
-// Counts a fingerprint once per execution, however often it is violated there.
-void worker::note(std::uint64_t number, std::uint64_t key, std::string_view rule, traces::severity level) {
+// Counts a fingerprint once per execution, however often it is violated there. `root` is 0 when it has no root.
+void worker::note(
+    std::uint64_t number, std::uint64_t key, std::string_view rule, traces::severity level, std::uint64_t root) {
     auto const [at, fresh] = seen_.findings.try_emplace(key);
     finding& f = at->second;
+    std::vector<std::uint64_t> const here(root ? 1 : 0, root);
+    if (fresh) f.caused_by = here;
+    else add_causes(f.caused_by, here);
     if (fresh) {
         f.key = key;
         f.rule = rule;
@@ -152,6 +160,15 @@ void worker::note(std::uint64_t number, std::uint64_t key, std::string_view rule
     }
     if (std::exchange(last_[key], number) == number) return;
     ++f.count;
+}
+
+// One place for each violation; none when no cause is asked for, or a single violation has none.
+std::vector<traces::defect_place> worker::places_of_violations() {
+    if (!stage_.options.find_causes || rules_.violations().size() < 2) return {};
+    follow again(simulator_.taken());
+    traces::trace t;
+    second_.run(*stage_.ground.of, again, t);
+    return traces::roots_of(t, rules_.violations());
 }
 
 // Uncontrolled nondeterminism would invalidate every result.

@@ -6,6 +6,7 @@
 #include "repro/explore/tally.hpp"
 #include "repro/sim/execute.hpp"
 #include "traces/rules/fingerprint.hpp"
+#include "traces/views/roots.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -50,7 +51,8 @@ private:
     void look_at_the_clock();
     void execute(std::uint64_t number);
     void note(std::uint64_t number, simulator::ending const&);
-    void note(std::uint64_t number, std::uint64_t key, std::string_view rule, traces::severity);
+    void note(std::uint64_t number, std::uint64_t key, std::string_view rule, traces::severity, std::uint64_t root);
+    std::vector<traces::defect_place> places_of_violations();
     void verify();
 
     stage_plan& stage_;

@@ -1,5 +1,6 @@
 #include "repro/gate/counts.hpp"
 #include <algorithm>
+#include <tuple>
 
 namespace shutdown_repro::repro {
 namespace {
@@ -12,6 +13,14 @@ std::string why_unfinished(exploration const& e) {
 
 bool enumerates(std::string_view strategy) { return strategy == "exhaustive" || strategy == "plain"; }
 
+// What came without a root once is a root. The order does not depend on that of the trials, which shards change.
+void add_causes(gate_violation& to, gate_violation const& from) {
+    if (to.caused_by.empty() || from.caused_by.empty()) return to.caused_by.clear();
+    for (gate_violation::cause const& c : from.caused_by)
+        if (!std::ranges::count(to.caused_by, c)) to.caused_by.push_back(c);
+    std::ranges::sort(to.caused_by, {}, [](auto const& c) { return std::tie(c.rule, c.fingerprint); });
+}
+
 } // namespace
 
 std::size_t count_violation(std::vector<gate_violation>& all, gate_violation const& shown, std::uint64_t count) {
@@ -20,6 +29,8 @@ std::size_t count_violation(std::vector<gate_violation>& all, gate_violation con
     if (at == all.end()) {
         at = all.insert(at, shown);
         at->count = 0;
+    } else {
+        add_causes(*at, shown);
     }
     at->count += count;
     return static_cast<std::size_t>(at - all.begin());

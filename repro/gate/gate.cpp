@@ -20,9 +20,15 @@ std::string_view name_of(standing s) {
     case standing::known: return "known";
     case standing::excepted: return "excepted";
     case standing::expected: return "expected";
+    case standing::follows: return "follows";
     case standing::allowed: break;
     }
     return "allowed";
+}
+
+bool is_cause_of(gate_violation const& root, gate_violation const& other) {
+    return std::ranges::any_of(other.caused_by,
+        [&root](gate_violation::cause const& c) { return c.rule == root.rule && c.fingerprint == root.fingerprint; });
 }
 
 void check_result::doubt(std::uint64_t of_trials, std::string const& reason) {

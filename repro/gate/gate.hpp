@@ -27,6 +27,7 @@ enum class standing : std::uint8_t {
     excepted, // tolerated by an exception in the baseline, with a reason and an expiry date
     expected, // the violation that a reproducer expects, or one that comes with it
     allowed,  // allowed by the check, or only a note
+    follows,  // seen only together with a root that explains it; the root is judged instead
 };
 
 // Violations with the same rule and fingerprint, over the trials of one check.
@@ -45,6 +46,12 @@ struct gate_violation {
     std::vector<std::string> inside;
     standing stands = standing::fresh;
     std::string reason; // the reason of the exception, if excepted
+    struct cause {
+        std::string rule, fingerprint;
+        friend bool operator==(cause const&, cause const&) = default;
+    };
+    std::vector<cause> caused_by = {}; // roots of its defects; empty if any trial showed it without a root
+    bool led_to = false;               // in the kept trace it came before its root, and led to it
 };
 
 // The outcome of a check.
@@ -113,8 +120,9 @@ struct gate_result {
     bool is_part() const { return shard && shard->mine.count > 1; }
 };
 
-std::string_view name_of(outcome);    // "passed", "failed", "stale", "inconclusive"
-std::string_view name_of(standing);   // "new", "worse", "known", "excepted", "expected", "allowed"
+std::string_view name_of(outcome);  // "passed", "failed", "stale", "inconclusive"
+std::string_view name_of(standing); // "new", "worse", "known", "excepted", "expected", "allowed", "follows"
+bool is_cause_of(gate_violation const& root, gate_violation const& other); // named in its `caused_by`
 outcome worst_of(gate_result const&); // failed before inconclusive before stale before passed
 
 } // namespace shutdown_repro::repro

@@ -3,6 +3,8 @@
 //
 // An exact check is judged exactly: one execution decides. A sample is judged by confidence intervals (wilson.hpp):
 //   a new violation fails, however rare it is; a violation whose exception has expired is new;
+//   a violation that was seen only together with a root that explains it is not judged: its root is, and the baseline
+//   need not have it; without its root it is new;
 //   a known violation fails when it is worse: its interval lies above that of the baseline;
 //   a known violation is fixed, so that the baseline is stale, after as many clean trials as its rate requires;
 //   a reproducer passes after one trial with the violation. It fails after as many trials without it as the rate in

@@ -13,6 +13,7 @@
 #include "repro/target/program_run.hpp"
 #include "traces/rules/fingerprint.hpp"
 #include "traces/views/phrase.hpp"
+#include "traces/views/roots.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
@@ -82,7 +83,9 @@ public:
         auto const example = std::make_shared<traces::trace const>(std::move(t));
         std::vector<std::size_t> mine; // indexes in `seen`; an execution counts at most once for each
         bool violated = false;
-        for (traces::violation const& v : judged.violations) {
+        std::vector<traces::defect_place> const places = traces::roots_of(*example, judged.violations);
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            traces::violation const& v = judged.violations[i];
             violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
             std::size_t const place = place_of(example, in_words(*example, v, again()), 0);
             if (std::ranges::count(mine, place)) continue;
@@ -103,7 +106,7 @@ public:
         count_exploration(seen_.result, how, e);
         explored_part part{how, {}, {}};
         for (finding const& f : e.findings)
-            if (!f.rule.empty()) part.shown.push_back(add(e.of, f)); // without a rule it is inconclusive, not violated
+            if (!f.rule.empty()) part.shown.push_back(add(e, f)); // without a rule it is inconclusive, not violated
         if (e.interrupted) was_interrupted();
         if (!how.shard) return;
         e.reached.reset();
@@ -179,6 +182,7 @@ void explore_schedules(check_plan const& c, trial_options const& o, std::atomic<
     how.seed = c.seed;
     how.jobs = o.jobs;
     how.shard = o.shard;
+    how.find_causes = true;
     std::function<void(explore_progress const&)> tell;
     if (o.tell) tell = [&](explore_progress const& p) { o.tell(p.executions, p.of, p.strategy); };
     to.add(how, explore(open, how, stop, tell));

@@ -110,8 +110,14 @@ gate_result hostile_gate() {
                 .trace = a,
                 .witness = {{~0ull - 5, a}, {2, a}},
                 .inside = {a, a},
-                .stands = static_cast<standing>(r.checks.size() % 6),
-                .reason = a}};
+                .stands = static_cast<standing>(r.checks.size() % 7),
+                .reason = a,
+                .caused_by = {},
+                .led_to = false}};
+            c.violations.push_back(c.violations.front()); // of the same defect
+            c.violations.back().stands = standing::follows;
+            c.violations.back().caused_by = {{a, a}};
+            c.violations.back().led_to = r.checks.size() % 2;
             c.trouble = a;
             r.stale.push_back(a);
         }

@@ -44,8 +44,11 @@ repro::gate_result result_of(std::string_view input) {
         v.fingerprint = v.reason = t.next();
         v.inside = {t.next()};
         v.witness = {{1, t.next()}};
-        v.stands = static_cast<repro::standing>(i % 6);
-        c.violations = {v};
+        v.stands = static_cast<repro::standing>(i % 7);
+        c.violations = {v, v}; // the second follows from the first
+        c.violations.back().stands = repro::standing::follows;
+        c.violations.back().caused_by = {{v.rule, v.fingerprint}};
+        c.violations.back().led_to = i % 2;
     }
     return r;
 }

@@ -18,6 +18,7 @@ html_view::html_view(html_side const& side, std::string letter)
     : side_(side),
       letter_(std::move(letter)),
       causes_(side.trace),
+      places_(roots_of(side.trace, side.violations)),
       numbers_(side.trace),
       actors_(side.trace) {
     collect_violations();
@@ -40,10 +41,22 @@ std::vector<violation const*> html_view::broken_at(std::size_t index) const {
     return all;
 }
 
+std::string html_view::rules_under(violation const& root, defect_part part) const {
+    return traces::rules_under(side_.violations, places_, number_of(root), part);
+}
+
+violation const& html_view::root_of(violation const& v) const { return side_.violations[places_[number_of(v)].root]; }
+
 void html_view::collect_violations() {
     std::vector<violation const*> all;
     for (violation const& v : side_.violations) all.push_back(&v);
-    std::stable_sort(all.begin(), all.end(), [](auto const* a, auto const* b) { return a->level > b->level; });
+    std::stable_sort(all.begin(), all.end(), [this](auto const* a, auto const* b) {
+        auto const is_root = [this](violation const& v) {
+            return v.level != severity::note && part_of(v) == defect_part::root;
+        };
+        bool const a_root = is_root(*a), b_root = is_root(*b);
+        return a_root != b_root ? a_root : a->level > b->level;
+    });
     for (violation const* v : all) {
         if (std::size_t const at = index_of(v->at); at != none) broken_.emplace(at, v);
         if (v->subject) blamed_.insert(v->subject);

@@ -10,6 +10,7 @@
 #include "traces/page/page.hpp"
 #include "traces/views/actors.hpp"
 #include "traces/views/causes.hpp"
+#include "traces/views/roots.hpp"
 #include "traces/views/text.hpp"
 
 namespace shutdown_repro::traces {
@@ -42,12 +43,16 @@ public:
     std::string mark(std::size_t index) const { return letter_ + (detailed() ? "m" : "e") + std::to_string(index); }
     std::string const& letter() const { return letter_; }
 
-    // The violations that are shown one by one, the most severe first. The others are only counted.
+    // The violations that are shown one by one, roots first, of them the most severe first. The others are only counted.
     struct shown_violation {
         violation const* what;
         cause_path steps;
     };
     std::vector<shown_violation> const& violations() const { return shown_; }
+    // The rules that belong to the same defect as this root and have that part in it, ", " between them; "" for none.
+    std::string rules_under(violation const& root, defect_part) const;
+    violation const& root_of(violation const&) const; // itself when it is a root
+    defect_part part_of(violation const& v) const { return places_[number_of(v)].is; }
     std::map<std::string_view, std::size_t> const& of_rule() const { return of_rule_; }
     std::vector<violation const*> broken_at(std::size_t index) const;
     bool is_broken(std::size_t index) const { return broken_.contains(index); }
@@ -59,6 +64,7 @@ public:
 private:
     static constexpr std::size_t most_detailed = 2000;
 
+    std::size_t number_of(violation const& v) const { return static_cast<std::size_t>(&v - side_.violations.data()); }
     void collect_violations();
     void draw_arrows(shown_violation const&);
     std::set<ref> wanted() const;
@@ -67,6 +73,7 @@ private:
     html_side side_;
     std::string letter_;
     cause_finder causes_;
+    std::vector<defect_place> places_; // one for each of side_.violations
     event_index numbers_;
     actor_list actors_;
     std::vector<html_lane> lanes_;

@@ -72,7 +72,21 @@ std::string link(html_view const& v, violation const& broken, std::string const&
         : "<a class=\"where\" href=\"#" + v.row(at) + "\">" + words + "#" + std::to_string(broken.at) + "</a>";
 }
 
-// The first violation of the highest severity, in full.
+// The rest of its defect by name, or the root whose defect it belongs to.
+std::string defect(html_view const& v, violation const& broken) {
+    if (violation const& root = v.root_of(broken); &root != &broken)
+        return "<p class=\"where\">" +
+            std::string(v.part_of(broken) == defect_part::after ? "follows from " : "led to ") + html_text(root.rule) +
+            " " + link(v, root, "") + "</p>\n";
+    std::string out;
+    for (auto const& [part, words] :
+        {std::pair(defect_part::before, "Before it: "), std::pair(defect_part::after, "And so: ")})
+        if (std::string const rules = v.rules_under(broken, part); !rules.empty())
+            out += "<p class=\"where\">" + std::string(words) + html_text(rules) + "</p>\n";
+    return out;
+}
+
+// The first root of the highest severity, in full.
 std::string card(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     std::size_t const at = v.index_of(broken.at);
@@ -82,7 +96,7 @@ std::string card(html_view const& v, html_view::shown_violation const& one) {
     if (at != html_view::none)
         out += ", " + duration(v.since_start(v.events()[at])) + " after the first event · <a href=\"#" + v.mark(at) +
             "\">in the lanes</a>";
-    out += "</p>\n";
+    out += "</p>\n" + defect(v, broken);
     if (!broken.inside.empty()) out += "<h3>Still inside</h3>\n" + inside(broken) + "\n";
     std::string const means = meaning(broken);
     if (!means.empty()) out += "<details><summary>About the rule</summary>\n" + means + "</details>\n";
@@ -94,7 +108,7 @@ std::string line(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     return "<details class=\"" + std::string(name_of(broken.level)) + "\"><summary>" + heading(broken) +
         " <span class=\"message\">" + html_text(broken.message) + inside(broken) + "</span> " + link(v, broken, "") +
-        "</summary>\n<div class=\"more\">" + steps(v, one) + meaning(broken) + "</div></details>\n";
+        "</summary>\n<div class=\"more\">" + defect(v, broken) + steps(v, one) + meaning(broken) + "</div></details>\n";
 }
 
 } // namespace

@@ -7,6 +7,7 @@ namespace shutdown_repro::traces {
 
 void root_finder::note(event const& e) {
     note_request(e);
+    note_process(e);
     acted_ = acted_ || is_act(e.what);
     if (!acted_) return;
     graph_.note(e);
@@ -23,6 +24,12 @@ void root_finder::note_request(event const& e) {
     if (e.what == kind::request_finish && !acted_) connection_of_.erase(e.id);
 }
 
+void root_finder::note_process(event const& e) {
+    if (e.id.type != entity::process) return;
+    if (!process_) process_ = e.id;
+    several_ = several_ || e.id != process_ || (e.what == kind::process_ready && e.integer("workers", 1) > 1);
+}
+
 // What ends connections and the process.
 void root_finder::note_end(event const& e) {
     if (e.what == kind::connection_close) closed_.try_emplace(e.id, e.seq);
@@ -32,7 +39,7 @@ void root_finder::note_end(event const& e) {
     exited_ = exited_ || e.what == kind::process_exit;
     if (e.what != kind::process_exit || e.text("signal").empty() || death_ != no_seq) return;
     bool const of_assertion = assertion_ != no_seq && e.text("signal") == "SIGABRT";
-    if (e.because.empty() && of_assertion) implied_[e.seq] = assertion_;
+    if (e.because.empty() && of_assertion) implied_[died_of_assertion_ = e.seq] = assertion_;
     if (!e.because.empty() || of_assertion) death_ = e.seq;
 }
 
@@ -44,7 +51,7 @@ void root_finder::link_losses() {
         if (connection == connection_of_.end()) continue;
         if (auto const closed = closed_.find(connection->second); closed != closed_.end())
             implied_[l.at] = closed->second;
-        else if (death_ != no_seq && l.at > std::min(assertion_, death_)) implied_[l.at] = death_;
+        else if (death_ != no_seq && !several_ && l.at > std::min(assertion_, death_)) implied_[l.at] = death_;
     }
 }
 
@@ -138,7 +145,13 @@ private:
     std::unordered_map<seq_t, std::vector<std::size_t>> broken_at_;
 };
 
+void root_finder::forget_deaths() {
+    implied_.erase(died_of_assertion_);
+    if (death_ == died_of_assertion_) death_ = no_seq;
+}
+
 std::vector<defect_place> root_finder::roots_of(std::span<violation const> all) {
+    if (several_) forget_deaths();
     link_losses();
     return root_search(*this, all).places();
 }

@@ -3,7 +3,8 @@
 // A violation B follows from an earlier violation A when the trace proves it:
 //   edges       A's event is a cause of B's event along `because`, or one of the events that B names as its witness;
 //   the death   B is that the process died, or that a client lost its connection by that, and A is what the process
-//               died of;
+//               died of. Where the server has several processes, nothing says which of them failed an assertion or held
+//               a connection, so only the edges count;
 //   one fact    A and B are broken at the same event and name the same two or more witnesses.
 // The walk along the edges ends at stop, free and signals: whoever calls them decided to. What is proven so has one
 // root, the earliest such violation.
@@ -50,7 +51,9 @@ private:
         ref request;
     };
     void note_request(event const&);
+    void note_process(event const&);
     void note_end(event const&);
+    void forget_deaths();
     void link_losses();
     std::vector<seq_t> back_from(seq_t, bool through_free) const;
 
@@ -60,7 +63,9 @@ private:
     std::unordered_map<ref, seq_t> closed_;
     std::vector<lost_connection> lost_;
     seq_t assertion_ = no_seq, death_ = no_seq;
-    bool acted_ = false, exited_ = false, died_unrecorded_ = false;
+    seq_t died_of_assertion_ = no_seq; // the exit that no edge but the signal ties to the assertion
+    ref process_;                      // the one that the trace tells of, the first of several
+    bool acted_ = false, exited_ = false, died_unrecorded_ = false, several_ = false;
 
     friend class root_search;
 };

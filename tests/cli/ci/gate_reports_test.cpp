@@ -37,7 +37,7 @@ TEST_CASE("gate writes JUnit and SARIF reports that name each failure and its pl
     CHECK_THAT(r.out, ContainsSubstring("4 passed, 1 failed"));
     CHECK_THAT(here.read("junit.xml"),
         ContainsSubstring(R"(tests="5" failures="1" errors="0")") && ContainsSubstring("name=\"as reported\"") &&
-            ContainsSubstring("type=\"stop-returned-early\"") &&
+            ContainsSubstring("type=\"scope-disposed-nonempty\"") &&
             ContainsSubstring("name=\"::error::&lt;b&gt;&amp;]]&gt;\""));
     json const run_of = json::parse(here.read("gate.sarif"))["runs"][0];
     CHECK(run_of["invocations"][0]["exitCode"] == 1);

@@ -37,9 +37,10 @@ std::map<std::string, std::map<std::string, std::string>> const objects{
     {"message", {{"text", "!message text"}}},
     {"result",
         {{"ruleId", "text"}, {"ruleIndex", "index"}, {"level", "level"}, {"message", "!message"},
-            {"locations", "location*"}, {"codeFlows", "flow*"}, {"partialFingerprints", "prints"},
-            {"occurrenceCount", "count"}, {"suppressions", "suppression*"}}},
-    {"location", {{"physicalLocation", "physical"}, {"logicalLocations", "logical*"}, {"message", "message"}}},
+            {"locations", "location*"}, {"codeFlows", "flow*"}, {"relatedLocations", "location*"},
+            {"partialFingerprints", "prints"}, {"occurrenceCount", "count"}, {"suppressions", "suppression*"}}},
+    {"location",
+        {{"id", "count"}, {"physicalLocation", "physical"}, {"logicalLocations", "logical*"}, {"message", "message"}}},
     {"physical", {{"artifactLocation", "!artifact"}, {"region", "region"}}},
     {"region", {{"startLine", "count"}}},
     {"logical", {{"name", "text"}, {"kind", "text"}}},
@@ -198,4 +199,39 @@ TEST_CASE("SARIF: the invocation has the exit status, and says when it was inter
     repro::gate_result cut = ordinary_gate();
     cut.interrupted = true;
     CHECK(json::parse(as_sarif(cut, 3))["runs"][0]["invocations"][0]["executionSuccessful"] == false);
+}
+
+TEST_CASE("what follows from a root is no result of its own but a related location of the root's") {
+    repro::check_result c;
+    c.name = "shop";
+    c.result = repro::outcome::failed;
+    c.why = {"new: finish-event-lost"};
+    c.trials = 1;
+    repro::gate_violation root, then;
+    root.rule = "finish-event-lost";
+    root.fingerprint = "f";
+    root.count = then.count = 1;
+    then.rule = "stop-returned-early";
+    then.fingerprint = "g";
+    then.message = "the process exited";
+    then.stands = repro::standing::follows;
+    then.caused_by = {{"finish-event-lost", "f"}};
+    c.violations = {root, then};
+    repro::gate_result r;
+    r.checks = {c};
+    json const results = json::parse(as_sarif(r, 1))["runs"][0]["results"];
+    REQUIRE(results.size() == 1);
+    CHECK(results[0]["ruleId"] == "finish-event-lost");
+    REQUIRE(results[0]["relatedLocations"].size() == 1);
+    CHECK(results[0]["relatedLocations"][0]["message"]["text"] == "and so stop-returned-early: the process exited");
+    CHECK_THAT(as_junit(r),
+        ContainsSubstring("tests=\"1\" failures=\"1\"") && ContainsSubstring("type=\"finish-event-lost\"") &&
+            ContainsSubstring("    and so: stop-returned-early"));
+    repro::gate_violation other = root;
+    other.rule = other.fingerprint = "timer-lost";
+    r.checks[0].violations.push_back(other);
+    CHECK_THAT(as_junit(r),
+        ContainsSubstring("tests=\"2\" failures=\"2\"") && ContainsSubstring("name=\"shop: timer-lost\"") &&
+            ContainsSubstring("and so: stop-returned-early\"") &&
+            ContainsSubstring("name=\"shop: finish-event-lost\""));
 }

@@ -97,7 +97,7 @@ TEST_CASE("a known violation passes, a fixed one makes the baseline stale, and -
     gate_folder const here(broken);
     CHECK(here.gate({"--update-baseline"}).status == 0);
     std::string const written = here.read("gate.baseline.json");
-    CHECK_THAT(written, ContainsSubstring("\"rule\": \"finish-event-lost\""));
+    CHECK_THAT(written, ContainsSubstring("\"rule\": \"callback-after-destroy\""));
     CHECK(here.gate().status == 0); // found beside the gate file
     CHECK(here.gate({"--update-baseline"}).status == 0);
     CHECK(here.read("gate.baseline.json") == written);
@@ -108,7 +108,7 @@ TEST_CASE("a known violation passes, a fixed one makes the baseline stale, and -
     result const fixed = here.gate();
     INFO(fixed.out << fixed.err);
     CHECK(fixed.status == 5);
-    CHECK_THAT(fixed.out, ContainsSubstring("fixed: finish-event-lost"));
+    CHECK_THAT(fixed.out, ContainsSubstring("fixed: callback-after-destroy"));
     CHECK(here.gate({"--allow-stale"}).status == 0);
     CHECK(here.gate({"--bisect"}).status == 0);
     CHECK(here.gate({"--update-baseline"}).status == 0);
@@ -139,7 +139,7 @@ TEST_CASE("gate --update-baseline writes nothing for an incomplete search, even 
     result const r = here.gate({"--update-baseline"});
     INFO(r.out);
     CHECK(r.status == 3);
-    CHECK_THAT(r.out, ContainsSubstring("new: finish-event-lost"));
+    CHECK_THAT(r.out, ContainsSubstring("new: callback-after-destroy"));
     CHECK_THAT(r.err, ContainsSubstring("inconclusive, so gate.baseline.json was not changed"));
     CHECK_FALSE(here.has("gate.baseline.json"));
 }
@@ -161,7 +161,7 @@ TEST_CASE(
     here.write("gate.json", live(""));
     result const again = here.gate();
     CHECK(again.status == 1);
-    CHECK_THAT(again.out, ContainsSubstring("new: finish-event-lost"));
+    CHECK_THAT(again.out, ContainsSubstring("new: callback-after-destroy"));
     here.write("gate.json", live(R"("policy": "drained", "repeat": 2, )"));
     REQUIRE(run({"gate", "gate.json", "--update-baseline"}, {.in = here.path()}).status == 0);
 }

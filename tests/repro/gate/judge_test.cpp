@@ -1,4 +1,5 @@
 // Tests the judgement of counts, without a server.
+#include "repro/gate/counts.hpp"
 #include "repro/gate/judge.hpp"
 #include "tests/catch.hpp"
 
@@ -14,6 +15,13 @@ gate_violation seen(std::uint64_t count, std::string rule = lost, std::string fi
     s.rule = std::move(rule);
     s.fingerprint = std::move(fingerprint);
     s.count = count;
+    return s;
+}
+
+// Seen only together with finish-event-lost, which explains it.
+gate_violation follower(std::uint64_t count) {
+    gate_violation s = seen(count, "stop-returned-early", "g");
+    s.caused_by = {{lost, "f"}};
     return s;
 }
 
@@ -317,4 +325,57 @@ TEST_CASE("a baseline that only chance would change keeps its bytes") {
     r.checks.push_back(sampled(20, {seen(5)}));
     judge(r, by);
     CHECK(to_text(updated(r, by)) == to_text(by.known));
+}
+
+TEST_CASE("a known root covers what was seen only together with it, and the baseline need not have that") {
+    check_result const c = judged(sampled(20, {seen(3), follower(3)}), knows({entry(3, 20)}));
+    CHECK(c.result == outcome::passed);
+    CHECK(c.violations[1].stands == standing::follows);
+}
+
+TEST_CASE("a new root fails alone: what follows from it is no failure of its own and is not written to the baseline") {
+    gate_result r;
+    r.checks.push_back(sampled(20, {seen(3), follower(2)}));
+    judge(r, knows({}));
+    CHECK(r.checks[0].result == outcome::failed);
+    CHECK(r.checks[0].why == std::vector<std::string>{"new: finish-event-lost, 3 of 20 (baseline: none)"});
+    baseline const next = updated(r, knows({}));
+    REQUIRE(next.current.size() == 1);
+    CHECK(next.current[0].rule == lost);
+}
+
+TEST_CASE(
+    "what follows is new without its root, with a root that only some trials showed, and with one that is allowed") {
+    CHECK(outcome_of(sampled(20, {follower(3)}), knows({entry(3, 20)})) == outcome::failed);
+    CHECK(outcome_of(sampled(20, {seen(2), follower(3)}), knows({entry(3, 20)})) == outcome::failed);
+    check_result allowing = sampled(20, {seen(3), follower(3)});
+    allowing.allowed = {lost};
+    CHECK(outcome_of(allowing) == outcome::failed);
+    gate_violation other = follower(3);
+    other.caused_by.push_back({"timer-lost", "h"});
+    CHECK(outcome_of(sampled(20, {seen(3), other}), knows({entry(3, 20)})) == outcome::failed);
+}
+
+TEST_CASE("an entry of an older baseline for what follows is still compared with its own rate") {
+    baseline::known const old{"c", "stop-returned-early", "g", {1, 100}};
+    check_result const same =
+        judged(exact({seen(1), follower(1)}), knows({entry(1, 1), {"c", "stop-returned-early", "g", {1, 1}}}));
+    CHECK(same.result == outcome::passed);
+    CHECK(same.violations[1].stands == standing::known);
+    CHECK(outcome_of(sampled(20, {seen(20), follower(20)}), knows({entry(20, 20), old})) == outcome::failed);
+}
+
+TEST_CASE("an exception that has expired fails again, also for what follows from a known root") {
+    baseline::exception const over{"c", "stop-returned-early", "g", "soon", "2026-06-14"};
+    CHECK(outcome_of(sampled(20, {seen(3), follower(3)}), knows({entry(3, 20)}, {over})) == outcome::failed);
+}
+
+TEST_CASE("what one trial showed without a root is a root in all") {
+    std::vector<gate_violation> all;
+    count_violation(all, follower(1), 1);
+    CHECK(all[0].caused_by.size() == 1);
+    count_violation(all, seen(1, "stop-returned-early", "g"), 1);
+    count_violation(all, follower(1), 1);
+    CHECK(all[0].caused_by.empty());
+    CHECK(all[0].count == 3);
 }

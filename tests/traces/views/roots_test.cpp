@@ -202,6 +202,24 @@ TEST_CASE("a client loses its connection by the death of the server unless the s
     CHECK(text_of(roots_of(s.told, all)) == (closed ? "0 root, 0 after, 2 root" : "0 root, 0 after, 0 after"));
 }
 
+TEST_CASE("where the server has several processes, a death is put down to an assertion by an edge only") {
+    bool const edge = GENERATE(false, true), ready = GENERATE(false, true);
+    story s;
+    s.tell("request.begin", "request:1", {}, "connection:1");
+    if (ready) s.tell("process.ready", "process:1", {{"workers", 2u}});
+    caused(s, {}, "act.stop", "server:1");
+    seq_t const assert = caused(s, {}, "assert", "scope:1");
+    std::vector<seq_t> causes;
+    if (edge) causes.push_back(assert);
+    seq_t const exit = caused(s, causes, "process.exit", "process:3", {{"signal", "SIGABRT"}});
+    seq_t const lost =
+        caused(s, {}, "client.fail", "client:1", {{"request", ref{entity::request, 1}}, {"how", "reset"}});
+    caused(s, {}, "process.exit", "process:1", {{"status", 0u}});
+    std::vector const all{
+        broken("assertion-failed", assert), broken("crash-on-stop", exit), broken("connection-reset-inflight", lost)};
+    CHECK(text_of(roots_of(s.told, all)) == (edge ? "0 root, 0 after, 2 root" : "0 root, 1 root, 2 root"));
+}
+
 TEST_CASE("a client that gave up by itself is not put down to the death of the server") {
     story s;
     s.tell("request.begin", "request:1", {}, "connection:1");
