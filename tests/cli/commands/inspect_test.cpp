@@ -120,6 +120,64 @@ TEST_CASE("options that can't be combined are refused") {
     complains({"inspect", golden, "--export", "dot", "--output", "/dev/full"}, 2, "--output: can't write /dev/full");
 }
 
+TEST_CASE("the bug report of a trace names a command that reproduces the defect when a shell runs it") {
+    folder const here;
+    auto const command_in = [](std::string const& report) {
+        std::size_t const begin = report.find("```sh\n") + 6;
+        REQUIRE(begin > 6);
+        return report.substr(begin, report.find("\n```", begin) - begin);
+    };
+    std::string const recorded = page({"inspect", golden, "--markdown"});
+    CHECK_THAT(recorded, ContainsSubstring("# `scope-disposal`: `scope-disposed-nonempty` when it is stopped\n"));
+    CHECK_THAT(recorded, ContainsSubstring("```mermaid\nsequenceDiagram\n"));
+    CHECK_THAT(recorded, ContainsSubstring("world: sim"));
+    result const again = run_line(command_in(recorded), here.path());
+    CHECK(again.status == 1);
+    CHECK_THAT(again.out, ContainsSubstring("scope-disposed-nonempty"));
+
+    REQUIRE(run({"explore", "lost-finish", "--executions", "60", "--keep", "k"}, {.in = here.path()}).status == 1);
+    std::string const found = page({"inspect", "k/1.jsonl", "--markdown"}, {.in = here.path()});
+    CHECK_THAT(found, ContainsSubstring("The same execution passes `when decision "));
+    CHECK(run_line(command_in(found), here.path()).status == 1);
+}
+
+TEST_CASE("the bug report of a real server repeats its command, and its name alone makes no preset of it") {
+    folder const here;
+    auto const reported = [&](std::string const& target) {
+        std::string const text = R"({"format":"shutdown-repro/trace","version":"1.0","world":"live","target":)" +
+            target + R"(,"observes":["clients","process"]})" + "\n" +
+            event(0, R"("kind":"process.start","id":"process:1")") + event(1, R"("kind":"act.stop","id":"server:1")") +
+            event(2, R"("kind":"process.exit","id":"process:1","detail":{"signal":"SIGSEGV"})") +
+            R"({"footer":true,"events":3,"outcome":{"signal":"SIGSEGV"}})" + "\n";
+        here.write("t.jsonl", text);
+        return page({"inspect", "t.jsonl", "--markdown"}, {.in = here.path()});
+    };
+    CHECK_THAT(reported(R"({"name":"shop","command":["./my shop","{port}"],"probe":"in-flight","stop":"SIGINT"})"),
+        ContainsSubstring(
+            "```sh\nshutdown-repro run --probe in-flight --signal SIGINT -- './my shop' '{port}'\n```\n"));
+    std::string const nginx = reported(R"({"name":"nginx","command":["true"],"probe":"in-flight"})");
+    CHECK_THAT(
+        nginx, ContainsSubstring("shutdown-repro run --probe in-flight -- true\n")); // not the command of the preset
+}
+
+TEST_CASE("a trace without violations has no bug report, and a bug report is no view among others") {
+    folder const here;
+    REQUIRE(run({"run", "scope-disposal", "--policy", "drained", "--world", "sim", "--trace", "clean.jsonl"},
+                {.in = here.path()})
+                .status == 0);
+    result const clean = run({"inspect", "clean.jsonl", "--markdown"}, {.in = here.path()});
+    CHECK(clean.status == 4);
+    CHECK(clean.out.empty());
+    CHECK_THAT(clean.err, ContainsSubstring("--markdown: clean.jsonl breaks no rule"));
+    for (std::vector<std::string> const& more :
+        {std::vector<std::string>{"--tree"}, {"--stats"}, {"--follow", "scope:1"}, {"--watch"}, {"--export", "dot"},
+            {"--html", "x.html"}, {"--filter", "scope.*"}}) {
+        std::vector<std::string> typed{"inspect", golden, "--markdown"};
+        typed.insert(typed.end(), more.begin(), more.end());
+        complains(typed, 2, "--markdown can't be combined with other views");
+    }
+}
+
 TEST_CASE("the tree is drawn at any event") {
     std::string const early = page({"inspect", golden, "--tree", "--at", "30"}),
                       end = page({"inspect", golden, "--tree"});
