@@ -19,7 +19,7 @@ public:
           alike_(std::move(alike)) {
         repro::shrink_result const& small = kept_[alike_.front()].small;
         shown_ = repro::judge_execution(small.scenario, small.schedule);
-        places_ = traces::roots_of(shown_.trace, shown_.violations);
+        places_ = traces::roots_of(shown_.trace, shown_.judged.violations);
     }
 
     void set_roots() {
@@ -44,7 +44,7 @@ private:
     std::size_t violation_of(kept_finding const& k) const {
         std::size_t best = places_.size();
         for (std::size_t i = places_.size(); i-- > 0;)
-            if (has_rule(k, shown_.violations[i].rule) &&
+            if (has_rule(k, shown_.judged.violations[i].rule) &&
                 (best == places_.size() || places_[i].root == i || places_[best].root != best))
                 best = i;
         return best;
@@ -52,7 +52,7 @@ private:
 
     // The finding of that violation: of the same execution, else one with the same fingerprint in another.
     std::optional<std::size_t> finding_of(std::size_t violation) const {
-        traces::violation const& v = shown_.violations[violation];
+        traces::violation const& v = shown_.judged.violations[violation];
         for (std::size_t const k : alike_)
             if (has_rule(kept_[k], v.rule)) return k;
         std::string const print = traces::fingerprint(shown_.trace, v);

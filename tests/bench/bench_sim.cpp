@@ -23,8 +23,8 @@ struct judged final : traces::sink {
 };
 
 // The default order.
-struct in_order final : repro::decision_source {
-    std::uint32_t choose(std::span<repro::alternative const>) override { return 0; }
+struct in_order final : server::decision_source {
+    std::uint32_t choose(std::span<server::alternative const>) override { return 0; }
 };
 
 repro::scenario seed(benchmark::State const& state) {

@@ -46,7 +46,7 @@ repro::scenario drained(std::function<void(reactor_config&)> const& change = [](
 }
 
 // Orders drawn by a seed.
-struct random_orders final : repro::decision_source {
+struct random_orders final : server::decision_source {
     repro::random_numbers draw;
     explicit random_orders(std::uint32_t seed) : draw(seed, 0) {}
     std::uint32_t choose(std::span<server::alternative const> offered) override {
@@ -116,7 +116,7 @@ std::string fault(traces::trace const& t, repro::scenario const& s) {
 }
 
 // Runs it and judges it by this test and by the rules. A failure fails a check and returns false.
-bool clean(repro::scenario const& s, repro::decision_source& orders, traces::trace& t) {
+bool clean(repro::scenario const& s, server::decision_source& orders, traces::trace& t) {
     static repro::simulator sim;
     static traces::rule_run rules;
     rules.reset();

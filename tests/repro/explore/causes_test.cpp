@@ -31,10 +31,11 @@ finding const* with_key(exploration const& e, std::uint64_t key) {
 // Whether the shortest execution of a finding shows it as a consequence of that root.
 bool shows(exploration const& e, finding const& f, finding const& root) {
     repro::judged_execution const j = repro::judge_execution(e.of, f.shortest);
-    auto const places = traces::roots_of(j.trace, j.violations);
+    auto const places = traces::roots_of(j.trace, j.judged.violations);
     for (std::size_t i = 0; i < places.size(); ++i)
-        if (j.violations[i].rule == f.rule && j.violations[places[i].root].rule == root.rule &&
-            traces::fingerprint(j.trace, j.violations[places[i].root]) == root.fingerprint && places[i].root != i)
+        if (j.judged.violations[i].rule == f.rule && j.judged.violations[places[i].root].rule == root.rule &&
+            traces::fingerprint(j.trace, j.judged.violations[places[i].root]) == root.fingerprint &&
+            places[i].root != i)
             return true;
     return false;
 }

@@ -188,7 +188,7 @@ TEST_CASE("a shrunk schedule fails as before, and no single change of it does") 
     REQUIRE(f);
     repro::judged_execution const failing = repro::judge_execution(s, f->shortest);
     std::string what;
-    for (auto const& v : failing.violations)
+    for (auto const& v : failing.judged.violations)
         if (v.rule == f->rule) what = repro::what_went_wrong(failing.trace, v);
     repro::shrink_result const small = repro::shrink(s, f->shortest, what, nobody_asks);
     CHECK(small.scenario.scoped().requests < 3);
@@ -218,7 +218,7 @@ TEST_CASE("the passing twin passes and first differs at the named decision") {
     auto const twin = repro::find_passing_twin(s, f->shortest, nobody_asks);
     REQUIRE(twin);
     auto const passing = repro::judge_execution(s, twin->schedule), failing = repro::judge_execution(s, f->shortest);
-    CHECK(passing.verdict == traces::verdict::clean);
+    CHECK(passing.judged.verdict == traces::verdict::clean);
     CHECK(std::equal(passing.taken.choices.begin(),
         passing.taken.choices.begin() + static_cast<std::ptrdiff_t>(twin->decision), failing.taken.choices.begin()));
     CHECK(passing.taken.choices[twin->decision] != failing.taken.choices[twin->decision]);

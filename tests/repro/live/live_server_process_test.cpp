@@ -67,7 +67,7 @@ struct patient_client {
             got.append(part, static_cast<std::size_t>(n));
         return server::http::parse_response(got).state == server::http::parse::complete;
     }
-    repro::descriptor socket;
+    repro::unique_fd socket;
 };
 
 process_end run_to_end(std::vector<std::string> const& arguments, std::string& said) {

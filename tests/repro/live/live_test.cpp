@@ -312,7 +312,7 @@ TEST_CASE("an interrupted runner ends the server, keeps the partial trace, and l
     REQUIRE(wait_until_it_serves(temporary.path));
     auto const servers = servers_of(runner.pid);
     REQUIRE(servers.size() == 1);
-    repro::descriptor const server = handle_of_process(servers[0]);
+    repro::unique_fd const server = handle_of_process(servers[0]);
     REQUIRE(server);
 
     kill(runner.pid, SIGINT);
@@ -336,7 +336,7 @@ TEST_CASE("the server does not outlive a runner that is killed") {
     REQUIRE(wait_until_it_serves(temporary.path));
     auto const servers = servers_of(runner.pid);
     REQUIRE(servers.size() == 1);
-    repro::descriptor const server = handle_of_process(servers[0]);
+    repro::unique_fd const server = handle_of_process(servers[0]);
     REQUIRE(server);
     kill(runner.pid, SIGKILL);
     CHECK(runner.exit_status() == -SIGKILL);

@@ -56,7 +56,7 @@ inline bool readable_in_time(int fd) {
 
 // Waits until a change of the folder's files makes the condition true; returns false when that takes too long.
 inline bool wait_for_change(std::filesystem::path const& folder, std::function<bool()> const& condition) {
-    repro::descriptor const watch(inotify_init1(IN_CLOEXEC));
+    repro::unique_fd const watch(inotify_init1(IN_CLOEXEC));
     if (inotify_add_watch(watch.get(), folder.c_str(), IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE) < 0) return false;
     while (!condition()) {
         alignas(inotify_event) char events[4096];
@@ -73,8 +73,8 @@ inline std::vector<int> servers_of(int runner) {
     return pids;
 }
 
-inline repro::descriptor handle_of_process(int pid) {
-    return repro::descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+inline repro::unique_fd handle_of_process(int pid) {
+    return repro::unique_fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
 }
 
 inline std::size_t open_descriptors() {

@@ -193,7 +193,7 @@ TEST_CASE("an interrupted runner ends the reactor and keeps the partial trace") 
         its_own, [&] { return contents(its_own / "server.jsonl").find("\"request.finish\"") != std::string::npos; }));
     auto const servers = servers_of(runner);
     REQUIRE(servers.size() == 1);
-    repro::descriptor const server = handle_of_process(servers[0]);
+    repro::unique_fd const server = handle_of_process(servers[0]);
     kill(runner, SIGINT);
     int status = 0;
     REQUIRE(waitpid(runner, &status, 0) == runner);

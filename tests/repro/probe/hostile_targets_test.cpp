@@ -271,7 +271,7 @@ void ends_with_its_runner(void (*start)(int say)) {
     int pid = 0;
     REQUIRE(read(channel[0], &pid, sizeof pid) == sizeof pid);
     close(channel[0]);
-    descriptor const process = handle_of_process(pid);
+    repro::unique_fd const process = handle_of_process(pid);
     REQUIRE(process);
     kill(starter, SIGKILL);
     REQUIRE(waitpid(starter, nullptr, 0) == starter);

@@ -56,7 +56,7 @@ TEST_CASE("the signal that killed a child is known") {
 }
 
 TEST_CASE("a running child is not reaped, and the destructor kills it") {
-    repro::descriptor process;
+    repro::unique_fd process;
     {
         child_process child = shell("echo runs >&3; exec tail -f /dev/null");
         REQUIRE(readable_in_time(child.notes()));
@@ -125,7 +125,7 @@ TEST_CASE("a child dies with the process that started it, even when that is kill
     int pid = 0;
     REQUIRE(read(channel[0], &pid, sizeof pid) == sizeof pid);
     close(channel[0]);
-    repro::descriptor const process = handle_of_process(pid);
+    repro::unique_fd const process = handle_of_process(pid);
     REQUIRE(process);
     kill(starter, SIGKILL);
     REQUIRE(waitpid(starter, nullptr, 0) == starter);

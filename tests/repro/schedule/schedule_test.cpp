@@ -10,7 +10,7 @@ namespace {
 
 // Offers the same move of clients 1 to n.
 std::uint32_t choose(follow& f, std::uint32_t n, move what = move::client_sends) {
-    std::vector<alternative> offered;
+    std::vector<shutdown_repro::server::alternative> offered;
     for (std::uint32_t c = 1; c <= n; ++c) offered.push_back({what, {shutdown_repro::traces::entity::client, c}});
     return f.choose(offered);
 }

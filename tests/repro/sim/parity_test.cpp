@@ -6,6 +6,7 @@
 #include "repro/sim/execute.hpp"
 #include "server_under_test/worlds/words.hpp"
 #include "tests/catch.hpp"
+#include "traces/rules/judge.hpp"
 
 using namespace shutdown_repro;
 using traces::kind;

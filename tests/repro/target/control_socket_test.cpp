@@ -57,11 +57,11 @@ public:
         heard_.erase(0, expected.size());
         return so;
     }
-    void die() { socket_ = repro::descriptor(); }
+    void die() { socket_ = repro::unique_fd(); }
 
 private:
     stage& stage_;
-    repro::descriptor socket_;
+    repro::unique_fd socket_;
     std::string heard_;
 };
 

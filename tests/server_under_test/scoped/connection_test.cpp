@@ -42,15 +42,15 @@ private:
 class no_world final : public server::world {
 public:
     using world::world;
-    server::nanoseconds now() const override { return 0; }
-    void start(server::timer&, server::nanoseconds) override {}
+    traces::nanoseconds now() const override { return 0; }
+    void start(server::timer&, traces::nanoseconds) override {}
     void cancel(server::timer&) override {}
     std::unique_ptr<server::listener> listen(std::uint16_t, std::string&) override { return nullptr; }
     void die(std::string_view) override {}
 };
 
 struct stand final : server::connection_owner {
-    server::nanoseconds clock = 0;
+    traces::nanoseconds clock = 0;
     traces::trace seen;
     traces::recorder record{seen, clock};
     no_world world{record};

@@ -53,7 +53,7 @@ struct bench {
     tcp_world::end run(std::function<bool()> over = [] { return false; }) { return world.run(stops, server, over); }
     traces::trace kept;
     control stops;
-    nanoseconds clock = 0;
+    traces::nanoseconds clock = 0;
     traces::recorder record{stops, clock};
     tcp_world world{record, clock};
     counting_server server{record};
@@ -245,14 +245,15 @@ TEST_CASE("timers fire in the order of their deadlines, then of arming") {
     std::string fired;
     call_timer late{[&] { fired += "late "; }}, first{[&] { fired += "first "; }}, second{[&] { fired += "second "; }},
         third{[&] { fired += "third "; }};
-    b.world.start(late, 2 * millisecond);
-    b.world.start(first, millisecond); // the world's time stands still until it runs: these are due in the same instant
-    b.world.start(second, millisecond);
-    b.world.start(third, millisecond);
-    nanoseconds const begun = b.world.now();
+    b.world.start(late, 2 * traces::millisecond);
+    b.world.start(
+        first, traces::millisecond); // the world's time stands still until it runs: these are due in the same instant
+    b.world.start(second, traces::millisecond);
+    b.world.start(third, traces::millisecond);
+    traces::nanoseconds const begun = b.world.now();
     CHECK(b.run() == tcp_world::end::nothing_left);
     CHECK(fired == "first second third late ");
-    CHECK(b.world.now() >= begun + 2 * millisecond);
+    CHECK(b.world.now() >= begun + 2 * traces::millisecond);
 }
 
 TEST_CASE("a due timer can still be canceled by one that fires before it") {
@@ -273,8 +274,8 @@ TEST_CASE("a timer armed again is due at its new time only") {
     std::string fired;
     call_timer moved{[&] { fired += "moved "; }}, other{[&] { fired += "other "; }};
     b.world.start(moved, 0);
-    b.world.start(other, millisecond);
-    b.world.start(moved, 2 * millisecond);
+    b.world.start(other, traces::millisecond);
+    b.world.start(moved, 2 * traces::millisecond);
     CHECK(b.run() == tcp_world::end::nothing_left);
     CHECK(fired == "other moved ");
 }
@@ -284,7 +285,7 @@ TEST_CASE("10,000 timers, every third of them canceled, fire in order") {
     std::vector<int> fired;
     std::deque<call_timer> timers;
     for (int i = 0; i < 10'000; ++i) timers.emplace_back([&fired, i] { fired.push_back(i); });
-    auto const delay = [](int i) { return (i * 7919 % 10'000) * nanoseconds{100}; };
+    auto const delay = [](int i) { return (i * 7919 % 10'000) * traces::nanoseconds{100}; };
     for (int i = 0; i < 10'000; ++i) b.world.start(timers[static_cast<std::size_t>(i)], delay(i));
     for (int i = 0; i < 10'000; i += 3) b.world.cancel(timers[static_cast<std::size_t>(i)]);
     CHECK(b.run() == tcp_world::end::nothing_left);
@@ -404,7 +405,7 @@ TEST_CASE("reading is dated after the sending, and writing before the arrival") 
     peer client(server.accepting->port());
     REQUIRE(b.run([&] { return server.echoes.size() == 1; }) == tcp_world::end::over);
     stream& s = *server.echoes.front().io_stream;
-    nanoseconds sent = 0, read = 0;
+    traces::nanoseconds sent = 0, read = 0;
     call busy{[&] { // sent after this piece of work began, and read by it
         client.send("x");
         sent = traces::monotonic_now();
