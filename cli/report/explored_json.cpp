@@ -94,6 +94,29 @@ repro::stage stage_of(located_value const& v) {
     return s;
 }
 
+// A finding; with its shrunk execution if it was kept.
+json of(repro::finding const& f, exploration_report const& r) {
+    json one{{"rule", rule_name(f)}, {"severity", name_of(f.level)}, {"fingerprint", f.fingerprint},
+        {"message", f.message}, {"first", f.first}, {"count", f.count}, {"key", hex(f.key)},
+        {"schedule", to_string(f.shortest)}, {"decisions", f.decisions}};
+    auto const kept = std::ranges::find_if(
+        r.kept, [&](kept_finding const& k) { return k.found.key == f.key || std::ranges::count(k.also, f.key) > 0; });
+    if (kept == r.kept.end()) return one;
+    kept_finding const& k = *kept;
+    if (k.found.key != f.key) one["same_as"] = hex(k.found.key);
+    one["shrunk"] = {{"requests", requests_of(k.small.scenario)}, {"schedule", to_string(k.small.schedule)},
+        {"executions", k.small.executions}};
+    if (k.twin)
+        one["passes"] = {{"schedule", to_string(k.twin->schedule)}, {"decision", k.twin->decision},
+            {"taken", k.twin->taken}, {"instead", k.twin->instead}};
+    if (k.twin && !k.twin_trace.empty()) one["passes"]["trace"] = k.twin_trace;
+    if (kept_finding const& root = r.kept[k.root]; &root != &k)
+        one[k.led_to ? "led_to" : "caused_by"] = {{"rule", rule_name(root.found)}, {"key", hex(root.found.key)}};
+    if (!k.trace.empty()) one["trace"] = k.trace;
+    if (!k.trace.empty()) one["replay"] = shell_line({"shutdown-repro", "replay", k.trace});
+    return one;
+}
+
 } // namespace
 
 std::string as_json(exploration_report const& r) {
@@ -119,29 +142,7 @@ std::string as_json(exploration_report const& r) {
     d["verified"] = r.found.verified;
     if (auto const n = count_defects(r)) d["defects"] = n->defects;
     d["violations"] = json::array();
-    for (repro::finding const& f : r.found.findings) {
-        json one{{"rule", rule_name(f)}, {"severity", name_of(f.level)}, {"fingerprint", f.fingerprint},
-            {"message", f.message}, {"first", f.first}, {"count", f.count}, {"key", hex(f.key)},
-            {"schedule", to_string(f.shortest)}, {"decisions", f.decisions}};
-        auto const kept = std::ranges::find_if(r.kept,
-            [&](kept_finding const& k) { return k.found.key == f.key || std::ranges::count(k.also, f.key) > 0; });
-        if (kept != r.kept.end()) {
-            kept_finding const& k = *kept;
-            if (k.found.key != f.key) one["same_as"] = hex(k.found.key);
-            one["shrunk"] = {{"requests", requests_of(k.small.scenario)}, {"schedule", to_string(k.small.schedule)},
-                {"executions", k.small.executions}};
-            if (k.twin)
-                one["passes"] = {{"schedule", to_string(k.twin->schedule)}, {"decision", k.twin->decision},
-                    {"taken", k.twin->taken}, {"instead", k.twin->instead}};
-            if (k.twin && !k.twin_trace.empty()) one["passes"]["trace"] = k.twin_trace;
-            if (kept_finding const& root = r.kept[k.root]; &root != &k)
-                one[k.led_to ? "led_to" : "caused_by"] = {
-                    {"rule", rule_name(root.found)}, {"key", hex(root.found.key)}};
-            if (!k.trace.empty()) one["trace"] = k.trace;
-            if (!k.trace.empty()) one["replay"] = shell_line({"shutdown-repro", "replay", k.trace});
-        }
-        d["violations"].push_back(std::move(one));
-    }
+    for (repro::finding const& f : r.found.findings) d["violations"].push_back(of(f, r));
     json& stages = d["stages"] = json::array();
     for (repro::stage const& s : r.found.stages) {
         stages.push_back({{"strategy", s.strategy}, {"executions", s.done.executions}, {"violated", s.done.violating},
