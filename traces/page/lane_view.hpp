@@ -43,7 +43,7 @@ public:
     std::string mark(std::size_t index) const { return letter_ + (detailed() ? "m" : "e") + std::to_string(index); }
     std::string const& letter() const { return letter_; }
 
-    // The violations that are shown one by one: roots first, the most severe of them first. The others are only counted.
+    // The violations that are shown one by one: roots first, the most severe first. The others are only counted.
     struct shown_violation {
         violation const* what;
         cause_path steps;
