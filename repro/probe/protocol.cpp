@@ -36,7 +36,7 @@ bool speaks_tls(std::uint16_t port) {
     constexpr std::size_t random_bytes = 32;
     std::string hello("\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03", 11);
     hello += std::string(random_bytes, 'r') + std::string("\0\0\x02\0\x2f\x01\0", 7);
-    descriptor const client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    unique_fd const client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);

@@ -28,13 +28,13 @@ process_end end_of_status(int wait_status) {
     return end;
 }
 
-descriptor open_process(process_row const& row) {
-    descriptor process(static_cast<int>(syscall(SYS_pidfd_open, row.pid, 0)));
+unique_fd open_process(process_row const& row) {
+    unique_fd process(static_cast<int>(syscall(SYS_pidfd_open, row.pid, 0)));
     auto const now = find_process(row.pid);
-    return now && now->started == row.started ? std::move(process) : descriptor();
+    return now && now->started == row.started ? std::move(process) : unique_fd();
 }
 
-std::optional<process_end> end_of_reaped(descriptor const& process) {
+std::optional<process_end> end_of_reaped(unique_fd const& process) {
     kept_info info{.wanted = exit_wanted};
     if (!process || ioctl(process.get(), get_info, &info) != 0 || !(info.wanted & exit_wanted)) return std::nullopt;
     return end_of_status(info.exit_code);

@@ -10,11 +10,11 @@ namespace shutdown_repro::repro {
 process_end end_of_status(int wait_status);
 
 // A descriptor of a process that is not a child of this one, or none when it has exited or its number was reused.
-descriptor open_process(process_row const&);
+unique_fd open_process(process_row const&);
 
 // Returns how a process ended that its parent has reaped, or nothing when the kernel does not keep that: before Linux
 // 6.15 it doesn't. The descriptor must have been opened before the process exited.
-std::optional<process_end> end_of_reaped(descriptor const& process);
+std::optional<process_end> end_of_reaped(unique_fd const& process);
 
 // Returns how a process ended that its parent has not reaped yet, or nothing when this user may not know.
 std::optional<process_end> end_of_zombie(process_row const&);

@@ -20,7 +20,7 @@ public:
     void take(std::function<void(event const&)> const& tell);
 
 private:
-    descriptor socket_;
+    unique_fd socket_;
 };
 
 } // namespace shutdown_repro::repro

@@ -54,7 +54,7 @@ bool waits_for_signal(int pid, int thread, int signal) {
     long number = -1;
     unsigned long set_at = 0; // the address of the set in the memory of the process
     if (std::sscanf(call.c_str(), "%ld %lx", &number, &set_at) != 2 || number != SYS_rt_sigtimedwait) return false;
-    descriptor const memory(open(path_of(pid, "mem").c_str(), O_RDONLY | O_CLOEXEC));
+    unique_fd const memory(open(path_of(pid, "mem").c_str(), O_RDONLY | O_CLOEXEC));
     std::uint64_t set = 0;
     return memory && pread(memory.get(), &set, sizeof set, static_cast<off_t>(set_at)) == sizeof set &&
         is_in(set, signal);
