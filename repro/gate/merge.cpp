@@ -40,7 +40,8 @@ void add_trials(check_result& whole, check_result const& part) {
 }
 
 // Returns the violation as described by the shard with its shortest execution. Without one the search was run again.
-gate_violation shown(parts_of_check const& parts, scenario const& of, finding const& f, command_line const& again) {
+gate_violation shown(
+    parts_of_check const& parts, exploration const& whole, finding const& f, command_line const& again) {
     for (check_result const* c : parts) {
         auto words = c->explored->shown.begin();
         for (finding const& mine : c->explored->found.findings) {
@@ -48,7 +49,7 @@ gate_violation shown(parts_of_check const& parts, scenario const& of, finding co
             words += !mine.rule.empty();
         }
     }
-    return shown_by(of, f, again);
+    return shown_by(whole, f, again);
 }
 
 std::string kept_trace(parts_of_check const& parts, gate_violation const& s) {
@@ -64,7 +65,10 @@ void add_explorations(check_result& whole, parts_of_check const& parts, command_
     exploration const e = merged(found);
     count_exploration(whole, parts.front()->explored->how, e);
     for (finding const& f : e.findings)
-        if (!f.rule.empty()) count_violation(whole.violations, shown(parts, e.of, f, again), f.count);
+        if (!f.rule.empty()) count_violation(whole.violations, shown(parts, e, f, again), f.count);
+    // The causes are those of all shards, not of the one with the shortest execution.
+    for (check_result const* c : parts)
+        for (gate_violation const& s : c->explored->shown) count_violation(whole.violations, s, 0);
     for (gate_violation& s : whole.violations) s.trace = kept_trace(parts, s);
 }
 

@@ -41,9 +41,13 @@ bool is_told(traces::trace const& t, std::vector<traces::violation> const& viola
     });
 }
 
-gate_violation in_words(traces::trace const& t, traces::violation const& v,
-    std::function<std::string(traces::header const&)> const& again) {
+// Describes number i of the violations of t, which stands there in its defect.
+gate_violation in_words(traces::trace const& t, std::vector<traces::violation> const& all,
+    traces::defect_place const& place, std::size_t i, std::function<std::string(traces::header const&)> const& again) {
+    traces::violation const& v = all[i];
     gate_violation s;
+    s.led_to = place.is == traces::defect_part::before;
+    if (place.root != i) s.caused_by.push_back({std::string(all[place.root].rule), fingerprint(t, all[place.root])});
     s.rule = v.rule;
     s.fingerprint = fingerprint(t, v);
     s.level = v.level;
@@ -52,6 +56,13 @@ gate_violation in_words(traces::trace const& t, traces::violation const& v,
     s.witness = steps_of(t, v);
     if (again) s.replay = again(t.head);
     return s;
+}
+
+std::vector<gate_violation::cause> causes_of(finding const& f, std::vector<finding> const& all) {
+    std::vector<gate_violation::cause> causes;
+    for (finding const& root : all)
+        if (std::ranges::count(f.caused_by, root.key)) causes.push_back({root.rule, root.fingerprint});
+    return causes;
 }
 
 // Makes one line of an error that quotes the output of a server on further lines.
@@ -87,7 +98,8 @@ public:
         for (std::size_t i = 0; i < places.size(); ++i) {
             traces::violation const& v = judged.violations[i];
             violated = violated || (v.level != traces::severity::note && !std::ranges::count(c.allowed, v.rule));
-            std::size_t const place = place_of(example, in_words(*example, v, again()), 0);
+            std::size_t const place =
+                place_of(example, in_words(*example, judged.violations, places[i], i, again()), 0);
             if (std::ranges::count(mine, place)) continue;
             mine.push_back(place);
             ++c.violations[place].count;
@@ -147,9 +159,9 @@ public:
     }
 
 private:
-    gate_violation add(scenario const& of, finding const& f) {
+    gate_violation add(exploration const& whole, finding const& f) {
         auto const example = std::make_shared<traces::trace>();
-        gate_violation const shown = shown_by(of, f, again(), example.get());
+        gate_violation const shown = shown_by(whole, f, again(), example.get());
         place_of(example, shown, f.count);
         return shown;
     }
@@ -247,16 +259,19 @@ void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> c
 
 } // namespace
 
-gate_violation shown_by(scenario const& of, finding const& f,
+gate_violation shown_by(exploration const& whole, finding const& f,
     std::function<std::string(traces::header const&)> const& again, traces::trace* example) {
-    judged_execution e = judge_execution(of, f.shortest);
-    auto const v = std::ranges::find_if(e.judged.violations, [&](traces::violation const& each) {
+    judged_execution e = judge_execution(whole.of, f.shortest);
+    std::vector<traces::violation> const& all = e.judged.violations;
+    auto const v = std::ranges::find_if(all, [&](traces::violation const& each) {
         return each.rule == f.rule && fingerprint(e.trace, each) == f.fingerprint;
     });
-    if (v == e.judged.violations.end())
+    if (v == all.end())
         throw nondeterminism(
             "a violation of " + f.rule + " did not occur again under schedule " + to_string(f.shortest));
-    gate_violation shown = in_words(e.trace, *v, again);
+    auto const i = static_cast<std::size_t>(v - all.begin());
+    gate_violation shown = in_words(e.trace, all, traces::roots_of(e.trace, all)[i], i, again);
+    shown.caused_by = causes_of(f, whole.findings); // in all executions, not in the shortest alone
     if (example) *example = std::move(e.trace);
     return shown;
 }
