@@ -7,6 +7,7 @@
 #include "cli/ci/reports.hpp"
 #include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
+#include "traces/format/inputs.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -86,11 +87,9 @@ void expect_possible(report_options const& o, bool json) {
 }
 
 void expect_spared(report_options const& o, std::vector<std::string> const& paths) {
-    for (auto const& [flag, report] : {std::pair("--junit", o.junit), std::pair("--sarif", o.sarif)})
-        for (std::string const& path : paths)
-            if (!report.empty() && !path.empty() && resolved(report) == resolved(path))
-                throw repro::input_error(std::string(flag) + ": the report would replace " + report +
-                    ", which is an input; choose another file");
+    for (std::string const& path : paths) traces::note_input(path);
+    if (!o.junit.empty()) expect_spared("--junit", o.junit);
+    if (!o.sarif.empty()) expect_spared("--sarif", o.sarif);
 }
 
 void publish_failure(report_options const& o, std::string const& file, std::string const& why, output& out) {

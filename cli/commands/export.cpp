@@ -1,50 +1,17 @@
 #include "cli/commands/export.hpp"
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <utility>
+#include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/exports/exports.hpp"
+#include "traces/format/inputs.hpp"
 #include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
 
 using namespace traces;
-
-class file {
-public:
-    explicit file(std::string path) : path_(std::move(path)), to_(std::fopen(path_.c_str(), "we")) {
-        if (!to_) fail();
-    }
-    file(file const&) = delete;
-    ~file() {
-        if (to_) std::fclose(to_);
-    }
-    void print(std::string_view text) {
-        if (std::fwrite(text.data(), 1, text.size(), to_) != text.size()) fail();
-    }
-    void finish() {
-        if (std::fclose(std::exchange(to_, nullptr)) != 0) fail();
-    }
-
-private:
-    [[noreturn]] void fail() const {
-        throw repro::input_error("--output: can't write " + path_ + ": " + std::strerror(errno));
-    }
-    std::string path_;
-    std::FILE* to_;
-};
-
-// The export would be written to the trace while the trace is read.
-void refuse_to_overwrite(std::string const& to, std::string const& trace) {
-    std::error_code ignored;
-    if (std::filesystem::equivalent(to, trace == "-" ? "/dev/stdin" : trace, ignored))
-        throw repro::input_error("--output: " + to + " is the trace itself; name another file");
-}
 
 class exporting final : public reader_events {
 public:
@@ -74,11 +41,12 @@ private:
 } // namespace
 
 int export_trace(std::string const& path, std::string const& format, std::string const& to, filter which, output& out) {
-    refuse_to_overwrite(to, path);
-    std::optional<file> kept;
+    traces::note_input(path);
+    if (!to.empty()) expect_spared("--output", to);
+    std::optional<output_file> kept;
     auto const print = [&](std::string_view text) { kept ? kept->print(text) : out.print(text); };
     exporting it(*find_export_format(format), std::move(which), [&](std::string_view text) {
-        if (!to.empty() && !kept) kept.emplace(to); // create no file when the input is not a trace
+        if (!to.empty() && !kept) kept.emplace("--output", to); // create no file when the input is not a trace
         print(text);
     });
     read_result const read = read_stream(path, it);

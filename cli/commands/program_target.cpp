@@ -6,6 +6,7 @@
 #include "cli/report/kept_traces.hpp"
 #include "cli/report/report.hpp"
 #include "cli/report/target_report.hpp"
+#include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/process/child_story.hpp"
 #include "repro/target/program_run.hpp"
@@ -29,7 +30,7 @@ repro::program_order asked_for(program_options const& o) {
 // error.
 void keep(probe_result& p, std::string const& path, bool asked) {
     try {
-        traces::write_file(path, p.trace);
+        write_trace(path, p.trace, asked ? named_by::user : named_by::us);
         p.trace_path = path;
     } catch (traces::trace_error const& e) {
         if (asked) throw;
@@ -60,6 +61,8 @@ int run_program_target(repro::target const& t, program_options const& o, output&
     probe_result& p = report.probes.emplace_back();
     p.probe = !o.order.empty() ? o.order : !o.schedule.empty() ? o.schedule : "as it comes";
     std::string const path = !o.trace.empty() ? o.trace : t.name + (o.order.empty() ? "" : "-" + o.order) + ".jsonl";
+    repro::note_inputs(t);
+    expect_spared("--trace", path);
     asked.partial_path = path;
     for (std::uint32_t i = 0; i < o.repeat; ++i) {
         if (o.repeat > 1)
@@ -83,6 +86,7 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
     if (!t.program)
         throw repro::input_error("explore --target: " + t.name +
             " is not a program that stops itself, so its orders can't be chosen; use: run --target " + t.name);
+    repro::note_inputs(t);
     target_report report = report_of(t, 1);
     kept_traces folder(o.keep.empty() ? "findings" : o.keep);
     std::set<std::string> kept; // the sets of violated rules of which a trace was kept

@@ -10,11 +10,13 @@
 #include "cli/options/arguments.hpp"
 #include "cli/options/scenario_options.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/live/live.hpp"
 #include "repro/schedule/all_orders.hpp"
 #include "repro/sim/execute.hpp"
 #include "repro/target/adapter.hpp"
+#include "traces/format/inputs.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -146,7 +148,9 @@ public:
     }
 
     int run() {
+        traces::note_input(options_.server);
         if (!options_.trace.empty()) require_writable(options_.trace);
+        expect_spared("--trace", path_);
         if (options_.all_orders) every_order();
         else
             for (std::uint32_t i = 0; i < options_.repeat; ++i) {
@@ -202,7 +206,7 @@ private:
     std::string keep() {
         if (options_.trace.empty() && report_.violated == 0) return {};
         try {
-            traces::write_file(path_, report_.trace);
+            write_trace(path_, report_.trace, options_.trace.empty() ? named_by::us : named_by::user);
         } catch (traces::trace_error const& e) { return e.what(); }
         report_.trace_path = path_;
         return {};

@@ -6,6 +6,7 @@
 #include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
 #include "cli/report/target_report.hpp"
+#include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/process/child_story.hpp"
@@ -88,6 +89,8 @@ public:
     }
 
     int run() {
+        repro::note_inputs(report_.target);
+        for (probe_result const& p : report_.probes) expect_spared("--trace", path_of(p));
         if (!options_.what.empty() && options_.command.empty())
             report_.version = repro::installed_version(report_.target).value_or("");
         compare_with_controls();
@@ -155,7 +158,7 @@ private:
     void keep(probe_result& p) {
         std::string const path = path_of(p);
         try {
-            traces::write_file(path, p.trace);
+            write_trace(path, p.trace, options_.trace.empty() ? named_by::us : named_by::user);
             p.trace_path = path;
         } catch (traces::trace_error const& e) {
             if (!options_.trace.empty()) throw;

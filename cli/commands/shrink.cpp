@@ -4,6 +4,7 @@
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/files.hpp"
 #include "cli/terminal/interruptible.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/sim/replay.hpp"
@@ -32,6 +33,8 @@ traces::violation const& chosen_violation(repro::judged_execution const& e, shri
 
 int shrink(shrink_options const& o, output& out) {
     repro::recording const r = repro::load_recording(o.what);
+    std::string const path = o.trace.empty() ? path_beside(o.what) : o.trace;
+    expect_spared("--trace", path);
     repro::judged_execution const failing = repro::judge_execution(r.scenario, r.schedule);
     if (!failing.diverged.empty())
         throw repro::input_error("the replay diverged: " + failing.diverged, repro::diverged);
@@ -39,8 +42,7 @@ int shrink(shrink_options const& o, output& out) {
     signal_guard const while_shrinking;
     repro::shrink_result const small = repro::shrink(r.scenario, r.schedule, wrong, asked_to_stop());
     repro::judged_execution e = repro::judge_execution(small.scenario, small.schedule);
-    std::string const path = o.trace.empty() ? path_beside(o.what) : o.trace;
-    traces::write_file(path, e.trace);
+    write_trace(path, e.trace, o.trace.empty() ? named_by::us : named_by::user);
 
     run_report report;
     report.scenario = small.scenario;

@@ -1,14 +1,13 @@
 #include "cli/report/html_report.hpp"
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include "cli/report/again.hpp"
 #include "cli/report/judgement.hpp"
 #include "cli/report/named_twin.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
+#include "traces/format/inputs.hpp"
 #include "traces/page/page.hpp"
 
 namespace shutdown_repro::cli {
@@ -17,22 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t most_events = 100'000;
-
-void refuse_to_overwrite(std::string const& to, std::string const& trace) {
-    std::error_code ignored;
-    if (!trace.empty() && fs::equivalent(to, trace, ignored))
-        throw repro::input_error("--html: " + to + " is the trace itself; name another file");
-}
-
-void write_text(std::string const& to, std::string const& text) {
-    errno = 0;
-    std::ofstream file(to, std::ios::binary | std::ios::trunc);
-    file << text;
-    file.close();
-    if (!file)
-        throw repro::input_error(
-            "--html: can't write " + to + ": " + std::strerror(errno ? errno : EIO) + "; choose another file");
-}
 
 struct judged_trace {
     std::string path;
@@ -83,8 +66,8 @@ std::string write_html(std::string const& file, std::string const& path, std::st
     judged_trace const one(path);
     named_twin const named = twin_named_in(one.trace.head, path);
     std::string const twin = asked_twin.empty() ? named.path : asked_twin;
-    refuse_to_overwrite(file, path);
-    refuse_to_overwrite(file, twin);
+    traces::note_input(twin);
+    expect_spared("--html", file);
     std::optional<judged_trace> other;
     if (!twin.empty()) other.emplace(twin);
     traces::html_page page{
@@ -94,7 +77,7 @@ std::string write_html(std::string const& file, std::string const& path, std::st
     page.again = again_line(one.trace.head);
     page.facts = facts_of(one);
     if (!named.passes.empty()) page.facts.push_back({"passes", named.passes});
-    write_text(file, as_html(page));
+    write_report("--html", file, as_html(page));
     return traces::printable(page.title) + " · " + std::string(name_of(one.judged.verdict)) +
         (other ? " · beside " + other->path : "") + " · page " + file + "\n";
 }

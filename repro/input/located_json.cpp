@@ -8,6 +8,7 @@
 #include <utility>
 #include "repro/input/errors.hpp"
 #include "repro/input/nearest.hpp"
+#include "traces/format/inputs.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -284,6 +285,7 @@ located_document located_document::read(std::string const& path, std::size_t mos
         text.resize(std::fread(text.data(), 1, text.size(), file.get()));
     }
     if (!file || std::ferror(file.get())) throw input_error("cannot read " + path + ": " + std::strerror(errno));
+    traces::note_input(path);
     return parse(text, path, most);
 }
 

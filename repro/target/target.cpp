@@ -15,6 +15,7 @@
 #include "repro/process/child_process.hpp"
 #include "repro/target/fields.hpp"
 #include "repro/target/presets.hpp"
+#include "traces/format/inputs.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
@@ -116,6 +117,16 @@ std::vector<target> const& preset_targets() {
         return read;
     }();
     return all;
+}
+
+// A word may name a file behind an option: "--config=nginx.conf".
+void note_inputs(target const& t) {
+    for (target::words const* const command : {&t.command, &t.version, &t.ready.command, &t.stop.command})
+        for (std::string const& word : *command)
+            for (std::string const& name : {word, word.substr(word.find('=') + 1)})
+                if (access(name.c_str(), F_OK) == 0) traces::note_input(name);
+    if (std::string const program = t.command.empty() ? "" : find_program(t.command.front()); !program.empty())
+        traces::note_input(program);
 }
 
 int parse_signal(std::string_view name) {

@@ -74,6 +74,9 @@ bool can_be_handled(int signal);             // false for SIGKILL and SIGSTOP
 bool is_server_path(std::string_view);       // whether it is a valid path in a request line, such as "/slow"
 std::string to_json_text(target const&);     // for the header of a trace; without its files
 
+// Notes the files that the target's commands run and name, so that no output replaces them (traces/format/inputs.hpp).
+void note_inputs(target const&);
+
 // Returns the version that the server prints, "" if it has no command for that, or nothing if it is not installed.
 std::optional<std::string> installed_version(target const&);
 // Returns the path of a program: the name itself if it has a slash, else from PATH and the folders of system programs;

@@ -42,6 +42,14 @@ TEST_CASE("a third-party library outside its rooms is found") {
     CHECK(strangers({{"repro/live/curl_clients.cpp", "#include <curl/curl.h>\n"}}) == lines{});
 }
 
+TEST_CASE("one file of the command line writes all others, so that no output replaces an input") {
+    CHECK(unguarded_writers(read_sources(product())) == lines{});
+    CHECK(unguarded_writers({{"cli/commands/a.cpp", "traces::write_file(path, t);\n"}}) ==
+        lines{"cli/commands/a.cpp writes with write_file("});
+    CHECK(unguarded_writers({{"cli/report/a.cpp", "std::ofstream file(path);\n"}}).size() == 1);
+    CHECK(unguarded_writers({{"cli/terminal/files.cpp", "std::fopen(path, mode);\n"}}) == lines{});
+}
+
 TEST_CASE("headers do not include the whole JSON library") {
     lines const exempt{"repro/input/located_json.hpp", "traces/format/line.hpp"}; // these are JSON readers
     for (source_file const& s : read_sources(product())) {

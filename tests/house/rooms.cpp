@@ -125,4 +125,15 @@ std::vector<std::string> strangers(std::vector<source_file> const& all) {
     return found;
 }
 
+std::vector<std::string> unguarded_writers(std::vector<source_file> const& sources) {
+    std::vector<std::string> found;
+    for (source_file const& s : sources) {
+        if (!s.path.starts_with("cli/") || s.path == "cli/terminal/files.cpp") continue;
+        std::string const code = code_of(s.text);
+        for (std::string const writer : {"write_file(", "replace_file(", "ofstream", "fopen(", "O_CREAT", "O_WRONLY"})
+            if (code.find(writer) != code.npos) found.push_back(s.path + " writes with " + writer);
+    }
+    return found;
+}
+
 } // namespace shutdown_repro::tests

@@ -9,4 +9,8 @@ std::vector<std::string> rooms_without_a_row(std::vector<source_file> const&);
 std::vector<std::string> wrong_directions(std::vector<source_file> const&);
 std::vector<std::string> strangers(std::vector<source_file> const&); // third-party libraries outside their rooms
 
+// Returns the files of the command line that write files by themselves. Only cli/terminal/files.cpp may: it spares the
+// inputs.
+std::vector<std::string> unguarded_writers(std::vector<source_file> const&);
+
 } // namespace shutdown_repro::tests

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "traces/format/inputs.hpp"
 #include "traces/format/jsonl.hpp"
 #include "traces/format/line.hpp"
 
@@ -119,6 +120,7 @@ public:
         : name_(path == "-" ? "standard input" : path),
           fd_(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
         if (fd_ < 0) fail();
+        note_input(path);
     }
     input(input const&) = delete;
     ~input() {

@@ -21,6 +21,12 @@ int open_write_close(std::string const& path, int flags, mode_t mode, std::funct
     return error;
 }
 
+// Returns the error that the kernel has for following the link to write there. Reading the link and going there by
+// oneself would evade its protection.
+int follow_to_write(std::string const& link) {
+    return open_write_close(link, O_CREAT, 0666, [](int) { return 0; });
+}
+
 // Returns the file that a chain of symbolic links leads to, which need not exist.
 std::string behind_links(std::filesystem::path path) {
     namespace fs = std::filesystem;
@@ -59,12 +65,16 @@ void replace_file(std::string const& path, std::function<int(int)> const& write)
         if (int const error = open_write_close(path, 0, 0, write)) throw trace_error(cannot_write(path, error));
         return;
     }
+    std::error_code none;
+    bool const is_link = std::filesystem::is_symlink(path, none);
     std::string const target = behind_links(path), temporary = unused_name_beside(target);
+    if (int const denied = is_link ? follow_to_write(path) : 0) throw trace_error(cannot_write(path, denied));
     mode_t const mode = exists ? there.st_mode & 0777 : 0666;
     int error = open_write_close(temporary, O_CREAT | O_EXCL, mode, write);
     if (!error && ::rename(temporary.c_str(), target.c_str()) < 0) error = errno;
     if (error) {
         ::unlink(temporary.c_str());
+        if (is_link && !exists) ::unlink(target.c_str()); // made by following the link
         throw trace_error(cannot_write(path, error));
     }
 }

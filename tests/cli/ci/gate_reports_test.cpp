@@ -93,7 +93,7 @@ TEST_CASE(
             result const replacing = run_gate(here, {flag, read, "--update-baseline"});
             CHECK(replacing.status == 2);
             CHECK_THAT(
-                replacing.err, ContainsSubstring(flag + ": the report would replace " + read + ", which is an input"));
+                replacing.err, ContainsSubstring(flag + ": the output would replace " + read + ", which is an input"));
             CHECK(here.read("gate.json") == gate);
             CHECK_FALSE(here.has("gate.baseline.json"));
         }

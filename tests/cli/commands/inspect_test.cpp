@@ -232,7 +232,7 @@ TEST_CASE("an export never overwrites its own trace, under whatever name") {
         INFO(line);
         CHECK(r.status == 2);
         CHECK_THAT(
-            r.err, ContainsSubstring("--output: ") && ContainsSubstring(" is the trace itself; name another file"));
+            r.err, ContainsSubstring("--output: ") && ContainsSubstring("which is an input; choose another file"));
         CHECK(here.read("trace.jsonl") == text);
     }
 }
