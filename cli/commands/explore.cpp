@@ -75,7 +75,7 @@ void add_explore(CLI::App& app, job& chosen) {
     sub->add_option("--seconds", o->how.seconds, "Maximum duration in seconds")
         ->check(CLI::PositiveNumber)
         ->type_name("S");
-    sub->add_option("--seed", o->how.seed, "Random seed (default 1)")->type_name("S");
+    sub->add_option("--seed", o->how.seed, "Random seed (default 1)")->check(natural_number())->type_name("S");
     sub->add_option("--jobs", o->how.jobs, "Number of threads (default 1)")
         ->check(whole_number(1, 256))
         ->type_name("J");

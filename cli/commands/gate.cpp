@@ -34,6 +34,7 @@ struct gate_options {
     std::string shard;
     report_options reports;
     bool update_baseline = false, allow_stale = false, bisect = false, json = false, print = false;
+    bool no_commands = false;
 };
 
 std::vector<std::string> names_of(repro::gate_file const& gate) {
@@ -64,6 +65,15 @@ std::vector<repro::check_plan> selected(repro::gate_file const& gate, std::vecto
             std::ranges::none_of(patterns, [&](std::string const& p) { return selects(p, c.name); });
     });
     return chosen;
+}
+
+// A file of a target names commands, and whoever can change the file can run anything here.
+void refuse_commands(std::vector<repro::check_plan> const& plans, std::string const& gate) {
+    for (repro::check_plan const& c : plans)
+        if (c.target && c.target->named.ends_with(".json"))
+            throw repro::input_error("--no-commands: " + gate + ":" + std::to_string(c.line) + ": the check \"" +
+                c.name + "\" runs the commands of " + c.target->named +
+                "; review the file and leave --no-commands out, or select other checks with --only");
 }
 
 // Returns the path of the baseline: --baseline, or by default gate.baseline.json beside gate.json.
@@ -107,7 +117,11 @@ public:
         repro::gate_file const gate = telling_reports(
             [&] { return options_.file.empty() ? repro::bundled_gate() : repro::load_gate(options_.file); });
         std::vector<std::string> named;
-        for (repro::check_plan const& c : gate.checks) named.push_back(c.file);
+        for (repro::check_plan const& c : gate.checks) {
+            named.push_back(c.file);
+            if (c.target) repro::note_inputs(c.target->what);
+        }
+        named.push_back(options_.server);
         expect_spared(options_.reports, named);
         return telling_reports([&] { return run(gate); });
     }
@@ -125,6 +139,7 @@ private:
 
     int run(repro::gate_file const& gate) {
         auto const plans = selected(gate, options_.only);
+        if (options_.no_commands) refuse_commands(plans, gate.path);
         auto const shard = choose_shard(options_.shard);
         if (options_.update_baseline && shard && shard->part.count > 1)
             throw repro::input_error("--update-baseline needs all trials, but " + shard->from +
@@ -182,13 +197,18 @@ private:
         };
         if (result_.interrupted || std::ranges::any_of(result_.checks, unsure))
             return complain("--update-baseline: a check was inconclusive" + stays, repro::inconclusive);
-        repro::baseline const next = repro::updated(result_, rules_);
         try {
+            repro::baseline_lock const alone(rules_.known.path);
+            rules_.known = baseline_for(options_); // again: another gate may have updated it meanwhile
+            repro::judge(result_, rules_);
+            repro::baseline const next = repro::updated(result_, rules_);
             repro::save_baseline(next);
+            rules_.known = next;
         } catch (traces::trace_error const& e) {
             return complain("--update-baseline: " + std::string(e.what()) + stays, repro::bad_input);
+        } catch (repro::input_error const& e) {
+            return complain("--update-baseline: " + std::string(e.what()) + stays, repro::bad_input);
         }
-        rules_.known = next;
         repro::judge(result_, rules_);
         return repro::clean;
     }
@@ -278,6 +298,7 @@ void add_gate(CLI::App& app, job& chosen) {
         ->check(whole_number(1, 256))
         ->type_name("J");
     sub->add_option("--server", o->server, "Path of the executable server-under-test (live)")->type_name("PATH");
+    sub->add_flag("--no-commands", o->no_commands, "Refuse checks whose target is a file: it names commands to run");
     sub->add_flag("--bisect", o->bisect, "Exit with the statuses that git bisect run expects");
     add_shard_option(*sub, o->shard);
     add_report_options(*sub, o->reports);

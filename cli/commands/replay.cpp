@@ -3,6 +3,7 @@
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/format/jsonl.hpp"
 
@@ -17,7 +18,7 @@ struct replay_options {
 // Loads a trace or a schedule file; with --scenario, the argument is the schedule itself.
 repro::recording recording_of(replay_options const& o) {
     if (o.scenario.empty()) return repro::load_recording(o.what);
-    return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}};
+    return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}, false};
 }
 
 std::string both_sides(repro::replay_result const& r, traces::text_style style) {
@@ -30,6 +31,7 @@ std::string both_sides(repro::replay_result const& r, traces::text_style style) 
 
 int replay(replay_options const& o, output& out) {
     repro::recording const recorded = recording_of(o);
+    if (!o.trace.empty()) expect_spared("--trace", o.trace);
     repro::replay_result r = repro::replay(recorded);
     run_report report;
     report.scenario = recorded.scenario;
@@ -39,7 +41,7 @@ int replay(replay_options const& o, output& out) {
             : std::vector<std::string>{"shutdown-repro", "replay", o.what, "--scenario", o.scenario});
     judgement judged = judge_for_report(r.again.trace);
     report.add(std::move(r.again.trace), std::move(judged), to_string(r.again.taken));
-    if (!o.trace.empty()) traces::write_file(report.trace_path = o.trace, report.trace);
+    if (!o.trace.empty()) write_trace(report.trace_path = o.trace, report.trace, named_by::user);
     if (!r.same) {
         if (!o.json) out.print(r.recorded_line.empty() && r.again_line.empty() ? "" : both_sides(r, out.page()));
         throw repro::input_error("the replay diverged" +
@@ -47,7 +49,7 @@ int replay(replay_options const& o, output& out) {
                 r.decision,
             repro::diverged);
     }
-    std::string const same = recorded.recorded.events.empty()
+    std::string const same = !recorded.is_trace
         ? ""
         : "replayed: all " + traces::counted(recorded.recorded.events.size(), "event") + " are identical\n";
     out.print(o.json ? as_json(report) : same + as_text(report, out.page()));

@@ -122,6 +122,16 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
     return {check, "", "whole number"};
 }
 
+CLI::Validator natural_number() {
+    auto check = [](std::string& text) -> std::string {
+        std::uint64_t n = 0;
+        auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+        if (error == std::errc{} && end == text.data() + text.size()) return {};
+        return "must be a whole number from 0 to " + std::to_string(UINT64_MAX) + ", not \"" + text + "\"";
+    };
+    return {check, "", "whole number"};
+}
+
 CLI::Validator one_of(std::vector<std::string_view> words) {
     std::string const shape = [&] {
         std::string s;

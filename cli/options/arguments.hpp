@@ -18,6 +18,8 @@ std::vector<std::string> const& command_behind_dashes();
 
 // Accepts a whole number from `least` to `most`, both included.
 CLI::Validator whole_number(std::int64_t least, std::int64_t most);
+// Accepts a whole number that fits into 64 bits, without a sign.
+CLI::Validator natural_number();
 // Accepts one of the words; the error suggests the nearest one. The views must outlive the parser.
 CLI::Validator one_of(std::vector<std::string_view> words);
 // Returns the one_of() validator of an option, or null if it has none. Its description is the words separated by "|".

@@ -1,10 +1,16 @@
 #include "repro/gate/baseline.hpp"
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/file.h>
 #include <tuple>
+#include <unistd.h>
 #include "repro/input/committed_json.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/format/replace_file.hpp"
@@ -130,6 +136,20 @@ std::string to_text(baseline const& b) {
     return "{\n  \"format\": \"shutdown-repro/baseline\",\n  \"version\": \"1.0\",\n  \"current\": " + entries(known) +
         ",\n  \"manual\": " + entries(manual) + "\n}\n";
 }
+
+baseline_lock::baseline_lock(std::string const& path) {
+    std::filesystem::path const above = std::filesystem::path(path).parent_path();
+    std::string const folder = above.empty() ? "." : above.string();
+    folder_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int locked = folder_;
+    while (locked >= 0 && (locked = ::flock(folder_, LOCK_EX)) < 0 && errno == EINTR) locked = 0;
+    if (locked >= 0) return;
+    std::string const why = std::strerror(errno);
+    if (folder_ >= 0) ::close(folder_);
+    throw input_error("cannot lock the folder " + folder + " against other updates of the baseline: " + why);
+}
+
+baseline_lock::~baseline_lock() { ::close(folder_); }
 
 void save_baseline(baseline const& b) { traces::replace_file(b.path, to_text(b)); }
 

@@ -30,6 +30,17 @@ baseline parse_baseline(std::string_view text, std::string const& path);
 baseline baseline_from(located_value const& document, std::string const& path);
 // Returns the text of the file: sorted, and the same bytes for the same baseline.
 std::string to_text(baseline const&);
+// Keeps other updates of the baseline away while it exists: load, change and save the baseline meanwhile, so that none
+// is lost. Waits for the lock. Throws input_error when there is none, because the file system has no locks.
+class baseline_lock {
+public:
+    explicit baseline_lock(std::string const& path);
+    ~baseline_lock();
+    baseline_lock(baseline_lock const&) = delete;
+
+private:
+    int folder_; // the file itself is replaced by each update, so the lock is on its folder
+};
 // Replaces the file as a whole or not at all: when the disk is full, the old one stays. Throws trace_error that names
 // the file and the reason.
 void save_baseline(baseline const&);

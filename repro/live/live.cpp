@@ -12,6 +12,7 @@
 #include "repro/live/curl_clients.hpp"
 #include "repro/live/pipelining_clients.hpp"
 #include "repro/process/listening.hpp"
+#include "repro/process/process_table.hpp"
 #include "repro/schedule/odometer.hpp"
 #include "server_under_test/worlds/control.hpp"
 #include "traces/clock.hpp"
@@ -229,6 +230,7 @@ std::string why_not_live(scenario const& s) {
 traces::trace run_live(scenario const& s, live_options const& options) {
     if (std::string const why = why_not_live(s); !why.empty())
         throw input_error(s.name + ": " + why + " (--world sim)");
+    need_proc();
     need_descriptors(s);
     return execution(s, options).run();
 }
@@ -242,7 +244,8 @@ std::string find_server(std::string const& wanted) {
         if (runs(wanted)) return wanted;
         throw input_error("no executable server-under-test at " + wanted + remedy);
     }
-    std::filesystem::path const here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    std::error_code none; // without /proc only `wanted` is found
+    std::filesystem::path const here = std::filesystem::read_symlink("/proc/self/exe", none).parent_path();
     std::string const installed = (here.parent_path() / "libexec/shutdown-repro/server-under-test").string();
     std::string const beside = (here / "server-under-test").string();
     for (std::string const& path : {installed, beside})

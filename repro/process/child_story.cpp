@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unistd.h>
 #include <utility>
+#include "repro/input/errors.hpp"
 #include "server_under_test/worlds/world_kind.hpp"
 #include "traces/clock.hpp"
 #include "traces/format/jsonl.hpp"
@@ -53,6 +54,7 @@ void child_story::record(kind what, std::initializer_list<traces::field> detail)
 }
 
 void child_story::start(launch l, std::initializer_list<traces::field> detail, std::span<int const> accepted) {
+    need_proc();
     l.environment.push_back(mark());
     accepted_ = accepted;
     record(kind::process_start, detail);

@@ -19,7 +19,7 @@
 
 namespace shutdown_repro::repro {
 
-// Thrown when this process received SIGINT or SIGTERM.
+// Thrown when this process received SIGINT, SIGTERM, SIGHUP or SIGQUIT.
 struct interruption {
     int signal;
     std::string kept; // path of the partial trace; "" if none was kept
@@ -78,8 +78,8 @@ public:
     void conclude(traces::trace&) const;
 
     // The frame of every live execution: calls `live`, which starts the process and waits for its end, and returns the
-    // trace that `seen_so_far` makes of it. When SIGINT or SIGTERM comes, the process is killed, what was seen until
-    // then is written to `partial_path` ("" for nowhere), and `interruption` is thrown.
+    // trace that `seen_so_far` makes of it. When one of the signals of `interruption` comes, the process is killed,
+    // what was seen until then is written to `partial_path` ("" for nowhere), and `interruption` is thrown.
     traces::trace tell(std::function<void()> const& live, std::function<traces::trace()> const& seen_so_far,
         std::string const& partial_path);
 
@@ -102,7 +102,8 @@ private:
     traces::nanoseconds clock_ = 0, looked_ = 0;
     traces::recorder record_{seen_, clock_};
     poller events_;
-    process_tree tree_{record_, clock_}; // declared before the child: it kills the descendants that the child leaves
+    process_tree tree_{
+        record_, clock_, folder_.path()}; // declared before the child: it kills the descendants that the child leaves
     std::optional<child_process> child_;
     std::optional<process_end> end_;
     std::span<int const> accepted_;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <random>
 #include <sys/prctl.h>
@@ -55,7 +56,12 @@ bool kill_all(std::vector<identity> const& told, std::string const& mark) {
     return !theirs.empty();
 }
 
-[[noreturn]] void guard(int hear, std::string const& mark) {
+// Without /proc nothing is known of the processes but their numbers. Each first process leads a process group.
+void kill_groups(std::vector<identity> const& told) {
+    for (identity const& one : told) kill(-one.pid, SIGKILL);
+}
+
+[[noreturn]] void guard(int hear, std::string const& mark, std::string const& folder) {
     setsid(); // Ctrl-C on the terminal must not end the guardian
     prctl(PR_SET_NAME, "guardian");
     sigset_t all;
@@ -69,20 +75,23 @@ bool kill_all(std::vector<identity> const& told, std::string const& mark) {
     std::vector<identity> told;
     identity one;
     while (read(kept, &one, sizeof one) == sizeof one) told.push_back(one);
+    if (all_processes().empty()) kill_groups(told);
     for (int round = 0; round < guardian_rounds && kill_all(told, mark); ++round) poll(nullptr, 0, guardian_pause_ms);
+    std::error_code ignored;
+    if (!folder.empty()) std::filesystem::remove_all(folder, ignored);
     _exit(0);
 }
 
 } // namespace
 
-guardian::guardian() : mark_(random_mark()) {
+guardian::guardian(std::string folder) : mark_(random_mark()), folder_(std::move(folder)) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
     unique_fd hear(ends[0]);
     tell_ = unique_fd(ends[1]);
     pid_ = fork();
     if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
-    if (pid_ == 0) guard(hear.get(), mark_);
+    if (pid_ == 0) guard(hear.get(), mark_, folder_);
 }
 
 guardian::~guardian() {

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "repro/input/errors.hpp"
 #include "repro/process/child_process.hpp"
 
 namespace shutdown_repro::repro {
@@ -88,6 +89,13 @@ std::optional<process_row> find_process(int pid) {
     for (int field = 23; field < 52; ++field) rest >> skipped;
     rest >> row.exit_code;
     return row;
+}
+
+void need_proc() {
+    if (!find_process(getpid()))
+        throw input_error(
+            "cannot read /proc, which shows whether a server listens and which processes it has; mount it "
+            "(mount -t proc proc /proc)");
 }
 
 std::vector<int> all_processes() { return numbers_in("/proc"); }

@@ -16,6 +16,8 @@ struct process_row {
     std::string name;
 };
 std::optional<process_row> find_process(int pid);
+// Throws input_error when /proc can't be read: it shows the sockets of a server, and its processes.
+void need_proc();
 std::vector<int> all_processes();
 std::vector<int> children_of(int pid);    // the children of all its threads
 std::vector<int> descendants_of(int pid); // without the process itself; parents come before their children

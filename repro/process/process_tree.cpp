@@ -20,7 +20,10 @@ constexpr int most_rounds = 400, pause_ms = 5; // time for the kernel to remove 
 
 } // namespace
 
-process_tree::process_tree(traces::recorder& record, traces::nanoseconds& clock) : record_(record), clock_(clock) {
+process_tree::process_tree(traces::recorder& record, traces::nanoseconds& clock, std::string folder)
+    : record_(record),
+      clock_(clock),
+      guardian_(std::move(folder)) {
     prctl(PR_GET_CHILD_SUBREAPER, &adopted_before_);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     for (int const pid : children_of(getpid())) // including the guardian

@@ -21,8 +21,8 @@ namespace shutdown_repro::repro {
 
 class process_tree {
 public:
-    // Children that this process already has do not belong to the tree.
-    process_tree(traces::recorder&, traces::nanoseconds& clock);
+    // Children that this process already has do not belong to the tree. The guardian removes `folder`; "" for none.
+    process_tree(traces::recorder&, traces::nanoseconds& clock, std::string folder = {});
     ~process_tree(); // kills and reaps the descendants; the first process must have been reaped
     process_tree(process_tree const&) = delete;
 

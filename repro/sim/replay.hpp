@@ -10,7 +10,8 @@ namespace shutdown_repro::repro {
 struct recording {
     repro::scenario scenario;
     repro::schedule schedule;
-    traces::trace recorded; // has no events when only a schedule is known
+    traces::trace recorded; // empty when only a schedule is known
+    bool is_trace = false;  // whether `recorded` is known, and the replay has to be the same
 };
 // Loads a trace, or a document {"format": "shutdown-repro/schedule", "scenario": {…}, "schedule": "3=1"}.
 // Throws input_error when it has no simulated execution, trace_error when it is not a trace.
@@ -21,7 +22,7 @@ struct replay_result {
     judged_execution again;
     bool same = true;
     // Where the executions first differ, if they do: the number of the event, both lines ("" if one has ended), and the
-    // decision before it.
+    // decision before it. The footers are compared last.
     traces::seq_t at = 0;
     std::string recorded_line, again_line, decision;
 };

@@ -14,7 +14,8 @@ constexpr std::array adapters = {
 };
 
 std::filesystem::path adapters_folder() {
-    auto const here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    std::error_code none; // then the folder is not found
+    auto const here = std::filesystem::read_symlink("/proc/self/exe", none).parent_path();
     auto const installed = here.parent_path() / "share/shutdown-repro/adapters"; // the build tree has this folder, too
     if (std::filesystem::is_directory(installed)) return installed;
     throw input_error("cannot find the adapters: looked at " + installed.string() +
