@@ -26,8 +26,8 @@ timespec const started = [] {
 
 // Locks the folder among the runs that keep traces in it, until the descriptor is closed. Where locks do not work, two
 // runs that write at the same moment can still meet.
-repro::descriptor locked(std::string const& folder) {
-    repro::descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+repro::unique_fd locked(std::string const& folder) {
+    repro::unique_fd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (opened) (void)::flock(opened.get(), LOCK_EX);
     return opened;
 }
@@ -60,7 +60,7 @@ std::string kept_traces::keep(std::string const& name, traces::trace const& t) {
         complain("--keep: cannot create the folder " + folder_ + ": " + failed.message() + "; name another one", 0);
         return {};
     }
-    repro::descriptor const alone = locked(folder_);
+    repro::unique_fd const alone = locked(folder_);
     std::string const path = free_path(name);
     try {
         write_trace(path, t, named_by::us);

@@ -26,7 +26,7 @@ struct stage_plan {
     bool over() const { return stop.load(std::memory_order_relaxed) || enough.load(std::memory_order_relaxed); }
 };
 
-class worker final : private traces::sink, private decision_source, private division {
+class worker final : private traces::sink, private server::decision_source, private division {
 public:
     worker(stage_plan&, share mine);    // tries the executions of its share
     worker(stage_plan&, piece_ledger&); // searches the pieces that it can claim

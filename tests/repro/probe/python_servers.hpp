@@ -42,14 +42,9 @@ struct judged_probe {
 inline judged_probe judged(traces::trace&& t) {
     judged_probe p{std::move(t), {}, {}, {}};
     p.facts = facts_of(p.trace);
-    traces::rule_run run;
-    run.on_header(p.trace.head);
-    for (traces::event const& e : p.trace.events) run.on_event(e);
-    if (p.trace.foot) run.on_footer(*p.trace.foot);
-    bool const complete = p.trace.problems.empty() && p.trace.foot && !p.trace.foot->dropped;
-    run.finish(complete);
-    for (traces::violation const& v : run.violations()) p.rules.emplace_back(v.rule), p.messages.push_back(v.message);
-    p.verdict = traces::judge(run.violations(), complete);
+    traces::judgement const by = traces::judge(p.trace);
+    for (traces::violation const& v : by.violations) p.rules.emplace_back(v.rule), p.messages.push_back(v.message);
+    p.verdict = by.verdict;
     return p;
 }
 

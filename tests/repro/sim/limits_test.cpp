@@ -24,8 +24,8 @@ std::string spinning(std::string const& policy, std::string const& more = "") {
         more + "}";
 }
 
-struct default_order final : decision_source {
-    std::uint32_t choose(std::span<alternative const>) override { return 0; }
+struct default_order final : server::decision_source {
+    std::uint32_t choose(std::span<server::alternative const>) override { return 0; }
 };
 
 } // namespace
@@ -34,8 +34,8 @@ TEST_CASE("a loop that spins at one instant ends the execution, which is inconcl
     for (char const* policy : {"no-destroy", "drained", "as-reported"}) {
         judged_execution const e = executed(spinning(policy));
         INFO(policy);
-        CHECK(e.verdict == traces::verdict::inconclusive);
-        CHECK(e.violations.empty());
+        CHECK(e.judged.verdict == traces::verdict::inconclusive);
+        CHECK(e.judged.violations.empty());
         REQUIRE(e.trace.problems.size() == 1);
         CHECK_THAT(e.trace.problems[0], ContainsSubstring("the loop spins at 0 ms"));
         CHECK(e.trace.events.size() < 20'000);
@@ -97,8 +97,8 @@ TEST_CASE("the simulator's own kill of a server that nobody stops is not the sto
          }) {
         judged_execution const e = executed(text);
         INFO(text);
-        CHECK(e.verdict == traces::verdict::inconclusive);
-        CHECK(e.violations.empty());
+        CHECK(e.judged.verdict == traces::verdict::inconclusive);
+        CHECK(e.judged.violations.empty());
         std::size_t kills = 0;
         for (traces::event const& one : e.trace.events) {
             if (one.what != kind::process_signal) continue;
@@ -116,7 +116,7 @@ TEST_CASE("the kill of a server that does not end after its stop is recorded as 
             "policy":"no-destroy","keep_alive":60000,"inactivity":60000,"client_inactivity":60000})");
     for (traces::event const& one : e.trace.events)
         if (one.what == kind::process_signal) CHECK_FALSE(one.find("stop"));
-    CHECK(e.verdict == traces::verdict::violated);
+    CHECK(e.judged.verdict == traces::verdict::violated);
 }
 
 TEST_CASE("handlers that start together do not wait for requests that come later on their own connections") {
@@ -129,7 +129,7 @@ TEST_CASE("handlers that start together do not wait for requests that come later
                 "\"}";
             judged_execution const e = executed(text);
             INFO(text);
-            CHECK(e.verdict == traces::verdict::clean);
+            CHECK(e.judged.verdict == traces::verdict::clean);
             CHECK(std::ranges::count(e.trace.events, kind::client_done, &traces::event::what) == std::stoi(requests));
         }
 }
