@@ -37,8 +37,8 @@ struct observation {
 // target runs. A trial that can't be run or does not start is inconclusive.
 observation observe(check_plan const&, trial_options const&, std::atomic<bool> const& stop);
 
-// Describes the violation of a finding of an exploration by its shortest execution, which is run again. `again` returns the command line
-// that reproduces an execution, and may be empty. Moves the trace to `example`, unless that is null.
+// Describes the violation of a finding of an exploration by its shortest execution, which is run again. `again` returns
+// the command line that reproduces an execution, and may be empty. Moves the trace to `example`, unless that is null.
 gate_violation shown_by(exploration const&, finding const&,
     std::function<std::string(traces::header const&)> const& again, traces::trace* example = nullptr);
 

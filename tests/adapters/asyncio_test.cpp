@@ -90,7 +90,7 @@ TEST_CASE("a task that a program cancels, and awaits after the end of its server
                  "  await web.TCPSite(runner, '127.0.0.1', 0).start()\n";
         closes = "  await runner.cleanup()\n";
     }
-    auto const j = judge(repro::run_program(script(begin + server + stop + closes + end), {}));
+    auto const j = judged_by_name(repro::run_program(script(begin + server + stop + closes + end), {}));
     INFO(j.messages);
     CHECK(j.errors == names{});
     CHECK(j.verdict == traces::verdict::clean);

@@ -56,11 +56,7 @@ void model::apply(event const& e) {
     case kind::server_destroy:
     case kind::server_free:
     case kind::act_free: return on_server(e);
-    case kind::process_ready:
-        if (e.integer("rest_killed")) at_rest = never;
-        else if (e.find("rest_ns")) at_rest = e.integer("rest_ns");
-        if (ready == no_seq) ready = e.seq;
-        return;
+    case kind::process_ready: return on_ready(e);
     case kind::act_stop: on_server(e); return on_stop_call(e);
     case kind::loop_start:
     case kind::loop_stop: return on_loop(e);
@@ -104,6 +100,12 @@ void model::apply(event const& e) {
     case kind::assertion: asserted = true; return;
     default: return;
     }
+}
+
+void model::on_ready(event const& e) {
+    if (e.integer("rest_killed")) at_rest = never;
+    else if (e.find("rest_ns")) at_rest = e.integer("rest_ns");
+    if (ready == no_seq) ready = e.seq;
 }
 
 void model::opens(event const& e) {

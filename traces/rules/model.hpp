@@ -205,8 +205,8 @@ struct model {
     // killed.
     static constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
     std::optional<nanoseconds> at_rest;
-    seq_t last = no_seq;                    // the latest event that is not a decision
-    ref latest_freed;                       // the object whose lifetime ended last, by an event before this one
+    seq_t last = no_seq; // the latest event that is not a decision
+    ref latest_freed;    // the object whose lifetime ended last, by an event before this one
     seq_t latest_freed_at = no_seq;
     bool asserted = false;       // an assertion failed
     bool process_exited = false; // this and the following members describe the main process
@@ -291,6 +291,7 @@ private:
     }
     void end(event const&);
     void end_lifetime(event const&);
+    void on_ready(event const&);
     void opens(event const&);
     void on_server(event const&);
     void on_loop(event const&);
