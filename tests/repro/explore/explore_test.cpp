@@ -231,6 +231,7 @@ TEST_CASE("a trace is replayed byte by byte, and a changed one diverges at a nam
     finding const* f = find(e, "finish-event-lost");
     REQUIRE(f);
     repro::recording r{s, f->shortest, repro::judge_execution(s, f->shortest).trace};
+    r.is_trace = true;
     CHECK(repro::replay(r).same);
     traces::trace changed;
     changed.head = r.recorded.head;
