@@ -48,7 +48,7 @@ struct gate_violation {
     std::string reason; // the reason of the exception, if excepted
     struct cause {
         std::string rule, fingerprint;
-        friend bool operator==(cause const&, cause const&) = default;
+        friend auto operator<=>(cause const&, cause const&) = default;
     };
     std::vector<cause> caused_by = {}; // roots of its defects; empty if any trial showed it without a root
     bool led_to = false;               // in the kept trace it came before its root, and led to it

@@ -62,6 +62,7 @@ std::vector<gate_violation::cause> causes_of(finding const& f, std::vector<findi
     std::vector<gate_violation::cause> causes;
     for (finding const& root : all)
         if (std::ranges::count(f.caused_by, root.key)) causes.push_back({root.rule, root.fingerprint});
+    std::ranges::sort(causes); // a merge of shards has no other order
     return causes;
 }
 

@@ -114,8 +114,7 @@ TEST_CASE("the error for a wrong field of a scenario file names file, line and e
         "mine.json:5: \"free\" is not valid: \"server.stoped#1\" is not a stop point: a stop point is KIND#N "
         "(coroutine.suspend#2), handler, any or never; "
         "did you mean \"server.stopped\"?");
-    CHECK(complaint(R"("free": 3)") ==
-        "mine.json:5: \"free\" must be stop points, such as \"coroutine.suspend#2\", not 3");
+    CHECK(complaint(R"("free": 3)") == "mine.json:5: \"free\" must be stop points, such as \"request.begin#2\", not 3");
 }
 
 TEST_CASE("the error for a wrong handler of a scenario file names its number") {
