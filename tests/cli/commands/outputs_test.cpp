@@ -137,7 +137,8 @@ TEST_CASE("explorations that keep their findings in one folder at the same time 
     for (std::size_t i = 0; i < 2; ++i) {
         INFO(results[i].err);
         std::size_t kept = 0;
-        for (json const& v : json::parse(results[i].out)["violations"]) {
+        json const report = json::parse(results[i].out);
+        for (json const& v : report["violations"]) {
             if (!v.contains("trace")) continue;
             ++kept;
             std::string const first = lines(here.read(v["trace"].get<std::string>())).front();
@@ -254,7 +255,7 @@ TEST_CASE("a seed has no sign") {
 
 TEST_CASE("gate --no-commands runs no command of a file") {
     folder const here;
-    here.write("t.json", R"({"format":"shutdown-repro/target","name":"t","command":["touch","ran","{port}"]})");
+    here.write("t.json", R"({"format":"shutdown-repro/target","version":"1.0","name":"t","command":["touch","ran","{port}"]})");
     here.write("gate.json", R"({"format":"shutdown-repro/gate","version":"1.0","checks":[
 {"name":"sim","scenario":"lost-finish","policy":"drained","expect":"clean"},
 {"name":"real","target":"./t.json","probe":"silent","expect":"clean"}]})");
