@@ -103,7 +103,7 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* bytes, std::size_t si
         return 0;
     }
     writes_what_it_reads(t);
-    cli::judgement const judged = cli::judge(t);
+    cli::judgement const judged = cli::judge_for_report(t);
     holds(judged.verdict != verdict::clean || (t.foot && t.problems.empty()), "what is incomplete is not clean");
     holds_tame(cli::acts_as_text(judged, {80, false}), "the headline");
     holds_tame(cli::as_text({{"fuzz.jsonl", judged}}, {80, false}), "the report");

@@ -255,7 +255,8 @@ TEST_CASE("a seed has no sign") {
 
 TEST_CASE("gate --no-commands runs no command of a file") {
     folder const here;
-    here.write("t.json", R"({"format":"shutdown-repro/target","version":"1.0","name":"t","command":["touch","ran","{port}"]})");
+    here.write("t.json",
+        R"({"format":"shutdown-repro/target","version":"1.0","name":"t","command":["touch","ran","{port}"]})");
     here.write("gate.json", R"({"format":"shutdown-repro/gate","version":"1.0","checks":[
 {"name":"sim","scenario":"lost-finish","policy":"drained","expect":"clean"},
 {"name":"real","target":"./t.json","probe":"silent","expect":"clean"}]})");
