@@ -5,6 +5,7 @@
 #include <map>
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
+#include "traces/views/actors.hpp"
 #include "traces/views/phrase.hpp"
 #include "traces/views/text.hpp"
 
@@ -65,22 +66,8 @@ shape shape_of(kind what) {
     case kind::loop_start:
     case kind::client_connect:
     case kind::process_start: return shape::begins;
-    case kind::server_free:
-    case kind::scope_disposed:
-    case kind::coroutine_remove:
-    case kind::request_finish:
-    case kind::connection_close:
-    case kind::stream_close:
-    case kind::timer_fire:
-    case kind::timer_cancel:
-    case kind::loop_stop:
-    case kind::client_done:
-    case kind::client_fail:
-    case kind::client_closed:
-    case kind::client_leave:
-    case kind::process_exit: return shape::ends;
     case kind::decision: return shape::decides;
-    default: return is_act(what) ? shape::acts : shape::dot;
+    default: return ends_life(what) ? shape::ends : is_act(what) ? shape::acts : shape::dot;
     }
 }
 

@@ -1,7 +1,17 @@
 #include "traces/rules/judge.hpp"
-#include "traces/rules/complete.hpp"
 
 namespace shutdown_repro::traces {
+namespace {
+
+// "" when the trace was seen to its end: it has a footer, nothing was dropped, and nothing else was wrong.
+std::string why_incomplete(std::vector<std::string> const& problems, std::optional<footer> const& foot) {
+    if (!problems.empty()) return problems.front();
+    if (!foot) return std::string(cut_short);
+    if (foot->dropped) return std::to_string(foot->dropped) + " events were dropped";
+    return foot->note;
+}
+
+} // namespace
 
 void judge_run::on_header(header const& h) { rules_.on_header(h); }
 
