@@ -3,6 +3,7 @@
 #include "cli/ci/gate_report.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/shard.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 
 namespace shutdown_repro::cli {

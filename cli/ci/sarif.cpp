@@ -59,13 +59,13 @@ std::string uri_of(std::string const& path) {
 }
 
 // Readers of SARIF keep numbers in 32 bits.
-constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint64_t most_lines = std::numeric_limits<std::int32_t>::max();
 
 json physical(std::string const& path, std::uint64_t line) {
     json artifact{{"uri", uri_of(path)}};
     if (!path.starts_with('/')) artifact["uriBaseId"] = "%SRCROOT%";
     json p{{"artifactLocation", std::move(artifact)}};
-    if (line && line <= most) p["region"] = {{"startLine", line}};
+    if (line && line <= most_lines) p["region"] = {{"startLine", line}};
     return p;
 }
 
@@ -143,7 +143,7 @@ private:
         for (gate_violation const* const then : judged_with(v, c))
             r["relatedLocations"].push_back(related(c, *then, ++number));
         r["partialFingerprints"] = {{"checkAndViolation/v1", line_of(c.name) + ": " + line_of(v.fingerprint)}};
-        if (v.count) r["occurrenceCount"] = std::min(v.count, most);
+        if (v.count) r["occurrenceCount"] = std::min(v.count, most_lines);
         if (in_baseline(v)) {
             std::string const known =
                 "in the baseline" + (of_.baseline.empty() ? "" : " (" + line_of(of_.baseline) + ")");

@@ -1,5 +1,5 @@
 // The subcommands, one file each. A subcommand declares its options on the parser and, when the user selects it, stores
-// its work in `chosen`. To add one, write its file, declare it here and add it to the list in main.cpp.
+// its work in `chosen`. To add one, write its file, declare it here and add it to the list in program.cpp.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <functional>

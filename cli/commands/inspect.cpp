@@ -11,6 +11,7 @@
 #include "cli/report/judgement.hpp"
 #include "cli/report/markdown_report.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/views/pages.hpp"
 #include "traces/views/stats.hpp"

@@ -4,6 +4,7 @@
 #include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
 #include "cli/terminal/files.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/format/jsonl.hpp"
 

@@ -11,6 +11,7 @@
 #include "cli/options/scenario_options.hpp"
 #include "cli/report/report.hpp"
 #include "cli/terminal/files.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/live/live.hpp"
 #include "repro/schedule/all_orders.hpp"

@@ -7,6 +7,7 @@
 #include "cli/report/report.hpp"
 #include "cli/report/target_report.hpp"
 #include "cli/terminal/files.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/process/child_story.hpp"

@@ -6,6 +6,7 @@
 #include "cli/report/report.hpp"
 #include "cli/terminal/files.hpp"
 #include "cli/terminal/interruptible.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/sim/replay.hpp"
 #include "traces/format/jsonl.hpp"

@@ -1,5 +1,6 @@
 #include "cli/completion/completion.hpp"
 #include "cli/options/arguments.hpp"
+#include "cli/terminal/shell_line.hpp"
 
 namespace shutdown_repro::cli {
 namespace {

@@ -1,11 +1,12 @@
 #include "cli/completion/completion.hpp"
 #include "cli/options/arguments.hpp"
+#include "cli/terminal/shell_line.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
 
 // In the specifications of _arguments these are syntax.
-std::string escaped(std::string_view text, std::string_view special) {
+std::string with_backslashes(std::string_view text, std::string_view special) {
     std::string out;
     for (char c : text) {
         if (c == '\\' || special.find(c) != special.npos) out += '\\';
@@ -19,7 +20,7 @@ std::string one_word(std::string const& text) { return shell_line({text}); }
 // What completes it, as the third part of a specification.
 std::string action(completion_value const& v) {
     std::string words;
-    for (std::string const& word : v.words) words += (words.empty() ? "" : " ") + escaped(word, ": ()\"$`#");
+    for (std::string const& word : v.words) words += (words.empty() ? "" : " ") + with_backslashes(word, ": ()\"$`#");
     if (v.words.empty()) return v.files ? "_files" : v.folders ? "_files -/" : " ";
     if (v.list) return "_sequence compadd - " + words;
     if (!v.files) return "(" + words + ")";
@@ -33,8 +34,8 @@ std::string specification(option_completion const& o, std::string const& name) {
     std::string others;
     for (std::string const& other : o.names) others += (others.empty() ? "" : " ") + other;
     std::string out = o.repeats ? "*" : ends ? "(- *)" : "(" + others + ")";
-    out += name + (o.takes_value && name.starts_with("--") ? "=" : "") + "[" + escaped(o.summary, "[]:") + "]";
-    return one_word(o.takes_value ? out + ":" + escaped(o.value.name, ":") + ":" + action(o.value) : out);
+    out += name + (o.takes_value && name.starts_with("--") ? "=" : "") + "[" + with_backslashes(o.summary, "[]:") + "]";
+    return one_word(o.takes_value ? out + ":" + with_backslashes(o.value.name, ":") + ":" + action(o.value) : out);
 }
 
 std::string options_of(command_completion const& c, std::string const& indent) {
@@ -49,8 +50,8 @@ std::string places_of(command_completion const& c) {
     for (std::size_t i = 0; i < c.places.size(); ++i) {
         place_completion const& p = c.places[i];
         out += " \\\n            " +
-            one_word(
-                (p.repeats ? "*" : std::to_string(i + 1)) + ":" + escaped(p.value.name, ":") + ":" + action(p.value));
+            one_word((p.repeats ? "*" : std::to_string(i + 1)) + ":" + with_backslashes(p.value.name, ":") + ":" +
+                action(p.value));
     }
     return out;
 }
@@ -65,7 +66,7 @@ std::string zsh_completion(command_completions const& all) {
         " \\\n        '1: :->command' '*:: :->arguments' && return\n    case $state in\n    command)\n        local -a "
         "commands=(\n";
     for (command_completion const& c : all)
-        if (!c.name.empty()) out += "            " + one_word(escaped(c.name, ":") + ":" + c.summary) + "\n";
+        if (!c.name.empty()) out += "            " + one_word(with_backslashes(c.name, ":") + ":" + c.summary) + "\n";
     out += "        )\n        _describe command commands\n        ;;\n    arguments)\n        case $words[1] in\n";
     for (command_completion const& c : all)
         if (!c.name.empty())

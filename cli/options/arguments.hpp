@@ -25,7 +25,4 @@ CLI::Validator one_of(std::vector<std::string_view> words);
 // Returns the one_of() validator of an option, or null if it has none. Its description is the words separated by "|".
 CLI::Validator const* choice_of(CLI::Option&);
 
-// Returns the words as one command line, quoted so that a POSIX shell reads the same words back.
-std::string shell_line(std::vector<std::string> const& words);
-
 } // namespace shutdown_repro::cli

@@ -1,6 +1,7 @@
 #include "cli/options/scenario_options.hpp"
 #include <algorithm>
 #include "cli/options/arguments.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/scenario/moments.hpp"
 

@@ -1,4 +1,5 @@
 #include "cli/options/shard.hpp"
+#include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdlib>
 #include <iostream>

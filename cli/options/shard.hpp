@@ -1,12 +1,15 @@
 // Selects the shard of this process: from --shard, or else from the environment of Bazel, of a Slurm job array or of a
 // Kubernetes Indexed Job.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include "repro/explore/strategy.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace shutdown_repro::cli {
 

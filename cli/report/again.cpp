@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include "cli/options/arguments.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/scenario/scenario.hpp"
 

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include "cli/options/arguments.hpp"
 #include "cli/options/shard.hpp"
 #include "cli/report/kept_traces.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "traces/rules/fingerprint.hpp"
 
 namespace shutdown_repro::cli {

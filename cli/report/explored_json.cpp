@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include "cli/options/arguments.hpp"
 #include "cli/report/explored.hpp"
 #include "cli/report/read_report.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/committed_json.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/scenario/moments.hpp"

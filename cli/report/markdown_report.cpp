@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include "cli/options/arguments.hpp"
 #include "cli/report/again.hpp"
 #include "cli/report/judgement.hpp"
 #include "cli/report/named_twin.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/target/target.hpp"
 #include "traces/markdown/bug_report.hpp"

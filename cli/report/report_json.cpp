@@ -1,5 +1,4 @@
 #include <nlohmann/json.hpp>
-#include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
 #include "cli/report/target_report.hpp"
 #include "repro/gate/wilson.hpp"

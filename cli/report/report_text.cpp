@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/shell_line.hpp"
 
 namespace shutdown_repro::cli {
 namespace {

@@ -1,7 +1,7 @@
 #include "cli/report/target_report.hpp"
 #include <algorithm>
-#include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "repro/gate/wilson.hpp"
 
 namespace shutdown_repro::cli {

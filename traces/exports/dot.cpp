@@ -9,7 +9,7 @@ namespace shutdown_repro::traces {
 namespace {
 
 // Returns a quoted string. The text went through printable() before, so it has no line ends and no invalid UTF-8.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -18,7 +18,7 @@ std::string quoted(std::string_view text) {
     return out + '"';
 }
 
-std::string node(ref r) { return quoted(to_string(r)); }
+std::string node(ref r) { return in_quotes(to_string(r)); }
 
 class dot final : public exporter {
 public:
@@ -62,8 +62,8 @@ private:
         if (!m.name.empty() && m.name != label) label += "  " + m.name;
         std::string const state = state_of(m.id, model_);
         // A backslash of the name is doubled, so only this "\n" is a line break.
-        std::string text = quoted(label);
-        if (!state.empty()) text = text.substr(0, text.size() - 1) + "\\n" + quoted(state).substr(1);
+        std::string text = in_quotes(label);
+        if (!state.empty()) text = text.substr(0, text.size() - 1) + "\\n" + in_quotes(state).substr(1);
         bool const is_scope = m.id.type == entity::scope;
         return "label=" + text + ", shape=" +
             (is_scope                                ? "box"

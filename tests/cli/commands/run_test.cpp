@@ -5,6 +5,7 @@
 #include <sched.h>
 #include "cli/options/arguments.hpp"
 #include "cli/report/report.hpp"
+#include "cli/terminal/shell_line.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/program.hpp"
 
