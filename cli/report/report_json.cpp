@@ -139,7 +139,7 @@ std::string as_json(target_report const& r) {
         }
         one.update({{"verdict", name_of(p.verdict())}, {"runs", p.runs}, {"violated", p.violated},
             {"inconclusive", p.inconclusive}, {"answered", p.answered}, {"lost", p.lost},
-            {"workers", p.outcome.workers}, {"killed", p.outcome.killed}});
+            {"turned_away", p.turned_away}, {"workers", p.outcome.workers}, {"killed", p.outcome.killed}});
         if (p.outcome.ended_after) one["ended_after_ns"] = *p.outcome.ended_after, one["ended"] = p.outcome.how_ended;
         one["rules"] = json::object();
         for (auto const& [rule, count] : p.by_rule) {

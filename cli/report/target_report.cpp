@@ -1,5 +1,6 @@
 #include "cli/report/target_report.hpp"
 #include <algorithm>
+#include <set>
 #include "cli/report/report.hpp"
 #include "cli/terminal/shell_line.hpp"
 #include "repro/gate/wilson.hpp"
@@ -37,9 +38,11 @@ std::string mark(probe_result const& p, text_style style) {
 
 std::string requests_in_words(probe_result const& p) {
     std::uint64_t const all = p.answered + p.lost;
-    if (all == 0) return {};
-    return p.lost ? std::to_string(p.lost) + " of " + std::to_string(all) + " lost, "
-                  : std::to_string(all) + " of " + std::to_string(all) + " answered, ";
+    std::string const later = p.turned_away ? std::to_string(p.turned_away) + " sent later turned away, " : "";
+    if (all == 0) return later;
+    return (p.lost ? std::to_string(p.lost) + " of " + std::to_string(all) + " lost, "
+                   : std::to_string(all) + " of " + std::to_string(all) + " answered, ") +
+        later;
 }
 
 std::string end_in_words(probe_outcome const& o) {
@@ -91,15 +94,22 @@ probe_outcome outcome_of(trace const& t) {
     seq_t stopped = no_seq;
     nanoseconds stopped_at = 0;
     std::vector<ref> apart; // clients whose requests do not count for the probe
+    std::set<ref> before;   // requests that are owed an answer
+    std::set<ref> waiting;  // clients that came before the stop and have sent nothing yet
     for (event const& e : t.events) {
         bool const of_probe = std::ranges::find(apart, e.id) == apart.end();
         switch (e.what) {
         case kind::client_connect:
             if (e.text("role") == "readiness" || e.text("role") == "late") apart.push_back(e.id);
+            if (stopped == no_seq) waiting.insert(e.id);
+            break;
+        case kind::client_send:
+            if (waiting.erase(e.id) || stopped == no_seq) before.insert(e.id_of("request"));
             break;
         case kind::client_done: o.answered += stopped != no_seq && of_probe; break;
         case kind::client_fail:
-            o.lost += stopped != no_seq && of_probe && e.id_of("request") && e.text("how") != "unreadable";
+            if (stopped == no_seq || !of_probe || !e.id_of("request") || e.text("how") == "unreadable") break;
+            before.contains(e.id_of("request")) ? ++o.lost : ++o.turned_away;
             break;
         case kind::process_ready: o.workers = e.integer("workers", 1); break;
         case kind::process_signal:
@@ -133,6 +143,7 @@ void probe_result::add(traces::trace&& t) {
     probe_outcome const its_outcome = outcome_of(t);
     answered += its_outcome.answered;
     lost += its_outcome.lost;
+    turned_away += its_outcome.turned_away;
     violated += its.verdict == verdict::violated;
     inconclusive += its.verdict == verdict::inconclusive;
     std::vector<std::string_view> broken;

@@ -13,9 +13,10 @@
 namespace shutdown_repro::cli {
 
 // The outcome of one trace for the server and its clients. Requests count if they were open at the stop or came after
-// it.
+// it. A request that was sent after the stop, on a connection that came later or was kept, and not answered is turned
+// away: nobody owed it an answer.
 struct probe_outcome {
-    std::uint64_t answered = 0, lost = 0;
+    std::uint64_t answered = 0, lost = 0, turned_away = 0;
     std::optional<traces::nanoseconds> ended_after; // time from the stop to the exit; nothing without a stop or an exit
     bool killed = false;                            // whether it was killed after the grace period
     std::string how_ended;                          // "status 0", "SIGSEGV"
@@ -30,7 +31,7 @@ struct probe_result {
     std::string skipped; // why it was not run; "" when it was
     std::uint64_t runs = 0, violated = 0, inconclusive = 0;
     std::vector<std::pair<std::string, std::uint64_t>> by_rule; // number of runs that violated each rule
-    std::uint64_t answered = 0, lost = 0;                       // sums over all runs
+    std::uint64_t answered = 0, lost = 0, turned_away = 0;      // sums over all runs
     traces::trace trace;                                        // the first of the worst
     judgement judged;
     probe_outcome outcome; // of that one

@@ -31,6 +31,12 @@ void show(violation&, model const&, std::span<ref const> who);
 
 std::string duration_text(nanoseconds); // "310 ms"
 
+// Whether the process that exits there ended well: with an accepted status, or of a signal that was sent to it.
+inline bool ended_well(event const& exit, model const& m) {
+    std::string_view const signal = exit.text("signal");
+    return signal.empty() ? exit.integer("status") == 0 || exit.integer("accepted") : m.was_sent(signal, exit.id);
+}
+
 // Returns what a rule that judges events after the stop lacks: "a stop", or `otherwise` if the trace has one.
 inline std::string_view lacks_stop(model const& m, std::string_view otherwise = {}) {
     return m.t0 == no_seq ? "a stop" : otherwise;

@@ -66,11 +66,12 @@ private:
     once reported_;
 };
 
-// How a process ended: well if it exited with an accepted status, or died of a signal that was sent to it.
+constexpr std::int64_t status_of_abort = 128 + 6; // as a shell gives it for a child that SIGABRT ended
+
 struct process_end {
     ref who;
     seq_t at = no_seq;
-    bool well = true;
+    bool well = true, aborted = false;
 };
 
 struct assertion_failed final : rule {
@@ -87,10 +88,10 @@ struct assertion_failed final : rule {
                 "The developers of the server wrote down a condition that must hold, and it did not hold. In a build "
                 "without assertions the same run continues with a broken invariant: the sign disappears, the defect "
                 "does not. An assertion that was both recorded and printed counts once. A C or C++ runtime that prints "
-                "a "
-                "failed assertion aborts its process. Of an exception that a program can catch (Python, Node, Rust) "
-                "the rule also needs the process to exit badly after it, with no stop in between. A text on the "
-                "standard output is no evidence.",
+                "a failed assertion aborts its process: without that end the text is one that the server repeats. Of "
+                "an "
+                "exception that a program can catch (Python, Node, Rust) the rule needs the process to exit badly "
+                "after it, with no stop in between. A text on the standard output is no evidence.",
             .cites = "true-async/server#74",
             .fix = "look at the other violations of this trace: a failed assertion is usually their first visible sign",
             .make = make<assertion_failed>,
@@ -111,7 +112,8 @@ struct assertion_failed final : rule {
         for (auto const& p : printed_) {
             bool const known = std::any_of(recorded_.begin(), recorded_.end(),
                 [&](std::string const& said) { return p.what.line.find(said) != std::string::npos; });
-            if (!known && (p.what.ends_process || ended_by(p, m))) report(p.who, p.at, p.what, {}, m, out);
+            if (!known && (ended_by(p, m) || (p.what.ends_process && aborted_after(p))))
+                report(p.who, p.at, p.what, {}, m, out);
         }
     }
     void reset() override {
@@ -135,8 +137,13 @@ private:
     }
     void exits(event const& e, model const& m) {
         std::string_view const signal = e.text("signal");
-        bool const well = signal.empty() ? e.integer("status") == 0 || e.integer("accepted") : m.was_sent(signal, e.id);
-        ends_.push_back({e.id, e.seq, well});
+        bool const aborted = signal.empty() ? e.integer("status") == status_of_abort : is_fault(signal);
+        ends_.push_back({e.id, e.seq, ended_well(e, m), aborted});
+    }
+    // A process, which may have been forked by the one to which the text is ascribed, ended as the runtimes end one.
+    bool aborted_after(printed const& p) const {
+        if (ends_.empty()) return true; // the trace does not say otherwise
+        return std::ranges::any_of(ends_, [&](process_end const& e) { return e.at > p.at && e.aborted; });
     }
     // The process that printed it ended badly, and no stop came in between: until then it had survived the assertion.
     bool ended_by(printed const& p, model const& m) const {

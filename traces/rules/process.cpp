@@ -51,13 +51,17 @@ struct crash_on_stop final : rule {
             if (!is_descendant(e.id)) name_.learn(e);
             return;
         case kind::process_stderr:
-            for (std::string const& r : sanitizer_reports_in(e.text("text"))) {
-                if (!reported_.first(e.id)) continue;
-                unexplained_ = true;
-                report(e.id, e.seq, name_.text() + " was stopped by " + r + after_stop(m, e.t), out);
+            for (sanitizer_report const& r : sanitizer_reports_in(e.text("text"))) {
+                quoted_report const q{e.id, e.seq, " was stopped by " + r.text + after_stop(m, e.t)};
+                if (r.begins_line) tell(q, out);
+                else quoted_.push_back(q);
             }
             return;
         default:
+            if (!ended_well(e, m)) {
+                for (quoted_report const& q : quoted_) tell(q, out);
+                quoted_.clear();
+            }
             if (is_descendant(e.id)) return on_worker(e, m, out);
             if (m.died_unasked() && dies(e.id))
                 report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
@@ -72,10 +76,23 @@ struct crash_on_stop final : rule {
     void reset() override {
         name_.clear();
         reported_.clear();
+        quoted_.clear();
         unexplained_ = false;
     }
 
 private:
+    // A report behind other text on its line. It is the server's own when a process ends badly after it.
+    struct quoted_report {
+        ref who;
+        seq_t at;
+        std::string what;
+    };
+    void tell(quoted_report const& q, rule_run& out) {
+        if (!reported_.first(q.who)) return;
+        unexplained_ = true;
+        report(q.who, q.at, name_.text() + q.what, out);
+    }
+
     // Whether the death of this process is news. A sanitizer's report explains one death: that of the process that
     // printed it, or of a worker that prints to the same place.
     bool dies(ref process) { return reported_.first(process) && !std::exchange(unexplained_, false); }
@@ -95,6 +112,7 @@ private:
 
     process_name name_;
     once reported_;
+    std::vector<quoted_report> quoted_;
     of_trace<bool> unexplained_ = false; // a sanitizer's report after which no process died yet
 };
 

@@ -134,7 +134,7 @@ std::string_view after_severity(std::string_view text) {
 
 // "WARNING: ThreadSanitizer: …" begins its line. "==7==ERROR: AddressSanitizer: …" may follow what the program had
 // written of a line; a URL in a log has no space before it.
-std::string_view sanitizer_report(std::string_view line) {
+std::string_view report_of_sanitizer(std::string_view line) {
     if (std::string_view const report = after_severity(line); !report.empty()) return report;
     for (std::size_t at = line.find("=="); at != std::string_view::npos; at = line.find("==", at + 1)) {
         std::size_t const end = line.find("==", at + 2);
@@ -170,12 +170,14 @@ std::vector<failed_assertion> assertions_in(std::string_view text) {
     return out;
 }
 
-std::vector<std::string> sanitizer_reports_in(std::string_view text) {
-    std::vector<std::string> out;
+std::vector<sanitizer_report> sanitizer_reports_in(std::string_view text) {
+    std::vector<sanitizer_report> out;
     each_line(text, [&](std::string_view line) {
         line = without_service(line);
-        if (std::string_view const report = sanitizer_report(line); !report.empty()) out.emplace_back(report);
-        else if (is_undefined_behavior(line)) out.emplace_back(line);
+        bool const begins = line.starts_with("==") || !after_severity(line).empty();
+        if (std::string_view const report = report_of_sanitizer(line); !report.empty())
+            out.push_back({std::string(report), begins});
+        else if (is_undefined_behavior(line)) out.push_back({std::string(line)});
     });
     return out;
 }

@@ -3,6 +3,10 @@
 
 using namespace shutdown_repro::traces;
 
+namespace {
+using reports = std::vector<sanitizer_report>;
+}
+
 TEST_CASE("failed assertions are recognized as the common runtimes print them") {
     struct sample {
         std::string_view line, message, where;
@@ -36,8 +40,8 @@ TEST_CASE("each sanitizer report counts once, its summary line not") {
                                   "WARNING: ThreadSanitizer: data race (pid=3)\n"
                                   "x.cpp:3:4: runtime error: signed integer overflow\n";
     CHECK(sanitizer_reports_in(text) ==
-        std::vector<std::string>{"AddressSanitizer: stack-overflow on address 0x1",
-            "ThreadSanitizer: data race (pid=3)", "x.cpp:3:4: runtime error: signed integer overflow"});
+        reports{{"AddressSanitizer: stack-overflow on address 0x1"}, {"ThreadSanitizer: data race (pid=3)"},
+            {"x.cpp:3:4: runtime error: signed integer overflow"}});
     CHECK(sanitizer_reports_in("all fine, AddressSanitizer: off").empty());
 }
 
@@ -45,7 +49,7 @@ TEST_CASE("a report of a sanitizer may follow the rest of a line or the name of 
     std::string_view const report = "==1==ERROR: LeakSanitizer: detected memory leaks";
     for (std::string const before : {"", "xxx ", "app-1  | "})
         CHECK(sanitizer_reports_in(before + std::string(report)) ==
-            std::vector<std::string>{"LeakSanitizer: detected memory leaks"});
+            reports{{"LeakSanitizer: detected memory leaks", before != "xxx "}});
     CHECK(sanitizer_reports_in("GET /==1==ERROR: LeakSanitizer: x").empty());
     CHECK(sanitizer_reports_in("GET /?q=WARNING: ThreadSanitizer: x").empty());
     CHECK(sanitizer_reports_in("http: panic serving 127.0.0.1:3333: runtime error: index out of range").empty());
