@@ -247,7 +247,10 @@ struct background_work_lost final : rule {
                 by_exit ? " ended with its process" : " was abandoned", m, out);
         });
     }
-    std::string_view lacks(model const& m) const override { return lacks_stop(m); }
+    // No trace says that it has none: an adapter may not know which work its server detaches.
+    std::string_view lacks(model const& m) const override {
+        return lacks_stop(m, m.any_detached ? "" : "detached work");
+    }
     void reset() override { exited_ = no_seq; }
 
 private:
