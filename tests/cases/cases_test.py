@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs the cases beside this file: small servers whose right verdicts are known, see README.md.
 
-usage: cases_test.py PROGRAM [--times N] [--busy N] [--keep FOLDER] [CASE...]
+usage: cases_test.py PROGRAM [--times N] [--busy N] [--kind KIND] [CASE...]
 
 PROGRAM is shutdown-repro. Each case is run N times (1), with so many busy loops beside it (0). One line a situation says what was
 right or wrong. The exit status is 0 when all were right, 1 when one was not, 77 when none could be run on this machine."""
-import argparse, json, os, re, shutil, subprocess, sys, tempfile
+import argparse, json, os, shutil, subprocess, sys, tempfile
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
@@ -70,10 +70,10 @@ def probe(case, situation):
     return situation["probe"] or probe_of.get(case["name"]) or probe_of.get(case["kind"])
 
 
-def judge(program, case, situation, folder, keep):
+def judge(program, case, situation, folder):
     """What was wrong with the verdict; "" when it was right."""
     act = situation.get("act", case["act"])
-    with tempfile.TemporaryDirectory(dir=keep) as work:
+    with tempfile.TemporaryDirectory() as work:
         file = Path(work) / "target.json"
         file.write_text(json.dumps(target_of(case, folder, act), indent=2))
         words = [program, "run", "--target", str(file), "--probe", probe(case, situation), "--json"]
@@ -94,7 +94,7 @@ def judge(program, case, situation, folder, keep):
     return "; ".join(wrong) and "; ".join(wrong) + "\n" + done.stderr[-2000:].rstrip()
 
 
-def run(program, case, times, keep):
+def run(program, case, times):
     """The numbers of situations that were right, and that were wrong."""
     right = wrong = 0
     with tempfile.TemporaryDirectory() as copy:
@@ -105,7 +105,7 @@ def run(program, case, times, keep):
         for situation in case["right"] * times:
             if not probe(case, situation):
                 continue  # no probe of ours has such clients
-            why = judge(program, case, situation, folder, keep)
+            why = judge(program, case, situation, folder)
             right, wrong = right + (not why), wrong + bool(why)
             print(f"{'WRONG' if why else 'right'}  {case['name']}  {probe(case, situation)}  {why}", flush=True)
     return right, wrong
@@ -116,10 +116,10 @@ def main():
     options.add_argument("program")
     options.add_argument("--times", type=int, default=1)
     options.add_argument("--busy", type=int, default=0)
-    options.add_argument("--keep")
+    options.add_argument("--kind")
     options.add_argument("cases", nargs="*")
     o = options.parse_args()
-    names = o.cases or sorted(f.parent.name for f in here.glob("*/case.json"))
+    names = o.cases or sorted(f.parent.name for f in here.glob(f"{o.kind + '-' if o.kind else ''}*/case.json"))
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(o.busy)]
     right = wrong = skipped = 0
     try:
@@ -130,7 +130,7 @@ def main():
                 print(f"skipped  {name}  {why}", flush=True)
                 skipped += 1
                 continue
-            r, w = run(o.program, case, o.times, o.keep)
+            r, w = run(o.program, case, o.times)
             right, wrong = right + r, wrong + w
     finally:
         for b in busy:
