@@ -36,6 +36,9 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
     "act.stop",
     "act.free",
     "act.return",
+    "act.begin",
+    "act.effect",
+    "act.end",
     "scope.open",
     "scope.attach",
     "scope.cancel",
@@ -115,6 +118,8 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
     "process.orphan",
     "process.left",
     "process.port",
+    "process.stuck",
+    "process.path",
     "other",
 };
 static_assert(entity_names.back() == "other" && kind_names.back() == "other", "a name is missing from its table");

@@ -59,6 +59,9 @@ enum class kind : std::uint8_t {
     act_stop,
     act_free,
     act_return,
+    act_begin,
+    act_effect,
+    act_end,
     scope_open,
     scope_attach,
     scope_cancel,
@@ -138,6 +141,8 @@ enum class kind : std::uint8_t {
     process_orphan,
     process_left,
     process_port,
+    process_stuck,
+    process_path,
     other, // a kind that this version does not know: kept in order, ignored by the rules
 };
 inline constexpr std::size_t kind_count = static_cast<std::size_t>(kind::other) + 1;

@@ -6,16 +6,16 @@ namespace shutdown_repro::traces {
 namespace {
 
 // What is worse than the same request's response without a stop, or "" if nothing is.
-std::string worse_than_control(event const& done) {
+std::string worse_than_control(event const& done, std::string const& without) {
     std::int64_t const status = done.integer("status"), control = done.integer("control_status");
     constexpr std::int64_t classes = 100, failure = 4;
     if (status / classes != control / classes && status / classes >= failure)
-        return "was answered with status " + std::to_string(status) + "; without a stop it is " +
+        return "was answered with status " + std::to_string(status) + "; " + without + " it is " +
             std::to_string(control);
     if (!done.integer("differs")) return {};
     std::int64_t const body = done.integer("body"), usual = done.integer("control_body");
-    if (body == usual) return "was answered with other bytes than each time without a stop";
-    return "was answered with " + std::to_string(body) + " bytes of body; without a stop there are " +
+    if (body == usual) return "was answered with other bytes than each time " + without;
+    return "was answered with " + std::to_string(body) + " bytes of body; " + without + " there are " +
         std::to_string(usual);
 }
 
@@ -43,18 +43,18 @@ struct response_error_at_stop final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         if (!e.find("control_status")) return;
         compared_ = true;
-        std::string const worse = worse_than_control(e);
-        if (worse.empty() || m.t0 == no_seq) return;
+        std::string const worse = worse_than_control(e, m.owes_all() ? "without the act" : "without a stop");
+        if (worse.empty() || m.cause() == no_seq) return;
         m.each_sent(e, [&](ref who, sent_request const& s) {
-            if (s.sent == no_seq || s.sent >= m.t0) return;
-            violation v{.subject = who, .at = e.seq, .witness = {s.sent, m.t0}};
-            v.message =
-                to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop and " + worse;
+            bool const owed = s.sent != no_seq && (s.sent < m.cause() || m.owes_all());
+            if (!owed) return;
+            violation v{.subject = who, .at = e.seq, .witness = {s.sent, m.cause()}};
+            v.message = to_string(who) + " was sent " + moment_text(s.sent_at, m) + " and " + worse;
             out.report(std::move(v));
         });
     }
     std::string_view lacks(model const& m) const override {
-        return lacks_stop(m, compared_ ? "" : "a response whose like without a stop is known");
+        return lacks_act(m, compared_ ? "" : "a response whose like without a stop is known");
     }
     void reset() override { compared_ = false; }
 

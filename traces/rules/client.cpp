@@ -16,9 +16,10 @@ struct connection_reset_inflight final : rule {
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_fail, kind::client_closed},
             .summary =
-                "a request that was completely sent before the stop gets a reset or an end of stream and no byte of "
-                "a response",
-            .why = "The server had the complete request before the stop, so a graceful stop owes it a response. The "
+                "a request that was completely sent before the stop, or at any time when nothing is stopped, gets a "
+                "reset or an end of stream and no byte of a response",
+            .why = "The server had the complete request before the stop, so a graceful stop owes it a response. A "
+                   "reload, an upgrade, or a worker that is recycled owes one to every request. The "
                    "client can't tell whether the request was executed: it must not repeat a request that is not "
                    "idempotent, and the user sees an error. Usually the process exits, or the handler is dropped, "
                    "before the response is written. If a more specific rule describes the loss, only that rule reports "
@@ -36,14 +37,13 @@ struct connection_reset_inflight final : rule {
             if (how == loss::in_flight) report(who, s, e, m, out);
         });
     }
-    std::string_view lacks(model const& m) const override { return lacks_stop(m); }
+    std::string_view lacks(model const& m) const override { return lacks_act(m); }
 
 private:
     static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
         report_lost(who, s.sent,
-            to_string(who) + " was sent " + duration_text(m.t0_time - s.sent_at) + " before the stop, and " +
-                "its connection was " + (ending_of(e) == "reset" ? "reset" : "closed") +
-                " without a byte of a response",
+            to_string(who) + " was sent " + moment_text(s.sent_at, m) + ", and " + "its connection was " +
+                (ending_of(e) == "reset" ? "reset" : "closed") + " without a byte of a response",
             e, m, out);
     }
 };

@@ -19,6 +19,7 @@ std::span<rule_info const> race_rules();
 std::span<rule_info const> announce_rules();
 std::span<rule_info const> time_rules();
 std::span<rule_info const> process_rules();
+std::span<rule_info const> act_rules();
 
 template <class R> std::unique_ptr<rule> make() { return std::make_unique<R>(); }
 
@@ -40,6 +41,18 @@ inline bool ended_well(event const& exit, model const& m) {
 // Returns what a rule that judges events after the stop lacks: "a stop", or `otherwise` if the trace has one.
 inline std::string_view lacks_stop(model const& m, std::string_view otherwise = {}) {
     return m.t0 == no_seq ? "a stop" : otherwise;
+}
+
+// The same for rules that also judge acts which the server should survive.
+inline std::string_view lacks_act(model const& m, std::string_view otherwise = {}) {
+    return m.cause() == no_seq ? "a stop" : otherwise;
+}
+
+// "39 ms before the stop", "2 ms after the reload began"
+inline std::string moment_text(nanoseconds at, model const& m) {
+    nanoseconds const cause = m.cause_at();
+    if (at <= cause) return duration_text(cause - at) + " before " + m.cause_text();
+    return duration_text(at - cause) + " after " + m.cause_text() + (m.owes_all() ? " began" : "");
 }
 
 // A member of a rule that is true of the whole trace or of its main process, and not of one server, loop, scope or

@@ -28,6 +28,14 @@ loss unanswered(sent_request const& s, event const& fail, model const& m) {
     return s.how.kept && fail.t - s.sent_at > tolerance ? loss::keepalive_race : loss::unowed;
 }
 
+// The loss of a request that got no byte of a response, while nothing was stopped. A server may close an idle connection
+// at any time, and a request that crosses such a close on its way is not owed.
+loss unanswered_in_act(sent_request const& s, event const& fail, model const& m) {
+    if (!fail.integer("accepted", 1)) return loss::backlog;
+    bool const crossed = s.how.kept && s.sent > m.act && fail.t - s.sent_at <= tolerance;
+    return crossed ? loss::unowed : loss::in_flight;
+}
+
 } // namespace
 
 std::string_view ending_of(event const& e) {
@@ -50,6 +58,7 @@ loss loss_of(sent_request const& s, bool cut, event const& fail, model const& m)
         if (before && after_second && fail.t - m.second_at <= tolerance) return loss::second_stop;
     }
     if (cut) return ends_with_its_connection(fail) ? loss::short_framed : loss::cut;
+    if (m.owes_all()) return unanswered_in_act(s, fail, m);
     return m.t0 == no_seq ? loss::unowed : unanswered(s, fail, m);
 }
 

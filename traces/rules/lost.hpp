@@ -9,7 +9,7 @@ inline constexpr nanoseconds tolerance = 250'000'000;
 
 enum class loss : std::uint8_t {
     unowed,         // not received by the server before the stop, or not relevant
-    in_flight,      // completely sent before the stop, and no byte of a response
+    in_flight,      // completely sent before the stop, or during another act, and no byte of a response
     cut,            // part of a response
     short_framed,   // part of a response that ends with its connection
     backlog,        // connected before the stop, possibly never accepted
@@ -45,7 +45,7 @@ template <class F> void each_lost(event const& fail, model const& m, F&& f) {
 inline void report_lost(ref who, seq_t sent, std::string message, event const& fail, model const& m, rule_run& out,
     severity level = severity::note) {
     out.report(
-        {.level = level, .subject = who, .at = fail.seq, .witness = {sent, m.t0}, .message = std::move(message)});
+        {.level = level, .subject = who, .at = fail.seq, .witness = {sent, m.cause()}, .message = std::move(message)});
 }
 
 } // namespace shutdown_repro::traces

@@ -37,6 +37,13 @@ void model::stop_begins(event const& e) {
     t0_time = e.t;
 }
 
+std::string model::cause_text() const {
+    if (!owes_all()) return "the stop";
+    std::string_view const name = act_name;
+    if (name == "successor") return "the change to the successor";
+    return name.empty() || name == "recycle" || name == "none" ? "the traffic" : "the " + std::string(name);
+}
+
 void model::stop_again(event const& e) {
     if (second != no_seq) return;
     second = e.seq;
@@ -58,6 +65,9 @@ void model::apply(event const& e) {
     case kind::act_free: return on_server(e);
     case kind::process_ready: return on_ready(e);
     case kind::act_stop: on_server(e); return on_stop_call(e);
+    case kind::act_begin:
+        if (act == no_seq) act = e.seq, act_at = e.t, act_name = e.text("act");
+        return;
     case kind::loop_start:
     case kind::loop_stop: return on_loop(e);
     case kind::scope_open:
@@ -345,8 +355,8 @@ void model::clear() {
     sent.clear();
     peers.clear();
     left = {};
-    worked = t0_time = second_at = traffic_at = drain_timeout = 0;
-    t0 = last = second = traffic = listens = ready = latest_freed_at = no_seq;
+    worked = act_at = t0_time = second_at = traffic_at = drain_timeout = 0;
+    act = t0 = last = second = traffic = listens = ready = latest_freed_at = no_seq;
     latest_freed = {};
     process_exited = asserted = all_asked = any_detached = told_by_others = ungraceful = second_forces = traffic_goes =
         false;
@@ -354,6 +364,7 @@ void model::clear() {
     exit_status.reset();
     at_rest.reset();
     signal = std::string_view();
+    act_name = std::string_view();
 }
 
 } // namespace shutdown_repro::traces

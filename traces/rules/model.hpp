@@ -191,6 +191,9 @@ struct model {
     seq_t traffic = no_seq; // the latest client.traffic
     nanoseconds traffic_at = 0;
     bool traffic_goes = false;
+    seq_t act = no_seq; // the first act.begin: an act that the server should survive
+    nanoseconds act_at = 0;
+    word_text act_name;
     seq_t t0 = no_seq; // the first act.stop, act.free or stop signal
     nanoseconds t0_time = 0;
     bool all_asked = false;      // the process was stopped, and so everything in it
@@ -219,6 +222,12 @@ struct model {
         if (ends_something(e.what)) end(e);
     }
     void apply(footer const&); // the end of the process, unless an event has recorded it
+
+    // Whether an act other than a stop began and nothing was stopped: then each request is owed a response.
+    bool owes_all() const { return act != no_seq && t0 == no_seq; }
+    seq_t cause() const { return owes_all() ? act : t0; } // the act by which requests are judged
+    nanoseconds cause_at() const { return owes_all() ? act_at : t0_time; }
+    std::string cause_text() const; // "the stop", "the reload", "the traffic" where traffic is the only act
 
     // Whether the server died of a failed assertion or a signal, and so lost everything that was alive.
     bool died() const { return asserted || !signal.empty(); }

@@ -57,7 +57,8 @@ struct backlog_reset final : rule {
 private:
     static void report(ref who, seq_t shown, event const& e, model const& m, rule_run& out) {
         std::string message = to_string(who) + (who.type == entity::request ? " waited" : "'s connection waited") +
-            " to be accepted when the stop came, and was ";
+            " to be accepted " + (m.owes_all() ? "after " + m.cause_text() + " began" : "when the stop came") +
+            ", and was ";
         report_lost(who, shown, message.append(ending(e)), e, m, out);
     }
     of_trace<bool> there_ = false;

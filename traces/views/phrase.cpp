@@ -153,6 +153,12 @@ std::string exited(event const& e) {
     return subject(e) + " exits" + with(e, " with status ", "status");
 }
 
+// "reload"
+std::string act_name(event const& e) {
+    std::string_view const name = e.text("act");
+    return name.empty() ? "act" : std::string(name);
+}
+
 std::string port_state(event const& e) {
     value const* listening = e.find("listening");
     std::string const port = "port" + with(e, " ", "port");
@@ -225,6 +231,17 @@ constexpr row table[] = {
     {kind::act_stop, stopped_by},
     {kind::act_free, [](event const& e) { return "free() is called on " + subject(e) + caller(e); }},
     {kind::act_return, [](event const& e) { return "the call on " + subject(e) + " returns"; }},
+    {kind::act_begin,
+        [](event const& e) { return "the " + act_name(e) + " of " + subject(e) + " begins" + with(e, ": ", "how"); }},
+    {kind::act_effect,
+        [](event const& e) {
+            return "the new generation serves" + with(e, ": ", "by") + (e.id.number > 1 ? ", " + subject(e) : "");
+        }},
+    {kind::act_end,
+        [](event const& e) {
+            return "the " + act_name(e) + " of " + subject(e) + " is over" +
+                (e.integer("effect", 1) ? "" : " without an effect");
+        }},
     {kind::scope_open,
         [](event const& e) {
             return subject(e) + " opens" + in_parent(e, " in ") + with(e, ": ", "name") + with(e, ", ", "mode");
@@ -383,6 +400,17 @@ constexpr row table[] = {
                 " of its processes behind";
         }},
     {kind::process_port, port_state},
+    {kind::process_stuck,
+        [](event const& e) {
+            return subject(e) + with(e, " (", "name", ")") + " of the old generation still runs" +
+                with(e, ", ", "ms", " ms after the act");
+        }},
+    {kind::process_path,
+        [](event const& e) {
+            return "the Unix path" + with(e, " ", "path") + " of " + subject(e) +
+                (e.integer("there") ? " is there" : " is gone") +
+                (e.integer("there") && e.find("same") && !e.integer("same") ? ", and belongs to another socket" : "");
+        }},
     {kind::other, anything},
 };
 

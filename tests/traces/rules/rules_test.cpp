@@ -104,6 +104,16 @@ constexpr breaking breaks[] = {
         "process:2 (swoole) still runs after the exit of the server, 40 ms after the stop"},
     {"fd-leak", "process:1", 9,
         "process:1 has 15 file descriptors open and no client connected, 2 more than when it was ready"},
+    {"refused-during-reload", "client:2", 10,
+        "2 connections were refused, the first 5 ms after the reload began; connections were accepted again 397 ms "
+        "later"},
+    {"old-generation-stuck", "process:2", 11,
+        "process:2 (nginx) of the old generation still runs 5060 ms after the reload began, with 1 connection from "
+        "before it open"},
+    {"reload-without-effect", "process:1", 14,
+        "the reload had no effect in 10 s: the answer to /version is the same as before"},
+    {"unix-path-removed", "process:1", 7,
+        "process:1 removed its Unix path when it stopped, and process:2, which listens there, can't be reached"},
 };
 
 std::string const folder = TEST_DATA "/rules/";

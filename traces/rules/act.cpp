@@ -1,0 +1,205 @@
+// Rules about acts that a server should survive: a reload, an upgrade, a successor that takes over.
+#include <array>
+#include "traces/rules/family.hpp"
+
+namespace shutdown_repro::traces {
+namespace {
+
+std::string_view lacks_other_act(model const& m, std::string_view otherwise = {}) {
+    return m.owes_all() ? otherwise : "a reload, an upgrade or the like";
+}
+
+// A path that the old instance removed explains refused connections: then only the rule for that reports them.
+struct refused_during_reload final : rule {
+    static rule_info info() {
+        return {
+            .id = "refused-during-reload",
+            .level = severity::error,
+            .needs = clients | process,
+            .kinds = {kind::client_connected, kind::client_fail, kind::process_path},
+            .summary = "a connection is refused while the server is reloaded, upgraded or replaced",
+            .why = "A reload is chosen over a restart so that no client notices it. A server that closes its listening "
+                   "socket and opens it again, or whose successor listens only when the old process has closed its "
+                   "socket, refuses every connection in between. Load balancers then take the server out, and clients "
+                   "without a second address fail.",
+            .cites = "boazsegev/iodine#97, reflex-dev/reflex#7114",
+            .fix = "keep the listening socket open, and hand it to the new generation",
+            .make = make<refused_during_reload>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run&) override {
+        if (e.what == kind::process_path) {
+            path_removed_ |= !e.integer("there", 1);
+            return;
+        }
+        if (!m.owes_all()) return;
+        if (e.what == kind::client_connected) {
+            if (count_ && accepted_again_ == no_seq) accepted_again_ = e.seq, again_at_ = e.t;
+            return;
+        }
+        client_state const* const c = m.clients.find(e.id.number);
+        bool const never_sent = !c || c->sent == no_seq;
+        bool const in_backlog = e.text("how") == "reset" && !e.find("request") && never_sent;
+        if (e.text("how") != "refused" && !in_backlog) return;
+        if (count_++ == 0) first_ = e.seq, first_at_ = e.t, who_ = e.id;
+        accepted_again_ = no_seq;
+        last_ = e.seq;
+    }
+    void end(model const& m, bool, rule_run& out) override {
+        if (!count_ || path_removed_) return;
+        violation v{.subject = who_, .at = first_, .witness = {m.act}};
+        if (last_ != first_) v.witness.push_back(last_);
+        v.message = std::to_string(count_) + (count_ == 1 ? " connection was" : " connections were") +
+            " refused, the first " + moment_text(first_at_, m);
+        if (accepted_again_ == no_seq) v.message += "; none was accepted after that";
+        else v.message += "; connections were accepted again " + duration_text(again_at_ - first_at_) + " later";
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override { return lacks_other_act(m); }
+    void reset() override {
+        count_ = 0;
+        path_removed_ = false;
+        accepted_again_ = no_seq;
+    }
+
+private:
+    of_trace<std::size_t> count_ = 0;
+    of_trace<seq_t> first_ = no_seq, last_ = no_seq, accepted_again_ = no_seq;
+    of_trace<nanoseconds> first_at_ = 0, again_at_ = 0;
+    of_trace<ref> who_;
+    of_trace<bool> path_removed_ = false;
+};
+
+struct old_generation_stuck final : rule {
+    static rule_info info() {
+        return {
+            .id = "old-generation-stuck",
+            .level = severity::error,
+            .needs = process,
+            .kinds = {kind::process_stuck, kind::act_end},
+            .summary = "a process of the old generation still runs when the grace after a reload or an upgrade has "
+                       "passed, although a new generation serves",
+            .why = "Each reload then leaves a process behind: it keeps memory, connections and the old configuration, "
+                   "and reloads are frequent. An old process usually waits for a client that never leaves, or its "
+                   "parent forgot it.",
+            .cites = "Kong/kong#6904, openresty/openresty#472",
+            .fix = "limit the time that an old process waits for its connections (worker_shutdown_timeout, "
+                   "hard-stop-after, graceful_timeout)",
+            .make = make<old_generation_stuck>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        looked_ = true;
+        if (e.what == kind::act_end) return;
+        std::string const name(e.text("name"));
+        violation v{.subject = e.id, .at = e.seq};
+        if (m.act != no_seq) v.witness.push_back(m.act);
+        v.message = to_string(e.id) + (name.empty() ? "" : " (" + name + ")") + " of the old generation still runs " +
+            duration_text(e.t - m.act_at) + " after " + m.cause_text() + " began";
+        std::vector<ref> open;
+        m.peers.each([&](std::uint32_t n, peer_state const& p) {
+            if (p.connected != no_seq && p.connected < m.act) open.push_back({entity::client, n});
+        });
+        if (!open.empty())
+            v.message += ", with " + std::to_string(open.size()) + (open.size() == 1 ? " connection" : " connections") +
+                " from before it open";
+        show(v, m, open);
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override {
+        return lacks_other_act(m, looked_ ? "" : "a check of the old generation");
+    }
+    void reset() override { looked_ = false; }
+
+private:
+    of_trace<bool> looked_ = false;
+};
+
+struct reload_without_effect final : rule {
+    static rule_info info() {
+        return {
+            .id = "reload-without-effect",
+            .level = severity::error,
+            .needs = process,
+            .kinds = {kind::act_end},
+            .summary = "a reload, an upgrade or the like has none of the effects that it should have: no new process "
+                       "serves, no socket is opened, no answer changes",
+            .why = "A reload that does nothing is not noticed: the old configuration, the old certificate or the old "
+                   "code goes on serving. The signal is ignored, the new configuration is refused, or the new process "
+                   "fails to start and nothing but a log says so.",
+            .cites = "h2o/h2o#770",
+            .fix = "check the configuration before the reload, let the command of the reload fail when the new "
+                   "generation does not start, and look whether it serves",
+            .make = make<reload_without_effect>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.integer("effect", 1) || !e.integer("expected", 1)) return;
+        std::string const why(e.text("why"));
+        violation v{.subject = e.id, .at = e.seq};
+        if (m.act != no_seq) v.witness.push_back(m.act);
+        v.message =
+            m.cause_text() + " had no effect in " + duration_text(e.t - m.act_at) + (why.empty() ? "" : ": " + why);
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override { return lacks_other_act(m); }
+};
+
+struct unix_path_removed final : rule {
+    static rule_info info() {
+        return {
+            .id = "unix-path-removed",
+            .level = severity::error,
+            .needs = process,
+            .kinds = {kind::process_path, kind::act_effect},
+            .summary = "a server that stops removes the Unix path on which its successor listens",
+            .why = "A path names at most one socket. The successor has put its own socket there, and the old instance, "
+                   "when it stops, unlinks the path by its name and not by what it finds there. The successor runs and "
+                   "listens, and no client can reach it any more.",
+            .cites = "nodejs/node#19729, libuv/libuv#1332",
+            .fix = "compare device and inode of the path with those of the own socket before the socket is closed, and "
+                   "unlink only what is the same; or leave the path to the supervisor (socket activation)",
+            .make = make<unix_path_removed>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.what == kind::act_effect) {
+            effect_ = e.seq;
+            successor_ = e.id;
+            return;
+        }
+        looked_ = true;
+        if (effect_ == no_seq || e.integer("there", 1)) return;
+        violation v{.subject = e.id, .at = e.seq, .witness = {effect_}};
+        if (m.act != no_seq) v.witness.push_back(m.act);
+        v.message = to_string(e.id) + " removed its Unix path when it stopped, and " + to_string(successor_) +
+            ", which listens there, can't be reached";
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override {
+        return lacks_other_act(m, looked_ ? "" : "a check of a Unix path");
+    }
+    void reset() override {
+        effect_ = no_seq;
+        looked_ = false;
+    }
+
+private:
+    of_trace<seq_t> effect_ = no_seq;
+    of_trace<ref> successor_;
+    of_trace<bool> looked_ = false;
+};
+
+} // namespace
+
+std::span<rule_info const> act_rules() {
+    static std::array const rules = {refused_during_reload::info(), old_generation_stuck::info(),
+        reload_without_effect::info(), unix_path_removed::info()};
+    return rules;
+}
+
+} // namespace shutdown_repro::traces
