@@ -1,9 +1,11 @@
 // Tests the whole live world: the real server in its own process, real clients, and one joined trace.
 #include <csignal>
+#include <set>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include "repro/input/errors.hpp"
 #include "repro/live/live.hpp"
+#include "repro/sim/execute.hpp"
 #include "server_under_test/worlds/tcp_world.hpp"
 #include "tests/catch.hpp"
 #include "tests/repro/live/live_tools.hpp"
@@ -205,6 +207,23 @@ TEST_CASE("a server that is stopped before a client could connect is a valid exe
     CHECK(count(t, kind::client_connect) == 2);
     CHECK(count(t, kind::client_done) == 0);
     CHECK(count(t, kind::act_stop) == 1);
+}
+
+TEST_CASE("several stops of one live server break the rules that they break in the simulated world, and no others") {
+    scenario s = built_in("scope-disposal", GENERATE(server::policy::as_reported, server::policy::drained));
+    // None of these moments depends on the speed of a client.
+    s.scoped().stop_at = GENERATE("handler,handler", "handler,coroutine.finish#1");
+    INFO(s.scoped().stop_at);
+    traces::trace const live = run_live(s, with_server());
+    traces::trace simulated;
+    follow in_order{schedule{}};
+    simulator().run(s, in_order, simulated);
+    CHECK(count(live, kind::act_stop) == count(simulated, kind::act_stop));
+    auto const rules = [](traces::trace const& t) {
+        auto const ids = broken_rules(t);
+        return std::set<std::string>(ids.begin(), ids.end());
+    };
+    CHECK(rules(live) == rules(simulated));
 }
 
 TEST_CASE("a server that never exits is killed after a timeout, and never counts as clean") {
