@@ -17,6 +17,7 @@
 #include "repro/schedule/all_orders.hpp"
 #include "repro/sim/execute.hpp"
 #include "repro/target/adapter.hpp"
+#include "repro/target/target.hpp"
 #include "traces/format/inputs.hpp"
 
 namespace shutdown_repro::cli {
@@ -28,9 +29,9 @@ constexpr std::size_t most_orders = 2'000; // the report has a line for each
 struct run_options {
     scenario_options scenario;
     server::world_kind world = first_world;
-    std::string schedule, trace, server, slow, stream, signal, probes, target, adapter;
+    std::string schedule, trace, server, slow, stream, signal, signal_to, probes, target, adapter;
     std::uint32_t repeat = 1;
-    bool all_orders = false, json = false;
+    bool all_orders = false, json = false, pid1 = false;
     bool has_target = false;          // --target is given, perhaps without a value
     std::vector<std::string> command; // the words after --
 };
@@ -71,7 +72,8 @@ void refuse_what_is_of_targets(run_options const& o) {
         throw repro::input_error(
             "SCENARIO is required, or --target, or a command after -- (shutdown-repro run --help)");
     std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
-        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--adapter", !o.adapter.empty()}};
+        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--signal-to", !o.signal_to.empty()},
+        {"--pid1", o.pid1}, {"--adapter", !o.adapter.empty()}};
     for (auto const& [flag, is] : given)
         if (is)
             throw repro::input_error(
@@ -85,6 +87,7 @@ target_options target_options_of(run_options const& o) {
         .slow = o.slow,
         .stream = o.stream,
         .signal = o.signal,
+        .signal_to = o.signal_to,
         .trace = o.trace,
         .adapter = o.adapter,
         .order = o.scenario.order,
@@ -94,6 +97,7 @@ target_options target_options_of(run_options const& o) {
         .grace_ms = o.scenario.grace_ms,
         .connections = o.scenario.connections,
         .repeat = o.repeat,
+        .pid1 = o.pid1,
         .json = o.json};
 }
 
@@ -249,6 +253,10 @@ void add_run(CLI::App& app, job& chosen) {
     sub->add_option("--slow", o->slow, "Path that the server answers slowly (target)")->type_name("/PATH");
     sub->add_option("--stream", o->stream, "Path whose response never ends (target)")->type_name("/PATH");
     sub->add_option("--signal", o->signal, "Signal that stops the server (target)")->type_name("SIGNAL");
+    auto const receivers = repro::receiver_words();
+    sub->add_option("--signal-to", o->signal_to, "Processes that get the signal (target, default first)")
+        ->check(one_of({receivers.begin(), receivers.end()}));
+    sub->add_flag("--pid1", o->pid1, "Run the server as process 1 of a PID namespace, as in a container (target)");
     std::vector<std::string_view> adapters;
     for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);
     sub->add_option("--adapter", o->adapter, "Adapter that records events inside the server (target)")

@@ -43,6 +43,8 @@ repro::target target_of(target_options const& o) {
             throw repro::input_error("--signal can't be " + o.signal + ": no process can handle that signal");
         if (t.wrong_signal == t.stop.signal) t.wrong_signal = 0;
     }
+    if (!o.signal_to.empty()) t.signal_to = *repro::parse_receivers(o.signal_to);
+    if (o.pid1) t.pid1 = true;
     if (o.grace_ms) t.grace_ms = *o.grace_ms;
     if (!o.adapter.empty()) t.adapter = o.adapter;
     return t;
@@ -178,7 +180,8 @@ private:
 // Refuses options of probed servers for a program that runs to its end, and the other way round.
 void refuse_what_does_not_fit(target_options const& o, bool program) {
     std::pair<char const*, bool> const of_servers[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
-        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--connections", o.connections.has_value()}};
+        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--signal-to", !o.signal_to.empty()},
+        {"--pid1", o.pid1}, {"--connections", o.connections.has_value()}};
     std::pair<char const*, bool> const of_programs[] = {
         {"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}};
     for (auto const& [flag, is] : of_servers)
@@ -201,6 +204,8 @@ std::string again_line(target_options const& o, std::string const& probe) {
     add("--slow", o.slow);
     add("--stream", o.stream);
     add("--signal", o.signal);
+    add("--signal-to", o.signal_to);
+    if (o.pid1) words.emplace_back("--pid1");
     add("--adapter", o.adapter);
     add("--order", o.order);
     add("--schedule", o.schedule);

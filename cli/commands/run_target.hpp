@@ -13,13 +13,13 @@ namespace shutdown_repro::cli {
 struct target_options {
     std::string what;                 // a preset or a file; "" when only a command is given
     std::vector<std::string> command; // the words after "--"; replaces the command of the target
-    std::string probes, slow, stream, signal, trace;
+    std::string probes, slow, stream, signal, signal_to, trace;
     std::string adapter;                           // "" for the adapter of the target, or none
     std::string order, schedule, stop_at, free_at; // for programs; order and stop_at also for servers with an adapter
     std::optional<std::int64_t> grace_ms;
     std::optional<std::uint32_t> connections;
     std::uint32_t repeat = 1;
-    bool json = false;
+    bool pid1 = false, json = false;
 };
 
 // Returns the command line that runs one probe again, or a program when `probe` is "".

@@ -1,5 +1,6 @@
 #include "repro/probe/controls.hpp"
 #include <algorithm>
+#include <map>
 #include "repro/probe/probe_run.hpp"
 #include "repro/probe/protocol.hpp"
 #include "traces/clock.hpp"
@@ -23,6 +24,7 @@ public:
     bool in_place(probe_run&) override { return true; }
     std::size_t standing(probe_run&) override { return 1; }
     std::string missing(probe_run&) const override { return {}; }
+    bool signals_who_serves() const override { return true; }
 };
 
 // Asks for each path twice, and lets the server be killed.
@@ -94,24 +96,40 @@ private:
     nanoseconds begun_ = 0;
 };
 
-rest_control measure_rest(target const& t, std::string const& partial_path) {
+// Returns the process that ended only when it got the signal itself, see direct_signal.cpp.
+std::string unforwarded_in(traces::trace const& seen) {
+    std::map<traces::ref, std::string> signaled; // their names
+    for (traces::event const& e : seen.events) {
+        if (e.what == kind::process_signal && e.integer("direct")) signaled[e.id] = e.text("name");
+        bool const ends = e.what == kind::process_exit && e.text("signal") != "SIGKILL";
+        if (auto const it = signaled.find(e.id); ends && it != signaled.end())
+            return to_string(e.id) + " (" + it->second + ")";
+    }
+    return {};
+}
+
+rest_control rest_in(traces::trace const& seen) {
     rest_control rest;
-    probe_run run(t, "at-rest", {.partial_path = partial_path}, std::make_unique<at_rest>());
-    traces::trace const seen = run.run();
     nanoseconds stopped = 0;
     for (traces::event const& e : seen.events) {
         bool const stop = e.what == kind::act_stop || (e.what == kind::process_signal && e.integer("stop"));
         if (stop && !stopped) stopped = e.t;
-        if (e.what == kind::process_signal && e.text("signal") == "SIGKILL" && stopped) rest.killed = true;
+        bool const forced = e.what == kind::process_signal && (e.text("signal") == "SIGKILL" || e.integer("direct"));
+        if (forced && stopped && rest.ended.empty()) rest.killed = true; // it would not have ended by itself
         if (e.what == kind::process_left) rest.left = static_cast<std::uint64_t>(e.integer("count"));
         if (e.what != kind::process_exit || e.id.number != 1 || !stopped) continue;
         rest.took = e.t - stopped;
         rest.ended =
             e.text("signal").empty() ? "status " + std::to_string(e.integer("status")) : std::string(e.text("signal"));
     }
+    rest.unforwarded = unforwarded_in(seen);
     if (!seen.problems.empty()) rest.trouble = seen.problems.front();
     else if (rest.ended.empty()) rest.trouble = "it was not seen to exit";
     return rest;
+}
+
+rest_control measure_rest(target const& t, std::string const& partial_path) {
+    return rest_in(probe_run(t, "at-rest", {.partial_path = partial_path}, std::make_unique<at_rest>()).run());
 }
 
 std::string in_words(url_control const& u) {

@@ -18,7 +18,10 @@ struct rest_control {
     bool killed = false;          // it did not exit within the grace
     std::string ended;            // "status 0", "SIGTERM"
     std::uint64_t left = 0;       // processes that it left
-    std::string trouble;          // why it was not measured; "" when it was
+    // The process that serves and ended only when it got the signal itself, after the first process had got it:
+    // "process:2 (node)"; "" for none.
+    std::string unforwarded;
+    std::string trouble; // why it was not measured; "" when it was
 };
 
 // A response to a request without any stop.

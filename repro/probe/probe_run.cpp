@@ -62,6 +62,7 @@ void probe_run::live() {
         record_status();
         script_->stop(*this);
         wait_for_end();
+        signal_who_serves();
     }
     bool const by_force = story_.runs();
     if (by_force) end_by_force();
@@ -139,7 +140,8 @@ void probe_run::start() {
     launch const server{.path = program,
         .arguments = {command.begin() + 1, command.end()},
         .environment = std::move(environment),
-        .speaks = true};
+        .speaks = true,
+        .pid1 = plan_.pid1};
     std::string const name = std::filesystem::path(program).filename().string();
     if (plan_.drain_ms)
         story_.start(
@@ -164,6 +166,7 @@ void probe_run::wait_until_ready() {
     if (story_.end()) did_not_start(story_.how_it_ended());
     if (readiness_) readiness_->leave();
     auto const holders = listening();
+    for (process_tree::member const* m : holders) serving_.push_back(m->id);
     auto const accepting =
         static_cast<std::uint64_t>(std::ranges::count_if(holders, [](auto const* m) { return m->id.number != 1; }));
     record_ready(std::max<std::uint64_t>(1, accepting));
@@ -172,11 +175,14 @@ void probe_run::wait_until_ready() {
 }
 
 void probe_run::record_ready(std::uint64_t workers) {
-    rest_control const* const rest =
-        options_.controls && options_.controls->at_rest.trouble.empty() ? &options_.controls->at_rest : nullptr;
-    if (!rest) return story_.record(kind::process_ready, {{"workers", workers}});
-    if (rest->killed) return story_.record(kind::process_ready, {{"workers", workers}, {"rest_killed", true}});
-    story_.record(kind::process_ready, {{"workers", workers}, {"rest_ns", rest->took}});
+    std::vector<traces::field> what{{"workers", workers}};
+    if (rest_control const* const rest = options_.controls ? &options_.controls->at_rest : nullptr;
+        rest && rest->trouble.empty()) {
+        what.push_back(rest->killed ? traces::field{"rest_killed", true} : traces::field{"rest_ns", rest->took});
+        if (!rest->unforwarded.empty()) what.push_back({"rest_unforwarded", rest->unforwarded});
+    }
+    story_.clock() = now();
+    story_.recorder().emit(kind::process_ready, {entity::process, 1}, {}, what);
 }
 
 // Checks one condition after the other, in the order in which they usually become true.
@@ -365,8 +371,12 @@ void probe_run::look_at_files(char const* when) {
         auto const is_waiting = [&](std::uint64_t inode) { return std::ranges::count(waiting, inode) > 0; };
         auto const close_wait = static_cast<std::uint64_t>(std::ranges::count_if(files.sockets, is_waiting));
         story_.clock() = now();
-        story_.recorder().emit(kind::process_files, m->id, {},
-            {{"when", when}, {"open", static_cast<std::uint64_t>(files.count)}, {"close_wait", close_wait}});
+        auto const row = find_process(m->pid);
+        std::string const name = row ? row->name : m->name; // by now it is not that of the process that forked it
+        traces::field const what[] = {{"when", when}, {"open", static_cast<std::uint64_t>(files.count)},
+            {"close_wait", close_wait}, {"listens", std::ranges::count(serving_, m->id) > 0}, {"name", name}};
+        bool const at_ready = std::string_view(when) == "ready";
+        story_.recorder().emit(kind::process_files, m->id, {}, std::span(what).first(at_ready ? 5 : 3));
     }
 }
 

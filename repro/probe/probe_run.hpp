@@ -36,6 +36,9 @@ public:
     virtual traces::nanoseconds patience() const;
     // Whether it observes the whole of that time, instead of stopping when no more clients come into place.
     virtual bool uses_all_patience() const { return false; }
+    // Whether processes that serve on after the stop are sent the signal themselves, which shows that they had not got it.
+    // That needs an execution without clients: else the server may wait for them.
+    virtual bool signals_who_serves() const { return false; }
     // Returns why something else after which the probe is named has not happened in the end; "" when all has.
     virtual std::string undone(probe_run&) const { return {}; }
 };
@@ -88,6 +91,15 @@ private:
     bool in_place();
     void record_status();
     void tell_to_stop(bool second);
+    // A process that gets a signal.
+    struct addressee {
+        int pid;
+        traces::ref id;
+    };
+    std::vector<addressee> addressees();
+    void send_signal(int signal, std::span<traces::field const> detail);
+    void signal_who_serves();
+    std::vector<addressee> who_serves() const;
     void stop_by_command();
     void stop_by_http();
     void wait_for_end();
@@ -137,6 +149,8 @@ private:
     std::unique_ptr<probe_client> readiness_;
     std::vector<socket_row> mutable sockets_; // as of the current turn
     bool mutable sockets_are_new_ = false;
+    std::vector<traces::ref> serving_;     // processes with the listening socket when the server was ready
+    traces::ref told_;                     // the first process that got the signal of the stop
     std::vector<std::uint64_t> listeners_; // inodes of the listening sockets when the server was ready
     traces::trace unseen_;                 // receives events of clients that do not belong to the trace
     traces::recorder unrecorded_{unseen_, story_.clock()};

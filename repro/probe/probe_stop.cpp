@@ -1,4 +1,5 @@
 // How a server of a probe is told to stop: by a signal, a command or a request; and how its processes are frozen.
+#include <csignal>
 #include "repro/input/errors.hpp"
 #include "repro/probe/probe_run.hpp"
 #include "traces/clock.hpp"
@@ -26,14 +27,16 @@ std::int64_t probe_run::ms_since_stop() const {
 void probe_run::record_status() {
     if (plan_.stop.by != target::stop_method::signal && !wrong_) return;
     int const signal = wrong_ ? plan_.wrong() : plan_.stop.signal;
-    signal_disposition d = disposition_of(story_.child().pid(), signal);
+    auto const [pid, id] = addressees().front();
+    signal_disposition d = disposition_of(pid, signal);
     for (int looks = 1; looks < most_looks && !d.handled() && story_.runs(); ++looks) {
         turn(traces::monotonic_now() + between_looks);
-        d = disposition_of(story_.child().pid(), signal);
+        d = disposition_of(pid, signal);
     }
-    story_.record(kind::process_status,
-        {{"signal", signal_name(signal)}, {"caught", d.caught || d.awaited}, {"ignored", d.ignored},
-            {"blocked", d.blocked && !d.awaited}, {"awaited", d.awaited}});
+    traces::field const what[] = {{"signal", signal_name(signal)}, {"caught", d.caught || d.awaited},
+        {"ignored", d.ignored}, {"blocked", d.blocked && !d.awaited}, {"awaited", d.awaited}, {"pid1", true}};
+    story_.clock() = traces::monotonic_now();
+    story_.recorder().emit(kind::process_status, id, {}, std::span(what).first(is_first_of_namespace(pid) ? 6 : 5));
 }
 
 void probe_run::stop() {
@@ -44,24 +47,60 @@ void probe_run::stop() {
     if (control_) control_->release();
 }
 
-// The event gets its time before the signal is sent, so that it is never later than its effects.
+// Returns the processes that get the signal, the first of them first.
+std::vector<probe_run::addressee> probe_run::addressees() {
+    using to = target::receivers;
+    addressee const first{story_.child().pid(), {entity::process, 1}};
+    if (plan_.signal_to == to::first) return {first};
+    story_.tree().update();
+    std::vector<addressee> all;
+    for (process_tree::member const* m : story_.tree().living()) {
+        auto const row = find_process(m->pid);
+        bool const gets_it = plan_.signal_to == to::all ||
+            (plan_.signal_to == to::group ? row && row->group == first.pid
+                                          : all.empty() && is_first_of_namespace(m->pid));
+        if (gets_it) all.push_back({m->pid, m->id});
+    }
+    if (all.empty() && plan_.signal_to == to::pid1)
+        throw input_error(plan_.name +
+                " was not told to stop: none of its processes is process 1 of a PID namespace; use \"pid1\": true, "
+                "or another \"signal_to\"",
+            inconclusive);
+    return all.empty() ? std::vector{first} : all;
+}
+
+// The events get their time before the signal is sent, so that they are never later than its effects.
+void probe_run::send_signal(int signal, std::span<traces::field const> detail) {
+    std::vector<addressee> const all = addressees();
+    std::vector<traces::field> what(detail.begin(), detail.end());
+    what.push_back({"to", word_of(plan_.signal_to)});
+    told_ = all.front().id;
+    story_.clock() = traces::monotonic_now();
+    for (addressee const& one : all)
+        story_.recorder().emit(kind::process_signal, one.id, {},
+            std::span(what).first(what.size() - (plan_.signal_to == target::receivers::first)));
+    switch (plan_.signal_to) {
+    case target::receivers::first: return story_.child().kill(signal);
+    case target::receivers::group: return void(::kill(-story_.child().pid(), signal));
+    default:
+        for (addressee const& one : all) ::kill(one.pid, signal);
+    }
+}
+
 void probe_run::tell_to_stop(bool second) {
     if (wrong_) {
         std::string const signal = signal_name(plan_.wrong()), right = plan_.stop_in_words();
         traces::field const what[] = {{"signal", signal}, {"stop", true}, {"graceful", false}, {"instead", right},
             {"kept", instead ? instead->kept : 0}, {"lost", instead ? instead->lost : 0}};
-        story_.clock() = traces::monotonic_now();
-        story_.recorder().emit(kind::process_signal, {entity::process, 1}, {}, std::span(what).first(instead ? 6 : 4));
-        return story_.child().kill(plan_.wrong());
+        return send_signal(plan_.wrong(), std::span(what).first(instead ? 6 : 4));
     }
     if (plan_.stop.by == target::stop_method::signal) {
         int const signal = second && plan_.second_signal ? plan_.second_signal : plan_.stop.signal;
-        if (second)
-            story_.record(kind::process_signal,
-                {{"signal", signal_name(signal)}, {"stop", false}, {"second", true},
-                    {"means", plan_.second_forces ? "force" : "nothing"}});
-        else story_.record(kind::process_signal, {{"signal", signal_name(signal)}, {"stop", true}, {"graceful", true}});
-        return story_.child().kill(signal);
+        std::string const name = signal_name(signal);
+        traces::field const again[] = {
+            {"signal", name}, {"stop", false}, {"second", true}, {"means", plan_.second_forces ? "force" : "nothing"}};
+        traces::field const once[] = {{"signal", name}, {"stop", true}, {"graceful", true}};
+        return second ? send_signal(signal, again) : send_signal(signal, once);
     }
     story_.clock() = traces::monotonic_now();
     {

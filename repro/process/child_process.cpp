@@ -11,6 +11,7 @@
 #include <system_error>
 #include <unistd.h>
 #include "repro/input/errors.hpp"
+#include "repro/process/pid_namespace.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
@@ -39,10 +40,26 @@ struct exec_plan {
     char* const* environment;
     int parent, errors, notes, failure;
     bool speaks;
+    pid_namespace const* space; // that it is process 1 of; null for none
 };
+
+// What the child tells its parent when it can't be executed. The parent has the same text at the same address.
+struct exec_failure {
+    char const* what = nullptr; // that failed before exec; null if exec itself failed
+    int why = 0;                // errno
+};
+
+[[noreturn]] void fail_to_exec(int tell, char const* what) {
+    exec_failure const failure{what, errno};
+    [[maybe_unused]] auto const told = write(tell, &failure, sizeof failure);
+    _exit(127);
+}
+
 [[noreturn]] void exec_child(exec_plan b) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != b.parent) _exit(127); // the parent died before PR_SET_PDEATHSIG was set
+    // The parent died before PR_SET_PDEATHSIG was set. From inside a PID namespace its parent can't be seen.
+    if (!b.space && getppid() != b.parent) _exit(127);
+    if (char const* const what = b.space ? b.space->enter() : nullptr) fail_to_exec(b.failure, what);
     setsid();
     for (int s = 1; s < NSIG; ++s) std::signal(s, SIG_DFL);
     sigset_t none;
@@ -60,9 +77,7 @@ struct exec_plan {
     close_range(child_process::note_fd + (b.speaks ? 0 : 1), ~0u, CLOSE_RANGE_CLOEXEC);
 
     execve(b.path, b.argv, b.environment);
-    int const why = errno;
-    [[maybe_unused]] auto const told = write(b.failure, &why, sizeof why);
-    _exit(127);
+    fail_to_exec(b.failure, nullptr);
 }
 
 // When SIGCHLD is ignored, which may be inherited, the kernel reaps children itself and their exit status is lost.
@@ -89,6 +104,18 @@ std::vector<char*> environment_with(std::vector<std::string> const& own) {
     return all;
 }
 
+[[noreturn]] void throw_no_namespace(std::string const& what, int why) {
+    throw input_error("cannot make a PID namespace for the server: " + what + ": " +
+            std::generic_category().message(why) +
+            "; run as root, or allow user namespaces (sysctl user.max_user_namespaces)",
+        inconclusive);
+}
+
+[[noreturn]] void throw_no_fork(bool pid1) {
+    if (pid1 && (errno == EPERM || errno == ENOSPC || errno == EINVAL)) throw_no_namespace("clone", errno);
+    throw std::system_error(errno, std::generic_category(), "fork");
+}
+
 } // namespace
 
 std::string signal_name(int signal) {
@@ -97,7 +124,7 @@ std::string signal_name(int signal) {
 }
 
 child_process::child_process(launch const& l) {
-    auto const& [path, arguments, environment, speaks] = l;
+    auto const& [path, arguments, environment, speaks, pid1] = l;
     pipe_ends errors = open_pipe(), notes = open_pipe(), failure = open_pipe();
     for (unique_fd const* ours : {&errors.from, &notes.from}) fcntl(ours->get(), F_SETFL, O_NONBLOCK);
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
@@ -107,20 +134,23 @@ child_process::child_process(launch const& l) {
 
     want_children();
     int const parent = getpid();
-    pid_ = fork();
-    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    pid_namespace space;
+    pid_ = pid1 ? space.fork() : fork();
+    if (pid_ < 0) throw_no_fork(pid1);
     if (pid_ == 0)
         exec_child({path.c_str(), argv.data(), all_environment.data(), parent, errors.to.get(), notes.to.get(),
-            failure.to.get(), speaks});
+            failure.to.get(), speaks, pid1 ? &space : nullptr});
 
     failure.to.close();
-    int why = 0;
-    bool const executed = uninterrupted([&] { return read(failure.from.get(), &why, sizeof why); }) != sizeof why;
+    exec_failure failed;
+    bool const executed =
+        uninterrupted([&] { return read(failure.from.get(), &failed, sizeof failed); }) != sizeof failed;
     pidfd_ = unique_fd(executed ? static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)) : -1);
     if (!pidfd_) {
-        if (executed) why = errno;
+        if (executed) failed.why = errno;
         end_it();
-        throw input_error("cannot execute " + path + ": " + std::generic_category().message(why));
+        if (failed.what) throw_no_namespace(failed.what, failed.why);
+        throw input_error("cannot execute " + path + ": " + std::generic_category().message(failed.why));
     }
     errors_ = std::move(errors.from);
     notes_ = std::move(notes.from);

@@ -21,13 +21,15 @@ struct launch {
     std::vector<std::string> environment =
         {};              // KEY=VALUE; added to the environment of this process, or replacing entries
     bool speaks = false; // true: notes() reads its stdout; false: stdout is /dev/null, and notes() reads its note_fd
+    bool pid1 = false;   // process 1 of a PID namespace of its own, with its own /proc
 };
 
 class child_process {
 public:
     // Runs the executable at `path` in a session of its own, so that Ctrl-C on the terminal does not reach it. Its
     // stdin and stdout are /dev/null; stderr and descriptor `note_fd` are pipes to this process; it inherits no other
-    // descriptor. Signals are unblocked and have their default action. Throws input_error when it can't be executed.
+    // descriptor. Signals are unblocked and have their default action. Throws input_error when it can't be executed, or
+    // when this user may not make its PID namespace.
     child_process(std::string const& path, std::vector<std::string> const& arguments)
         : child_process(launch{path, arguments}) {}
     explicit child_process(launch const&);

@@ -57,7 +57,10 @@ void child_story::start(launch l, std::initializer_list<traces::field> detail, s
     need_proc();
     l.environment.push_back(mark());
     accepted_ = accepted;
-    record(kind::process_start, detail);
+    std::vector<traces::field> all(detail);
+    if (l.pid1) all.push_back({"pid1", true});
+    clock_ = now();
+    record_.emit(kind::process_start, {entity::process, 1}, {}, all);
     child_.emplace(l);
     tree_.root(child_->pid());
     errors_.open = true;

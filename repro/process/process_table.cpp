@@ -80,8 +80,7 @@ std::optional<process_row> find_process(int pid) {
     row.pid = pid;
     row.name = text.substr(open + 1, close - open - 1);
     std::istringstream rest(text.substr(close + 1));
-    int group = 0;
-    rest >> row.state >> row.parent >> group >> row.session;
+    rest >> row.state >> row.parent >> row.group >> row.session;
     std::string skipped;
     for (int field = 7; field < 22; ++field) rest >> skipped;
     rest >> row.started;
@@ -114,6 +113,17 @@ std::vector<int> descendants_of(int pid) {
     for (std::size_t i = 0; i < all.size(); ++i)
         for (int const child : children_of(all[i])) all.push_back(child);
     return all;
+}
+
+bool is_first_of_namespace(int pid) {
+    std::string const status = contents(path_of(pid, "status"));
+    constexpr std::string_view key = "\nNSpid:"; // its numbers, from our namespace to its own
+    auto const at = status.find(key);
+    if (at == status.npos) return false;
+    std::istringstream numbers(status.substr(at + key.size(), status.find('\n', at + 1) - at - key.size()));
+    int count = 0, last = 0;
+    for (int number; numbers >> number; ++count) last = number;
+    return count > 1 && last == 1;
 }
 
 signal_disposition disposition_of(int pid, int signal) {

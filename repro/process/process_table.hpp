@@ -9,7 +9,7 @@
 namespace shutdown_repro::repro {
 
 struct process_row {
-    int pid = 0, parent = 0, session = 0;
+    int pid = 0, parent = 0, group = 0, session = 0;
     char state = 0;            // R running, S sleeping, T stopped, Z zombie, X dead
     std::uint64_t started = 0; // ticks since boot; together with the pid it identifies the process
     int exit_code = 0;         // of a zombie, as wait(2) returns it; 0 if this user may not know it
@@ -21,6 +21,9 @@ void need_proc();
 std::vector<int> all_processes();
 std::vector<int> children_of(int pid);    // the children of all its threads
 std::vector<int> descendants_of(int pid); // without the process itself; parents come before their children
+
+// Whether it is process 1 of a PID namespace below ours.
+bool is_first_of_namespace(int pid);
 
 // How a process handles a signal, at this moment.
 struct signal_disposition {

@@ -204,6 +204,13 @@ void program_flag(value const& v, target& t) {
     t.program = v.json().get<bool>();
 }
 
+void pid1_flag(value const& v, target& t) {
+    v.check_flag();
+    t.pid1 = v.json().get<bool>();
+}
+
+void signal_to(value const& v, target& t) { t.signal_to = *parse_receivers(v.one_of(receiver_words())); }
+
 void format_of(value const& v, target&) {
     if (v.text("\"" + std::string(format) + "\"") != format) v.must_be("\"" + std::string(format) + "\"");
 }
@@ -227,9 +234,11 @@ constexpr field fields[] = {
     {"port",
         [](value const& v, target& t) { t.port = static_cast<std::uint16_t>(v.number("a port number", 0, 65'535)); }},
     {"adapter", adapter},
+    {"pid1", pid1_flag},
     {"program", program_flag},
     {"ready", ready},
     {"stop", stop},
+    {"signal_to", signal_to},
     {"wrong_signal", [](value const& v, target& t) { t.wrong_signal = signal(v); }},
     {"second_signal", second_signal},
     {"grace_ms", [](value const& v, target& t) { t.grace_ms = milliseconds(v); }},
@@ -259,6 +268,8 @@ target target_from_document(located_value const& document) {
         document.fail("is a \"program\" and needs an \"adapter\": without one nothing would be recorded");
     if (t.program && t.uses_backend())
         document.fail("is a \"program\", which sends its own requests, so {backend} has no meaning in it");
+    if (t.program && t.pid1)
+        document.find("pid1")->fail("is for servers; a \"program\" stops itself and gets no signal");
     if (t.wrong_signal && t.stop.by == target::stop_method::signal && t.wrong_signal == t.stop.signal)
         document.find("wrong_signal")->fail("must differ from the signal that stops the server");
     return t;

@@ -139,6 +139,20 @@ int parse_signal(std::string_view name) {
     return 0;
 }
 
+std::span<std::string_view const> receiver_words() {
+    static constexpr std::string_view words[] = {"first", "group", "all", "pid1"};
+    return words;
+}
+
+std::optional<target::receivers> parse_receivers(std::string_view word) {
+    auto const words = receiver_words();
+    auto const at = std::ranges::find(words, word);
+    if (at == words.end()) return std::nullopt;
+    return static_cast<target::receivers>(at - words.begin());
+}
+
+std::string_view word_of(target::receivers who) { return receiver_words()[static_cast<std::size_t>(who)]; }
+
 bool can_be_handled(int signal) { return signal != SIGKILL && signal != SIGSTOP; }
 
 bool is_server_path(std::string_view text) {
@@ -152,7 +166,9 @@ std::string to_json_text(target const& t) {
     j["command"] = t.command;
     if (!t.adapter.empty()) j["adapter"] = t.adapter;
     if (t.program) return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (t.pid1) j["pid1"] = true;
     j["stop"] = t.stop_in_words();
+    if (t.signal_to != target::receivers::first) j["signal_to"] = word_of(t.signal_to);
     j["grace_ms"] = t.grace_ms;
     if (t.drain_ms) j["drain_ms"] = t.drain_ms;
     j["exit"] = t.exit;

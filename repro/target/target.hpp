@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@ struct target {
     named_texts environment;
     std::uint16_t port = 0; // 0 for a free port
     std::string adapter;    // see adapter.hpp; "" for none
+    bool pid1 = false;      // it runs as process 1 of a PID namespace, as in a container
     bool program = false;   // serves, sends its own requests and stops itself, see program_run.hpp; it has no probes
 
     struct {
@@ -45,6 +47,10 @@ struct target {
         words command;   // {pid} is replaced, too
         http_request http;
     } stop;
+    // Who gets the signals of a stop: the process that was started, its process group, every process of the server (the
+    // first one first), or process 1 of a PID namespace that the command makes.
+    enum class receivers : std::uint8_t { first, group, all, pid1 };
+    receivers signal_to = receivers::first;
     int wrong_signal = 0;           // 0: SIGTERM, or SIGINT where SIGTERM is the right one
     int second_signal = 0;          // 0: the signal of the stop again
     bool second_forces = false;     // whether the second signal is documented to force an exit; else to have no effect
@@ -69,10 +75,14 @@ target target_from_text(std::string_view text, std::string_view file_name);
 // Returns a target with a command and defaults for everything else.
 target target_from_command(target::words command);
 std::vector<target> const& preset_targets(); // in the order of their names
-int parse_signal(std::string_view name);     // accepts "SIGTERM", "TERM" or "15"; returns 0 for an unknown signal
-bool can_be_handled(int signal);             // false for SIGKILL and SIGSTOP
-bool is_server_path(std::string_view);       // whether it is a valid path in a request line, such as "/slow"
-std::string to_json_text(target const&);     // for the header of a trace; without its files
+// The words of target::receivers: "first" …
+std::span<std::string_view const> receiver_words();
+std::optional<target::receivers> parse_receivers(std::string_view word);
+std::string_view word_of(target::receivers);
+int parse_signal(std::string_view name); // accepts "SIGTERM", "TERM" or "15"; returns 0 for an unknown signal
+bool can_be_handled(int signal);         // false for SIGKILL and SIGSTOP
+bool is_server_path(std::string_view);   // whether it is a valid path in a request line, such as "/slow"
+std::string to_json_text(target const&); // for the header of a trace; without its files
 
 // Notes the files that the target's commands run and name, so that no output replaces them (traces/format/inputs.hpp).
 void note_inputs(target const&);

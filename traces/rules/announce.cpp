@@ -12,6 +12,9 @@ bool is_a_customer(role r) { return r != role::readiness && r != role::traffic; 
 
 bool is_past(nanoseconds at, model const& m) { return m.t0 != no_seq && at > m.t0_time + tolerance; }
 
+// A server that does not stop with no client connected either has one defect, which another rule reports.
+bool never_stops(model const& m) { return m.at_rest == model::never; }
+
 struct close_not_announced final : rule {
     static rule_info info() {
         return {
@@ -98,7 +101,7 @@ private:
     }
     static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
         if (c.connected == no_seq || !is_past(c.connect_at, m)) return;
-        if (!is_a_customer(c.why)) return;
+        if (!is_a_customer(c.why) || never_stops(m)) return;
         violation v{.subject = who, .at = c.connected, .witness = {m.t0, c.connect}};
         v.message = to_string(who) + " was accepted " + duration_text(c.connect_at - m.t0_time) + " after the stop";
         if (cut_off) {
@@ -137,7 +140,7 @@ struct readiness_not_flipped final : rule {
         if (!c || !is_past(c->sent == no_seq ? c->connect_at : c->sent_at, m)) return;
         looked_ = true;
         bool const success = e.what == kind::client_done && e.integer("status") >= 200 && e.integer("status") < 300;
-        if (!success || told_) return;
+        if (!success || told_ || never_stops(m)) return;
         told_ = true;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, c->sent}};
         v.message = to_string(e.id) + " asked " + duration_text(c->sent_at - m.t0_time) +

@@ -20,6 +20,7 @@ std::span<rule_info const> announce_rules();
 std::span<rule_info const> time_rules();
 std::span<rule_info const> process_rules();
 std::span<rule_info const> act_rules();
+std::span<rule_info const> wrapper_rules();
 
 template <class R> std::unique_ptr<rule> make() { return std::make_unique<R>(); }
 

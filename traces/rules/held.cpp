@@ -28,7 +28,7 @@ bool takes_as_long_at_rest(nanoseconds exit, model const& m) {
 holding held_until(nanoseconds exit, model const& m) {
     nanoseconds const quiet_since = std::max(m.t0_time, m.worked);
     holding out{.quiet = exit - quiet_since};
-    if (takes_as_long_at_rest(exit, m)) return out;
+    if (takes_as_long_at_rest(exit, m) || !m.follows.value_or(true)) return out;
     // Without a client it exits sooner. So what it waited for was a client, however late it noticed that one's end.
     nanoseconds const notices_within = m.at_rest && !m.was_sent("SIGKILL") ? model::never : tolerance;
     if (by_traffic(exit, m)) {

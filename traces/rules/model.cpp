@@ -29,12 +29,19 @@ bool is_a_programs(std::string_view what) {
 
 bool is_answered(std::string_view result) { return result.empty() || result == "answered"; }
 
+// A signal without a handler has no effect on process 1 of a PID namespace; a blocked one stays pending.
+bool is_discarded_by_kernel(event const& status) {
+    return status.integer("pid1") && !status.integer("caught", 1) && !status.integer("blocked") &&
+        !status.integer("ignored");
+}
+
 } // namespace
 
 void model::stop_begins(event const& e) {
     if (t0 != no_seq) return;
     t0 = e.seq;
     t0_time = e.t;
+    startup = e.find("startup") != nullptr;
 }
 
 std::string model::cause_text() const {
@@ -103,8 +110,9 @@ void model::apply(event const& e) {
     case kind::connection_close: return on_connection(e);
     case kind::timer_arm: return on_timer(e);
     case kind::process_start:
-        if (!is_descendant(e.id)) drain_timeout = e.integer("drain_timeout") * 1'000'000;
+        if (!is_descendant(e.id)) drain_timeout = e.integer("drain_timeout") * 1'000'000, pid1 = e.integer("pid1") != 0;
         return;
+    case kind::process_status: discarded |= is_discarded_by_kernel(e); return;
     case kind::process_signal: return on_signal(e);
     case kind::process_exit: return on_exit(e);
     case kind::assertion: asserted = true; return;
@@ -115,6 +123,7 @@ void model::apply(event const& e) {
 void model::on_ready(event const& e) {
     if (e.integer("rest_killed")) at_rest = never;
     else if (e.find("rest_ns")) at_rest = e.integer("rest_ns");
+    not_forwarded |= e.find("rest_unforwarded") != nullptr;
     if (ready == no_seq) ready = e.seq;
 }
 
@@ -215,6 +224,8 @@ void model::on_exit(event const& e) {
     process_exited = true;
     signal = e.text("signal");
     if (e.find("status")) exit_status = static_cast<int>(e.integer("status"));
+    // In the other execution the exit has to come sooner by at least half of the time that the clients left sooner.
+    if (e.find("left_sooner_ns")) follows = 2 * e.integer("exited_sooner_ns") >= e.integer("left_sooner_ns");
 }
 
 void model::apply(footer const& f) {
@@ -286,7 +297,7 @@ void model::end_request(event const& e) {
 void model::work_ends(event const& e) { worked = e.t; }
 
 bool model::stopped_before_ready() const {
-    if (t0 == no_seq) return false;
+    if (t0 == no_seq || startup) return false;
     return ready == no_seq ? listens != no_seq && listens < t0 : t0 < ready;
 }
 
@@ -359,7 +370,8 @@ void model::clear() {
     act = t0 = last = second = traffic = listens = ready = latest_freed_at = no_seq;
     latest_freed = {};
     process_exited = asserted = all_asked = any_detached = told_by_others = ungraceful = second_forces = traffic_goes =
-        false;
+        pid1 = not_forwarded = discarded = startup = false;
+    follows.reset();
     signals_sent.clear();
     exit_status.reset();
     at_rest.reset();

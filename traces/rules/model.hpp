@@ -208,6 +208,13 @@ struct model {
     // killed.
     static constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
     std::optional<nanoseconds> at_rest;
+    bool pid1 = false; // the main process is process 1 of a PID namespace
+    // The stop's signal does not reach the process that serves: the first process does not forward it, or it is process
+    // 1 of a PID namespace without a handler, for which the kernel discards it.
+    bool not_forwarded = false, discarded = false;
+    bool startup = false; // the stop came while the server started
+    // Whether the process exited sooner when the clients left sooner, if that was tried in another execution.
+    std::optional<bool> follows;
     seq_t last = no_seq; // the latest event that is not a decision
     ref latest_freed;    // the object whose lifetime ended last, by an event before this one
     seq_t latest_freed_at = no_seq;
@@ -238,6 +245,8 @@ struct model {
     bool was_sent(std::string_view signal_name, ref to = {entity::process, 1}) const;
 
     bool stopped_before_ready() const;
+    // The stop came while the server started, and it became ready nevertheless. At rest it does stop.
+    bool ready_despite_stop() const { return startup && ready != no_seq && at_rest != never; }
     bool is_background(coroutine_state const&) const; // detached, and its request was answered or is not known
     bool inside(ref scope, ref ancestor) const;       // the scope is the ancestor or below it
     // Calls f(number, scope_state const&) for the scopes below this one, parents first, until f returns

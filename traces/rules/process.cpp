@@ -122,13 +122,14 @@ struct killed_after_grace final : rule {
             .id = "killed-after-grace",
             .level = severity::error,
             .needs = process,
-            .kinds = {kind::process_start, kind::process_signal, kind::process_exit},
+            .kinds = {kind::process_start, kind::process_status, kind::process_signal, kind::process_exit},
             .summary =
                 "the process had to be killed with SIGKILL after the stop, and no other observation explains why",
             .why = "The supervisor ends a stop that does not end by itself, and then nothing is orderly: no response, "
                    "no flush, no hook. The stop waited for the requests and coroutines that were still active. If "
-                   "connections, traffic, a configured timeout, a stop before the server was ready, or a handler that "
-                   "waits for its own stop explain the kill, the rule for that reports it instead, as an error.",
+                   "connections, traffic, a configured timeout, a stop before the server was ready, a handler that "
+                   "waits for its own stop, or a signal that did not reach the server explain the kill, the rule for "
+                   "that reports it instead, as an error.",
             .cites = "",
             .fix = "limit every wait of the stop to the grace period, then cancel, await and close",
             .make = make<killed_after_grace>,
@@ -139,6 +140,7 @@ struct killed_after_grace final : rule {
         bool const kill = e.text("signal") == "SIGKILL";
         if (is_descendant(e.id)) return;
         if (e.what == kind::process_start) return name_.learn(e);
+        if (e.what == kind::process_status) return learn_how(e);
         if (e.what == kind::process_signal) {
             if (kill && m.t0 != no_seq && m.t0 != e.seq && sent_at_ == no_seq) sent_at_ = e.seq;
             return;
@@ -149,23 +151,38 @@ struct killed_after_grace final : rule {
         m.coroutines.each([&](std::uint32_t n, coroutine_state const&) { inside.push_back({entity::coroutine, n}); });
         violation v{.subject = e.id, .at = e.seq};
         v.message = name_.text() + " had to be killed" + after_stop(m, e.t) +
-            (inside.empty() ? "" : ", with " + names(inside) + " inside");
+            (inside.empty() ? "" : ", with " + names(inside) + " inside") +
+            (m.at_rest == model::never ? ", as without a client" : "");
+        if (!takes_it_.empty()) v.message += "; it " + takes_it_;
         show(v, m, inside);
         v.witness.push_back(sent_at_);
         out.report(std::move(v));
     }
     void reset() override {
         name_.clear();
+        takes_it_.clear();
         sent_at_ = no_seq;
     }
 
 private:
+    // What /proc said of the signal just before the stop.
+    void learn_how(event const& e) {
+        std::string_view const how = e.integer("ignored") ? "ignores "
+            : e.integer("blocked")                        ? "blocks "
+            : e.integer("awaited")                        ? "waits for "
+            : e.integer("caught")                         ? "catches "
+                                                          : "has no handler for ";
+        takes_it_ = std::string(how) + std::string(e.text("signal", "the signal"));
+    }
     static bool is_explained(event const& e, model const& m) {
         holder const by = held_until(e.t, m).by;
         bool const held = by == holder::silent || by == holder::idle || by == holder::stream || by == holder::traffic;
-        return held || is_overdue(e.t, m) || m.stopped_before_ready() || waits_for_itself(m);
+        bool const deaf = m.not_forwarded || m.discarded; // it never got the signal
+        return held || deaf || is_overdue(e.t, m) || m.stopped_before_ready() || m.ready_despite_stop() ||
+            waits_for_itself(m);
     }
     process_name name_;
+    of_trace<std::string> takes_it_; // "catches SIGTERM"
     of_trace<seq_t> sent_at_ = no_seq;
 };
 
@@ -252,7 +269,7 @@ struct exit_status_misleading final : rule {
         accepted_ = e.integer("accepted") != 0;
     }
     void end(model const& m, bool complete, rule_run& out) override {
-        if (!says_ || m.t0 == no_seq || m.died()) return;
+        if (!says_ || m.t0 == no_seq || m.died() || m.startup) return; // a start that is broken off is no success
         std::string const status =
             to_string(exit_.subject) + " exited with status " + std::to_string(m.exit_status.value_or(0));
         if (lost_ && m.exit_status == 0) {

@@ -102,7 +102,7 @@ std::span<rule_info const> all_rules() {
         std::vector<rule_info> out;
         for (auto const family : {scope_rules(), lifetime_rules(), memory_rules(), timer_rules(), callback_rules(),
                  loop_rules(), stop_rules(), client_rules(), answer_rules(), race_rules(), announce_rules(),
-                 time_rules(), process_rules(), act_rules()})
+                 time_rules(), process_rules(), act_rules(), wrapper_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();

@@ -128,6 +128,44 @@ private:
     of_trace<bool> killed_ = false; // the main process
 };
 
+struct stop_lost_at_startup final : rule {
+    static rule_info info() {
+        return {
+            .id = "stop-lost-at-startup",
+            .level = severity::error,
+            .needs = process,
+            .kinds = {kind::process_signal, kind::act_stop, kind::process_exit},
+            .summary =
+                "a stop that comes while the server starts is forgotten: it becomes ready, serves, and has to be "
+                "killed with SIGKILL",
+            .why = "A deployment that is rolled back, or a probe that fails, stops a server that is still loading. If "
+                   "the stop only sets a flag that the start later clears, or calls stop on a server object that does "
+                   "not exist yet, nobody asks for the stop again: the old version serves until it is killed. The rule "
+                   "judges only traces of a stop at a step of the start, of a server that does stop once it is ready.",
+            .cites = "wazo-platform/wazo-calld#419, infinispan/infinispan#14917",
+            .fix = "remember the stop, and look at it after each step of the start and before serving",
+            .make = make<stop_lost_at_startup>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (e.seq == m.t0) step_ = e.text("startup");
+        bool const killed = e.what == kind::process_exit && e.text("signal") == "SIGKILL" && !is_descendant(e.id);
+        if (!killed || !m.was_sent("SIGKILL") || !m.ready_despite_stop()) return;
+        violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, m.ready}};
+        v.message = to_string(e.id) + " was stopped while it started (" + step_.str() +
+            "), became ready, and had to be "
+            "killed, " +
+            duration_text(e.t - m.t0_time) + " after the stop";
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override { return m.startup ? "" : "a stop while the server starts"; }
+    void reset() override { step_ = std::string_view(); }
+
+private:
+    of_trace<name_text> step_; // of the start, at which the stop came
+};
+
 struct stop_from_handler_deadlock final : rule {
     static rule_info info() {
         return {
@@ -184,8 +222,8 @@ struct stop_signal_unhandled final : rule {
             .needs = process,
             .kinds = {kind::process_status, kind::process_exit},
             .summary =
-                "just before the stop the process does not catch its stop signal, ignores it or blocks it; or the "
-                "process dies of a signal after a command or a request has stopped it",
+                "just before the stop the process does not catch its stop signal, ignores it or blocks it, and it does "
+                "not exit by itself; or the process dies of a signal after a command or a request has stopped it",
             .why = "A signal that the process does not catch ends it immediately, and other rules report what is lost. "
                    "A signal that is ignored or blocked has no effect at all. A runtime installs no handler by itself, "
                    "a shell starts background jobs with some signals ignored, and the first process of a container has "
@@ -202,27 +240,39 @@ struct stop_signal_unhandled final : rule {
         if (e.what == kind::process_exit) return on_exit(e, m, out);
         looked_ = true;
         bool const blocked = e.integer("blocked") != 0, ignored = e.integer("ignored") != 0;
-        if ((e.integer("caught", 1) && !blocked && !ignored) || !reported_.first(e.id)) return;
-        std::string const signal(e.text("signal", "the stop signal"));
-        out.report({.subject = e.id,
-            .at = e.seq,
-            .message = to_string(e.id) +
-                (ignored          ? " ignores "
-                        : blocked ? " blocks "
-                                  : " does not catch ") +
-                signal});
+        if (m.discarded || (e.integer("caught", 1) && !blocked && !ignored)) return;
+        std::string const how = ignored ? " ignores " : blocked ? " blocks " : " does not catch ";
+        deaf_.push_back({e.id, e.seq, to_string(e.id) + how + std::string(e.text("signal", "the stop signal"))});
+    }
+    void end(model const& m, bool, rule_run& out) override {
+        for (deaf const& d : deaf_) report(d, m, out);
     }
     std::string_view lacks(model const&) const override {
         return looked_ ? "" : "a check of how the process handles the signal";
     }
     void reset() override {
         looked_ = false;
+        deaf_.clear();
         reported_.clear();
     }
 
 private:
+    struct deaf {
+        ref id;
+        seq_t seen;
+        std::string message;
+    };
+
+    // What counts is what it did: a process that exits with a status has taken the signal, whatever was seen of it at
+    // one moment. A wrapper needs no handler if the signal should have gone to the process behind it.
+    void report(deaf const& d, model const& m, rule_run& out) {
+        if (!m.not_forwarded && reported_.first(d.id))
+            out.report({.subject = d.id, .at = d.seen, .message = d.message});
+    }
+
     // The signal that a command sends is visible only by its effect.
     void on_exit(event const& e, model const& m, rule_run& out) {
+        if (e.find("status")) std::erase_if(deaf_, [&](deaf const& d) { return d.id == e.id; });
         if (is_descendant(e.id) || !m.told_by_others || m.signal.empty() || m.died_unasked() || m.was_sent(m.signal))
             return;
         if (reported_.first(e.id))
@@ -233,6 +283,7 @@ private:
                     " when it was told to stop: it does not catch this signal"});
     }
 
+    std::vector<deaf> deaf_; // by process
     of_trace<bool> looked_ = false;
     once reported_;
 };
@@ -298,6 +349,7 @@ std::span<rule_info const> stop_rules() {
         stop_returned_early::info(),
         stop_not_idempotent::info(),
         stop_before_start_race::info(),
+        stop_lost_at_startup::info(),
         stop_from_handler_deadlock::info(),
         stop_signal_unhandled::info(),
         stop_signal_not_graceful::info(),

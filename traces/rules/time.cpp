@@ -324,9 +324,9 @@ struct full_delay_without_work final : rule {
             .level = severity::note,
             .needs = clients | process,
             .kinds = {kind::process_exit},
-            .summary =
-                "the process exits only after its whole drain timeout, although no connection was open for at least "
-                "half of it",
+            .summary = "the process takes more than two seconds to exit, and as long when no client is connected; or "
+                       "its whole "
+                       "drain timeout, although no connection was open for at least half of it",
             .why =
                 "The timeout is meant as the maximum that a stop may take, and this server always sleeps for all of "
                 "it. Each deployment of an idle instance takes as long as that of a busy one, and a generous timeout "
@@ -338,21 +338,38 @@ struct full_delay_without_work final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        bool const measurable =
-            m.t0 != no_seq && m.drain_timeout >= 2 * tolerance && !is_descendant(e.id) && !was_killed(e);
-        if (!measurable || is_overdue(e.t, m) || e.t - m.t0_time < m.drain_timeout - tolerance) return;
+        if (m.t0 == no_seq || is_descendant(e.id) || was_killed(e) || is_overdue(e.t, m)) return;
         holding const how = held_until(e.t, m);
+        if (how.by != holder::nobody) return;
+        bool const at_rest = m.at_rest && *m.at_rest != model::never;
+        at_rest ? by_control(e, m, out) : by_timeout(how, e, m, out);
+    }
+    std::string_view lacks(model const& m) const override {
+        return !m.drain_timeout && !m.at_rest ? "a configured drain timeout, or the time of a stop without a client"
+                                              : lacks_exit(m);
+    }
+
+private:
+    static constexpr nanoseconds slow = 2'000'000'000; // many servers look once a second whether they are done
+
+    static void by_control(event const& e, model const& m, rule_run& out) {
+        nanoseconds const took = e.t - m.t0_time;
+        if (*m.at_rest < slow || took < slow) return;
+        violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
+        v.message = to_string(e.id) + " took " + duration_text(took) + " to stop, and takes " +
+            duration_text(*m.at_rest) + " with no client connected";
+        out.report(std::move(v));
+    }
+    static void by_timeout(holding const& how, event const& e, model const& m, rule_run& out) {
+        if (m.drain_timeout < 2 * tolerance || e.t - m.t0_time < m.drain_timeout - tolerance) return;
         nanoseconds alone = how.quiet;
         for (gone_peer const& g : m.left)
             if (g.who) alone = std::min(alone, e.t - g.at);
-        if (how.by != holder::nobody || alone < m.drain_timeout / 2) return;
+        if (alone < m.drain_timeout / 2) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
         v.message = to_string(e.id) + " took " + duration_text(e.t - m.t0_time) +
             " to stop, its whole drain timeout, although no connection was open for the last " + duration_text(alone);
         out.report(std::move(v));
-    }
-    std::string_view lacks(model const& m) const override {
-        return !m.drain_timeout ? "a configured drain timeout" : lacks_exit(m);
     }
 };
 

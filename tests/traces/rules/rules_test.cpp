@@ -57,6 +57,8 @@ constexpr breaking breaks[] = {
         "request:1 survived the stop for 350 ms and was lost 1 ms after the second stop"},
     {"stop-before-start-race", "process:1", 5,
         "process:1 became ready after the stop and had to be killed, 10 s after the stop"},
+    {"stop-lost-at-startup", "process:1", 4,
+        "process:1 was stopped while it started (output), became ready, and had to be killed, 10 s after the stop"},
     {"stop-from-handler-deadlock", "coroutine:1", 9,
         "coroutine:1 (handler of POST /shutdown) called stop and waits for its end, and the stop waits for "
         "coroutine:1"},
@@ -114,6 +116,14 @@ constexpr breaking breaks[] = {
         "the reload had no effect in 10 s: the answer to /version is the same as before"},
     {"unix-path-removed", "process:1", 7,
         "process:1 removed its Unix path when it stopped, and process:2, which listens there, can't be reached"},
+    {"stop-signal-not-forwarded", "process:2", 7,
+        "SIGTERM was sent to process:1 (npm), and process:2 (node), which serves, ended only when it was sent to that "
+        "process too"},
+    {"wrapper-exits-first", "process:1", 7,
+        "process:1 (sh) exited 4 ms after the stop, before process:2 (node), which serves, by 1500 ms"},
+    {"pid1-ignores-signal", "process:1", 2,
+        "process:1 (python3) is process 1 of its PID namespace and has no handler for SIGTERM, which the kernel then "
+        "discards"},
 };
 
 std::string const folder = TEST_DATA "/rules/";
