@@ -110,8 +110,10 @@ std::string unforwarded_in(traces::trace const& seen) {
 
 rest_control rest_in(traces::trace const& seen) {
     rest_control rest;
-    nanoseconds stopped = 0;
+    nanoseconds stopped = 0, started = 0;
     for (traces::event const& e : seen.events) {
+        if (e.what == kind::process_start && e.id.number == 1) started = e.t;
+        if (e.what == kind::process_ready) rest.ready_after = e.t - started;
         bool const stop = e.what == kind::act_stop || (e.what == kind::process_signal && e.integer("stop"));
         if (stop && !stopped) stopped = e.t;
         bool const forced = e.what == kind::process_signal && (e.text("signal") == "SIGKILL" || e.integer("direct"));

@@ -14,10 +14,11 @@ namespace shutdown_repro::repro {
 
 // The stop of a server to which no client is connected.
 struct rest_control {
-    traces::nanoseconds took = 0; // from the stop to the exit
-    bool killed = false;          // it did not exit within the grace
-    std::string ended;            // "status 0", "SIGTERM"
-    std::uint64_t left = 0;       // processes that it left
+    traces::nanoseconds took = 0;        // from the stop to the exit
+    traces::nanoseconds ready_after = 0; // from the start until it was ready
+    bool killed = false;                 // it did not exit within the grace
+    std::string ended;                   // "status 0", "SIGTERM"
+    std::uint64_t left = 0;              // processes that it left
     // The process that serves and ended only when it got the signal itself, after the first process had got it:
     // "process:2 (node)"; "" for none.
     std::string unforwarded;

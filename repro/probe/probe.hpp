@@ -7,6 +7,8 @@
 //   probes.cpp                   the probes: each opens clients, observes when the stop may come, and acts after it
 //   probe_run.cpp                one execution: starts the server, waits, stops it, watches it exit, cleans up
 //   probe_stop.cpp               how the server is told to stop
+//   startup, leaving             the stop while the server starts; when clients leave that a stop should not wait for
+//   compare                      a second execution, where a cause is named only after that
 //   controls                     the same without a client, and without a stop: what an execution is compared with
 //   probe_clients, slow_backend  the two ends of a request
 //   child_story                  the process of the server: its output and its exit
@@ -16,6 +18,7 @@
 // server.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +42,9 @@ struct probe_options {
     std::string partial_path = {}; // file for the trace when this process is interrupted; "" for none
     // What the execution is compared with, if it was measured; must stay valid.
     target_controls const* controls = nullptr;
+    // Milliseconds after the stop when clients leave that a stop should not wait for; nothing for a moment that follows
+    // from the controls.
+    std::optional<std::int64_t> leave_at_ms = {};
 };
 
 // Runs one execution and returns its trace. Throws input_error for an unknown probe or a port in use, and when the

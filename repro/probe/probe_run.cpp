@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 #include "repro/input/errors.hpp"
+#include "repro/probe/compare.hpp"
 #include "repro/process/listening.hpp"
 #include "repro/target/adapter.hpp"
 #include "repro/target/target_trace.hpp"
@@ -56,14 +57,7 @@ traces::trace probe_run::run() {
 void probe_run::live() {
     prepare();
     start();
-    wait_until_ready();
-    set_the_stage();
-    if (story_.noted().empty()) {
-        record_status();
-        script_->stop(*this);
-        wait_for_end();
-        signal_who_serves();
-    }
+    script_->at_start() ? stop_at_start() : stop_when_ready();
     bool const by_force = story_.runs();
     if (by_force) end_by_force();
     see_the_clients_off();
@@ -72,6 +66,16 @@ void probe_run::live() {
     if (!by_force && plan_.stop.by == target::stop_method::command) story_.note(why_not_told());
     story_.look_for_orphans();
     look_for_port(by_force);
+}
+
+void probe_run::stop_when_ready() {
+    wait_until_ready();
+    set_the_stage();
+    if (!story_.noted().empty()) return;
+    record_status();
+    script_->stop(*this);
+    wait_for_end();
+    signal_who_serves();
 }
 
 // --- the loop --------------------------------------------------------------------------------------------------------
@@ -108,8 +112,11 @@ void probe_run::prepare() {
     places_.set("folder", story_.folder());
     if (backend_) places_.set("backend", std::to_string(backend_->port()));
     if (!plan_.ready.log.empty()) log_.emplace(plan_.ready.log);
+    if (!plan_.startup.log.empty()) startup_log_.emplace(plan_.startup.log);
     story_.on_line = [this](std::string_view line) {
+        ++lines_;
         if (log_ && !log_seen_) log_seen_ = std::regex_search(line.begin(), line.end(), *log_);
+        if (startup_log_ && !startup_seen_) startup_seen_ = std::regex_search(line.begin(), line.end(), *startup_log_);
     };
     if (std::ranges::any_of(
             sockets(), [&](socket_row const& s) { return s.state == socket_row::listen && s.local_port == port_; }))
@@ -185,12 +192,17 @@ void probe_run::record_ready(std::uint64_t workers) {
     story_.recorder().emit(kind::process_ready, {entity::process, 1}, {}, what);
 }
 
-// Checks one condition after the other, in the order in which they usually become true.
-bool probe_run::ready_now() {
+bool probe_run::port_is_open() {
     listeners_.clear();
     for (socket_row const& s : sockets())
         if (s.state == socket_row::listen && s.local_port == port_) listeners_.push_back(s.inode);
-    if (plan_.ready.tcp && listeners_.empty()) return false;
+    return !listeners_.empty();
+}
+
+// Checks one condition after the other, in the order in which they usually become true.
+bool probe_run::ready_now() {
+    bool const open = port_is_open();
+    if (plan_.ready.tcp && !open) return false;
     if (log_ && !log_seen_) return false;
     if (plan_.ready.workers) {
         story_.tree().update();
@@ -387,6 +399,7 @@ void probe_run::wait_for_end() {
     while (story_.runs() && now() < deadline) {
         turn(deadline);
         script_->after(*this);
+        let_clients_leave();
         look_for_drained();
     }
     // A server that was not told to stop proves nothing about its stop.
@@ -496,6 +509,7 @@ probe_run::control kept_and_lost(traces::trace const& t) {
 traces::trace run_probe(target const& t, std::string_view probe, probe_options const& options) {
     if (std::string const why = why_not(t, probe); !why.empty())
         throw input_error("--probe " + std::string(probe) + ": " + t.name + ": " + why);
+    if (probe == "startup") return run_startup(t, options);
     std::optional<probe_run::control> control;
     std::string why_no_control;
     if (probe == "wrong-signal") {
@@ -506,7 +520,9 @@ traces::trace run_probe(target const& t, std::string_view probe, probe_options c
     probe_run run(t, probe, options);
     run.instead = control;
     run.why_no_control = why_no_control;
-    return run.run();
+    traces::trace seen = run.run();
+    compare_with_another(seen, t, probe, options);
+    return seen;
 }
 
 } // namespace shutdown_repro::repro

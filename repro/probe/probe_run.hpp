@@ -8,6 +8,7 @@
 #include "repro/probe/probe.hpp"
 #include "repro/probe/probe_clients.hpp"
 #include "repro/probe/slow_backend.hpp"
+#include "repro/probe/startup.hpp"
 #include "repro/process/child_story.hpp"
 #include "repro/process/socket_table.hpp"
 #include "repro/target/control_socket.hpp"
@@ -39,6 +40,10 @@ public:
     // Whether processes that serve on after the stop are sent the signal themselves, which shows that they had not got it.
     // That needs an execution without clients: else the server may wait for them.
     virtual bool signals_who_serves() const { return false; }
+    // Whether its clients leave some time after the stop, which should not have waited for them.
+    virtual bool clients_leave() const { return false; }
+    // The moment of the start at which the server is stopped; null if it is to be ready before.
+    virtual start_moment const* at_start() const { return nullptr; }
     // Returns why something else after which the probe is named has not happened in the end; "" when all has.
     virtual std::string undone(probe_run&) const { return {}; }
 };
@@ -73,6 +78,11 @@ public:
     void traffic(bool going);           // records that traffic begins or ends
     std::int64_t ms_since_stop() const; // 0 before the stop
     bool server_runs() const { return story_.runs(); }
+    // Milliseconds after the stop when clients leave that a stop should not wait for; nothing if they stay, because it
+    // is not known how long the stop takes without a client.
+    std::optional<std::int64_t> leave_ms() const;
+    bool leaves_as_told() const { return options_.leave_at_ms.has_value(); } // not at a moment of its own
+    bool missed_its_moment() const { return missed_; }                       // of the start; call it after run()
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
@@ -80,6 +90,7 @@ private:
     void wait(traces::nanoseconds until);
 
     void live();
+    void stop_when_ready();
     void prepare();
     void start();
     void wait_until_ready();
@@ -103,6 +114,10 @@ private:
     void stop_by_command();
     void stop_by_http();
     void wait_for_end();
+    void let_clients_leave();
+    void stop_at_start();
+    bool reached(start_moment const&, traces::nanoseconds begun);
+    bool port_is_open();
     void end_by_force();
     void see_the_clients_off();
     void look_for_port(bool by_force);
@@ -156,7 +171,9 @@ private:
     traces::recorder unrecorded_{unseen_, story_.clock()};
     std::optional<client_stage> off_stage_;
     std::unique_ptr<probe_client> stopper_;
-    std::optional<std::regex> log_;
+    std::optional<std::regex> log_, startup_log_;
+    std::size_t lines_ = 0; // of output
+    bool startup_seen_ = false, missed_ = false;
     bool log_seen_ = false, frozen_ = false;
     traces::nanoseconds stopped_at_ = 0, ticked_ = 0, quiet_since_ = 0;
     bool drained_told_ = false;

@@ -73,12 +73,12 @@ std::vector<probe_run::addressee> probe_run::addressees() {
 void probe_run::send_signal(int signal, std::span<traces::field const> detail) {
     std::vector<addressee> const all = addressees();
     std::vector<traces::field> what(detail.begin(), detail.end());
-    what.push_back({"to", word_of(plan_.signal_to)});
+    if (plan_.signal_to != target::receivers::first) what.push_back({"to", word_of(plan_.signal_to)});
+    std::string const at_start = script_->at_start() ? script_->at_start()->in_words() : "";
+    if (!at_start.empty()) what.push_back({"startup", at_start});
     told_ = all.front().id;
     story_.clock() = traces::monotonic_now();
-    for (addressee const& one : all)
-        story_.recorder().emit(kind::process_signal, one.id, {},
-            std::span(what).first(what.size() - (plan_.signal_to == target::receivers::first)));
+    for (addressee const& one : all) story_.recorder().emit(kind::process_signal, one.id, {}, what);
     switch (plan_.signal_to) {
     case target::receivers::first: return story_.child().kill(signal);
     case target::receivers::group: return void(::kill(-story_.child().pid(), signal));
@@ -106,8 +106,11 @@ void probe_run::tell_to_stop(bool second) {
     {
         traces::recorder::acting const as_control(story_.recorder(), {entity::control, 1});
         bool const by_command = plan_.stop.by == target::stop_method::command;
-        traces::field const what[] = {{"how", by_command ? "command" : "http"}, {"second", true}};
-        story_.recorder().emit(kind::act_stop, {entity::process, 1}, {}, std::span(what).first(second ? 2 : 1));
+        std::string const at_start = script_->at_start() ? script_->at_start()->in_words() : "";
+        std::vector<traces::field> what{{"how", by_command ? "command" : "http"}};
+        if (second) what.push_back({"second", true});
+        if (!at_start.empty()) what.push_back({"startup", at_start});
+        story_.recorder().emit(kind::act_stop, {entity::process, 1}, {}, what);
     }
     plan_.stop.by == target::stop_method::command ? stop_by_command() : stop_by_http();
 }

@@ -182,6 +182,7 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.answered() == 1 && !c.over(); });
     }
+    bool clients_leave() const override { return true; }
     std::string missing(probe_run&) const override {
         return "no connection was idle, because the server closed each after its response";
     }
@@ -193,6 +194,7 @@ private:
 class keepalive_race final : public idle {
 public:
     keepalive_race() : idle("keepalive") {}
+    bool clients_leave() const override { return false; }
     void stop(probe_run& run) override {
         bool const held = run.freeze();
         for (auto const& c : run.clients()) c->send(run.request(run.plan().path), held);
@@ -214,6 +216,7 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.connected() && !c.over(); });
     }
+    bool clients_leave() const override { return true; }
     std::string missing(probe_run&) const override {
         return "no connection was silent, because the server closed each at once";
     }
@@ -232,6 +235,7 @@ public:
     std::size_t enough(probe_run& run) override {
         return count(run, [](probe_client const& c) { return c.waits() && c.got_bytes(); });
     }
+    bool clients_leave() const override { return true; }
     std::string missing(probe_run& run) const override {
         std::string const status = status_in_words(run);
         return status.empty() ? "no endless response began" : "the endless response was answered" + status;
@@ -256,7 +260,7 @@ public:
     }
     std::string missing(probe_run&) const override { return "no request of the traffic was answered"; }
     void after(probe_run& run) override {
-        if (run.ms_since_stop() < traffic_ms) return go_on(run);
+        if (run.ms_since_stop() < ends_ms(run)) return go_on(run);
         if (!std::exchange(over_, true)) run.traffic(false);
         for (slot& s : slots_) s.client->leave();
     }
@@ -266,6 +270,11 @@ private:
         probe_client* client = nullptr;
         bool turned_away = false; // refused by a closed listener; a real client would go to another server
     };
+    // It goes on for longer than the stop takes without clients.
+    static std::int64_t ends_ms(probe_run const& run) {
+        std::int64_t const leaves = run.leave_ms().value_or(traffic_ms);
+        return run.leaves_as_told() ? leaves : std::max(leaves, traffic_ms);
+    }
     void go_on(probe_run& run) {
         for (slot& s : slots_) {
             if (s.turned_away || (s.client && !s.client->over() && (s.client->waits() || !s.client->connected())))
@@ -306,6 +315,8 @@ constexpr row rows[] = {
     {{"second-signal", "as in-flight, with a second signal 0.2 s after the stop"}, need::slow, make<second_signal>},
     {{"wrong-signal", "as in-flight, but stopped by a signal other than the graceful one"}, need::signal,
         make<wrong_signal>},
+    {{"startup", "the server is stopped while it starts: after exec, and at each step that can be seen"}, need::nothing,
+        [] { return std::unique_ptr<probe_script>(); }}, // see startup.hpp
 };
 
 row const& row_of(std::string_view name) {
@@ -332,6 +343,8 @@ std::span<probe_info const> all_probes() {
 std::string why_not(target const& t, std::string_view probe) {
     if (t.program) return "it is a program that stops itself and has no probes; leave --probe out";
     need const needs = row_of(probe).needs;
+    if (probe == "startup" && t.stop.by == target::stop_method::http)
+        return "it is stopped by a request, which a server that starts can't take yet";
     bool const slow = needs == need::slow || needs == need::signal;
     if (slow && t.slow.empty() && t.slow_stream.empty())
         return "it has no slow URL; name one with --slow PATH, or with \"slow\" in the target file";
@@ -342,7 +355,7 @@ std::string why_not(target const& t, std::string_view probe) {
 
 std::vector<std::string> paths_of(target const& t, std::string_view probe) {
     need const needs = row_of(probe).needs;
-    if (needs == need::nothing && probe == "silent") return {};
+    if (probe == "silent" || probe == "startup") return {}; // nobody asks for anything
     if (needs == need::nothing) return {t.path};
     if (needs == need::stream) return {t.stream};
     std::vector<std::string> paths;

@@ -137,11 +137,18 @@ void exit_statuses(value const& v, target& t) {
 
 // ---- objects
 
-void log_pattern(value const& v, target& t) {
-    t.ready.log = one_line(v);
+std::string log_pattern(value const& v) {
+    std::string pattern = one_line(v);
     try {
-        std::regex const compiled(t.ready.log);
+        std::regex const compiled(pattern);
     } catch (std::regex_error const& e) { v.fail("is not a regular expression: " + std::string(e.what())); }
+    return pattern;
+}
+
+void startup(value const& v, target& t) {
+    static constexpr field fields[] = {{"log", [](value const& x, target& to) { to.startup.log = log_pattern(x); }}};
+    v.check_object("moments of the start, such as {\"log\": \"^loading\"}");
+    take_fields(v, fields, t);
 }
 
 void flag_tcp(value const& v, target& t) {
@@ -153,7 +160,7 @@ void ready(value const& v, target& t) {
     static constexpr field fields[] = {
         {"tcp", flag_tcp},
         {"http", [](value const& x, target& to) { to.ready.http = http_request(x, true); }},
-        {"log", log_pattern},
+        {"log", [](value const& x, target& to) { to.ready.log = log_pattern(x); }},
         {"command", [](value const& x, target& to) { to.ready.command = words(x); }},
         {"workers",
             [](value const& x, target& to) {
@@ -237,6 +244,7 @@ constexpr field fields[] = {
     {"pid1", pid1_flag},
     {"program", program_flag},
     {"ready", ready},
+    {"startup", startup},
     {"stop", stop},
     {"signal_to", signal_to},
     {"wrong_signal", [](value const& v, target& t) { t.wrong_signal = signal(v); }},

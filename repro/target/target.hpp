@@ -40,6 +40,10 @@ struct target {
         std::int64_t within_ms = 10'000;
     } ready; // the server is ready when all conditions hold
 
+    struct {
+        std::string log; // a regular expression for a line of its output, at which it is stopped, too; "" for none
+    } startup;           // moments of its start
+
     enum class stop_method : std::uint8_t { signal, command, http };
     struct {
         stop_method by = stop_method::signal;

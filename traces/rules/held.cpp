@@ -8,12 +8,14 @@ using standing = peer_state::standing;
 constexpr holder holders[] = {holder::silent, holder::idle, holder::stream};
 constexpr nanoseconds coarse = 1'000'000'000; // many servers check once a second whether they are done
 
+nanoseconds time_at_rest(model const& m) { return m.at_rest && *m.at_rest != model::never ? *m.at_rest : 0; }
+
 // Whether the exit followed the end of the traffic, or the server had to be killed while the traffic continued. A
 // server that exits by itself during the traffic did not wait for its end.
 bool by_traffic(nanoseconds exit, model const& m) {
     if (m.traffic == no_seq || exit - m.t0_time < tolerance) return false;
     return m.traffic_goes ? m.was_sent("SIGKILL")
-                          : m.traffic_at - m.t0_time > tolerance && exit - m.traffic_at <= coarse;
+                          : m.traffic_at - m.t0_time > tolerance && exit - m.traffic_at <= coarse + time_at_rest(m);
 }
 
 // Whether the server takes as long when no client is connected: then no client holds it.

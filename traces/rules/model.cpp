@@ -35,6 +35,11 @@ bool is_discarded_by_kernel(event const& status) {
         !status.integer("ignored");
 }
 
+// Whether the exit moved with the clients that left sooner (or, if negative, later): by at least half of that.
+bool follows_clients(nanoseconds left_sooner, nanoseconds exited_sooner) {
+    return left_sooner >= 0 ? 2 * exited_sooner >= left_sooner : 2 * exited_sooner <= left_sooner;
+}
+
 } // namespace
 
 void model::stop_begins(event const& e) {
@@ -224,8 +229,7 @@ void model::on_exit(event const& e) {
     process_exited = true;
     signal = e.text("signal");
     if (e.find("status")) exit_status = static_cast<int>(e.integer("status"));
-    // In the other execution the exit has to come sooner by at least half of the time that the clients left sooner.
-    if (e.find("left_sooner_ns")) follows = 2 * e.integer("exited_sooner_ns") >= e.integer("left_sooner_ns");
+    if (e.find("left_sooner_ns")) follows = follows_clients(e.integer("left_sooner_ns"), e.integer("exited_sooner_ns"));
 }
 
 void model::apply(footer const& f) {

@@ -213,7 +213,7 @@ struct model {
     // 1 of a PID namespace without a handler, for which the kernel discards it.
     bool not_forwarded = false, discarded = false;
     bool startup = false; // the stop came while the server started
-    // Whether the process exited sooner when the clients left sooner, if that was tried in another execution.
+    // Whether the process exited sooner or later when the clients left sooner or later, if another execution tried it.
     std::optional<bool> follows;
     seq_t last = no_seq; // the latest event that is not a decision
     ref latest_freed;    // the object whose lifetime ended last, by an event before this one

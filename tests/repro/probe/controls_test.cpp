@@ -42,11 +42,11 @@ bool names_a_holder(judged_probe const& p) {
 
 TEST_CASE("an idle connection blocks a server that looks rarely whether its connections are gone") {
     if (!have_python()) return;
-    for (char const* const period : {"1", "3"}) {
-        compared const c = compare(python_server("stops", {"polls", period}), "idle");
-        CHECK(c.probe.breaks("idle-connection-blocks-stop"));
-        CHECK(c.controls.at_rest.ended == "status 0");
-    }
+    compared const c = compare(python_server("stops", {"polls", "1"}), "idle");
+    CHECK(c.probe.breaks("idle-connection-blocks-stop"));
+    CHECK(c.controls.at_rest.ended == "status 0");
+    // It exits after 3 s whenever its connections end: what it waits for can't be shown.
+    CHECK(compare(python_server("stops", {"polls", "3"}), "idle").probe.verdict != verdict::clean);
 }
 
 TEST_CASE("a stop that takes its time without a client is blamed on no client") {

@@ -75,6 +75,7 @@ TEST_CASE(
 TEST_CASE("each probe is inconclusive when no connection stood before the stop, and says where the server listens") {
     if (!have_python()) return;
     for (probe_info const& probe : all_probes()) {
+        if (probe.name == "startup") continue; // it has no clients
         target t = python_server("listens", {"::1"});
         t.stream = "/stream";
         judged_probe const p = probed(t, probe.name);

@@ -1,6 +1,6 @@
 # Keeps connections, and answers each request at once. At SIGTERM it does as it is told, and closes its listener first:
 # always N: exits after N seconds, whoever is connected. never: ignores it. drain N: goes on serving for N seconds, with its
-# listener open. polls N: waits until no connection is left, and looks every N seconds; it ends an idle one after 2 s.
+# listener open. counts N: takes N seconds longer if a client is connected when it stops. polls N: waits until no connection is left, and looks every N seconds; it ends an idle one after 2 s.
 import os, signal, socket, sys, threading, time
 import common
 
@@ -43,7 +43,7 @@ if how == 'drain':
     time.sleep(period)
 listener.shutdown(socket.SHUT_RDWR)
 listener.close()
-if how == 'always':
+if how == 'always' or (how == 'counts' and connections):
     time.sleep(period)
 while how == 'polls' and connections:
     time.sleep(period)
