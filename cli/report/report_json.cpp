@@ -99,6 +99,7 @@ namespace {
 json of(repro::target_controls const& c) {
     json rest{{"took_ns", c.at_rest.took}, {"killed", c.at_rest.killed}, {"ended", c.at_rest.ended},
         {"left", c.at_rest.left}};
+    if (!c.at_rest.unforwarded.empty()) rest["unforwarded"] = c.at_rest.unforwarded;
     if (!c.at_rest.trouble.empty()) rest = {{"problem", c.at_rest.trouble}};
     json urls = json::array();
     for (repro::url_control const& u : c.urls) {

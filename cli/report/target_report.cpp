@@ -209,6 +209,7 @@ std::string controls_in_words(target_report const& r, text_style style) {
     std::string out = "at rest: ";
     if (!rest.trouble.empty()) out += "not measured: " + printable(rest.trouble);
     else out += rest.killed ? "killed after " + duration(rest.took) : "exit " + duration(rest.took) + ", " + rest.ended;
+    if (!rest.unforwarded.empty()) out += " · the signal did not reach " + printable(rest.unforwarded);
     for (repro::url_control const& u : r.controls->urls) out += " · " + u.path + ": " + printable(u.told);
     return paint(style, tint::faint, wrap(out, style.width, 0)) + "\n";
 }

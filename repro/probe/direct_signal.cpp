@@ -15,7 +15,7 @@ namespace {
 
 constexpr nanoseconds ends_with_the_first = 1'000 * millisecond; // time for a worker to follow the first process
 // Its name now: the process tree has that of the moment when it was forked.
-std::string name_of(int pid) {
+std::string present_name(int pid) {
     auto const row = find_process(pid);
     return row ? row->name : "";
 }
@@ -47,7 +47,7 @@ void probe_run::signal_who_serves() {
     for (addressee const& one : left)
         story_.recorder().emit(kind::process_signal, one.id, {},
             {{"signal", signal_name(plan_.stop.signal)}, {"stop", false}, {"direct", true},
-                {"name", name_of(one.pid)}});
+                {"name", present_name(one.pid)}});
     for (addressee const& one : left) ::kill(one.pid, plan_.stop.signal);
     wait_for_them(std::min(plan_.grace_ms, most_direct_ms) * millisecond);
 }
