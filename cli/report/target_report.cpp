@@ -87,6 +87,14 @@ std::string at_length(probe_result const& p, text_style style) {
     return out;
 }
 
+// Whether a response asks the client to go to another server: 503 with Connection: close, where the same request gets
+// something else without a stop.
+bool is_refusal(event const& done) {
+    constexpr int unavailable = 503;
+    return done.integer("status") == unavailable && done.integer("close") &&
+        done.integer("control_status") != unavailable;
+}
+
 } // namespace
 
 probe_outcome outcome_of(trace const& t) {
@@ -106,7 +114,10 @@ probe_outcome outcome_of(trace const& t) {
         case kind::client_send:
             if (waiting.erase(e.id) || stopped == no_seq) before.insert(e.id_of("request"));
             break;
-        case kind::client_done: o.answered += stopped != no_seq && of_probe; break;
+        case kind::client_done:
+            if (stopped == no_seq || !of_probe) break;
+            is_refusal(e) && !before.contains(e.id_of("request")) ? ++o.turned_away : ++o.answered;
+            break;
         case kind::client_fail:
             if (stopped == no_seq || !of_probe || !e.id_of("request") || e.text("how") == "unreadable") break;
             before.contains(e.id_of("request")) ? ++o.lost : ++o.turned_away;

@@ -13,8 +13,8 @@
 namespace shutdown_repro::cli {
 
 // The outcome of one trace for the server and its clients. Requests count if they were open at the stop or came after
-// it. A request that was sent after the stop, on a connection that came later or was kept, and not answered is turned
-// away: nobody owed it an answer.
+// it. A request that was sent after the stop, on a connection that came later or was kept, and not answered, or
+// answered with 503 and Connection: close, is turned away: nobody owed it an answer.
 struct probe_outcome {
     std::uint64_t answered = 0, lost = 0, turned_away = 0;
     std::optional<traces::nanoseconds> ended_after; // time from the stop to the exit; nothing without a stop or an exit

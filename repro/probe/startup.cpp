@@ -1,4 +1,5 @@
 #include "repro/probe/startup.hpp"
+#include <csignal>
 #include <optional>
 #include <vector>
 #include "repro/input/errors.hpp"
@@ -28,10 +29,16 @@ private:
     start_moment const when_;
 };
 
+// Whether the stop ends a process that had no time to handle it: no signal of which the kernel makes nothing then.
+bool ends_a_new_process(target const& t) {
+    if (t.stop.by != target::stop_method::signal) return true;
+    return !t.pid1 && t.stop.signal != SIGWINCH && t.stop.signal != SIGCHLD && t.stop.signal != SIGURG &&
+        t.stop.signal != SIGCONT;
+}
+
 std::vector<start_moment> moments_of(target const& t, probe_options const& options) {
     std::vector<start_moment> all{{start_step::fork}, {start_step::output}};
-    // The kernel discards the signal of a process 1 that had no time to handle it.
-    if (!t.pid1) all.insert(all.begin(), {start_step::exec});
+    if (ends_a_new_process(t)) all.insert(all.begin(), {start_step::exec});
     if (!t.startup.log.empty()) all.push_back({start_step::log});
     constexpr int shares = 4;
     nanoseconds const whole = options.controls ? options.controls->at_rest.ready_after : 0;
@@ -87,6 +94,9 @@ void probe_run::stop_at_start() {
         record_ready(1);
         if (readiness_) readiness_->leave();
     }
+    // Such as a command that needs a file which the server writes later.
+    missed_ = story_.runs() && !why_not_told().empty();
+    if (missed_) story_.note("the server was not told to stop: " + why_not_told());
 }
 
 traces::trace run_startup(target const& t, probe_options const& options) {

@@ -71,7 +71,8 @@ struct accept_after_stop final : rule {
             .why =
                 "A stopping server should refuse new connections at once, so that clients use another instance. A "
                 "server that continues to accept prolongs its own drain, and one that accepts and then resets loses "
-                "requests that another instance would have served. A refused connection is not a violation, and a "
+                "requests that another instance would have served. A refused connection is not a violation, nor is a "
+                "response 503 that closes it, and a "
                 "connection begun before the stop is not new. Readiness probes, and traffic that is meant to prolong "
                 "the drain, have rules of their own.",
             .cites = "cockroach#1546, granian#548",
@@ -84,7 +85,7 @@ struct accept_after_stop final : rule {
     // Judges a connection when its outcome is known.
     void on(event const& e, model const& m, rule_run& out) override {
         client_state const* c = m.clients.find(e.id.number);
-        if (!c) return;
+        if (!c || is_turned_away(e)) return;
         judge_client(e.id, *c, cuts_off(e, *c) ? &e : nullptr, m, out);
     }
     void end(model const& m, bool, rule_run& out) override {
@@ -98,6 +99,10 @@ private:
     static bool cuts_off(event const& e, client_state const& c) {
         if (e.what == kind::client_fail) return ends_connection(e.text("how"));
         return e.what == kind::client_closed && (e.text("how") == "reset" || c.sent != no_seq);
+    }
+    // The polite way to refuse a request.
+    static bool is_turned_away(event const& e) {
+        return e.what == kind::client_done && e.integer("status") == 503 && e.integer("close");
     }
     static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
         if (c.connected == no_seq || !is_past(c.connect_at, m)) return;

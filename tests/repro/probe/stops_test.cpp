@@ -45,6 +45,21 @@ bool have_pid_namespaces() {
 
 } // namespace
 
+TEST_CASE(
+    "a target file says who gets the signal, whether a namespace is made, and at which line of its start to stop") {
+    auto const read = [](std::string const& more) {
+        return target_from_text(
+            R"({"format":"shutdown-repro/target","version":"1.0","name":"t","command":["true"])" + more + "}",
+            "t.json");
+    };
+    target const t = read(R"(,"signal_to":"group","pid1":true,"startup":{"log":"^loading"})");
+    CHECK(t.signal_to == target::receivers::group);
+    CHECK(t.pid1);
+    CHECK(t.startup.log == "^loading");
+    for (char const* const wrong : {R"(,"signal_to":"everyone")", R"(,"pid1":"yes")", R"(,"startup":{"log":"("})"})
+        CHECK_THROWS_AS(read(wrong), input_error);
+}
+
 TEST_CASE("a wrapper that keeps the signal to itself is told apart from a server that ignores it") {
     if (!have_python()) return;
     for (char const* const how : {"dies", "deaf"}) {
