@@ -18,6 +18,7 @@ probe_of = {
     "client-shape-overlap-ends": "overlap",
     "client-shape-overlap-never-ends": "overlap",
     "upload": "upload",
+    "startup": "startup",
 }
 
 
@@ -57,6 +58,8 @@ def target_of(case, folder, act):
     for ours, theirs in (("path", "fast"), ("slow", "slow"), ("stream", "stream"), ("upload", "upload")):
         if theirs in case["paths"]:
             target[ours] = request(case["paths"][theirs])
+    if "when" in act:  # the line of its log at which the stop comes
+        target["startup"] = act["when"]
     if "files" in case:
         target["files"] = case["files"]
     if "exit" in case:
