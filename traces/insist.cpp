@@ -9,11 +9,14 @@ namespace {
 
 constexpr int our_own_bug = 70; // the exit status, EX_SOFTWARE of sysexits.h
 
-// From the root of the sources: the folders above them are those of whoever built the program.
+// From the root of the sources: the folders above them are those of whoever built the program. A compiler cache may
+// have shortened the path of one of the two files.
 std::string_view place_in_sources(std::string_view file) {
     constexpr std::string_view here = "traces/insist.cpp", this_file = __FILE__;
-    constexpr std::size_t root = this_file.size() - here.size();
-    return file.substr(0, root) == this_file.substr(0, root) ? file.substr(root) : file;
+    for (std::string_view const root :
+        {std::string_view(SHUTDOWN_REPRO_SOURCES), this_file.substr(0, this_file.size() - here.size())})
+        if (file.starts_with(root)) return file.substr(root.size());
+    return file;
 }
 
 } // namespace

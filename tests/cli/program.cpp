@@ -1,4 +1,5 @@
 #include "tests/cli/program.hpp"
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -64,6 +65,15 @@ std::vector<std::string> lines(std::string const& text) {
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) all.push_back(line);
     return all;
+}
+
+std::size_t widest(std::string const& text) {
+    std::size_t most = 0;
+    for (std::string const& line : lines(text)) // each byte but those that continue a character of UTF-8
+        most = std::max(most, static_cast<std::size_t>(std::ranges::count_if(line, [](char c) {
+            return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+        })));
+    return most;
 }
 
 // The streams are files in a folder of its own, so that nothing blocks on a full pipe.

@@ -59,6 +59,7 @@ inline result run(std::vector<std::string> arguments, how h = {}) {
 result run_line(std::string const& line, std::string const& in);
 
 std::vector<std::string> lines(std::string const& text);
+std::size_t widest(std::string const& text); // returns the columns of the longest line
 std::string slurp(std::string const& path);
 
 } // namespace shutdown_repro::cli_tests

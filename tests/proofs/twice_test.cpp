@@ -12,7 +12,7 @@ constexpr std::uint64_t schedules = 100;
 constexpr std::uint64_t schedules = 10'000;
 #endif
 
-std::atomic<bool> const nobody_asks = false;
+std::atomic<bool> const never_interrupted = false;
 
 } // namespace
 
@@ -22,7 +22,7 @@ TEST_CASE("random schedules of each scenario, run twice, give identical traces")
         how.strategy = "random";
         how.executions = schedules;
         how.verify_every = 1;
-        repro::exploration const e = repro::explore(repro::with_open_acts(s), how, nobody_asks);
+        repro::exploration const e = repro::explore(repro::with_open_acts(s), how, never_interrupted);
         INFO(s.name);
         CHECK(e.verified == schedules);
     }

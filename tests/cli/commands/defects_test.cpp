@@ -8,16 +8,16 @@
 
 using namespace shutdown_repro::cli_tests;
 using nlohmann::json;
-using words = std::vector<std::string>;
+using command_line = std::vector<std::string>;
 
 namespace {
 
-std::vector<words> const executions{{"run", "scope-disposal", "--world", "sim"},
+std::vector<command_line> const executions{{"run", "scope-disposal", "--world", "sim"},
     {"run", "scope-disposal", "--world", "sim", "--requests", "3"},
     {"run", "scope-disposal", "--world", "sim", "--policy", "upstream-fix"},
     {"run", "lost-finish", "--world", "sim", "--order", "client-first"}, {"run", "lost-timer", "--world", "sim"}};
 
-words with(words all, std::initializer_list<char const*> more) {
+command_line with(command_line all, std::initializer_list<char const*> more) {
     all.insert(all.end(), more.begin(), more.end());
     return all;
 }
@@ -54,7 +54,7 @@ TEST_CASE("a run leads with the root that the report names, and names under it w
 }
 
 TEST_CASE("the text and the document of a run tell the same roots, and each other violation names one of them") {
-    for (words const& command : executions) {
+    for (command_line const& command : executions) {
         folder here;
         std::string const text = run(command, {.in = here.path()}).out;
         json const document = json::parse(run(with(command, {"--json"}), {.in = here.path()}).out);

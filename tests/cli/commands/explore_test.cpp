@@ -9,19 +9,6 @@
 using namespace shutdown_repro::cli_tests;
 using nlohmann::json;
 
-namespace {
-
-std::size_t widest(std::string const& text) {
-    std::size_t most = 0;
-    for (std::string const& line : lines(text))
-        most = std::max(most, static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char c) {
-            return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-        })));
-    return most;
-}
-
-} // namespace
-
 TEST_CASE("explore reports each finding with its violation and its replay command, and the coverage") {
     folder here;
     result const r = run({"explore", "scope-disposal", "--executions", "200"}, {.in = here.path()});

@@ -13,7 +13,7 @@ std::string const drained =
     R"({"name": "drained is clean", "scenario": "scope-disposal", "policy": "drained", "expect": "clean"})";
 std::string const reported =
     R"({"name": "as reported", "scenario": "scope-disposal", "policy": "as-reported", "expect": "clean"})";
-std::string const reproducer =
+std::string const known_reproducer =
     R"({"name": "finish is lost", "scenario": "lost-finish", "order": "client-first", "expect": {"violated": ["finish-event-lost"]}})";
 std::string const sampled =
     R"({"name": "sampled", "scenario": "lost-finish", "strategy": "random", "executions": 200, "expect": "clean"})";
@@ -22,8 +22,8 @@ std::string const proven =
 std::string const explored_reproducer =
     R"({"name": "found", "scenario": "scope-disposal", "strategy": "pct", "executions": 60, "expect": {"violated": ["scope-disposed-nonempty"]}})";
 
-struct gate_folder : folder {
-    explicit gate_folder(std::vector<std::string> const& checks) {
+struct sharded_gate : folder {
+    explicit sharded_gate(std::vector<std::string> const& checks) {
         std::string all;
         for (std::string const& c : checks) all += (all.empty() ? "" : ",\n") + c;
         write(
@@ -63,7 +63,7 @@ struct gate_folder : folder {
 };
 
 // Returns the report without durations and paths of traces.
-json essence(std::string const& report) {
+json gate_essence(std::string const& report) {
     json d = json::parse(report);
     for (json& c : d["checks"]) {
         c.erase("seconds");
@@ -83,8 +83,8 @@ json check_named(json const& report, std::string const& name) {
 
 TEST_CASE(
     "merging the shards of a gate gives the same counts, violations, texts and reports as a gate without shards") {
-    gate_folder const here({drained, reported, reproducer, sampled, proven, explored_reproducer});
-    json const whole = essence(here.gate().out);
+    sharded_gate const here({drained, reported, known_reproducer, sampled, proven, explored_reproducer});
+    json const whole = gate_essence(here.gate().out);
     CHECK(check_named(whole, "sampled")["violations"].size() > 3);
     CHECK(check_named(whole, "proven")["exact"] == true);
     for (int n : {1, 2, 3, 7}) {
@@ -92,13 +92,13 @@ TEST_CASE(
         result const merged = here.merge(n, {"--junit", "junit.xml"});
         INFO(n << "\n" << merged.err);
         CHECK(merged.status == 1);
-        CHECK(essence(merged.out) == whole);
+        CHECK(gate_essence(merged.out) == whole);
         CHECK_THAT(here.read("junit.xml"), ContainsSubstring(R"(tests="9" failures="5")"));
     }
 }
 
 TEST_CASE("all shards share the executions of an exploration, and one shard runs a check with one execution") {
-    gate_folder const here({reported, drained, sampled});
+    sharded_gate const here({reported, drained, sampled});
     CHECK(here.in_shards(2) == std::vector<int>{1, 1});
     for (int i : {1, 2}) {
         json const checks = here.report(i)["checks"];
@@ -111,7 +111,7 @@ TEST_CASE("all shards share the executions of an exploration, and one shard runs
 }
 
 TEST_CASE("each repetition of a live check is run by one shard") {
-    gate_folder const here(
+    sharded_gate const here(
         {R"({"name": "live", "scenario": "lost-finish", "policy": "drained", "world": "live", "repeat": 5, "expect": "clean"})"});
     CHECK(here.in_shards(3) == std::vector<int>{0, 0, 0});
     for (int i : {1, 2, 3}) CHECK(here.report(i)["checks"][0]["executions"] == (i == 3 ? 1 : 2));
@@ -121,7 +121,7 @@ TEST_CASE("each repetition of a live check is run by one shard") {
 }
 
 TEST_CASE("only merge reports that a violation is worse than the baseline, and its trace was kept") {
-    gate_folder const here({sampled});
+    sharded_gate const here({sampled});
     REQUIRE(here.gate({"--update-baseline"}).status == 0);
     CHECK(here.in_shards(2) == std::vector<int>{0, 0});
     CHECK(here.merge(2).status == 0);
@@ -136,11 +136,11 @@ TEST_CASE("only merge reports that a violation is worse than the baseline, and i
         std::ranges::find_if(d["checks"][0]["violations"], [](json const& v) { return v["stands"] == "worse"; });
     REQUIRE(worse != d["checks"][0]["violations"].end());
     CHECK(here.has((*worse)["trace"].get<std::string>()));
-    CHECK(essence(merged.out) == essence(here.gate().out));
+    CHECK(gate_essence(merged.out) == gate_essence(here.gate().out));
 }
 
 TEST_CASE("a violation in the baseline counts as fixed when all shards together ran enough clean trials") {
-    gate_folder const here(
+    sharded_gate const here(
         {R"({"name": "c", "scenario": "lost-finish", "policy": "drained", "strategy": "random", "executions": 60, "expect": "clean"})"});
     here.write("gate.baseline.json", R"({"format": "shutdown-repro/baseline", "version": "1.0", "current": [
         {"check": "c", "rule": "timer-lost", "fingerprint": "f", "violated": 100, "of": 1000}], "manual": []})");
@@ -154,7 +154,7 @@ TEST_CASE("a violation in the baseline counts as fixed when all shards together 
 }
 
 TEST_CASE("a reproducer passes when one shard saw its violation, and fails when none did") {
-    gate_folder const here({explored_reproducer,
+    sharded_gate const here({explored_reproducer,
         R"({"name": "gone", "scenario": "lost-finish", "policy": "drained", "strategy": "random", "executions": 40, "expect": {"violated": ["timer-lost"]}})"});
     CHECK(here.in_shards(7) == std::vector<int>(7, 0));
     result const merged = here.merge(7);
@@ -165,7 +165,7 @@ TEST_CASE("a reproducer passes when one shard saw its violation, and fails when 
 }
 
 TEST_CASE("an exhaustive search that its shards did not complete is inconclusive, in each shard and as a whole") {
-    gate_folder const here(
+    sharded_gate const here(
         {R"({"name": "c", "scenario": "scope-disposal", "policy": "drained", "strategy": "exhaustive", "executions": 40, "expect": "clean"})"});
     CHECK(here.in_shards(2) == std::vector<int>{3, 3});
     result const merged = here.merge(2);
@@ -175,7 +175,7 @@ TEST_CASE("an exhaustive search that its shards did not complete is inconclusive
 
 TEST_CASE("the text of a shard names the shard and says that merge judges the whole, and its traces have names of "
           "their own") {
-    gate_folder const here(
+    sharded_gate const here(
         {reported, R"({"name": "too", "scenario": "scope-disposal", "policy": "as-reported", "expect": "clean"})"});
     for (int i : {1, 2}) {
         result const r = run({"gate", "gate.json", "--shard", std::to_string(i) + "/2"}, {.in = here.path()});
@@ -190,7 +190,7 @@ TEST_CASE("the text of a shard names the shard and says that merge judges the wh
 }
 
 TEST_CASE("merge refuses missing or interrupted shards, shards of another gate, and shards mixed with explorations") {
-    gate_folder const here({drained, reported, sampled});
+    sharded_gate const here({drained, reported, sampled});
     here.in_shards(2);
     here.write("all.json", here.gate().out);
     here.write("explored.json",
@@ -256,7 +256,7 @@ TEST_CASE("merge refuses missing or interrupted shards, shards of another gate, 
 }
 
 TEST_CASE("a shard of a gate does not update the baseline, which needs all trials") {
-    gate_folder const here({drained});
+    sharded_gate const here({drained});
     result const r = here.gate({"--shard", "1/2", "--update-baseline"});
     CHECK(r.status == 2);
     CHECK_THAT(r.out + r.err,

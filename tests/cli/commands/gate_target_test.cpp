@@ -16,7 +16,7 @@ using shutdown_repro::tests::installed;
 
 namespace {
 
-constexpr char const* server = HOSTILE_SERVER;
+constexpr char const* hostile_program = HOSTILE_SERVER;
 
 json target_of(
     std::string const& name, std::vector<std::string> const& command, json const& more = {{"grace_ms", 300}}) {
@@ -29,24 +29,26 @@ void write_target(folder const& here, std::string const& name, std::vector<std::
     here.write(name + ".json", target_of(name, command, more).dump());
 }
 // Writes a target that stops correctly.
-void write_server(folder const& here, std::string const& how) { write_target(here, how, {server, how, "{port}"}); }
+void write_server(folder const& here, std::string const& how) {
+    write_target(here, how, {hostile_program, how, "{port}"});
+}
 // Writes a target that stops correctly except in its second trial, which is its fourth start: the first two are the
 // controls.
 void write_moody(folder const& here, std::string const& second) {
     write_target(here, "moody",
         {"/bin/sh", "-c",
-            "echo >> runs; case $(wc -l < runs) in 4) how=" + second + ";; *) how=polite;; esac; exec " + server +
-                " $how {port}"});
+            "echo >> runs; case $(wc -l < runs) in 4) how=" + second + ";; *) how=polite;; esac; exec " +
+                hostile_program + " $how {port}"});
 }
 
-std::string gate_of(std::vector<std::string> const& checks) {
+std::string gate_of_targets(std::vector<std::string> const& checks) {
     std::string text = R"({"format": "shutdown-repro/gate", "version": "1.0", "checks": [)";
     for (std::string const& c : checks) text += (&c == &checks.front() ? "\n" : ",\n") + c;
     return text + "\n]}";
 }
 
 result run_gate(folder const& here, std::vector<std::string> const& checks, std::vector<std::string> more = {}) {
-    here.write("gate.json", gate_of(checks));
+    here.write("gate.json", gate_of_targets(checks));
     more.insert(more.begin(), {"gate", "gate.json"});
     return run(more, {.in = here.path()});
 }
@@ -80,9 +82,9 @@ TEST_CASE("a target with a new violation fails its check, its trace is kept, and
 TEST_CASE("target files are relative to the gate file, and the printed command is relative to the current folder") {
     folder const here;
     run_line("mkdir ci", here.path());
-    write_target(here, "ci/ignores", {}, target_of("ignores", {server, "ignores", "{port}"}));
-    here.write(
-        "ci/gate.json", gate_of({R"({"target": "ignores.json", "probe": "idle", "repeat": 1, "expect": "clean"})"}));
+    write_target(here, "ci/ignores", {}, target_of("ignores", {hostile_program, "ignores", "{port}"}));
+    here.write("ci/gate.json",
+        gate_of_targets({R"({"target": "ignores.json", "probe": "idle", "repeat": 1, "expect": "clean"})"}));
     result const r = run({"gate", "ci/gate.json"}, {.in = here.path()});
     CHECK_THAT(r.out, ContainsSubstring("shutdown-repro run --target ci/ignores.json --probe idle\n"));
 }
@@ -91,17 +93,17 @@ TEST_CASE("a target is a reproducer as long as it violates the expected rules") 
     folder const here;
     write_server(here, "ignores");
     write_server(here, "polite");
-    auto const reproducer = [](std::string const& which, int repeat) {
+    auto const reproducer_of = [](std::string const& which, int repeat) {
         return R"({"target": ")" + which + R"(.json", "probe": "silent", "repeat": )" + std::to_string(repeat) +
             R"(, "expect": {"violated": ["stop-signal-unhandled"]}})";
     };
-    result const holds = run_gate(here, {reproducer("ignores", 1)});
+    result const holds = run_gate(here, {reproducer_of("ignores", 1)});
     CHECK(holds.status == 0);
     CHECK_THAT(holds.out, ContainsSubstring("reproduces stop-signal-unhandled"));
-    result const gone = run_gate(here, {reproducer("polite", 35)});
+    result const gone = run_gate(here, {reproducer_of("polite", 35)});
     CHECK(gone.status == 1);
     CHECK_THAT(gone.out, ContainsSubstring("no longer reproduces stop-signal-unhandled"));
-    result const unclear = run_gate(here, {reproducer("polite", 34)});
+    result const unclear = run_gate(here, {reproducer_of("polite", 34)});
     CHECK(unclear.status == 3);
 }
 
@@ -267,9 +269,10 @@ TEST_CASE("the error for a field that a check of a target does not take names it
 
 TEST_CASE("Ctrl-C during a check of a target ends its server, and the check is inconclusive with the trials so far") {
     folder const here;
-    write_target(here, "waits", {"/bin/sh", "-c", std::string("echo $$ > pid; exec ") + server + " ignores {port}"},
+    write_target(here, "waits",
+        {"/bin/sh", "-c", std::string("echo $$ > pid; exec ") + hostile_program + " ignores {port}"},
         {{"grace_ms", 60000}});
-    here.write("gate.json", gate_of({R"({"target": "waits.json", "probe": "idle", "expect": "clean"})"}));
+    here.write("gate.json", gate_of_targets({R"({"target": "waits.json", "probe": "idle", "expect": "clean"})"}));
     program p({"gate", "gate.json"}, {.in = here.path()});
     REQUIRE(wait_for_change(here.path(), [&] { return here.has("pid") && here.read("pid").ends_with('\n'); }));
     auto const alive = handle_of_process(std::stoi(here.read("pid")));

@@ -38,15 +38,6 @@ std::string baseline_of(std::string const& current, std::string const& manual = 
         manual + "]}\n";
 }
 
-std::size_t widest(std::string const& text) {
-    std::size_t most = 0;
-    for (std::string const& line : lines(text))
-        most = std::max(most, static_cast<std::size_t>(std::count_if(line.begin(), line.end(), [](char c) {
-            return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-        })));
-    return most;
-}
-
 } // namespace
 
 TEST_CASE("the text of gate is as recorded, byte by byte, and 80 columns wide") {

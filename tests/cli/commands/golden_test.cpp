@@ -14,13 +14,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct page {
+struct golden_page {
     char const* name;
     char const* command; // typed in one folder, in this order
     int exits = 0;
 };
 
-constexpr page pages[] = {
+constexpr golden_page pages[] = {
     {"run-violated", "run scope-disposal --world sim --trace bad.jsonl", 1},
     {"run-clean", "run scope-disposal --world sim --policy drained --trace good.jsonl"},
     {"run-reactor", "run lost-finish --world sim --order client-first --trace lost.jsonl", 1},
@@ -67,7 +67,7 @@ TEST_CASE("pages for people are as recorded, byte by byte, and 80 columns wide")
     bool const regenerate = std::getenv("SHUTDOWN_REPRO_REGENERATE");
     std::string const kept = TEST_DATA "/golden/";
     folder const here;
-    for (page const& p : pages) {
+    for (golden_page const& p : pages) {
         result const r = run_line("shutdown-repro " + std::string(p.command), here.path());
         std::string const now = "$ shutdown-repro " + std::string(p.command) + "\n" + without_source_lines(r.out);
         INFO(p.name << ": " << p.command << "\n" << r.err);
@@ -84,6 +84,6 @@ TEST_CASE("pages for people are as recorded, byte by byte, and 80 columns wide")
     for (fs::directory_entry const& file : fs::directory_iterator(kept)) {
         INFO(file.path());
         CHECK(std::any_of(std::begin(pages), std::end(pages),
-            [&](page const& p) { return file.path().filename() == std::string(p.name) + ".txt"; }));
+            [&](golden_page const& p) { return file.path().filename() == std::string(p.name) + ".txt"; }));
     }
 }

@@ -15,12 +15,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string const scenario = R"({"scenario": "d1", "stop": "server.ready#1"})";
+std::string const scenario_text = R"({"scenario": "d1", "stop": "server.ready#1"})";
 std::string const by_name =
     R"({"format":"shutdown-repro/schedule","version":"1.0","scenario":"lost-finish","schedule":"0=1"})";
 std::string const by_file =
     R"({"format":"shutdown-repro/schedule","version":"1.0","scenario":"./scenario.json","schedule":"default"})";
-std::string const target =
+std::string const target_text =
     R"({"format":"shutdown-repro/target","version":"1.0","name":"tg","command":["sh","./server.sh","{port}"]})";
 std::string const gate_text = R"({"format":"shutdown-repro/gate","version":"1.0","checks":[
 {"name":"A","scenario":"scope-disposal","strategy":"random","executions":300,"expect":"clean"},
@@ -28,9 +28,9 @@ std::string const gate_text = R"({"format":"shutdown-repro/gate","version":"1.0"
 
 // A folder with one input of each kind.
 struct inputs : folder {
-    std::map<std::string, std::string> texts{{"scenario.json", scenario}, {"schedule.json", by_name},
-        {"by-file.json", by_file}, {"target.json", target}, {"server.sh", "exit 1\n"}, {"gate.json", gate_text},
-        {"1.jsonl", scenario}};
+    std::map<std::string, std::string> texts{{"scenario.json", scenario_text}, {"schedule.json", by_name},
+        {"by-file.json", by_file}, {"target.json", target_text}, {"server.sh", "exit 1\n"}, {"gate.json", gate_text},
+        {"1.jsonl", scenario_text}};
     inputs() {
         for (auto const& [name, text] : texts) write(name, text);
         run({"run", "lost-finish", "--world", "sim", "--trace", "t.jsonl"}, {.in = path()});
@@ -86,7 +86,7 @@ TEST_CASE("no output replaces an input, whatever option names it and by whatever
 
 TEST_CASE("a name that the program chooses by itself replaces no input either") {
     inputs const here;
-    here.write("d1.jsonl", scenario);
+    here.write("d1.jsonl", scenario_text);
     result const same = run({"run", "./d1.jsonl", "--world", "sim"}, {.in = here.path()});
     CHECK(same.status == 2);
     CHECK_THAT(same.err, ContainsSubstring("d1.jsonl, which is an input"));

@@ -10,7 +10,7 @@ using namespace shutdown_repro::cli_tests;
 
 namespace {
 
-std::string const golden = TEST_DATA "/scope-disposal.jsonl";
+std::string const viewed = TEST_DATA "/scope-disposal.jsonl";
 
 std::string page(std::vector<std::string> typed) {
     result const r = run(std::move(typed));
@@ -37,7 +37,7 @@ std::vector<std::string> long_options(std::string const& text) {
 } // namespace
 
 TEST_CASE("the report's trace is explained from the free to the assertion") {
-    std::string const text = page({"inspect", golden, "--explain"});
+    std::string const text = page({"inspect", viewed, "--explain"});
     std::string const told = text.substr(place(text, "scope-disposed-nonempty at #"));
     std::size_t last = 0;
     for (auto const* step : {"act.free", "scope.cancel", "coroutine.cancel", "coroutine.resume", "coroutine.finish",
@@ -51,8 +51,8 @@ TEST_CASE("the report's trace is explained from the free to the assertion") {
 }
 
 TEST_CASE("the report's trace is drawn as a timeline when nothing else is asked for") {
-    std::string const text = page({"inspect", golden});
-    CHECK(text == page({"inspect", golden, "--timeline"}));
+    std::string const text = page({"inspect", viewed});
+    CHECK(text == page({"inspect", viewed, "--timeline"}));
     CHECK_THAT(text, ContainsSubstring("S server"));
     CHECK_THAT(text, ContainsSubstring("free() is called on server:1 by control:1"));
     auto const rows = lines(text);
@@ -61,7 +61,7 @@ TEST_CASE("the report's trace is drawn as a timeline when nothing else is asked 
 }
 
 TEST_CASE("the report's scope tree shows the coroutine that was finished and not removed") {
-    std::string const text = page({"inspect", golden, "--tree"});
+    std::string const text = page({"inspect", viewed, "--tree"});
     CHECK(place(text, "server:1") < place(text, "└ scope:1 main"));
     std::regex const inside("scope:[0-9]+ request:2 · being disposed[^\n]*\n[ │]*└ coroutine:[0-9]+ handler of GET /2 "
                             "· finished \\(failed\\) since #[0-9]+, not removed");
@@ -70,17 +70,17 @@ TEST_CASE("the report's scope tree shows the coroutine that was finished and not
 }
 
 TEST_CASE("an id is followed, and several views are printed together") {
-    std::string const text = page({"inspect", golden, "--follow", "coroutine:4", "--tree"});
+    std::string const text = page({"inspect", viewed, "--follow", "coroutine:4", "--tree"});
     CHECK(place(text, "└ scope:1 main") < place(text, "coroutine.spawn"));
     for (std::string const& line : lines(text.substr(place(text, "coroutine.spawn"))))
         CHECK((line.find("coroutine:4") != line.npos || line.find("←") != line.npos || line.find("#") != line.npos));
-    CHECK(run({"inspect", golden, "--follow", "coroutine:99"}).status == 2);
-    CHECK_THAT(run({"inspect", golden, "--follow", "me"}).err, ContainsSubstring("is not an id such as coroutine:5"));
+    CHECK(run({"inspect", viewed, "--follow", "coroutine:99"}).status == 2);
+    CHECK_THAT(run({"inspect", viewed, "--follow", "me"}).err, ContainsSubstring("is not an id such as coroutine:5"));
 }
 
 TEST_CASE("a truncated trace is drawn, and the output says that it is incomplete") {
     folder const here;
-    std::string const whole = slurp(golden);
+    std::string const whole = slurp(viewed);
     REQUIRE(whole.size() > 1000);
     here.write("cut.jsonl", whole.substr(0, whole.size() / 2));
     for (auto const* view : {"--timeline", "--tree", "--explain"}) {
@@ -95,9 +95,9 @@ TEST_CASE("color is used on terminals and when asked for") {
     auto const colored = [](std::vector<std::string> typed, how h) {
         return run(std::move(typed), std::move(h)).out.find('\x1b') != std::string::npos;
     };
-    std::vector<std::string> const typed{"inspect", golden, "--tree"};
-    std::vector<std::string> const always{"--color", "always", "inspect", golden, "--tree"},
-        never{"inspect", golden, "--tree", "--color", "never"};
+    std::vector<std::string> const typed{"inspect", viewed, "--tree"};
+    std::vector<std::string> const always{"--color", "always", "inspect", viewed, "--tree"},
+        never{"inspect", viewed, "--tree", "--color", "never"};
     how const pipe, terminal{.environment = {{"TERM", "xterm"}}, .standard_output = stream_is::terminal};
     how no_color = terminal, dumb = terminal, empty_no_color = terminal;
     no_color.environment["NO_COLOR"] = "1";
@@ -122,8 +122,8 @@ TEST_CASE("pages are as wide as the terminal, and 80 columns without one") {
             })));
         return most;
     };
-    CHECK(widest(page({"inspect", golden})) == 80);
-    CHECK(widest(run({"--color", "never", "inspect", golden}, {.standard_output = stream_is::terminal}).out) == 100);
+    CHECK(widest(page({"inspect", viewed})) == 80);
+    CHECK(widest(run({"--color", "never", "inspect", viewed}, {.standard_output = stream_is::terminal}).out) == 100);
 }
 
 TEST_CASE("listed names can be used") {

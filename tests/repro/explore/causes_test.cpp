@@ -12,15 +12,15 @@ using repro::finding;
 
 namespace {
 
-std::atomic<bool> const nobody_asks = false;
+std::atomic<bool> const never_interrupted = false;
 
-exploration explored(std::string const& name, std::uint32_t jobs, bool find_causes) {
+exploration explored_by_name(std::string const& name, std::uint32_t jobs, bool find_causes) {
     repro::explore_options how;
     how.strategy = "random";
     how.executions = 400;
     how.jobs = jobs;
     how.find_causes = find_causes;
-    return repro::explore(repro::with_open_acts(repro::load_scenario(name)), how, nobody_asks);
+    return repro::explore(repro::with_open_acts(repro::load_scenario(name)), how, never_interrupted);
 }
 
 finding const* with_key(exploration const& e, std::uint64_t key) {
@@ -44,7 +44,7 @@ bool shows(exploration const& e, finding const& f, finding const& root) {
 
 TEST_CASE("each cause of a finding is a finding of the exploration, and its shortest execution shows one of them") {
     for (char const* const name : {"scope-disposal", "lost-finish", "lost-timer"}) {
-        exploration const e = explored(name, 1, true);
+        exploration const e = explored_by_name(name, 1, true);
         std::size_t followers = 0;
         for (finding const& f : e.findings) {
             bool shown = f.caused_by.empty();
@@ -64,8 +64,8 @@ TEST_CASE("each cause of a finding is a finding of the exploration, and its shor
 }
 
 TEST_CASE("the causes of findings do not depend on the number of jobs, and finding them changes no finding") {
-    exploration const one = explored("lost-finish", 1, true), three = explored("lost-finish", 3, true),
-                      plain = explored("lost-finish", 1, false);
+    exploration const one = explored_by_name("lost-finish", 1, true), three = explored_by_name("lost-finish", 3, true),
+                      plain = explored_by_name("lost-finish", 1, false);
     REQUIRE(one.findings.size() == three.findings.size());
     REQUIRE(one.findings.size() == plain.findings.size());
     for (std::size_t i = 0; i < one.findings.size(); ++i) {

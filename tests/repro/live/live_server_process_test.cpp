@@ -27,8 +27,8 @@ server::config serves(std::uint32_t requests) {
     return c;
 }
 
-struct running_server {
-    running_server(test_folder const& folder, server::config const& c)
+struct scoped_process {
+    scoped_process(test_folder const& folder, server::config const& c)
         : trace((folder.path / "trace.jsonl").string()),
           process(SERVER_UNDER_TEST,
               {"--config", server::to_json(c).dump(), "--trace", trace, "--ready-fd",
@@ -83,7 +83,7 @@ process_end run_to_end(std::vector<std::string> const& arguments, std::string& s
 
 TEST_CASE("the server writes its port once it listens, and SIGTERM stops it as control:1") {
     test_folder folder;
-    running_server s(folder, serves(1));
+    scoped_process s(folder, serves(1));
     REQUIRE(s.port);
     patient_client client(s.port, 1);
     REQUIRE(wait_for_change(
@@ -139,7 +139,7 @@ TEST_CASE("a server that is killed while serving loses at most a torn last line 
     std::size_t answered = 0;
     for (int round = 0; round < 200; ++round) {
         test_folder folder;
-        running_server s(folder, slowly);
+        scoped_process s(folder, slowly);
         REQUIRE(s.port);
         std::vector<patient_client> clients;
         std::size_t const kill_at = std::uniform_int_distribution<std::size_t>(0, least_trace)(random);

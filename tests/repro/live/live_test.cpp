@@ -9,6 +9,7 @@
 #include "server_under_test/worlds/tcp_world.hpp"
 #include "tests/catch.hpp"
 #include "tests/repro/live/live_tools.hpp"
+#include "tests/repro/live/live_traces.hpp"
 #include "traces/format/jsonl.hpp"
 #include "traces/rules/rule.hpp"
 
@@ -17,12 +18,6 @@ using namespace shutdown_repro::repro;
 using traces::kind;
 
 namespace {
-
-live_options with_server(std::string path = SERVER_UNDER_TEST) {
-    live_options o;
-    o.server_path = std::move(path);
-    return o;
-}
 
 scenario built_in(std::string const& name, server::policy policy = server::policy::as_reported) {
     scenario s = load_scenario(name);
@@ -39,18 +34,6 @@ scenario hung() {
     return s;
 }
 
-std::size_t count(traces::trace const& t, kind what) {
-    return static_cast<std::size_t>(
-        std::count_if(t.events.begin(), t.events.end(), [&](traces::event const& e) { return e.what == what; }));
-}
-
-traces::event const& first(traces::trace const& t, kind what) {
-    auto const found =
-        std::find_if(t.events.begin(), t.events.end(), [&](traces::event const& e) { return e.what == what; });
-    REQUIRE(found != t.events.end());
-    return *found;
-}
-
 void check_order(traces::trace const& t) {
     for (std::size_t i = 0; i < t.events.size(); ++i) {
         traces::event const& e = t.events[i];
@@ -58,17 +41,6 @@ void check_order(traces::trace const& t) {
         if (i) CHECK(e.t >= t.events[i - 1].t);
         for (traces::seq_t cause : e.because) CHECK(cause < e.seq);
     }
-}
-
-std::vector<std::string> broken_rules(traces::trace const& t) {
-    traces::rule_run rules;
-    rules.on_header(t.head);
-    for (traces::event const& e : t.events) rules.put(e);
-    if (t.foot) rules.on_footer(*t.foot);
-    rules.finish(t.foot && t.problems.empty());
-    std::vector<std::string> ids;
-    for (traces::violation const& v : rules.violations()) ids.emplace_back(v.rule);
-    return ids;
 }
 
 bool contains(std::vector<std::string> const& all, std::string const& one) {

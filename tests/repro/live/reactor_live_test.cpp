@@ -8,6 +8,7 @@
 #include "server_under_test/worlds/words.hpp"
 #include "tests/catch.hpp"
 #include "tests/repro/live/live_tools.hpp"
+#include "tests/repro/live/live_traces.hpp"
 #include "traces/format/jsonl.hpp"
 #include "traces/rules/rule.hpp"
 
@@ -17,12 +18,6 @@ using traces::event;
 using traces::kind;
 
 namespace {
-
-live_options with_server() {
-    live_options o;
-    o.server_path = SERVER_UNDER_TEST;
-    return o;
-}
 
 // The program of the report. Without a given order, decisions are random.
 scenario reported() {
@@ -41,29 +36,8 @@ scenario never_stopped(std::int64_t cap_ms) {
     return s;
 }
 
-std::size_t count(traces::trace const& t, kind what) {
-    return static_cast<std::size_t>(std::ranges::count(t.events, what, &event::what));
-}
-
-event const& first(traces::trace const& t, kind what) {
-    auto const found = std::ranges::find(t.events, what, &event::what);
-    REQUIRE(found != t.events.end());
-    return *found;
-}
-
-std::vector<std::string> broken_rules(traces::trace const& t) {
-    traces::rule_run rules;
-    rules.on_header(t.head);
-    for (event const& e : t.events) rules.put(e);
-    if (t.foot) rules.on_footer(*t.foot);
-    rules.finish(t.foot && t.problems.empty());
-    std::vector<std::string> ids;
-    for (traces::violation const& v : rules.violations()) ids.emplace_back(v.rule);
-    return ids;
-}
-
-struct running_server {
-    explicit running_server(scenario const& s)
+struct reactor_process {
+    explicit reactor_process(scenario const& s)
         : trace((folder.path / "trace.jsonl").string()),
           process(SERVER_UNDER_TEST, {"--config", to_json_text(s), "--trace", trace}) {}
     process_end end() {
@@ -134,7 +108,7 @@ TEST_CASE("a signal from outside stops the reactor, too, and SIGTERM does so at 
     scenario s = never_stopped(60'000);
     s.reactor().keep_alive_ms = s.reactor().client_inactivity_ms = 60'000;
     for (int const signal : {SIGTERM, SIGINT}) {
-        running_server server(s);
+        reactor_process server(s);
         REQUIRE(server.until("\"request.finish\""));
         server.process.kill(signal);
         CHECK(server.end().status == 0);
@@ -210,7 +184,7 @@ TEST_CASE("a reactor that is killed while serving loses at most a torn last line
     s.reactor().connections = 20;
     s.reactor().handler = server::reply::stream4;
     for (std::size_t const kill_at : {0, 3'000, 9'000, 20'000, 40'000}) {
-        running_server server(s);
+        reactor_process server(s);
         REQUIRE(wait_for_change(server.folder.path, [&] {
             std::error_code none_yet;
             auto const size = std::filesystem::file_size(server.trace, none_yet);

@@ -15,7 +15,7 @@ using traces::kind;
 
 namespace {
 
-traces::trace run(cell const& c) {
+traces::trace run_cell(cell const& c) {
     repro::scenario s;
     s.name = "cell";
     s.server = c;
@@ -25,7 +25,7 @@ traces::trace run(cell const& c) {
     return t;
 }
 
-std::int64_t count(traces::trace const& t, kind k) {
+std::int64_t count_of(traces::trace const& t, kind k) {
     return std::count_if(t.events.begin(), t.events.end(), [&](auto const& e) { return e.what == k; });
 }
 
@@ -51,7 +51,7 @@ std::int64_t in_flight_at_free(traces::trace const& t) {
     return -1;
 }
 
-bool aborted(traces::trace const& t) { return count(t, kind::assertion) + count(t, kind::scope_access) > 0; }
+bool aborted(traces::trace const& t) { return count_of(t, kind::assertion) + count_of(t, kind::scope_access) > 0; }
 
 constexpr act in_flight_acts[] = {act::park, act::forever, act::throw_resume, act::throw_cancel, act::cleanup,
     act::spawn, act::spawn_on_cancel, act::hook_park};
@@ -63,7 +63,7 @@ TEST_CASE("the drain sequence never helps when a listener was given the owning r
         for (placement p : {placement::child, placement::direct})
             for (bool safe : {false, true}) {
                 INFO(server::name_of(a) << " " << server::name_of(p) << " safe " << safe);
-                CHECK(aborted(run(
+                CHECK(aborted(run_cell(
                     {.acts = {a, a}, .place = p, .safe = safe, .holds = owner::owns, .steps = sequence::fix_expire})));
             }
 }
@@ -77,7 +77,7 @@ TEST_CASE("with the server as the only owner no cell aborts without a delayed di
                         sequence::late_free, sequence::fix_expire, sequence::fix_grace, sequence::fix_zero}) {
                     INFO(server::name_of(a)
                         << " " << server::name_of(p) << " safe " << safe << " " << server::name_of(s));
-                    traces::trace const t = run({.acts = {a, a}, .place = p, .safe = safe, .steps = s});
+                    traces::trace const t = run_cell({.acts = {a, a}, .place = p, .safe = safe, .steps = s});
                     CHECK_FALSE(aborted(t));
                     CHECK(t.foot);
                 }
@@ -86,25 +86,28 @@ TEST_CASE("with the server as the only owner no cell aborts without a delayed di
 TEST_CASE("awaiting the cancellation ends with the first handler, so a suspending clean-up is in flight at free") {
     for (act a : {act::cleanup, act::hook_park})
         for (placement p : {placement::child, placement::direct})
-            CHECK(in_flight_at_free(run({.acts = {act::park, a}, .place = p, .steps = sequence::fix_zero})) == 1);
-    CHECK(in_flight_at_free(run({.acts = {act::park, act::park}, .steps = sequence::fix_zero})) == 0);
+            CHECK(in_flight_at_free(run_cell({.acts = {act::park, a}, .place = p, .steps = sequence::fix_zero})) == 1);
+    CHECK(in_flight_at_free(run_cell({.acts = {act::park, act::park}, .steps = sequence::fix_zero})) == 0);
 }
 
 TEST_CASE("an awaited error is absorbed, an error after the wait has ended shuts the runtime down") {
-    CHECK(count(run({.acts = {act::throw_cancel, act::park}, .steps = sequence::fix_expire}), kind::loop_stop) == 0);
-    CHECK(count(run({.acts = {act::park, act::throw_cancel}, .steps = sequence::fix_expire}), kind::loop_stop) == 1);
+    CHECK(count_of(
+              run_cell({.acts = {act::throw_cancel, act::park}, .steps = sequence::fix_expire}), kind::loop_stop) == 0);
+    CHECK(count_of(
+              run_cell({.acts = {act::park, act::throw_cancel}, .steps = sequence::fix_expire}), kind::loop_stop) == 1);
 }
 
 TEST_CASE("an ordinary error that is absorbed while draining makes the scope count as finished with handlers alive") {
-    traces::trace const t =
-        run({.acts = {act::throw_resume, act::cleanup}, .place = placement::direct, .steps = sequence::fix_expire});
+    traces::trace const t = run_cell(
+        {.acts = {act::throw_resume, act::cleanup}, .place = placement::direct, .steps = sequence::fix_expire});
     CHECK(in_flight_at_free(t) == 1);
     CHECK(results(t)["h2"] == "completed");
 }
 
 TEST_CASE("a handler that waits forever under a safe scope stalls the drain until the runtime shuts down") {
-    traces::trace const t = run({.acts = {act::forever, act::forever}, .safe = true, .steps = sequence::fix_expire});
-    REQUIRE(count(t, kind::loop_stop) == 1);
+    traces::trace const t =
+        run_cell({.acts = {act::forever, act::forever}, .safe = true, .steps = sequence::fix_expire});
+    REQUIRE(count_of(t, kind::loop_stop) == 1);
     CHECK(std::find_if(t.events.begin(), t.events.end(), [](auto const& e) {
         return e.what == kind::loop_stop;
     })->text("why") == "stall");
@@ -112,15 +115,16 @@ TEST_CASE("a handler that waits forever under a safe scope stalls the drain unti
 }
 
 TEST_CASE("work spawned into a cancelled scope is never cancelled, into a closed one it is refused") {
-    CHECK(results(run({.acts = {act::spawn_on_cancel}, .steps = sequence::cancel_wait_free}))["k1"] == "completed");
+    CHECK(
+        results(run_cell({.acts = {act::spawn_on_cancel}, .steps = sequence::cancel_wait_free}))["k1"] == "completed");
     traces::trace const closed =
-        run({.acts = {act::spawn_on_cancel}, .place = placement::direct, .steps = sequence::cancel_free});
-    CHECK(count(closed, kind::scope_refuse) == 1);
+        run_cell({.acts = {act::spawn_on_cancel}, .place = placement::direct, .steps = sequence::cancel_free});
+    CHECK(count_of(closed, kind::scope_refuse) == 1);
     CHECK(results(closed).count("k1") == 0);
 }
 
 TEST_CASE("a completion hook keeps its finished coroutine in the scope, and cancelling it there does nothing") {
-    traces::trace const t = run({.acts = {act::hook_park}, .steps = sequence::cancel_free});
+    traces::trace const t = run_cell({.acts = {act::hook_park}, .steps = sequence::cancel_free});
     traces::nanoseconds finished = -1, removed = -1;
     traces::ref h1;
     for (auto const& e : t.events) {
@@ -134,18 +138,18 @@ TEST_CASE("a completion hook keeps its finished coroutine in the scope, and canc
 TEST_CASE("the reference of a delayed disposal is released when the scope becomes empty, and then once more") {
     for (placement p : {placement::child, placement::direct}) {
         traces::trace const freed =
-            run({.acts = {act::park, act::park}, .place = p, .steps = sequence::dat_cancel_wait_free});
-        CHECK(count(freed, kind::scope_access) == 1);
+            run_cell({.acts = {act::park, act::park}, .place = p, .steps = sequence::dat_cancel_wait_free});
+        CHECK(count_of(freed, kind::scope_access) == 1);
         traces::trace const spawned =
-            run({.acts = {act::park, act::park}, .place = p, .steps = sequence::dat_cancel_wait_spawn});
-        CHECK(count(spawned, kind::assertion) == 1);
+            run_cell({.acts = {act::park, act::park}, .place = p, .steps = sequence::dat_cancel_wait_spawn});
+        CHECK(count_of(spawned, kind::assertion) == 1);
     }
 }
 
 TEST_CASE("running a cell twice gives the same events") {
     for (act a : in_flight_acts) {
-        traces::trace const one = run({.acts = {a, a}, .steps = sequence::fix_expire}),
-                            two = run({.acts = {a, a}, .steps = sequence::fix_expire});
+        traces::trace const one = run_cell({.acts = {a, a}, .steps = sequence::fix_expire}),
+                            two = run_cell({.acts = {a, a}, .steps = sequence::fix_expire});
         REQUIRE(one.events.size() == two.events.size());
         for (std::size_t i = 0; i < one.events.size(); ++i)
             CHECK((one.events[i].what == two.events[i].what && one.events[i].id == two.events[i].id));

@@ -13,7 +13,7 @@ using traces::kind;
 
 namespace {
 
-struct seen {
+struct observed_run {
     traces::verdict verdict;
     std::set<std::string> rules;
     std::map<std::string, std::vector<std::string>> lives; // by actor, the kinds in order
@@ -32,9 +32,9 @@ bool is_lifecycle(kind k, bool reactor) {
     return false;
 }
 
-seen look_at(traces::trace const& t, bool reactor) {
+observed_run look_at(traces::trace const& t, bool reactor) {
     std::map<traces::ref, std::string> names;
-    seen s;
+    observed_run s;
     for (traces::event const& e : t.events) {
         if (e.what == kind::scope_open || e.what == kind::coroutine_spawn) {
             names[e.id] = e.text("name");
@@ -54,8 +54,9 @@ void expect_parity(repro::scenario const& s) {
     traces::trace simulated;
     repro::simulator().run(s, in_order, simulated);
     bool const reactor = s.kind() == server::server_kind::reactor;
-    seen const sim = look_at(simulated, reactor),
-               live = look_at(repro::run_live(s, {.server_path = SERVER_UNDER_TEST, .partial_path = {}}), reactor);
+    observed_run const sim = look_at(simulated, reactor),
+                       live =
+                           look_at(repro::run_live(s, {.server_path = SERVER_UNDER_TEST, .partial_path = {}}), reactor);
     CHECK(traces::name_of(sim.verdict) == traces::name_of(live.verdict));
     CHECK(sim.rules == live.rules);
     CHECK(sim.lives == live.lives);

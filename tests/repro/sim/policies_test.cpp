@@ -12,7 +12,7 @@ using repro::scenario;
 
 namespace {
 
-struct judged {
+struct policy_result {
     traces::trace trace;
     std::vector<traces::violation> violations;
     bool complete() const { return trace.foot && trace.problems.empty(); }
@@ -29,9 +29,9 @@ struct judged {
     }
 };
 
-judged run(scenario const& s, repro::schedule const& order = {}) {
+policy_result run_policy(scenario const& s, repro::schedule const& order = {}) {
     static repro::simulator sim; // reused on purpose: an execution must not depend on an earlier one
-    judged j;
+    policy_result j;
     repro::follow decisions{order};
     traces::rule_run rules;
     sim.run(s, decisions, j.trace, &rules);
@@ -46,7 +46,7 @@ scenario with(std::string const& name, std::initializer_list<std::pair<char cons
     return s;
 }
 
-std::string text_of(judged const& j) {
+std::string text_of(policy_result const& j) {
     std::ostringstream out;
     for (auto const& v : j.violations) out << v.rule << " at #" << v.at << ": " << v.message << "\n";
     for (auto const& p : j.trace.problems) out << "incomplete: " << p << "\n";
@@ -69,7 +69,7 @@ constexpr char const* acts[] = {
 TEST_CASE("the report's scenario disposes a scope with its handler inside, 100 times of 100") {
     for (char const* name : {"scope-disposal", "scope-disposal-on-free"})
         for (int i = 0; i < 100; ++i) {
-            judged const j = run(repro::load_scenario(name));
+            policy_result const j = run_policy(repro::load_scenario(name));
             INFO(name << "\n" << text_of(j));
             REQUIRE(j.rules().count("scope-disposed-nonempty"));
             REQUIRE(j.rules().count("assertion-failed"));
@@ -82,7 +82,7 @@ TEST_CASE("the report's scenario disposes a scope with its handler inside, 100 t
 TEST_CASE(
     "in the report's chain the server scope catches the failing handler, in the other chain free itself disposes") {
     auto const fails_in = [](char const* name) {
-        judged const j = run(repro::load_scenario(name));
+        policy_result const j = run_policy(repro::load_scenario(name));
         std::vector<std::string> chain;
         traces::seq_t at = traces::no_seq;
         for (auto const& e : j.trace.events)
@@ -107,20 +107,21 @@ TEST_CASE(
 TEST_CASE(
     "the holder of the owning reference decides whether the report's server aborts, not the scope of the handlers") {
     for (char const* place : {"child", "direct"}) {
-        CHECK(run(with("scope-disposal-on-free", {{"place", place}})).rules().count("scope-disposed-nonempty"));
-        CHECK_FALSE(run(with("scope-disposal-on-free", {{"place", place}, {"owner", "server"}}))
+        CHECK(run_policy(with("scope-disposal-on-free", {{"place", place}})).rules().count("scope-disposed-nonempty"));
+        CHECK_FALSE(run_policy(with("scope-disposal-on-free", {{"place", place}, {"owner", "server"}}))
                         .rules()
                         .count("scope-disposed-nonempty"));
-        CHECK_FALSE(run(with("scope-disposal-on-free", {{"place", place}, {"owner", "extra"}}))
+        CHECK_FALSE(run_policy(with("scope-disposal-on-free", {{"place", place}, {"owner", "extra"}}))
                         .rules()
                         .count("scope-disposed-nonempty"));
     }
 }
 
 TEST_CASE("the upstream fix still fails if a listener holds the owning reference") {
-    judged const cancelled = run(with("scope-disposal-on-free", {{"policy", "upstream-fix"}, {"grace", "20"}}));
+    policy_result const cancelled =
+        run_policy(with("scope-disposal-on-free", {{"policy", "upstream-fix"}, {"grace", "20"}}));
     CHECK(cancelled.rules().count("scope-disposed-nonempty"));
-    judged const drained = run(with("scope-disposal-on-free", {{"policy", "upstream-fix"}}));
+    policy_result const drained = run_policy(with("scope-disposal-on-free", {{"policy", "upstream-fix"}}));
     INFO(text_of(drained));
     CHECK(
         drained.rules().count("access-after-free")); // fully drained, and the scope is freed under its own notification
@@ -128,7 +129,7 @@ TEST_CASE("the upstream fix still fails if a listener holds the owning reference
 
 TEST_CASE("the upstream fix with the server as owner frees while a suspending clean-up is in progress") {
     // The wait for the cancellation ends with the first finished handler.
-    judged const j = run(with("scope-disposal",
+    policy_result const j = run_policy(with("scope-disposal",
         {{"policy", "upstream-fix"}, {"owner", "server"}, {"grace", "0"}, {"requests", "3"},
             {"handlers",
                 R"([{"act":"park","delay":60,"calls":["stop"]},{"act":"park","delay":120},{"act":"cleanup","delay":120}])"}}));
@@ -138,7 +139,7 @@ TEST_CASE("the upstream fix with the server as owner frees while a suspending cl
 }
 
 TEST_CASE("the upstream fix with the server as owner is clean if no handler outlives its cancellation") {
-    judged const j = run(with("scope-disposal", {{"policy", "upstream-fix"}, {"owner", "server"}}));
+    policy_result const j = run_policy(with("scope-disposal", {{"policy", "upstream-fix"}, {"owner", "server"}}));
     INFO(text_of(j));
     CHECK(j.rules().empty());
 }
@@ -157,7 +158,7 @@ TEST_CASE("drained is clean for every owner, every kind of handler, every mode a
                             shape == std::string("connection") ? "true" : shape);
                         // The grace period alternates between none, one that expires and one that suffices.
                         repro::set_field(s, "grace", executions % 3 == 0 ? "0" : executions % 3 == 1 ? "30" : "5000");
-                        judged const j = run(s);
+                        policy_result const j = run_policy(s);
                         ++executions;
                         INFO(act << " " << owner << " " << attach << " " << shape << " safe " << safe << " grace "
                                  << s.scoped().grace_ms << "\n"
@@ -188,7 +189,7 @@ TEST_CASE("drained is clean when stop or free comes at any point of the default 
                         scenario at = s;
                         at.scoped().stop_at = stop_at;
                         at.scoped().free_at = free_at;
-                        judged const j = run(at);
+                        policy_result const j = run_policy(at);
                         INFO(act << " " << owner << " grace " << grace << " stop at " << stop_at << " free at "
                                  << free_at << "\n"
                                  << text_of(j));
@@ -201,7 +202,7 @@ TEST_CASE("drained is clean when stop or free comes at any point of the default 
 
 TEST_CASE("drained is clean when handlers stop and free, and when stop comes twice") {
     auto const clean = [](scenario const& s) {
-        judged j = run(s);
+        policy_result j = run_policy(s);
         INFO(text_of(j));
         CHECK(j.complete());
         CHECK(j.rules().empty());
@@ -213,14 +214,15 @@ TEST_CASE("drained is clean when handlers stop and free, and when stop comes twi
     char const* const free_only = R"([{"act":"park","delay":60,"calls":["free"]},{"act":"park","delay":120}])";
     clean(with(
         "scope-disposal", {{"policy", "drained"}, {"stop", "never"}, {"handlers", free_only}, {"free", "handler"}}));
-    judged const twice = clean(with("scope-disposal", {{"policy", "drained"}, {"stop", "handler,coroutine.finish#1"}}));
+    policy_result const twice =
+        clean(with("scope-disposal", {{"policy", "drained"}, {"stop", "handler,coroutine.finish#1"}}));
     CHECK(std::count_if(twice.trace.events.begin(), twice.trace.events.end(),
               [](auto const& e) { return e.what == traces::kind::act_stop; }) == 2);
     clean(with("scope-disposal", {{"policy", "drained"}, {"stop", "server.ready#1"}}));
 }
 
 TEST_CASE("under drained an ordinary error ends only its own request, and the other requests are answered") {
-    judged const j = run(with("scope-disposal",
+    policy_result const j = run_policy(with("scope-disposal",
         {{"policy", "drained"}, {"requests", "3"},
             {"handlers",
                 R"([{"act":"park","delay":60,"calls":["stop"]},{"act":"throw_resume","delay":80},{"act":"park","delay":120}])"}}));
@@ -233,8 +235,8 @@ TEST_CASE("under drained an ordinary error ends only its own request, and the ot
 }
 
 TEST_CASE("drained drops coroutines that a canceled handler spawns, so the drain ends with the cancellation") {
-    judged const j =
-        run(with("scope-disposal", {{"policy", "drained"}, {"grace", "10"}, {"handlers.2.act", "spawn_on_cancel"}}));
+    policy_result const j = run_policy(
+        with("scope-disposal", {{"policy", "drained"}, {"grace", "10"}, {"handlers.2.act", "spawn_on_cancel"}}));
     CHECK(j.rules().empty());
     traces::nanoseconds stopped = 0, cancelled = 0;
     for (auto const& e : j.trace.events) {
@@ -245,7 +247,7 @@ TEST_CASE("drained drops coroutines that a canceled handler spawns, so the drain
 }
 
 TEST_CASE("drained answers pipelined requests that arrived before stop") {
-    judged const j = run(with("scope-disposal",
+    policy_result const j = run_policy(with("scope-disposal",
         {{"policy", "drained"}, {"requests", "4"}, {"per_connection", "2"}, {"pipelined", "true"},
             {"together", "false"},
             {"handlers", R"([{"act":"park","delay":10,"calls":["stop"]},{"act":"park","delay":10}])"}}));
@@ -257,11 +259,12 @@ TEST_CASE("drained answers pipelined requests that arrived before stop") {
 }
 
 TEST_CASE("drained answers a pipelined request that is unread behind a busy handler at the free") {
-    judged const j = run(with("scope-disposal",
-                             {{"policy", "drained"}, {"requests", "4"}, {"per_connection", "2"}, {"pipelined", "true"},
-                                 {"together", "false"}, {"grace", "0"}, {"free", "coroutine.spawn#3"},
-                                 {"handlers", R"([{"act":"park","delay":10,"calls":["stop"]},{"act":"forever"}])"}}),
-        repro::parse_schedule("4=2"));
+    policy_result const j =
+        run_policy(with("scope-disposal",
+                       {{"policy", "drained"}, {"requests", "4"}, {"per_connection", "2"}, {"pipelined", "true"},
+                           {"together", "false"}, {"grace", "0"}, {"free", "coroutine.spawn#3"},
+                           {"handlers", R"([{"act":"park","delay":10,"calls":["stop"]},{"act":"forever"}])"}}),
+            repro::parse_schedule("4=2"));
     INFO(text_of(j));
     CHECK(j.complete());
     CHECK(j.rules().empty());
@@ -272,9 +275,9 @@ TEST_CASE("the same schedule twice gives byte-equal traces, and so does the sche
         for (char const* policy : {"as-reported", "upstream-fix", "drained"})
             for (char const* order : {"default", "0=1", "1=2,3=1"}) {
                 scenario const s = with(name, {{"policy", policy}});
-                judged const first = run(s, repro::parse_schedule(order));
-                judged const second = run(s, repro::parse_schedule(order));
-                judged const replayed = run(s, repro::parse_schedule(first.trace.head.schedule));
+                policy_result const first = run_policy(s, repro::parse_schedule(order));
+                policy_result const second = run_policy(s, repro::parse_schedule(order));
+                policy_result const replayed = run_policy(s, repro::parse_schedule(first.trace.head.schedule));
                 CHECK(first.trace.head.schedule == order);
                 CHECK(bytes_of(first.trace) == bytes_of(second.trace));
                 CHECK(bytes_of(first.trace) == bytes_of(replayed.trace));
@@ -283,21 +286,21 @@ TEST_CASE("the same schedule twice gives byte-equal traces, and so does the sche
 
 TEST_CASE("the order in which clients are served does not decide the report's outcome") {
     for (char const* order : {"0=1", "0=1,1=1", "1=1,2=1,3=1", "2=2,3=1", "4=1,5=1"}) {
-        judged const j = run(repro::load_scenario("scope-disposal"), repro::parse_schedule(order));
+        policy_result const j = run_policy(repro::load_scenario("scope-disposal"), repro::parse_schedule(order));
         INFO(order << "\n" << text_of(j));
         CHECK(j.rules().count("scope-disposed-nonempty"));
     }
 }
 
 TEST_CASE("a server with a silent connected client keeps waiting, as a real loop would") {
-    judged const j = run(with("scope-disposal",
+    policy_result const j = run_policy(with("scope-disposal",
         {{"requests", "1"}, {"stop", "coroutine.suspend#3"}, {"handlers", R"([{"act":"forever"}])"},
             {"free", "never"}}));
     CHECK_FALSE(j.complete());
 }
 
 TEST_CASE("a server that is never stopped leaves an incomplete trace") {
-    judged const j = run(with("scope-disposal", {{"stop", "never"}, {"free", "never"}}));
+    policy_result const j = run_policy(with("scope-disposal", {{"stop", "never"}, {"free", "never"}}));
     CHECK_FALSE(j.complete());
     CHECK(traces::verdict_of(j.violations, j.complete()) == traces::verdict::inconclusive);
 }

@@ -14,7 +14,7 @@ using namespace shutdown_repro;
 
 namespace {
 
-struct judged {
+struct reactor_judgement {
     traces::trace told;
     std::vector<traces::violation> found;
     std::vector<traces::rule_run::skipped> not_applicable;
@@ -33,11 +33,11 @@ struct judged {
     }
 };
 
-judged run(std::string const& fields) {
+reactor_judgement run_program(std::string const& fields) {
     repro::scenario const s = repro::scenario_from_text(
         R"({"scenario":"seed","server":"reactor")" + (fields.empty() ? "" : "," + fields) + "}", "test");
     repro::follow in_order{repro::schedule{}};
-    judged j;
+    reactor_judgement j;
     repro::simulator().run(s, in_order, j.told);
     traces::rule_run rules;
     rules.on_header(j.told.head);
@@ -69,16 +69,16 @@ TEST_CASE("the report's two scenarios under each policy break what the measured 
         for (bool const client_first : {true, false}) {
             INFO(r.policy << (client_first ? " client-first" : " server-first"));
             std::string const order = client_first ? "client-first" : "server-first";
-            CHECK(run(R"("policy":")" + std::string(r.policy) + R"(","order":")" + order + "\"").rules() ==
+            CHECK(run_program(R"("policy":")" + std::string(r.policy) + R"(","order":")" + order + "\"").rules() ==
                 (client_first ? r.client_first : r.server_first));
         }
 }
 
 TEST_CASE("a late answer to a transaction that went with its server fires a timer without an owner") {
     std::string const at = R"("timer":"none","when":"handler","what":"u","handler":)";
-    CHECK(run(at + R"("delay_weak")").rules().find("timer-after-destroy") != std::string::npos);
+    CHECK(run_program(at + R"("delay_weak")").rules().find("timer-after-destroy") != std::string::npos);
     // A callback that holds its transaction finds it, and then calls a freed server.
-    std::string const strong = run(at + R"("delay")").rules();
+    std::string const strong = run_program(at + R"("delay")").rules();
     CHECK(strong.find("timer-after-destroy") == std::string::npos);
     CHECK(strong.find("callback-after-destroy") != std::string::npos);
 }
@@ -87,18 +87,19 @@ TEST_CASE("the loop's finish hook runs when the loop is asked to stop gracefully
     for (auto const& [what, skipped] : {std::pair{"g", false}, {"gs", false}, {"gsu", false}, {"gsn", false},
              {"u", true}, {"un", true}, {"stop", true}}) {
         INFO(what);
-        CHECK((run(R"("timer":"none","what":")" + std::string(what) + "\"").rules().find("shutdown-hook-skipped") !=
-                  std::string::npos) == skipped);
+        CHECK((run_program(R"("timer":"none","what":")" + std::string(what) + "\"")
+                      .rules()
+                      .find("shutdown-hook-skipped") != std::string::npos) == skipped);
     }
 }
 
 TEST_CASE("a loop that is stopped in a handler leaves a queued response") {
-    judged const j = run(R"("timer":"none","when":"handler","what":"stop")");
+    reactor_judgement const j = run_program(R"("timer":"none","when":"handler","what":"stop")");
     CHECK(j.of("loop-stopped-with-pending-work").message == "loop:1 ended and dropped 1 stream that still writes");
 }
 
 TEST_CASE("every rule of loops can judge the reactor's traces, whatever happened in them") {
-    judged const j = run(R"("what":"gs","timer":"none")");
+    reactor_judgement const j = run_program(R"("what":"gs","timer":"none")");
     for (auto const& n : j.not_applicable) {
         INFO(n.rule->id << ": " << n.why());
         for (char const* id : {"timer-lost", "timer-after-destroy", "callback-after-destroy",
@@ -110,7 +111,7 @@ TEST_CASE("every rule of loops can judge the reactor's traces, whatever happened
 
 namespace {
 
-std::string explained(judged const& j, std::string_view rule) {
+std::string explained(reactor_judgement const& j, std::string_view rule) {
     traces::violation const v = j.of(rule);
     return "\n" + traces::explain(j.told, {&v, 1}, {});
 }
@@ -118,7 +119,7 @@ std::string explained(judged const& j, std::string_view rule) {
 } // namespace
 
 TEST_CASE("the explanation of the lost finish shows the report's second scenario step by step") {
-    judged const j = run(R"("order":"client-first")");
+    reactor_judgement const j = run_program(R"("order":"client-first")");
     CHECK(explained(j, "finish-event-lost") == R"(
 finish-event-lost at #72, 18 steps:
   request:1 (GET /1) began and never finished
@@ -157,7 +158,7 @@ finish-event-lost at #72, 18 steps:
 }
 
 TEST_CASE("the explanation of the lost timer names who set it, what ended the loop, and that the loop did not wait") {
-    judged const j = run(R"("order":"server-first")");
+    reactor_judgement const j = run_program(R"("order":"server-first")");
     CHECK(explained(j, "timer-lost") == R"(
 timer-lost at #71, 8 steps:
   timer:7 (U1) neither fired nor was cancelled: loop:1 ended 300 ms before it
@@ -190,7 +191,7 @@ TEST_CASE(
             {"handler", p.at("handler")}, {"timer", p.at("timers")}, {"when", p.at("when")}, {"what", p.at("what")},
             {"order", p.at("order") == "asc" ? "client-first" : "server-first"}};
         std::string const text = fields.dump();
-        judged const j = run(text.substr(1, text.size() - 2));
+        reactor_judgement const j = run_program(text.substr(1, text.size() - 2));
         std::map<std::string_view, int> found;
         for (auto const& v : j.found) ++found[v.rule], ++broken[v.rule];
         if (!j.told.foot->signal.empty()) { // it still ran when it was killed: nothing is missing for good

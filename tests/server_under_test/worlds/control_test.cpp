@@ -10,7 +10,7 @@ using traces::kind;
 namespace {
 
 // A control between a recorder and a list, and a stoppable object that records calls like a server.
-struct bench final : traces::sink, server::stoppable {
+struct control_bench final : traces::sink, server::stoppable {
     std::vector<std::string> seen;
     std::vector<traces::event> events;
     std::vector<traces::seq_t> causes;
@@ -18,7 +18,7 @@ struct bench final : traces::sink, server::stoppable {
     control under_test;
     traces::recorder record{under_test, clock};
 
-    explicit bench(std::string_view stop_at, std::string_view free_at = "never")
+    explicit control_bench(std::string_view stop_at, std::string_view free_at = "never")
         : under_test(stop_at, free_at, *this) {}
 
     void put(traces::event const& e) override {
@@ -43,7 +43,7 @@ std::string complaint(std::string_view points) {
 } // namespace
 
 TEST_CASE("stop is called after the step in which the named event happened for the N-th time") {
-    bench b("coroutine.suspend#2");
+    control_bench b("coroutine.suspend#2");
     b.happens(kind::coroutine_suspend);
     b.happens(kind::coroutine_resume);
     CHECK_FALSE(b.under_test.pending());
@@ -58,7 +58,7 @@ TEST_CASE("stop is called after the step in which the named event happened for t
 }
 
 TEST_CASE("an act of the control is recorded as control:1's, caused by the event of the point") {
-    bench b("server.ready#1");
+    control_bench b("server.ready#1");
     b.happens(kind::server_listen);
     b.happens(kind::server_ready);
     b.act();
@@ -70,13 +70,13 @@ TEST_CASE("an act of the control is recorded as control:1's, caused by the event
 
 TEST_CASE("stop and free at the same event come in this order, other acts in the order of their events") {
     SECTION("the same event") {
-        bench b("server.ready#1", "server.ready#1");
+        control_bench b("server.ready#1", "server.ready#1");
         b.happens(kind::server_ready);
         b.act();
         CHECK(b.seen == std::vector<std::string>{"server.ready", "act.stop", "act.free"});
     }
     SECTION("free first") {
-        bench b("coroutine.start#1", "server.ready#1");
+        control_bench b("coroutine.start#1", "server.ready#1");
         b.happens(kind::server_ready);
         b.happens(kind::coroutine_start);
         b.act();
@@ -85,7 +85,7 @@ TEST_CASE("stop and free at the same event come in this order, other acts in the
 }
 
 TEST_CASE("a free at the moment of the stop waits for the stop's step to end") {
-    bench b("server.ready#1", "act.stop#1");
+    control_bench b("server.ready#1", "act.stop#1");
     b.happens(kind::server_ready);
     b.act();
     CHECK(b.seen == std::vector<std::string>{"server.ready", "act.stop"});
@@ -95,7 +95,7 @@ TEST_CASE("a free at the moment of the stop waits for the stop's step to end") {
 }
 
 TEST_CASE("stop is called as often as it has points") {
-    bench b("server.ready#1,coroutine.start#1,coroutine.start#2");
+    control_bench b("server.ready#1,coroutine.start#1,coroutine.start#2");
     b.happens(kind::server_ready);
     b.act();
     b.happens(kind::coroutine_start);
@@ -106,7 +106,7 @@ TEST_CASE("stop is called as often as it has points") {
 
 TEST_CASE("a control without points only forwards") {
     auto const [stop, free] = GENERATE(table<std::string, std::string>({{"never", "never"}, {"handler", "handler"}}));
-    bench b(stop, free);
+    control_bench b(stop, free);
     b.happens(kind::server_ready);
     CHECK_FALSE(b.under_test.pending());
     b.act();

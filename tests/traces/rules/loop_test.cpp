@@ -1,12 +1,11 @@
 // Rules about loops, timers, callbacks and hooks: tests of what their two trace files can't show.
 #include "tests/catch.hpp"
+#include "tests/traces/rules/story_rules.hpp"
 #include "tests/traces/story.hpp"
 
 using namespace shutdown_repro::traces;
 
 namespace {
-
-constexpr nanoseconds ms = 1'000'000;
 
 // A loop with three timers of the program, one of them recurring, and two timers of the server.
 story armed() {
@@ -19,20 +18,6 @@ story armed() {
     s.tell("timer.arm", "timer:4", {{"ms", 470}, {"what", "client inactivity"}}, "loop:1");
     s.now = 200 * ms;
     return s;
-}
-
-std::vector<violation> found_in(story const& s, bool complete = true) {
-    rule_run run;
-    play(s.told, run, complete);
-    return run.violations();
-}
-
-std::string why_not(story const& s, std::string_view rule) {
-    rule_run run;
-    play(s.told, run);
-    for (auto const& n : run.not_applicable())
-        if (n.rule->id == rule) return n.why();
-    return "";
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // Rules about stop, clients and the process: tests of what their two trace files can't show, and of when a rule is not
 // applicable.
 #include "tests/catch.hpp"
+#include "tests/traces/rules/story_rules.hpp"
 #include "tests/traces/story.hpp"
 
 using namespace shutdown_repro::traces;
@@ -12,8 +13,6 @@ std::string not_applicable(rule_run const& run, std::string_view id) {
         if (s.rule->id == id) return s.why();
     return "";
 }
-
-constexpr nanoseconds ms = 1'000'000;
 
 } // namespace
 

@@ -1,12 +1,11 @@
 // Rules on traces of real servers: which of several rules names a cause, and when a rule does not judge.
 #include "tests/catch.hpp"
+#include "tests/traces/rules/story_rules.hpp"
 #include "tests/traces/story.hpp"
 
 using namespace shutdown_repro::traces;
 
 namespace {
-
-constexpr nanoseconds ms = 1'000'000;
 
 // The beginning of a trace: a server that is ready.
 struct real_server : story {
@@ -44,20 +43,6 @@ struct real_server : story {
         tell("process.exit", "process:1", {{"signal", "SIGKILL"}});
     }
 };
-
-std::vector<violation> found_in(story const& s) {
-    rule_run run;
-    play(s.told, run);
-    return run.violations();
-}
-
-std::string why_not(story const& s, std::string_view rule) {
-    rule_run run;
-    play(s.told, run);
-    for (auto const& n : run.not_applicable())
-        if (n.rule->id == rule) return n.why();
-    return "";
-}
 
 } // namespace
 

@@ -97,11 +97,11 @@ constexpr row rows[] = {
     {"goaway-of-another", "-goaway-stream-loss", "another connection got the GOAWAY"},
 };
 
-std::string const folder = TEST_DATA "/sentences/";
+std::string const sentences_folder = TEST_DATA "/sentences/";
 
-std::set<std::string_view> reported_in(std::string const& name) {
+std::set<std::string_view> reported_in_file(std::string const& name) {
     rule_run run;
-    read_result const r = read_stream(folder + name + ".jsonl", run);
+    read_result const r = read_stream(sentences_folder + name + ".jsonl", run);
     run.finish(r.has_footer && r.problems.empty());
     std::set<std::string_view> found;
     for (violation const& v : run.violations()) found.insert(v.rule);
@@ -113,7 +113,7 @@ std::set<std::string_view> reported_in(std::string const& name) {
 TEST_CASE("a rule reports what its sentence says, and nothing else") {
     for (row const& r : rows) {
         INFO(r.trace << ": " << r.because);
-        auto const found = reported_in(std::string(r.trace));
+        auto const found = reported_in_file(std::string(r.trace));
         std::istringstream words{std::string(r.right)};
         for (std::string word; words >> word;) {
             INFO(word);
@@ -125,7 +125,7 @@ TEST_CASE("a rule reports what its sentence says, and nothing else") {
 
 TEST_CASE("each trace of a sentence has its row") {
     std::set<std::string> there, named;
-    for (auto const& f : std::filesystem::directory_iterator(folder)) there.insert(f.path().stem().string());
+    for (auto const& f : std::filesystem::directory_iterator(sentences_folder)) there.insert(f.path().stem().string());
     for (row const& r : rows) named.insert(std::string(r.trace));
     CHECK(there == named);
 }
