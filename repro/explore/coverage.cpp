@@ -104,8 +104,13 @@ void coverage::end() {
         for (std::uint32_t r = 1; r < snapshot_[which].size(); ++r) reached_[which][r][snapshot_[which][r]] = true;
         if (acted_at_[which] < at_step_[which].size()) at_step_[which][acted_at_[which]] = true;
     }
-    std::uint32_t const h = order_bit();
-    orders_[h / 64] |= std::uint64_t{1} << h % 64;
+    add_order(order_bit());
+}
+
+void coverage::add_order(std::uint32_t bit) {
+    std::uint64_t const word = orders_[bit / 64] | std::uint64_t{1} << bit % 64;
+    orders_set_ += word != orders_[bit / 64];
+    orders_[bit / 64] = word;
 }
 
 std::uint32_t coverage::order_bit() const {
@@ -124,8 +129,7 @@ void coverage::end(std::vector<std::uint32_t>& log) const {
 
 void coverage::add(std::span<std::uint32_t const> log) {
     for (std::size_t i = 0; i < log.size();) {
-        std::uint32_t const h = log[i++];
-        orders_[h / 64] |= std::uint64_t{1} << h % 64;
+        add_order(log[i++]);
         for (std::size_t which = 0; which < 2; ++which) {
             if (log[i] < at_step_[which].size()) at_step_[which][log[i]] = true;
             std::uint32_t const requests = log[i + 1];
@@ -144,7 +148,9 @@ void coverage::add(coverage const& o) {
         for (std::size_t i = 0; i < at_step_[which].size(); ++i)
             at_step_[which][i] = at_step_[which][i] || o.at_step_[which][i];
     }
-    for (std::size_t i = 0; i < orders_.size(); ++i) orders_[i] |= o.orders_[i];
+    orders_set_ = 0;
+    for (std::size_t i = 0; i < orders_.size(); ++i)
+        orders_set_ += static_cast<std::uint64_t>(std::popcount(orders_[i] |= o.orders_[i]));
 }
 
 coverage::moment coverage::phases() const {
@@ -180,9 +186,7 @@ std::vector<std::string> coverage::never(std::size_t most) const {
 }
 
 std::uint64_t coverage::orders() const {
-    std::uint64_t set = 0;
-    for (std::uint64_t const w : orders_) set += static_cast<std::uint64_t>(std::popcount(w));
-    double const m = order_bits, empty = m - static_cast<double>(set);
+    double const m = order_bits, empty = m - static_cast<double>(orders_set_);
     return empty < 1 ? order_bits : static_cast<std::uint64_t>(std::llround(m * std::log(m / empty)));
 }
 

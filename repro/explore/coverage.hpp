@@ -60,6 +60,7 @@ private:
     void advance(std::uint32_t request, std::uint32_t to);
     moment steps(std::size_t which) const;
     std::uint32_t order_bit() const;
+    void add_order(std::uint32_t bit);
 
     std::uint32_t requests_, per_connection_;
     std::vector<std::uint32_t> phases_;         // number of phases of each request
@@ -68,6 +69,7 @@ private:
     std::vector<std::vector<bool>> reached_[2]; // at stop, at free
     std::vector<bool> at_step_[2];
     std::vector<std::uint64_t> orders_; // a bitmap: linear counting (Whang, Vander-Zanden, Taylor 1990)
+    std::uint64_t orders_set_ = 0;      // number of its bits that are set
     std::vector<std::uint32_t> snapshot_[2];
     std::uint32_t step_ = 0, acted_at_[2] = {};
     std::uint64_t order_ = 0;

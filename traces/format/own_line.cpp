@@ -42,11 +42,10 @@ public:
         while (end_ - at_ >= 8) {
             std::uint64_t const found = not_plain(at_);
             at_ += std::countr_zero(found) / 8;
-            if (found) break;
+            if (found) return text_since(first, to);
         }
         while (at_ != end_ && is_plain(static_cast<unsigned char>(*at_))) ++at_;
-        to = {first, static_cast<std::size_t>(at_ - first)};
-        return skip('"');
+        return text_since(first, to);
     }
     bool id(ref& to) {
         std::string_view word;
@@ -54,6 +53,10 @@ public:
     }
 
 private:
+    bool text_since(char const* first, std::string_view& to) {
+        to = {first, static_cast<std::size_t>(at_ - first)};
+        return skip('"');
+    }
     // Tests eight characters at once. Sets the high bit of the byte of the first character that is not plain, and of no
     // earlier byte.
     static std::uint64_t not_plain(char const* eight) {

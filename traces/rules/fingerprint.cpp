@@ -122,7 +122,17 @@ void fingerprinter::learn_name(event const& e) {
     if (name.empty()) return;
     auto& of_type = names_[static_cast<std::size_t>(e.id.type)];
     if (e.id.number >= of_type.size()) of_type.resize(e.id.number + 1);
-    if (!of_type[e.id.number]) of_type[e.id.number] = hash_without_numbers(name);
+    if (!of_type[e.id.number]) of_type[e.id.number] = hash_of(name);
+}
+
+std::uint64_t fingerprinter::hash_of(std::string_view name) {
+    auto const last = static_cast<unsigned char>(name.back());
+    known_name& known = known_names_[(name.size() * 7 + last) % known_names_.size()];
+    if (known.text != name) {
+        known.text = name;
+        known.hash = hash_without_numbers(name);
+    }
+    return known.hash;
 }
 
 std::uint64_t fingerprinter::of(violation const& v) const {

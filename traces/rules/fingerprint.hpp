@@ -2,8 +2,10 @@
 // them and no id that an execution draws. Two executions that violate alike have one fingerprint, whatever their
 // schedules. It is the same on every machine: addresses and the folders of files are no part of it either.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 #include "traces/rules/rule.hpp"
 
@@ -35,10 +37,17 @@ private:
             what == hook_add;
     }
     void learn_name(event const&);
+    std::uint64_t hash_of(std::string_view name);
     std::vector<seen> events_;                       // by sequence number; as large as the longest execution
     seq_t count_ = 0;                                // of them
-    std::vector<std::uint64_t> names_[entity_count]; // by number
-    mutable std::vector<std::uint64_t> parts_;       // of()'s, kept for its capacity
+    std::vector<std::uint64_t> names_[entity_count]; // the hash of its name, by number
+    // Hashes of names: all executions of an exploration have the same few.
+    struct known_name {
+        std::string text;
+        std::uint64_t hash = 0;
+    };
+    std::array<known_name, 64> known_names_;
+    mutable std::vector<std::uint64_t> parts_; // of()'s, kept for its capacity
 };
 
 } // namespace shutdown_repro::traces

@@ -93,7 +93,7 @@ public:
 
     bool was_closed(std::uint32_t number) const { return closed_.contains(number); } // closed earlier in this trace
     // Was closed and not opened again.
-    bool is_gone(std::uint32_t number) const { return !find(number) && was_closed(number); }
+    bool is_gone(std::uint32_t number) const { return was_closed(number) && !find(number); }
 
     template <class F> void each(F&& f) const { // calls f(number, T const&) for the live entities, by number
         for (slot const& s : slots_)

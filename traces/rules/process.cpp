@@ -264,33 +264,33 @@ struct exit_status_misleading final : rule {
     void on(event const& e, model const& m, rule_run&) override {
         if (e.what != kind::process_exit) return on_end_of_client(e, m);
         if (is_descendant(e.id) || !e.find("status")) return;
-        exit_ = {.subject = e.id, .at = e.seq};
+        exited_ = e.id, exit_ = e.seq;
         says_ = e.find("accepted") != nullptr;
         accepted_ = e.integer("accepted") != 0;
     }
     void end(model const& m, bool complete, rule_run& out) override {
         if (!says_ || m.t0 == no_seq || m.died() || m.startup) return; // a start that is broken off is no success
         std::string const status =
-            to_string(exit_.subject) + " exited with status " + std::to_string(m.exit_status.value_or(0));
+            to_string(exited_) + " exited with status " + std::to_string(m.exit_status.value_or(0));
+        violation v{.subject = exited_, .at = exit_};
         if (lost_ && m.exit_status == 0) {
-            exit_.witness = {first_};
-            exit_.message =
-                status + " although it lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests");
+            v.witness = {first_};
+            v.message = status + " although it lost " + std::to_string(lost_) + (lost_ == 1 ? " request" : " requests");
         } else if (!lost_ && !failed_ && complete && !accepted_) {
-            exit_.witness = {m.t0};
-            exit_.message = status + " after a stop that lost no request";
+            v.witness = {m.t0};
+            v.message = status + " after a stop that lost no request";
         } else {
             return;
         }
-        out.report(std::move(exit_));
+        out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override {
         return lacks_stop(m, says_ ? "" : "an exit status and whether it is accepted");
     }
     void reset() override {
-        exit_ = {};
+        exited_ = {};
         lost_ = 0;
-        first_ = no_seq;
+        exit_ = first_ = no_seq;
         says_ = accepted_ = failed_ = false;
     }
 
@@ -307,9 +307,9 @@ private:
         });
     }
 
-    of_trace<violation> exit_; // of the main process
+    of_trace<ref> exited_; // the main process
     of_trace<std::size_t> lost_ = 0;
-    of_trace<seq_t> first_ = no_seq;
+    of_trace<seq_t> exit_ = no_seq, first_ = no_seq;
     of_trace<bool> says_ = false, accepted_ = false, failed_ = false;
 };
 

@@ -267,7 +267,7 @@ struct stream_blocks_stop final : rule {
         if (e.what == kind::client_send) {
             peer_state const* const p = m.peers.find(e.id.number);
             there_ |= p && p->why == role::stream;
-        } else if (is_held_by(holder::stream, e, m, how)) {
+        } else if (there_ && is_held_by(holder::stream, e, m, how)) {
             report_held(how.who, "the endless response to " + to_string(how.who), how, e, m, out);
         }
     }
@@ -304,7 +304,7 @@ struct drain_starved final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         holding how;
         if (e.what == kind::client_traffic) who_ = e.id;
-        else if (is_held_by(holder::traffic, e, m, how))
+        else if (m.traffic != no_seq && is_held_by(holder::traffic, e, m, how))
             report_held(
                 who_, "the traffic of " + to_string(who_), {.shown = how.shown, .quiet = e.t - m.t0_time}, e, m, out);
     }
