@@ -37,8 +37,8 @@ public:
     virtual traces::nanoseconds patience() const;
     // Whether it observes the whole of that time, instead of stopping when no more clients come into place.
     virtual bool uses_all_patience() const { return false; }
-    // Whether processes that serve on after the stop are sent the signal themselves, which shows that they had not got it.
-    // That needs an execution without clients: else the server may wait for them.
+    // Whether processes that serve on after the stop are sent the signal themselves, which shows that they had not got
+    // it. That needs an execution without clients: else the server may wait for them.
     virtual bool signals_who_serves() const { return false; }
     // Whether its clients leave some time after the stop, which should not have waited for them.
     virtual bool clients_leave() const { return false; }

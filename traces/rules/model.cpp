@@ -35,6 +35,10 @@ bool is_discarded_by_kernel(event const& status) {
         !status.integer("ignored");
 }
 
+void note_goaway(peer_state* peer, event const& e) {
+    if (peer) peer->last_stream = e.integer("last"), peer->goaway = e.seq;
+}
+
 // Whether the exit moved with the clients that left sooner (or, if negative, later): by at least half of that.
 bool follows_clients(nanoseconds left_sooner, nanoseconds exited_sooner) {
     return left_sooner >= 0 ? 2 * exited_sooner >= left_sooner : 2 * exited_sooner <= left_sooner;
@@ -105,9 +109,7 @@ void model::apply(event const& e) {
     case kind::client_connected:
     case kind::client_send: on_client(e); return on_peer(e);
     case kind::client_receive: return on_client(e);
-    case kind::client_goaway:
-        if (peer_state* p = peers.find(e.id.number)) p->last_stream = e.integer("last"), p->goaway = e.seq;
-        return;
+    case kind::client_goaway: note_goaway(peers.find(e.id.number), e); return;
     case kind::client_traffic: traffic = e.seq, traffic_at = e.t, traffic_goes = e.integer("going") != 0; return;
     case kind::stream_queue:
     case kind::stream_close:

@@ -154,9 +154,9 @@ struct stop_lost_at_startup final : rule {
         if (!killed || !m.was_sent("SIGKILL") || !m.ready_despite_stop()) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, m.ready}};
         v.message = to_string(e.id) + " was stopped while it started (" + step_.str() +
-            "), became ready, and had to be "
-            "killed, " +
-            duration_text(e.t - m.t0_time) + " after the stop";
+            "), became ready, and had to be killed, " + duration_text(e.t - m.t0_time) + " after the stop";
+        if (m.pid1)
+            v.message += "; the kernel discards what is sent to process 1 of a PID namespace before its handler";
         out.report(std::move(v));
     }
     std::string_view lacks(model const& m) const override { return m.startup ? "" : "a stop while the server starts"; }
