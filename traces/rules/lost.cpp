@@ -28,8 +28,8 @@ loss unanswered(sent_request const& s, event const& fail, model const& m) {
     return s.how.kept && fail.t - s.sent_at > tolerance ? loss::keepalive_race : loss::unowed;
 }
 
-// The loss of a request that got no byte of a response, while nothing was stopped. A server may close an idle connection
-// at any time, and a request that crosses such a close on its way is not owed.
+// The loss of a request that got no byte of a response, while nothing was stopped. A server may close an idle
+// connection at any time, and a request that crosses such a close on its way is not owed.
 loss unanswered_in_act(sent_request const& s, event const& fail, model const& m) {
     if (!fail.integer("accepted", 1)) return loss::backlog;
     bool const crossed = s.how.kept && s.sent > m.act && fail.t - s.sent_at <= tolerance;
