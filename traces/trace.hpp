@@ -65,6 +65,8 @@ struct header {
     // The groups of facts that the writer records, separated by spaces ("scopes coroutines requests connections server
     // clients process"); "" if it does not say, so that rules rely on the events that they see.
     std::string observes;
+    // The rules whose violations are only noted, separated by spaces: the user allows them for this server.
+    std::string allow = {};
     std::string twin =
         {}; // JSON text: the nearest passing execution of a finding (trace, schedule, decision, taken, instead)
 };

@@ -4,9 +4,11 @@
 #include "cli/options/arguments.hpp"
 #include "repro/explore/strategy.hpp"
 #include "repro/input/errors.hpp"
+#include "repro/input/nearest.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/scenario/moments.hpp"
 #include "repro/scenario/scenario.hpp"
+#include "repro/target/presets.hpp"
 #include "repro/target/target.hpp"
 #include "traces/rules/rule.hpp"
 
@@ -108,7 +110,8 @@ std::string targets(text_style style) {
 
 std::string probes(text_style style) {
     table_rows all;
-    for (repro::probe_info const& p : repro::all_probes()) all.emplace_back(p.name, p.summary);
+    for (repro::probe_info const& p : repro::all_probes())
+        all.emplace_back(p.name, std::string(name_of(p.grade)) + " · " + std::string(p.summary));
     return table(all, style);
 }
 
@@ -133,10 +136,28 @@ std::string stop_points_in_general(text_style style) {
         style);
 }
 
-int list(std::string const& what, std::string const& scenario, output& out) {
+// The preset as a target file, to the byte.
+std::string preset_file(std::string const& name) {
+    std::vector<std::string_view> names;
+    for (repro::preset_text const& p : repro::preset_texts()) {
+        repro::target const t = repro::target_from_text(p.text, p.name);
+        if (t.name == name) return std::string(p.text);
+    }
+    for (repro::target const& t : repro::preset_targets()) names.push_back(t.name);
+    throw repro::input_error(
+        "--print: unknown target \"" + name + "\"" + repro::did_you_mean(name, names) + " (list targets)");
+}
+
+int list(std::string const& what, std::string const& scenario, std::string const& preset, output& out) {
+    if (!preset.empty() && what != "targets")
+        throw repro::input_error("list " + what + ": only list targets takes --print");
     if (!scenario.empty() && what != "stop-points")
         throw repro::input_error(
             "list " + what + ": unexpected \"" + scenario + "\"; only list stop-points takes a scenario");
+    if (!preset.empty()) {
+        out.print(preset_file(preset));
+        return repro::clean;
+    }
     text_style const style = out.page();
     out.print(what == "scenarios"  ? scenarios(style)
             : what == "rules"      ? rules(style)
@@ -153,7 +174,7 @@ int list(std::string const& what, std::string const& scenario, output& out) {
 
 void add_list(CLI::App& app, job& chosen) {
     struct options {
-        std::string what, scenario;
+        std::string what, scenario, preset;
     };
     auto const o = std::make_shared<options>();
     CLI::App* const sub =
@@ -162,7 +183,8 @@ void add_list(CLI::App& app, job& chosen) {
         ->required()
         ->check(one_of({"scenarios", "rules", "policies", "stop-points", "strategies", "targets", "probes"}));
     sub->add_option("SCENARIO", o->scenario, "Scenario whose stop points to list");
-    sub->callback([o, &chosen] { chosen = [o](output& out) { return list(o->what, o->scenario, out); }; });
+    sub->add_option("--print", o->preset, "Print this preset as a target file (targets)")->type_name("PRESET");
+    sub->callback([o, &chosen] { chosen = [o](output& out) { return list(o->what, o->scenario, o->preset, out); }; });
 }
 
 } // namespace shutdown_repro::cli

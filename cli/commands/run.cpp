@@ -8,6 +8,7 @@
 #include "cli/commands/command.hpp"
 #include "cli/commands/run_target.hpp"
 #include "cli/options/arguments.hpp"
+#include "cli/options/client_options.hpp"
 #include "cli/options/scenario_options.hpp"
 #include "cli/report/report.hpp"
 #include "cli/terminal/files.hpp"
@@ -30,6 +31,7 @@ struct run_options {
     scenario_options scenario;
     server::world_kind world = first_world;
     std::string schedule, trace, server, slow, stream, signal, signal_to, probes, target, adapter;
+    client_options clients;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false, pid1 = false;
     bool has_target = false;          // --target is given, perhaps without a value
@@ -74,10 +76,12 @@ void refuse_what_is_of_targets(run_options const& o) {
     std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
         {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--signal-to", !o.signal_to.empty()},
         {"--pid1", o.pid1}, {"--adapter", !o.adapter.empty()}};
+    auto const refuse = [](std::string const& flag) {
+        throw repro::input_error(flag + ": only a real server takes it; add --target NAME, or leave it out");
+    };
     for (auto const& [flag, is] : given)
-        if (is)
-            throw repro::input_error(
-                std::string(flag) + ": only a real server takes it; add --target NAME, or leave it out");
+        if (is) refuse(flag);
+    for (auto const& [flag, value] : cli::given(o.clients)) refuse(flag);
 }
 
 target_options target_options_of(run_options const& o) {
@@ -90,6 +94,7 @@ target_options target_options_of(run_options const& o) {
         .signal_to = o.signal_to,
         .trace = o.trace,
         .adapter = o.adapter,
+        .clients = o.clients,
         .order = o.scenario.order,
         .schedule = o.schedule,
         .stop_at = o.scenario.stop_at,
@@ -257,6 +262,7 @@ void add_run(CLI::App& app, job& chosen) {
     sub->add_option("--signal-to", o->signal_to, "Processes that get the signal (target, default first)")
         ->check(one_of({receivers.begin(), receivers.end()}));
     sub->add_flag("--pid1", o->pid1, "Run the server as process 1 of a PID namespace, as in a container (target)");
+    add_client_options(*sub, o->clients);
     std::vector<std::string_view> adapters;
     for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);
     sub->add_option("--adapter", o->adapter, "Adapter that records events inside the server (target)")

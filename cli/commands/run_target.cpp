@@ -24,16 +24,12 @@ repro::target target_of(target_options const& o) {
                                  "run -- ./server --port {port}");
     repro::target t = o.what.empty() ? repro::target_from_command(o.command) : repro::load_target(o.what);
     if (!o.command.empty()) t.command = o.command;
-    auto const path = [](char const* flag, std::string const& given, std::string& to) {
-        if (given.empty()) return;
-        if (!repro::is_server_path(given))
-            throw repro::input_error(
-                std::string(flag) + " must be a path on the server such as /slow, not \"" + given + "\"");
-        to = given;
-    };
-    path("--slow", o.slow, t.slow);
-    if (!o.slow.empty()) t.slow_stream.clear(); // use only the slow URL that the user named
-    path("--stream", o.stream, t.stream);
+    if (!o.slow.empty()) {
+        t.slow = request_option("--slow", o.slow);
+        t.slow_stream.path.clear(); // use only the slow URL that the user named
+    }
+    if (!o.stream.empty()) t.stream = request_option("--stream", o.stream);
+    apply(o.clients, t);
     if (!o.signal.empty()) {
         t.stop.by = repro::target::stop_method::signal;
         t.stop.signal = repro::parse_signal(o.signal);
@@ -59,7 +55,9 @@ std::string asked_of(target_options const& o, repro::target const& t) {
 std::vector<std::string> probes_of(std::string const& asked) {
     std::vector<std::string> names;
     if (asked == every_probe) {
-        for (repro::probe_info const& p : repro::all_probes()) names.emplace_back(p.name);
+        for (auto const grade : {repro::probe_grade::usual, repro::probe_grade::strict})
+            for (repro::probe_info const& p : repro::all_probes())
+                if (p.grade == grade) names.emplace_back(p.name);
         return names;
     }
     for (auto const& part : asked | std::views::split(',')) {
@@ -80,6 +78,8 @@ public:
         for (std::string const& name : probes_of(asked)) {
             probe_result& p = report_.probes.emplace_back();
             p.probe = name;
+            p.grade = repro::grade_of(name);
+            p.counts = p.grade == repro::probe_grade::usual || asked != every_probe || o.clients.strict;
             p.skipped = repro::why_not(report_.target, name);
             if (!p.skipped.empty() && asked != every_probe)
                 throw repro::input_error("--probe " + name + ": " + report_.target.name + ": " + p.skipped);
@@ -184,10 +184,14 @@ void refuse_what_does_not_fit(target_options const& o, bool program) {
         {"--pid1", o.pid1}, {"--connections", o.connections.has_value()}};
     std::pair<char const*, bool> const of_programs[] = {
         {"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}};
+    auto const refuse = [](std::string const& flag) {
+        throw repro::input_error(
+            flag + ": this target is a program that sends its own requests and stops itself; leave it out");
+    };
     for (auto const& [flag, is] : of_servers)
-        if (program && is)
-            throw repro::input_error(std::string(flag) +
-                ": this target is a program that sends its own requests and stops itself; leave it out");
+        if (program && is) refuse(flag);
+    for (auto const& [flag, value] : given(o.clients))
+        if (program) refuse(flag);
     for (auto const& [flag, is] : of_programs)
         if (!program && is)
             throw repro::input_error(std::string(flag) +
@@ -211,6 +215,10 @@ std::string again_line(target_options const& o, std::string const& probe) {
     add("--schedule", o.schedule);
     add("--stop-at", o.stop_at);
     add("--free-at", o.free_at);
+    for (auto const& [flag, value] : given(o.clients)) {
+        words.push_back(flag);
+        if (!value.empty()) words.push_back(value);
+    }
     if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
     if (o.connections) add("--connections", std::to_string(*o.connections));
     if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));

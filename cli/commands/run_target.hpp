@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include "cli/options/client_options.hpp"
 #include "cli/terminal/output.hpp"
 
 namespace shutdown_repro::cli {
@@ -14,7 +15,8 @@ struct target_options {
     std::string what;                 // a preset or a file; "" when only a command is given
     std::vector<std::string> command; // the words after "--"; replaces the command of the target
     std::string probes, slow, stream, signal, signal_to, trace;
-    std::string adapter;                           // "" for the adapter of the target, or none
+    std::string adapter; // "" for the adapter of the target, or none
+    client_options clients;
     std::string order, schedule, stop_at, free_at; // for programs; order and stop_at also for servers with an adapter
     std::optional<std::int64_t> grace_ms;
     std::optional<std::uint32_t> connections;

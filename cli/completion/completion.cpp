@@ -110,6 +110,7 @@ constexpr value_kind value_kinds[] = {
     {"DIR", nullptr, false, true},
     {"CHECK", checks},
     {"TARGET", targets, true},
+    {"PRESET", targets},
     {"PROBE", probes, false, false, true},
     {"POINT", points, false, false, true},
     {"SIGNAL", signals},

@@ -103,7 +103,7 @@ json of(repro::target_controls const& c) {
     if (!c.at_rest.trouble.empty()) rest = {{"problem", c.at_rest.trouble}};
     json urls = json::array();
     for (repro::url_control const& u : c.urls) {
-        json one{{"path", u.path}, {"took_ns", u.took}};
+        json one{{"path", u.asked.path}, {"method", u.asked.method}, {"took_ns", u.took}};
         if (u.answer)
             one.update({{"status", u.answer->status}, {"body", u.answer->body}, {"framed", u.answer->framed},
                 {"same_length", u.same_length}, {"same_bytes", u.same_bytes}});
@@ -133,6 +133,7 @@ std::string as_json(target_report const& r) {
     d["probes"] = json::array();
     for (probe_result const& p : r.probes) {
         json one{{"probe", p.probe}};
+        if (!r.target.program) one["grade"] = name_of(p.grade), one["decides"] = p.counts;
         if (!p.skipped.empty()) {
             one["skipped"] = p.skipped;
             d["probes"].push_back(std::move(one));

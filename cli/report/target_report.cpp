@@ -188,7 +188,7 @@ verdict target_report::verdict() const {
     auto worst = verdict::clean;
     bool any = false;
     for (probe_result const& p : probes) {
-        if (!p.skipped.empty()) continue;
+        if (!p.skipped.empty() || !p.counts) continue;
         any = true;
         if (severity_of(p.verdict()) > severity_of(worst)) worst = p.verdict();
     }
@@ -221,7 +221,7 @@ std::string controls_in_words(target_report const& r, text_style style) {
     if (!rest.trouble.empty()) out += "not measured: " + printable(rest.trouble);
     else out += rest.killed ? "killed after " + duration(rest.took) : "exit " + duration(rest.took) + ", " + rest.ended;
     if (!rest.unforwarded.empty()) out += " · the signal did not reach " + printable(rest.unforwarded);
-    for (repro::url_control const& u : r.controls->urls) out += " · " + u.path + ": " + printable(u.told);
+    for (repro::url_control const& u : r.controls->urls) out += " · " + u.asked.in_words() + ": " + printable(u.told);
     return paint(style, tint::faint, wrap(out, style.width, 0)) + "\n";
 }
 
@@ -241,12 +241,20 @@ std::string as_text(target_report const& r, text_style style) {
     for (probe_result const& p : r.probes) workers = std::max(workers, p.outcome.workers);
     if (workers > 1) out += paint(style, tint::faint, counted(static_cast<std::uint64_t>(workers), "worker")) + "\n";
     out += controls_in_words(r, style) + "\n";
-    for (probe_result const& p : r.probes) out += row(p, style);
+    bool const graded = std::ranges::any_of(r.probes, [](probe_result const& p) { return !p.counts; });
+    for (probe_result const& p : r.probes) {
+        if (graded && !p.counts && (&p == &r.probes.front() || (&p - 1)->counts))
+            out += paint(style, tint::faint, "strict probes, which do not decide the exit status without --strict:") +
+                "\n";
+        out += row(p, style);
+    }
     if (r.probes.size() == 1) out += at_length(r.probes.front(), style);
     out += "\n";
     std::uint64_t violated = 0;
-    for (probe_result const& p : r.probes) violated += p.violated;
-    out += std::to_string(violated) + " of " + std::to_string(r.executions()) + " executions violated\n" + guarantee(r);
+    std::uint64_t apart = 0; // in probes that do not decide
+    for (probe_result const& p : r.probes) violated += p.violated, apart += p.counts ? 0 : p.violated;
+    out += std::to_string(violated) + " of " + std::to_string(r.executions()) + " executions violated" +
+        (apart ? ", " + std::to_string(apart) + " of them of strict probes" : "") + "\n" + guarantee(r);
     for (probe_result const& p : r.probes)
         if (!p.trace_path.empty())
             out += next_command("why", shell_line({"shutdown-repro", "inspect", p.trace_path, "--explain"}), style);

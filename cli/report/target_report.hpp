@@ -6,6 +6,7 @@
 #include <vector>
 #include "cli/report/judgement.hpp"
 #include "repro/probe/controls.hpp"
+#include "repro/probe/probe.hpp"
 #include "repro/target/target.hpp"
 #include "traces/trace.hpp"
 #include "traces/views/text.hpp"
@@ -28,6 +29,8 @@ probe_outcome outcome_of(traces::trace const&);
 
 struct probe_result {
     std::string probe;
+    repro::probe_grade grade = repro::probe_grade::usual;
+    bool counts = true;  // whether the verdict of the whole report depends on it
     std::string skipped; // why it was not run; "" when it was
     std::uint64_t runs = 0, violated = 0, inconclusive = 0;
     std::vector<std::pair<std::string, std::uint64_t>> by_rule; // number of runs that violated each rule

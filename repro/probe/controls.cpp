@@ -55,7 +55,8 @@ public:
 private:
     void ask(probe_run& run) {
         for (url_control const& u : urls_) {
-            probe_request r{.path = u.path, .endless = u.path == run.plan().stream};
+            probe_request r = request_of(u.asked);
+            r.endless = u.asked == run.plan().stream;
             run.client("control").send(r);
             over_.push_back(0);
             asked_.push_back(traces::monotonic_now());
@@ -83,12 +84,13 @@ private:
         target const& t = run.plan();
         if (!c.unreadable().empty()) return c.unreadable();
         if (std::string const refused = run.why_refused(); !refused.empty()) return refused;
-        bool const slow = u.path == t.slow || u.path == t.slow_stream || u.path == t.stream;
-        if (u.answer && slow && u.answer->status / 100 != 2)
-            return u.path + " is answered with status " + std::to_string(u.answer->status) + " without a stop";
+        if (u.answer && !(u.asked == t.path) && u.answer->status / 100 != 2)
+            return u.asked.in_words() + " is answered with status " + std::to_string(u.answer->status) +
+                " without a stop";
         if (u.answer || c.got_bytes() || c.got_interim() || !c.over()) return {};
         if (speaks_tls(run.port())) return "the server speaks TLS, and the clients speak plain HTTP/1.1";
-        return "the server closes the connection of a request for " + u.path + " without an answer, and without a stop";
+        return "the server closes the connection of a request for " + u.asked.in_words() +
+            " without an answer, and without a stop";
     }
 
     std::vector<url_control>& urls_;
@@ -146,8 +148,8 @@ std::string in_words(url_control const& u) {
 
 } // namespace
 
-url_control const* target_controls::find(std::string_view path) const {
-    auto const it = std::ranges::find(urls, path, &url_control::path);
+url_control const* target_controls::find(target::http_request const& asked) const {
+    auto const it = std::ranges::find(urls, asked, &url_control::asked);
     return it == urls.end() ? nullptr : &*it;
 }
 
@@ -155,8 +157,8 @@ target_controls measure_controls(
     target const& t, std::span<std::string const> probes, std::string const& partial_path) {
     target_controls all;
     for (std::string const& probe : probes)
-        for (std::string const& path : paths_of(t, probe))
-            if (!all.find(path)) all.urls.push_back({.path = path});
+        for (target::http_request const& r : requests_of(t, probe))
+            if (!all.find(r)) all.urls.push_back({.asked = r});
     all.at_rest = measure_rest(t, partial_path);
     if (all.urls.empty()) return all;
     probe_run run(t, "one-request", {.partial_path = partial_path}, std::make_unique<asking>(all.urls));
@@ -170,8 +172,8 @@ target_controls measure_controls(
 }
 
 std::string why_not_judged(target_controls const& all, target const& t, std::string_view probe) {
-    for (std::string const& path : paths_of(t, probe))
-        if (url_control const* const u = all.find(path); u && !u->trouble.empty()) return u->trouble;
+    for (target::http_request const& r : requests_of(t, probe))
+        if (url_control const* const u = all.find(r); u && !u->trouble.empty()) return u->trouble;
     return {};
 }
 

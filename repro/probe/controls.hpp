@@ -32,9 +32,9 @@ struct answer_control {
     bool framed = true;                 // a length or chunks delimit the body
 };
 
-// Two requests for one path, one after the other.
+// The same request twice, one after the other.
 struct url_control {
-    std::string path;
+    target::http_request asked;
     std::optional<answer_control> answer = {};    // the first; nothing when it was not answered
     bool same_length = false, same_bytes = false; // of the two answers
     traces::nanoseconds took = 0;
@@ -45,11 +45,11 @@ struct url_control {
 struct target_controls {
     rest_control at_rest;
     std::vector<url_control> urls;
-    url_control const* find(std::string_view path) const;
+    url_control const* find(target::http_request const&) const;
 };
 
-// Returns the paths of the target that the probe's clients ask for.
-std::vector<std::string> paths_of(target const&, std::string_view probe);
+// Returns the requests of the target that the probe's clients send.
+std::vector<target::http_request> requests_of(target const&, std::string_view probe);
 
 // Starts the target twice: once to stop it without a client, once to ask for the paths of these probes. Throws as
 // run_probe() does, and like there the trace is written to `partial_path` on an interruption.

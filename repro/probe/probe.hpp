@@ -28,10 +28,18 @@
 
 namespace shutdown_repro::repro {
 
+enum class probe_grade : std::uint8_t {
+    usual,  // what any server owes its clients
+    strict, // windows that few servers close, and moments that are forced
+};
+std::string_view name_of(probe_grade); // "default", "strict"
+
 struct probe_info {
     std::string_view name, summary;
+    probe_grade grade = probe_grade::usual;
 };
-std::span<probe_info const> all_probes(); // in the order in which they are run
+std::span<probe_info const> all_probes();     // in the order in which they are run
+probe_grade grade_of(std::string_view probe); // throws input_error for an unknown probe
 // Returns why the probe can't be run against this target, with the remedy; "" when it can.
 std::string why_not(target const&, std::string_view probe);
 

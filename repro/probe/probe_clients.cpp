@@ -1,8 +1,12 @@
 #include "repro/probe/probe_clients.hpp"
+#include <algorithm>
 #include <cerrno>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <system_error>
+#include <utility>
 #include "repro/input/errors.hpp"
 #include "repro/probe/protocol.hpp"
 #include "traces/clock.hpp"
@@ -17,17 +21,45 @@ namespace {
 
 constexpr std::size_t half_of_a_head = 20; // bytes; ends in the middle of the request line or of the first field
 
-std::string text_of(probe_request const& r) {
-    std::string const length = r.method == "GET" || r.method == "HEAD" ? "" : "Content-Length: 0\r\n";
-    return r.method + " " + r.path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: shutdown-repro\r\n" + length + "\r\n";
+bool is_header(std::string_view one, std::string_view other) {
+    auto const lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::ranges::equal(one, other, {}, lower, lower);
+}
+
+std::string head_of(probe_request const& r) {
+    std::string head = r.method + " " + r.path + " HTTP/1.1\r\n";
+    auto const add = [&](std::string const& name, std::string const& value) {
+        head.append(name).append(": ").append(value).append("\r\n");
+    };
+    static std::pair<std::string, std::string> const usual[] = {
+        {"Host", "127.0.0.1"}, {"User-Agent", "shutdown-repro"}};
+    for (auto const& [name, value] : usual)
+        if (std::ranges::none_of(r.headers, [&](auto const& h) { return is_header(h.first, name); })) add(name, value);
+    for (auto const& [name, value] : r.headers) add(name, value);
+    bool const says_length = !r.body.empty() || (r.method != "GET" && r.method != "HEAD");
+    if (says_length) add("Content-Length", std::to_string(r.body.size()));
+    return head + "\r\n";
+}
+
+// Small buffers, also at the server: it sizes its own by the size of the segments, which is huge on the loopback.
+void narrow(int fd) {
+    int const window = 32 * 1'024, segment = 1'460;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
 }
 
 } // namespace
 
-probe_client::probe_client(client_stage const& on, std::uint32_t number, std::string_view role)
+probe_request request_of(target::http_request const& r) {
+    return {.method = r.method, .path = r.path, .headers = r.headers, .body = r.body};
+}
+
+probe_client::probe_client(client_stage const& on, std::uint32_t number, std::string_view role, reading how)
     : on_(on),
       me_{entity::client, number},
-      role_(role) {}
+      role_(role) {
+    if (how == reading::slowly) may_read_ = 0;
+}
 
 probe_client::~probe_client() {
     if (socket_) on_.events.forget(socket_.get());
@@ -45,6 +77,7 @@ void probe_client::connect() {
     if (!socket_)
         throw input_error("cannot open a socket for a client: " + std::generic_category().message(errno) +
             "; use fewer --connections");
+    if (may_read_) narrow(socket_.get());
     tick();
     record(kind::client_connect, {{"port", static_cast<std::uint32_t>(on_.port)}, {"role", role_}});
     sockaddr_in to{};
@@ -80,16 +113,24 @@ void probe_client::finish_connecting() {
     local_port_ = ntohs(me.sin_port);
     connected_ = true;
     record(kind::client_connected);
-    on_.events.watch(socket_.get(), EPOLLIN, *this);
+    choose_events();
     if (auto const now = std::exchange(when_connected_, {})) queue(now->asked, now->part, now->text, now->frozen);
 }
 
-void probe_client::send(probe_request const& r, bool frozen) { queue(r, "", text_of(r), frozen); }
+void probe_client::send(probe_request const& r, bool frozen) { queue(r, "", head_of(r) + r.body, frozen); }
 
-void probe_client::send_half(probe_request const& r) {
-    std::string const all = text_of(r);
-    half_ = all.substr(half_of_a_head);
-    queue(r, "head-half", all.substr(0, half_of_a_head), false);
+void probe_client::begin(probe_request const& r, std::string_view part, std::size_t bytes) {
+    std::string const all = head_of(r) + r.body;
+    half_ = all.substr(bytes);
+    queue(r, part, all.substr(0, bytes), false);
+}
+
+void probe_client::send_half(probe_request const& r) { begin(r, "head-half", half_of_a_head); }
+
+void probe_client::send_head(probe_request const& r) { begin(r, "head", head_of(r).size()); }
+
+void probe_client::send_half_body(probe_request const& r) {
+    begin(r, "body-half", head_of(r).size() + r.body.size() / 2);
 }
 
 void probe_client::send_rest() {
@@ -127,17 +168,46 @@ void probe_client::push() {
         if (taken < 0) break; // the buffer is full, or pull() will see how the connection ended
         unsent_.erase(0, static_cast<std::size_t>(taken));
     }
-    on_.events.watch(socket_.get(), unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT, *this);
+    choose_events();
+}
+
+void probe_client::choose_events() {
+    bool const reads = !may_read_ || read_ < *may_read_;
+    std::uint32_t events = 0;
+    if (reads) events |= EPOLLIN;
+    if (!unsent_.empty()) events |= EPOLLOUT;
+    on_.events.watch(socket_.get(), events, *this);
+}
+
+void probe_client::read_on(std::uint64_t bytes) { read_up_to(read_ + bytes); }
+
+void probe_client::read_up_to(std::uint64_t bytes) {
+    may_read_ = std::max(bytes, may_read_.value_or(0));
+    if (connected_ && !over_) choose_events();
+}
+
+std::optional<std::uint64_t> probe_client::whole_size() const {
+    if (auto const length = reader_.length()) return length;
+    url_control const* const usual = request_ ? request_->asked.control : nullptr;
+    return usual && usual->answer && usual->same_length ? std::optional(usual->answer->body) : std::nullopt;
+}
+
+std::uint64_t probe_client::unread() const {
+    int bytes = 0;
+    return socket_ && ioctl(socket_.get(), FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
 void probe_client::pull() {
     char part[16 * 1024];
     for (;;) {
-        ssize_t const got = recv(socket_.get(), part, sizeof part, 0);
+        std::size_t const most = may_read_ ? std::min<std::uint64_t>(sizeof part, *may_read_ - read_) : sizeof part;
+        if (!most) return choose_events();
+        ssize_t const got = recv(socket_.get(), part, most, 0);
         bool const failed = got < 0;
         if (failed && (errno == EAGAIN || errno == EINTR)) return;
         tick();
         if (got <= 0) return ended(failed);
+        read_ += static_cast<std::size_t>(got);
         take({part, static_cast<std::size_t>(got)});
         if (over_) return;
     }

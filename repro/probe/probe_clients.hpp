@@ -25,22 +25,34 @@ struct client_stage {
 
 struct probe_request {
     std::string method = "GET", path = "/";
-    std::optional<std::uint64_t> expected = {}; // size of the complete body, if known
+    target::named_texts headers = {}; // besides those that each request has
+    std::string body = {};
+    std::optional<std::uint64_t> expected = {}; // size of the complete body of the response, if known
     bool endless = false;                       // the response never ends
     url_control const* control = nullptr;       // what it gets without a stop, if known; must stay valid
+};
+probe_request request_of(target::http_request const&); // without what is known of its response
+
+enum class reading : std::uint8_t {
+    at_once, // everything that comes
+    slowly,  // as much as the probe says, through a small window
 };
 
 // A client with one connection.
 class probe_client final : private poller::watcher {
 public:
-    probe_client(client_stage const&, std::uint32_t number, std::string_view role);
+    probe_client(client_stage const&, std::uint32_t number, std::string_view role, reading = reading::at_once);
     ~probe_client();
     probe_client(probe_client const&) = delete;
 
     void connect(); // a request queued before the connection stands is sent once it does
     void send(probe_request const&, bool frozen = false);
-    void send_half(probe_request const&); // sends half of the head
+    void send_half(probe_request const&);      // sends half of the head
+    void send_head(probe_request const&);      // sends the head without the body
+    void send_half_body(probe_request const&); // sends the head and half of the body
     void send_rest();
+    void read_on(std::uint64_t bytes);             // of a slow reader: reads so many bytes more
+    void read_up_to(std::uint64_t bytes);          // the same, so many in all
     void process_events();                         // handles what has happened so far, without waiting
     void leave();                                  // closes the connection if it is open
     void was_not_accepted() { accepted_ = false; } // at the stop the connection was still in the backlog
@@ -58,6 +70,10 @@ public:
     std::uint16_t local_port() const { return local_port_; }
     std::optional<answer_control> const& answer() const { return answer_; } // the last one
     bool asks_without_end() const { return request_ && request_->asked.endless; }
+    // The size of the body that is being received, if its head or the control says it.
+    std::optional<std::uint64_t> whole_size() const;
+    std::uint64_t body_so_far() const { return reader_.body(); }
+    std::uint64_t unread() const; // bytes that have come and were not read
     bool got_interim() const { return reader_.interim() > 0; }
     // Why the bytes of the server can't be judged: "the server speaks TLS …"; "" when they can.
     std::string const& unreadable() const { return unreadable_; }
@@ -65,8 +81,10 @@ public:
 private:
     void on_ready(int fd, std::uint32_t events) override;
     void tick();
+    void choose_events();
     void record(traces::kind, std::initializer_list<traces::field> = {});
     void queue(probe_request const&, std::string_view part, std::string text, bool frozen);
+    void begin(probe_request const&, std::string_view part, std::size_t bytes); // sends so many bytes of it
     void finish_connecting();
     void push();
     void pull();
@@ -82,6 +100,8 @@ private:
     client_stage const& on_;
     traces::ref const me_;
     std::string const role_;
+    std::optional<std::uint64_t> may_read_; // bytes in all that a slow reader may read so far
+    std::uint64_t read_ = 0;                // bytes so far
     unique_fd socket_;
     std::string unsent_, half_, unreadable_;
     std::optional<answer_control> answer_;

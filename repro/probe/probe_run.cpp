@@ -24,7 +24,8 @@ constexpr nanoseconds backend_every = 50 * millisecond; // interval of the event
 constexpr nanoseconds longest_staging = 5'000 * millisecond;
 constexpr nanoseconds stalled = 500 * millisecond; // time without progress after which no more clients are expected
 constexpr nanoseconds last_words =
-    2'000 * millisecond;                           // time for clients and pipes to see the end of an exited process
+    2'000 * millisecond; // time for clients and pipes to see the end of an exited process
+constexpr nanoseconds longest_command = 10'000 * millisecond;
 constexpr nanoseconds settled = 250 * millisecond; // a descriptor that is open after this time was left open
 
 void raise_descriptor_limit() {
@@ -66,6 +67,7 @@ void probe_run::live() {
     if (!by_force && plan_.stop.by == target::stop_method::command) story_.note(why_not_told());
     story_.look_for_orphans();
     look_for_port(by_force);
+    look_for_effects(by_force);
 }
 
 void probe_run::stop_when_ready() {
@@ -85,6 +87,7 @@ void probe_run::on_ready(int fd, std::uint32_t) {
         if (h && h->process.pidfd() == fd && (h->end = h->process.reap())) story_.events().forget(fd);
     };
     reap(asking_.get());
+    reap(looking_);
     for (auto const& h : stopping_) reap(h.get());
 }
 
@@ -115,6 +118,7 @@ void probe_run::prepare() {
     if (!plan_.startup.log.empty()) startup_log_.emplace(plan_.startup.log);
     story_.on_line = [this](std::string_view line) {
         ++lines_;
+        effects_->hear(line);
         if (log_ && !log_seen_) log_seen_ = std::regex_search(line.begin(), line.end(), *log_);
         if (startup_log_ && !startup_seen_) startup_seen_ = std::regex_search(line.begin(), line.end(), *startup_log_);
     };
@@ -124,6 +128,7 @@ void probe_run::prepare() {
                 " is already in use; stop the process that listens on it, or leave \"port\" out of the target",
             inconclusive);
     places_.write(plan_.files, story_.folder());
+    effects_.emplace(plan_, places_);
     if (!options_.stop_at.empty())
         control_.emplace(story_.events(), story_.file("control"), std::vector{options_.stop_at},
             [this](control_socket& c, std::string_view) {
@@ -150,10 +155,10 @@ void probe_run::start() {
         .speaks = true,
         .pid1 = plan_.pid1};
     std::string const name = std::filesystem::path(program).filename().string();
-    if (plan_.drain_ms)
-        story_.start(
-            server, {{"name", name}, {"grace", plan_.grace_ms}, {"drain_timeout", plan_.drain_ms}}, plan_.exit);
-    else story_.start(server, {{"name", name}, {"grace", plan_.grace_ms}}, plan_.exit);
+    std::vector<traces::field> detail{{"name", name}, {"grace", plan_.grace_ms}};
+    if (plan_.drain_ms) detail.push_back({"drain_timeout", plan_.drain_ms});
+    if (plan_.accepts_for_ms) detail.push_back({"accepts_for", plan_.accepts_for_ms});
+    story_.start(server, detail, plan_.exit);
     places_.set("pid", std::to_string(story_.child().pid()));
 }
 
@@ -220,7 +225,7 @@ bool probe_run::answers() {
     if (readiness_) readiness_->leave();
     readiness_ = std::make_unique<probe_client>(*stage_, ++next_client_, "readiness");
     readiness_->connect();
-    readiness_->send({.method = plan_.ready.http->method, .path = plan_.ready.http->path});
+    readiness_->send(request_of(*plan_.ready.http));
     return false;
 }
 
@@ -263,16 +268,17 @@ void probe_run::did_not_start(std::string const& why) {
 
 // --- the stage -------------------------------------------------------------------------------------------------------
 
-probe_client& probe_run::client(std::string_view role) {
-    clients_.push_back(std::make_unique<probe_client>(*stage_, ++next_client_, role));
+probe_client& probe_run::client(std::string_view role, reading how) {
+    clients_.push_back(std::make_unique<probe_client>(*stage_, ++next_client_, role, how));
     clients_.back()->connect();
     return *clients_.back();
 }
 
-probe_request probe_run::request(std::string const& path) const {
-    probe_request r{.path = path};
-    if (backend_ && path.starts_with("/slow")) r.expected = slow_backend::body_size;
-    if (options_.controls) r.control = options_.controls->find(path);
+probe_request probe_run::request(target::http_request const& asked) const {
+    probe_request r = request_of(asked);
+    if (backend_ && asked.path.starts_with("/slow")) r.expected = slow_backend::body_size;
+    if (backend_ && asked.path.starts_with("/large")) r.expected = slow_backend::large_size;
+    if (options_.controls) r.control = options_.controls->find(asked);
     return r;
 }
 
@@ -290,6 +296,15 @@ bool probe_run::accepted(probe_client const& c) const {
 bool probe_run::has_read(probe_client const& c) const {
     socket_row const* const s = server_side(c);
     return s && s->inode != 0 && s->unread == 0;
+}
+
+std::uint64_t probe_run::unsent_by_server(probe_client const& c) const {
+    socket_row const* const s = server_side(c);
+    return s ? s->unsent : 0;
+}
+
+nanoseconds probe_run::rest_took() const {
+    return options_.controls && options_.controls->at_rest.trouble.empty() ? options_.controls->at_rest.took : 0;
 }
 
 // A process that is held at a point can't answer, so then only reaching the point counts.
@@ -395,7 +410,7 @@ void probe_run::look_at_files(char const* when) {
 // --- the end ---------------------------------------------------------------------------------------------------------
 
 void probe_run::wait_for_end() {
-    nanoseconds const deadline = stopped_at_ + plan_.grace_ms * millisecond;
+    nanoseconds const deadline = stopped_at_ + (plan_.accepts_for_ms + plan_.grace_ms) * millisecond;
     while (story_.runs() && now() < deadline) {
         turn(deadline);
         script_->after(*this);
@@ -443,7 +458,7 @@ void probe_run::end_by_force() {
 void probe_run::see_the_clients_off() {
     nanoseconds const deadline = now() + last_words;
     auto const commands_run = [&] { return std::ranges::any_of(stopping_, [](auto const& h) { return !h->end; }); };
-    while ((!all_clients_over() || commands_run()) && now() < deadline) {
+    while ((!all_clients_over() || commands_run() || (stopped_at_ && script_->goes_on(*this))) && now() < deadline) {
         turn(deadline);
         if (stopped_at_) script_->after(*this);
     }
@@ -464,6 +479,24 @@ void probe_run::look_for_port(bool by_force) {
     story_.record(kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", listening}});
 }
 
+void probe_run::look_for_effects(bool by_force) {
+    if (plan_.effects.empty() || !stopped_at_ || script_->at_start()) return;
+    if (by_force) return story_.note("the effects of the stop were not looked for, because the server was killed");
+    std::uint64_t answers = 0;
+    for (auto const& c : clients_) answers += c->role() == "readiness" ? 0 : c->answered();
+    auto const succeeds = [this](target::words const& command) {
+        auto const h = run_command(command);
+        nanoseconds const deadline = now() + longest_command;
+        looking_ = h.get();
+        while (!h->end && now() < deadline) wait(deadline);
+        looking_ = nullptr;
+        if (!h->end) story_.note("the command of an effect did not exit within 10 s");
+        return h->end && h->end->status == 0;
+    };
+    for (found_effect const& f : effects_->look(answers, succeeds))
+        story_.record(kind::process_effect, {{"what", f.what}, {"there", f.there}});
+}
+
 bool probe_run::is_listening() {
     sockets_are_new_ = false;
     return std::ranges::any_of(sockets(), [&](socket_row const& s) {
@@ -480,6 +513,7 @@ traces::trace probe_run::finished() {
     t.head.tool = "shutdown-repro run --target";
     t.head.observes += "clients process";
     t.head.target = described.dump();
+    for (std::string const& rule : plan_.allow) t.head.allow += (t.head.allow.empty() ? "" : " ") + rule;
     if (control_) t.problems.insert(t.problems.end(), control_->problems().begin(), control_->problems().end());
     story_.conclude(t);
     return t;

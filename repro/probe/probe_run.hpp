@@ -5,6 +5,7 @@
 #include <regex>
 #include <string>
 #include <vector>
+#include "repro/probe/effects.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/probe/probe_clients.hpp"
 #include "repro/probe/slow_backend.hpp"
@@ -44,6 +45,8 @@ public:
     virtual bool clients_leave() const { return false; }
     // The moment of the start at which the server is stopped; null if it is to be ready before.
     virtual start_moment const* at_start() const { return nullptr; }
+    // Whether it has something to do even if the server has exited and each client is over.
+    virtual bool goes_on(probe_run&) { return false; }
     // Returns why something else after which the probe is named has not happened in the end; "" when all has.
     virtual std::string undone(probe_run&) const { return {}; }
 };
@@ -61,16 +64,18 @@ public:
     target const& plan() const { return plan_; }
     std::uint32_t connections() const { return options_.connections; }
     std::uint16_t port() const { return port_; }
-    std::string why_refused() const;             // why no client is connected, if each was refused; else ""
-    probe_client& client(std::string_view role); // creates a client and connects it
+    std::string why_refused() const; // why no client is connected, if each was refused; else ""
+    probe_client& client(std::string_view role, reading = reading::at_once); // creates a client and connects it
     std::vector<std::unique_ptr<probe_client>> const& clients() const { return clients_; }
     slow_backend* backend() { return backend_ ? &*backend_ : nullptr; } // null if the target uses none
-    // Returns a request for a path of the target. The size of the body is known if the bundled backend answers it.
-    probe_request request(std::string const& path) const;
+    // Returns a request of the target. The size of the response's body is known if the bundled backend answers it.
+    probe_request request(target::http_request const&) const;
     // Returns whether the server has accepted the connection, and has read all bytes sent on it, according to
     // /proc/net/tcp.
     bool accepted(probe_client const&) const;
     bool has_read(probe_client const&) const;
+    std::uint64_t unsent_by_server(probe_client const&) const; // bytes that wait in the buffers of its end
+    traces::nanoseconds rest_took() const; // the time that the stop takes without a client; 0 if it is not known
     bool freeze(); // stops every process of the server by SIGSTOP and waits for that; returns false if one did not stop
     void thaw();
     void stop();                        // stops the server: time 0 of the rules
@@ -122,6 +127,7 @@ private:
     void see_the_clients_off();
     void look_for_port(bool by_force);
     bool is_listening();
+    void look_for_effects(bool by_force);
     void look_at_files(char const* when);
     traces::trace finished();
 
@@ -148,6 +154,7 @@ private:
     bool const wrong_;  // the server is stopped by the wrong signal
     child_story story_; // outlives everything that its poller watches
     placeholders places_;
+    std::optional<effect_watch> effects_;
     std::optional<slow_backend> backend_;
     std::optional<control_socket> control_; // set when a process is to be held at a point
     bool staged_ = false, at_point_ = false;
@@ -159,6 +166,7 @@ private:
     };
     std::unique_ptr<helper> asking_;
     std::vector<std::unique_ptr<helper>> stopping_;
+    helper* looking_ = nullptr;         // a command that looks for an effect
     std::optional<client_stage> stage_; // outlives its clients
     std::vector<std::unique_ptr<probe_client>> clients_;
     std::unique_ptr<probe_client> readiness_;

@@ -126,7 +126,7 @@ void probe_run::stop_by_command() {
 void probe_run::stop_by_http() {
     stopper_ = std::make_unique<probe_client>(*off_stage_, 1, "");
     stopper_->connect();
-    stopper_->send({.method = plan_.stop.http.method, .path = plan_.stop.http.path});
+    stopper_->send(request_of(plan_.stop.http));
     stopper_->process_events();
 }
 

@@ -4,111 +4,17 @@
 #include <utility>
 #include "repro/input/errors.hpp"
 #include "repro/input/nearest.hpp"
+#include "repro/probe/late_clients.hpp"
 #include "repro/probe/probe_run.hpp"
+#include "repro/probe/script_tools.hpp"
+#include "repro/probe/scripts.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr std::int64_t hold_ms =
-    400; // time after the stop when slow requests are answered; the listener is closed by then
 constexpr std::int64_t half_ms = 300;      // time after the stop when the rest of a half request is sent
-constexpr std::int64_t second_ms = 200;    // time between the first signal and the second
-constexpr std::int64_t late_ms = 300;      // time after the stop when new connections should no longer be accepted
 constexpr std::int64_t traffic_ms = 1'200; // time after the stop during which traffic continues
 constexpr std::uint32_t most_traffic = 4;  // concurrent requests of the traffic
-
-std::size_t count(probe_run& run, auto const& condition) {
-    return static_cast<std::size_t>(std::ranges::count_if(run.clients(), [&](auto const& c) { return condition(*c); }));
-}
-bool all(probe_run& run, auto const& condition) { return count(run, condition) == run.clients().size(); }
-
-// " with status 404", of the first client that was answered.
-std::string status_in_words(probe_run& run) {
-    for (auto const& c : run.clients())
-        if (c->answered()) return " with status " + std::to_string(c->last_status());
-    return {};
-}
-
-std::size_t count_waiting(probe_run& run) {
-    return count(run, [](probe_client const& c) { return c.connected() && c.waits(); });
-}
-
-// Slow requests, and slow responses of which the beginning has arrived. They are completed a little after the stop.
-class in_flight : public probe_script {
-public:
-    explicit in_flight(bool others_knock = true) : others_knock_(others_knock) {}
-    void open(probe_run& run) override {
-        target const& t = run.plan();
-        for (std::uint32_t i = 0; i < run.connections(); ++i) {
-            bool const stream = !t.slow_stream.empty() && (i % 2 || t.slow.empty());
-            run.client(stream ? "stream-in-flight" : "in-flight").send(run.request(stream ? t.slow_stream : t.slow));
-        }
-    }
-    bool in_place(probe_run& run) override { return held(run) == run.clients().size(); }
-    std::size_t enough(probe_run& run) override { return held(run); }
-    std::string missing(probe_run& run) const override {
-        std::string const status = status_in_words(run);
-        return "no request was in flight, because " +
-            (status.empty() ? "the server has read none" : "the slow URL was answered at once" + status);
-    }
-    void after(probe_run& run) override {
-        for (auto const& c : run.clients()) // kept connections are tested by another probe
-            if (c->answered()) c->leave();
-        if (others_knock_) knock(run);
-        if (released_ || run.ms_since_stop() < hold_ms) return;
-        released_ = true;
-        if (run.backend()) run.backend()->release();
-    }
-
-private:
-    // Returns the number of requests that the server has received and not answered. With a backend, a request counts
-    // once it has reached the backend.
-    static std::size_t held(probe_run& run) {
-        std::size_t const begun = count(
-            run, [](probe_client const& c) { return c.role() == "stream-in-flight" && c.waits() && c.got_bytes(); });
-        auto const in_hands = [&](probe_client& c) {
-            if (c.role() != "in-flight" || !c.waits() || !(run.backend() || run.has_read(c))) return false;
-            c.process_events();
-            return c.waits();
-        };
-        std::size_t const slow = count(run, in_hands);
-        if (!run.backend()) return begun + slow;
-        std::size_t const at_backend = run.backend()->held();
-        return begun + std::min(slow, at_backend - std::min(at_backend, begun));
-    }
-    // Connects after the stop: a new client should be refused, and a readiness probe should fail.
-    void knock(probe_run& run) {
-        if (!run.server_runs() || run.ms_since_stop() < late_ms * (knocked_ + 1)) return;
-        if (knocked_++ == 0) run.client("late").send(run.request(run.plan().path));
-        if (run.plan().ready.http)
-            run.client("readiness")
-                .send({.method = run.plan().ready.http->method, .path = run.plan().ready.http->path});
-    }
-
-    bool const others_knock_;
-    bool released_ = false;
-    std::int64_t knocked_ = 0;
-};
-
-class wrong_signal final : public in_flight {
-public:
-    wrong_signal() : in_flight(false) {}
-};
-
-class second_signal final : public in_flight {
-public:
-    second_signal() : in_flight(false) {}
-    void after(probe_run& run) override {
-        if (!sent_ && run.ms_since_stop() >= second_ms) sent_ = run.server_runs() && run.signal_again();
-        in_flight::after(run);
-    }
-    std::string undone(probe_run&) const override {
-        return sent_ ? "" : "the second signal was never sent, because the server had exited";
-    }
-
-private:
-    bool sent_ = false;
-};
 
 class half_request final : public probe_script {
 public:
@@ -122,6 +28,7 @@ public:
     }
     std::string missing(probe_run&) const override { return "the server did not read half of a request"; }
     void after(probe_run& run) override {
+        late_.knock(run);
         if (completed_ || run.ms_since_stop() < half_ms) return;
         completed_ = true;
         for (auto const& c : run.clients()) c->process_events();
@@ -133,6 +40,7 @@ public:
     }
 
 private:
+    late_clients late_;
     bool completed_ = false;
     std::size_t rests_ = 0;
 };
@@ -186,9 +94,11 @@ public:
     std::string missing(probe_run&) const override {
         return "no connection was idle, because the server closed each after its response";
     }
+    void after(probe_run& run) override { late_.knock(run); }
 
 private:
     std::string_view const role_;
+    late_clients late_;
 };
 
 class keepalive_race final : public idle {
@@ -202,6 +112,7 @@ public:
         run.thaw();
     }
     std::size_t standing(probe_run& run) override { return count_waiting(run); }
+    void after(probe_run&) override {}
 };
 
 class silent final : public probe_script {
@@ -220,6 +131,10 @@ public:
     std::string missing(probe_run&) const override {
         return "no connection was silent, because the server closed each at once";
     }
+    void after(probe_run& run) override { late_.knock(run); }
+
+private:
+    late_clients late_{false}; // what the server speaks is not known here
 };
 
 class stream final : public probe_script {
@@ -240,6 +155,10 @@ public:
         std::string const status = status_in_words(run);
         return status.empty() ? "no endless response began" : "the endless response was answered" + status;
     }
+    void after(probe_run& run) override { late_.knock(run); }
+
+private:
+    late_clients late_;
 };
 
 // Requests that follow each other without a pause, on kept connections if the server keeps them.
@@ -260,6 +179,7 @@ public:
     }
     std::string missing(probe_run&) const override { return "no request of the traffic was answered"; }
     void after(probe_run& run) override {
+        late_.knock(run);
         if (run.ms_since_stop() < ends_ms(run)) return go_on(run);
         if (!std::exchange(over_, true)) run.traffic(false);
         for (slot& s : slots_) s.client->leave();
@@ -286,6 +206,7 @@ private:
             s.client->send(run.request(run.plan().path));
         }
     }
+    late_clients late_;
     std::vector<slot> slots_;
     std::size_t served_ = 0;
     bool over_ = false;
@@ -293,28 +214,44 @@ private:
 
 template <class P> std::unique_ptr<probe_script> make() { return std::make_unique<P>(); }
 
-enum class need : std::uint8_t { nothing, slow, stream, signal };
+enum class need : std::uint8_t { nothing, path, slow, slow_or_stream, stream, upload, large, delay };
 struct row {
     probe_info info;
     need needs;
     std::unique_ptr<probe_script> (*make)();
 };
+constexpr probe_grade strict = probe_grade::strict;
 constexpr row rows[] = {
-    {{"in-flight", "slow requests and slow responses are in flight at the stop"}, need::slow, make<in_flight>},
-    {{"half-request", "half of a request head is sent before the stop, the rest 0.3 s after it"}, need::nothing,
+    {{"in-flight", "slow requests and slow responses are in flight at the stop"}, need::slow_or_stream, make_in_flight},
+    {{"answered", "requests are answered and their clients have left; the effects of the stop are judged"}, need::path,
+        make_answered},
+    {{"upload", "half of a request body is read before the stop, the rest is sent 0.3 s after it"}, need::upload,
+        make_upload},
+    {{"expect", "clients that were told 100 Continue send their body 0.3 s after the stop", strict}, need::upload,
+        make_expect},
+    {{"slow-reader", "a large response is read slowly across the stop"}, need::large, make_slow_reader},
+    {{"kept", "as in-flight, but clients keep their connections after the answers, and ask for nothing"},
+        need::slow_or_stream, make_kept},
+    {{"second-request", "a second request is sent on kept connections after the stop"}, need::path,
+        make_second_request},
+    {{"half-request", "half of a request head is sent before the stop, the rest 0.3 s after it", strict}, need::path,
         make<half_request>},
-    {{"backlog-burst", "clients connect and send at the moment of the stop"}, need::nothing, make<backlog_burst>},
-    {{"backlog-frozen", "as backlog-burst, while SIGSTOP holds the server until the stop was sent"}, need::nothing,
+    {{"backlog-burst", "clients connect and send at the moment of the stop", strict}, need::path, make<backlog_burst>},
+    {{"backlog-frozen", "as backlog-burst, while SIGSTOP holds the server until the stop was sent", strict}, need::path,
         make<backlog_frozen>},
-    {{"keepalive-race", "requests are sent on kept connections while SIGSTOP holds the server"}, need::nothing,
+    {{"keepalive-race", "requests are sent on kept connections while SIGSTOP holds the server", strict}, need::path,
         make<keepalive_race>},
-    {{"idle", "keep-alive connections are idle at the stop"}, need::nothing, make<idle>},
-    {{"silent", "connections on which no byte was sent are open at the stop"}, need::nothing, make<silent>},
+    {{"idle", "keep-alive connections are idle at the stop"}, need::path, make<idle>},
+    {{"silent", "connections on which no byte was sent are open at the stop", strict}, need::nothing, make<silent>},
     {{"stream", "endless responses are in flight at the stop"}, need::stream, make<stream>},
-    {{"traffic", "requests follow each other until 1.2 s after the stop"}, need::nothing, make<traffic>},
-    {{"second-signal", "as in-flight, with a second signal 0.2 s after the stop"}, need::slow, make<second_signal>},
-    {{"wrong-signal", "as in-flight, but stopped by a signal other than the graceful one"}, need::signal,
-        make<wrong_signal>},
+    {{"traffic", "requests follow each other until 1.2 s after the stop"}, need::path, make<traffic>},
+    {{"overlap", "slow requests overlap without a gap, also for some time after the stop"}, need::slow, make_overlap},
+    {{"drain-delay", "new clients come while the server goes on accepting on purpose, and a little longer"},
+        need::delay, make_drain_delay},
+    {{"second-signal", "as in-flight, with a second signal 0.2 s after the stop", strict}, need::slow_or_stream,
+        make_second_signal},
+    {{"wrong-signal", "as in-flight, but stopped by a signal other than the graceful one", strict},
+        need::slow_or_stream, make_wrong_signal},
     {{"startup", "the server is stopped while it starts: after exec, and at each step that can be seen"}, need::nothing,
         [] { return std::unique_ptr<probe_script>(); }}, // see startup.hpp
 };
@@ -340,28 +277,55 @@ std::span<probe_info const> all_probes() {
     return all;
 }
 
+std::string_view name_of(probe_grade g) { return g == probe_grade::strict ? "strict" : "default"; }
+
+probe_grade grade_of(std::string_view probe) { return row_of(probe).info.grade; }
+
 std::string why_not(target const& t, std::string_view probe) {
     if (t.program) return "it is a program that stops itself and has no probes; leave --probe out";
-    need const needs = row_of(probe).needs;
     if (probe == "startup" && t.stop.by == target::stop_method::http)
         return "it is stopped by a request, which a server that starts can't take yet";
-    bool const slow = needs == need::slow || needs == need::signal;
-    if (slow && t.slow.empty() && t.slow_stream.empty())
+    switch (row_of(probe).needs) {
+    case need::nothing:
+    case need::path: return "";
+    case need::slow_or_stream:
+        if (!t.slow_stream.empty()) return "";
+        [[fallthrough]];
+    case need::slow:
+        if (!t.slow.empty()) return "";
         return "it has no slow URL; name one with --slow PATH, or with \"slow\" in the target file";
-    if (needs == need::stream && t.stream.empty())
+    case need::stream:
+        if (!t.stream.empty()) return "";
         return "it has no endless response; name one with --stream PATH, or with \"stream\" in the target file";
+    case need::upload:
+        if (!t.upload.empty()) return "";
+        return "it takes no upload; name one with --upload PATH, or with \"upload\" in the target file";
+    case need::large:
+        if (!t.large.empty()) return "";
+        return "it has no large response; name one with --large PATH, or with \"large\" in the target file";
+    case need::delay:
+        if (t.accepts_for_ms) return "";
+        return "it does not go on accepting after the stop; if it does on purpose, say how long with --accepts-for MS, "
+               "or with \"accepts_for_ms\" in the target file";
+    }
     return "";
 }
 
-std::vector<std::string> paths_of(target const& t, std::string_view probe) {
-    need const needs = row_of(probe).needs;
-    if (probe == "silent" || probe == "startup") return {}; // nobody asks for anything
-    if (needs == need::nothing) return {t.path};
-    if (needs == need::stream) return {t.stream};
-    std::vector<std::string> paths;
-    for (std::string const& path : {t.slow, t.slow_stream})
-        if (!path.empty()) paths.push_back(path);
-    return paths;
+std::vector<target::http_request> requests_of(target const& t, std::string_view probe) {
+    std::vector<target::http_request> all;
+    switch (row_of(probe).needs) {
+    case need::nothing: return all;
+    case need::path:
+    case need::delay: all = {t.path}; break;
+    case need::slow: all = {t.slow}; break;
+    case need::slow_or_stream: all = {t.slow, t.slow_stream}; break;
+    case need::stream: all = {t.stream}; break;
+    case need::upload: all = {probe == "expect" ? expecting(t.upload) : t.upload}; break;
+    case need::large: all = {t.large}; break;
+    }
+    if (probe == "second-request") all.push_back(t.slow);
+    std::erase_if(all, [](target::http_request const& r) { return r.empty(); });
+    return all;
 }
 
 std::unique_ptr<probe_script> make_probe(std::string_view name) { return row_of(name).make(); }

@@ -1,6 +1,7 @@
 #include "repro/probe/slow_backend.hpp"
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <system_error>
@@ -9,11 +10,26 @@
 namespace shutdown_repro::repro {
 namespace {
 
-constexpr std::size_t longest_head = 64 * 1024;
+constexpr std::size_t longest_head = 64 * 1024, longest_request = 2 << 20;
 
-std::string head(std::string_view type, bool sized) {
+std::string lower_case(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+    return text;
+}
+
+// Whether the body of the request has come, of which the head ends at `end`.
+bool is_whole(std::string const& request, std::size_t end) {
+    std::string const head = lower_case(request.substr(0, end));
+    if (head.find("\r\ntransfer-encoding: chunked") != head.npos) return request.ends_with("\r\n0\r\n\r\n");
+    constexpr std::string_view name = "\r\ncontent-length:";
+    std::size_t const at = head.find(name);
+    std::size_t const size = at == head.npos ? 0 : std::strtoull(head.c_str() + at + name.size(), nullptr, 10);
+    return request.size() - end >= size;
+}
+
+std::string head(std::string_view type, bool sized, std::uint64_t size = slow_backend::body_size) {
     std::string text = "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) + "\r\nConnection: close\r\n";
-    if (sized) text += "Content-Length: " + std::to_string(slow_backend::body_size) + "\r\n";
+    if (sized) text += "Content-Length: " + std::to_string(size) + "\r\n";
     return text + "\r\n";
 }
 
@@ -56,6 +72,14 @@ void slow_backend::release() {
     }
 }
 
+void slow_backend::answer_oldest() {
+    connection* oldest = nullptr;
+    for (auto& [fd, c] : connections_)
+        if (!c.ends && (c.what == asked::slow || c.what == asked::slow_stream) && (!oldest || c.since < oldest->since))
+            oldest = &c;
+    if (oldest) finish(*oldest), flush(*oldest);
+}
+
 void slow_backend::tick() {
     for (auto at = connections_.begin(); at != connections_.end();) {
         connection& c = (at++)->second;
@@ -84,29 +108,44 @@ void slow_backend::accept() {
 
 void slow_backend::hear(connection& c) {
     int const fd = c.socket.get();
-    char part[4096];
+    char part[16 * 1024];
     ssize_t const got = recv(fd, part, sizeof part, 0);
     if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0 || c.in.size() > longest_head) {
+    if (got <= 0 || c.in.size() > longest_request) {
         events_.forget(fd);
         connections_.erase(fd);
         return;
     }
     if (c.what != asked::nothing_yet) return; // one request per connection
     c.in.append(part, static_cast<std::size_t>(got));
-    if (c.in.find("\r\n\r\n") == c.in.npos) return;
+    std::size_t const end_of_head = c.in.find("\r\n\r\n");
+    if (end_of_head == c.in.npos) return;
+    if (!is_whole(c.in, end_of_head + 4)) return invite(c, end_of_head);
     auto const begin = c.in.find(' '), end = begin == c.in.npos ? begin : c.in.find(' ', begin + 1);
     answer(c, end == c.in.npos ? "/" : std::string_view(c.in).substr(begin + 1, end - begin - 1));
     flush(c);
 }
 
+// A client, or the server for it, may wait with the body until it is told to send it.
+void slow_backend::invite(connection& c, std::size_t end_of_head) {
+    if (c.invited || lower_case(c.in.substr(0, end_of_head)).find("\r\nexpect: 100-continue") == std::string::npos)
+        return;
+    c.invited = true;
+    c.out += "HTTP/1.1 100 Continue\r\n\r\n";
+    flush(c);
+}
+
 void slow_backend::answer(connection& c, std::string_view path) {
+    c.since = ++asked_;
     c.what = path.starts_with("/slow-stream") ? asked::slow_stream
         : path.starts_with("/slow")           ? asked::slow
         : path.starts_with("/stream")         ? asked::stream
                                               : asked::answered;
     if (c.what == asked::stream) {
         c.out = head("text/event-stream", false) + "data: begin\n\n";
+    } else if (path.starts_with("/large")) {
+        c.out = head("application/octet-stream", true, large_size) + std::string(large_size, 'l');
+        c.ends = true;
     } else if (c.what == asked::answered) {
         c.out = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
         c.ends = true;

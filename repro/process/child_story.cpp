@@ -53,7 +53,7 @@ void child_story::record(kind what, std::initializer_list<traces::field> detail)
     record_.emit(what, {entity::process, 1}, {}, detail);
 }
 
-void child_story::start(launch l, std::initializer_list<traces::field> detail, std::span<int const> accepted) {
+void child_story::start(launch l, std::vector<traces::field> const& detail, std::span<int const> accepted) {
     need_proc();
     l.environment.push_back(mark());
     accepted_ = accepted;

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 #include "repro/process/child_process.hpp"
 #include "repro/process/poller.hpp"
 #include "repro/process/private_folder.hpp"
@@ -46,7 +47,7 @@ public:
     // Starts the process and records that with these details, before anything that the process does. With `accepted`,
     // the exit event says whether the exit status is one of them; the span must stay valid. Throws input_error when it
     // can't be run.
-    void start(launch, std::initializer_list<traces::field> = {}, std::span<int const> accepted = {});
+    void start(launch, std::vector<traces::field> const& = {}, std::span<int const> accepted = {});
     child_process& child() { return *child_; }
     bool started() const { return child_.has_value(); }
     std::optional<process_end> const& end() const { return end_; }

@@ -2,16 +2,21 @@
 #include <algorithm>
 #include <regex>
 #include "repro/target/adapter.hpp"
+#include "repro/target/effect_fields.hpp"
+#include "repro/target/request_fields.hpp"
+#include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::repro {
 namespace {
 
 constexpr std::int64_t most_ms = 3'600'000;
 constexpr std::int64_t most_workers = 256;
-constexpr std::size_t most_words = 256, most_files = 64, most_lines = 10'000;
+constexpr std::size_t most_words = 256, most_files = 64;
 constexpr std::string_view format = "shutdown-repro/target";
 
 using value = located_value;
+using target_values::one_line;
+using target_values::text_of;
 
 struct field {
     std::string_view name;
@@ -30,14 +35,6 @@ void take_fields(value const& object, std::span<field const> fields, target& t) 
 
 // ---- one value
 
-std::string one_line(value const& v) {
-    std::string const& text = v.text("one line of text");
-    if (text.empty() || text.size() > 500 ||
-        std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }))
-        v.must_be("one line of text");
-    return text;
-}
-
 // The name becomes part of file names in the user's folder, so it must not lead to another folder.
 std::string name(value const& v) {
     std::string const& text = v.text("a name");
@@ -45,12 +42,6 @@ std::string name(value const& v) {
     if (text.empty() || text.size() > 64 || text.front() == '.' || text.front() == '-' ||
         text.find_first_not_of(allowed) != text.npos)
         v.must_be("a name of up to 64 letters, digits, - _ and .");
-    return text;
-}
-
-std::string path(value const& v) {
-    std::string const text = v.text("a path on the server");
-    if (!is_server_path(text)) v.must_be("a path on the server, such as \"/slow\"");
     return text;
 }
 
@@ -73,14 +64,6 @@ int signal(value const& v) {
 
 std::int64_t milliseconds(value const& v, std::int64_t least = 1) {
     return v.number("a number of milliseconds", least, most_ms);
-}
-
-// Reads a text, or a list of its lines.
-std::string text_of(value const& v) {
-    if (!v.json().is_array()) return v.text("a text, or a list of lines");
-    std::string all;
-    for (value const& line : v.items("a list of lines", 0, most_lines)) all += line.text("a line of text") + "\n";
-    return all;
 }
 
 void versions(value const& v, target& t) {
@@ -113,26 +96,19 @@ void variable_name(value const& v) {
         v.fail("is not a valid name of an environment variable");
 }
 
-target::http_request http_request(value const& v, bool has_status) {
-    v.check_object("a request, such as {\"path\": \"/\"}");
-    target::http_request r;
-    for (value const& part : v.members()) {
-        if (part.name() == "path") r.path = path(part);
-        else if (part.name() == "method") r.method = one_line(part);
-        else if (has_status && part.name() == "status")
-            r.status = static_cast<int>(part.number("an HTTP status", 100, 599));
-        else {
-            static constexpr std::string_view known[] = {"path", "method", "status"};
-            part.unknown_field(std::span(known).first(has_status ? 3 : 2));
-        }
-    }
-    return r;
-}
-
 void exit_statuses(value const& v, target& t) {
     t.exit.clear();
     for (value const& status : v.items("a list of exit statuses", 1, 256))
         t.exit.push_back(static_cast<int>(status.number("an exit status", 0, 255)));
+}
+
+void allowed_rules(value const& v, target& t) {
+    static std::vector<std::string_view> const known = [] {
+        std::vector<std::string_view> ids;
+        for (traces::rule_info const& r : traces::all_rules()) ids.push_back(r.id);
+        return ids;
+    }();
+    for (value const& each : v.items("a list of rules", 0, known.size())) t.allow.emplace_back(each.one_of(known));
 }
 
 // ---- objects
@@ -159,7 +135,7 @@ void flag_tcp(value const& v, target& t) {
 void ready(value const& v, target& t) {
     static constexpr field fields[] = {
         {"tcp", flag_tcp},
-        {"http", [](value const& x, target& to) { to.ready.http = http_request(x, true); }},
+        {"http", [](value const& x, target& to) { to.ready.http = target_values::readiness_request(x); }},
         {"log", [](value const& x, target& to) { to.ready.log = log_pattern(x); }},
         {"command", [](value const& x, target& to) { to.ready.command = words(x); }},
         {"workers",
@@ -179,7 +155,7 @@ void stop(value const& v, target& t) {
             [](value const& x, target& to) { to.stop.by = target::stop_method::command, to.stop.command = words(x); }},
         {"http",
             [](value const& x, target& to) {
-                to.stop.by = target::stop_method::http, to.stop.http = http_request(x, false);
+                to.stop.by = target::stop_method::http, to.stop.http = target_values::request(x);
             }},
     };
     v.check_object("a way to stop the server, such as {\"signal\": \"SIGTERM\"}");
@@ -250,12 +226,17 @@ constexpr field fields[] = {
     {"wrong_signal", [](value const& v, target& t) { t.wrong_signal = signal(v); }},
     {"second_signal", second_signal},
     {"grace_ms", [](value const& v, target& t) { t.grace_ms = milliseconds(v); }},
+    {"accepts_for_ms", [](value const& v, target& t) { t.accepts_for_ms = milliseconds(v, 0); }},
     {"drain_ms", [](value const& v, target& t) { t.drain_ms = milliseconds(v); }},
+    {"effects", [](value const& v, target& t) { t.effects = target_values::effects(v); }},
+    {"allow", allowed_rules},
     {"exit", exit_statuses},
-    {"path", [](value const& v, target& t) { t.path = path(v); }},
-    {"slow", [](value const& v, target& t) { t.slow = path(v); }},
-    {"slow_stream", [](value const& v, target& t) { t.slow_stream = path(v); }},
-    {"stream", [](value const& v, target& t) { t.stream = path(v); }},
+    {"path", [](value const& v, target& t) { t.path = target_values::url(v); }},
+    {"slow", [](value const& v, target& t) { t.slow = target_values::url(v); }},
+    {"slow_stream", [](value const& v, target& t) { t.slow_stream = target_values::url(v); }},
+    {"stream", [](value const& v, target& t) { t.stream = target_values::url(v); }},
+    {"upload", [](value const& v, target& t) { t.upload = target_values::upload_url(v); }},
+    {"large", [](value const& v, target& t) { t.large = target_values::url(v); }},
 };
 
 } // namespace
@@ -268,9 +249,11 @@ target target_from_document(located_value const& document) {
     target t;
     take_fields(document, fields, t);
     if (t.uses_backend()) {
-        if (t.slow.empty()) t.slow = "/slow";
-        if (t.slow_stream.empty()) t.slow_stream = "/slow-stream";
-        if (t.stream.empty()) t.stream = "/stream";
+        if (t.slow.empty()) t.slow.path = "/slow";
+        if (t.slow_stream.empty()) t.slow_stream.path = "/slow-stream";
+        if (t.stream.empty()) t.stream.path = "/stream";
+        if (t.large.empty()) t.large.path = "/large";
+        if (t.upload.empty()) t.upload = usual_upload(), t.upload.path = "/upload";
     }
     if (t.program && t.adapter.empty())
         document.fail("is a \"program\" and needs an \"adapter\": without one nothing would be recorded");

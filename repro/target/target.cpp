@@ -64,6 +64,11 @@ bool target::uses_backend() const {
     return any(command) || any(files) || any(environment);
 }
 
+std::string target::http_request::in_words() const {
+    bool const expects = std::ranges::any_of(headers, [](auto const& h) { return h.first == "Expect"; });
+    return (method == "GET" ? path : method + " " + path) + (expects ? " with Expect" : "");
+}
+
 int target::wrong() const {
     if (wrong_signal) return wrong_signal;
     return stop.by == stop_method::signal && stop.signal == SIGTERM ? SIGINT : SIGTERM;
@@ -170,6 +175,7 @@ std::string to_json_text(target const& t) {
     j["stop"] = t.stop_in_words();
     if (t.signal_to != target::receivers::first) j["signal_to"] = word_of(t.signal_to);
     j["grace_ms"] = t.grace_ms;
+    if (t.accepts_for_ms) j["accepts_for_ms"] = t.accepts_for_ms;
     if (t.drain_ms) j["drain_ms"] = t.drain_ms;
     j["exit"] = t.exit;
     return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -16,7 +16,22 @@ struct target {
     using named_texts = std::vector<std::pair<std::string, std::string>>;
     struct http_request {
         std::string method = "GET", path = "/";
-        int status = 200; // the status that means ready
+        int status = 200;         // the status that means ready
+        named_texts headers = {}; // besides those that each request has
+        std::string body = {};
+        bool empty() const { return path.empty(); }
+        std::string in_words() const; // "/slow", "POST /store"
+        friend bool operator==(http_request const&, http_request const&) = default;
+    };
+
+    // What has to be there after the exit: one of file, output and command.
+    struct effect {
+        std::string file = {}; // must exist and be written
+        bool output = false;
+        words command = {};               // must exit with status 0
+        words has = {};                   // each of these texts is in a line of the file or of the output
+        std::string matches = {};         // a regular expression that a line must match; "" for none
+        std::string for_each_answer = {}; // the same for as many lines as requests were answered
     };
 
     std::string name, summary;
@@ -55,17 +70,23 @@ struct target {
     // first one first), or process 1 of a PID namespace that the command makes.
     enum class receivers : std::uint8_t { first, group, all, pid1 };
     receivers signal_to = receivers::first;
-    int wrong_signal = 0;           // 0: SIGTERM, or SIGINT where SIGTERM is the right one
-    int second_signal = 0;          // 0: the signal of the stop again
-    bool second_forces = false;     // whether the second signal is documented to force an exit; else to have no effect
-    std::int64_t grace_ms = 10'000; // time from the stop until the server is killed
-    std::int64_t drain_ms = 0;      // drain timeout that the server itself is configured with; 0 for none
-    std::vector<int> exit{0};       // exit statuses that mean success
+    int wrong_signal = 0;            // 0: SIGTERM, or SIGINT where SIGTERM is the right one
+    int second_signal = 0;           // 0: the signal of the stop again
+    bool second_forces = false;      // whether the second signal is documented to force an exit; else to have no effect
+    std::int64_t grace_ms = 10'000;  // time from the stop until the server is killed
+    std::int64_t accepts_for_ms = 0; // time after the stop during which it goes on accepting on purpose
+    std::int64_t drain_ms = 0;       // drain timeout that the server itself is configured with; 0 for none
+    std::vector<effect> effects;
+    words allow;              // rules whose violations are only noted
+    std::vector<int> exit{0}; // exit statuses that mean success
 
-    std::string path = "/";  // answered immediately
-    std::string slow;        // answered slowly, while the server is being stopped; "" for none
-    std::string slow_stream; // head and part of the body are sent immediately, the rest slowly
-    std::string stream;      // the response never ends
+    // The requests of clients. One that the target does not have is empty().
+    http_request path;                    // answered immediately
+    http_request slow{.path = ""};        // answered slowly, while the server is being stopped
+    http_request slow_stream{.path = ""}; // head and part of the body are sent immediately, the rest slowly
+    http_request stream{.path = ""};      // the response never ends
+    http_request upload{.path = ""};      // has a body, of which the server reads half before the stop
+    http_request large{.path = ""};       // the response is larger than the buffers of the kernel
 
     bool uses_backend() const;                  // whether {backend} occurs in command, files or environment
     bool tried(std::string_view version) const; // whether tried_with has this version, or one that it belongs to
@@ -85,6 +106,8 @@ std::optional<target::receivers> parse_receivers(std::string_view word);
 std::string_view word_of(target::receivers);
 int parse_signal(std::string_view name); // accepts "SIGTERM", "TERM" or "15"; returns 0 for an unknown signal
 bool can_be_handled(int signal);         // false for SIGKILL and SIGSTOP
+// Returns a POST of 64 KiB without a path.
+target::http_request usual_upload();
 bool is_server_path(std::string_view);   // whether it is a valid path in a request line, such as "/slow"
 std::string to_json_text(target const&); // for the header of a trace; without its files
 

@@ -19,6 +19,8 @@ probe_of = {
     "client-shape-overlap-never-ends": "overlap",
     "upload": "upload",
     "startup": "startup",
+    "effect": "answered",
+    "drain-delay": "drain-delay",
 }
 
 
@@ -55,7 +57,7 @@ def target_of(case, folder, act):
     ready = {k: v for k, v in case.get("ready", {}).items() if k in ("log", "http", "workers", "tcp", "within_ms")}
     if ready:
         target["ready"] = ready
-    for ours, theirs in (("path", "fast"), ("slow", "slow"), ("stream", "stream"), ("upload", "upload")):
+    for ours, theirs in (("path", "fast"), ("slow", "slow"), ("stream", "stream"), ("upload", "upload"), ("large", "large")):
         if theirs in case["paths"]:
             target[ours] = request(case["paths"][theirs])
     if "when" in act:  # the line of its log at which the stop comes
@@ -64,6 +66,8 @@ def target_of(case, folder, act):
         target["files"] = case["files"]
     if "exit" in case:
         target["exit"] = [0, *case["exit"]]
+    if "effects" in case:
+        target["effects"] = [{k: e[k] for k in ("file", "has") if k in e} for e in case["effects"]]
     if "serves_ms" in case:
         target["accepts_for_ms"] = case["serves_ms"]
     return target

@@ -60,6 +60,19 @@ std::optional<std::int64_t> integer(json const& v) {
     return v.get<std::int64_t>();
 }
 
+// A list of words, separated by spaces; "" if there is none.
+std::string words(json const& line, char const* field) {
+    std::string all;
+    json const* const list = member(line, field);
+    if (!list) return all;
+    if (!list->is_array()) refuse(field, "a list of words", *list);
+    for (json const& word : *list) {
+        if (!word.is_string()) refuse(field, "a list of words", *list);
+        all.append(all.empty() ? "" : " ").append(word.get_ref<std::string const&>());
+    }
+    return all;
+}
+
 } // namespace
 
 bool nests_deeper(std::string_view json_text, int than) {
@@ -100,14 +113,8 @@ void any_line::parse_header(std::string_view line) {
     head.target = document(line_, "target");
     head.twin = document(line_, "twin");
     head.tool = text(line_, "tool");
-    if (json const* groups = member(line_, "observes")) {
-        if (!groups->is_array()) refuse("observes", "a list of words", *groups);
-        for (json const& group : *groups) {
-            if (!group.is_string()) refuse("observes", "a list of words", *groups);
-            if (!head.observes.empty()) head.observes += ' ';
-            head.observes += group.get_ref<std::string const&>();
-        }
-    }
+    head.observes = words(line_, "observes");
+    head.allow = words(line_, "allow");
 }
 
 any_line::type any_line::parse(std::string_view line) {

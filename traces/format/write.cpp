@@ -134,6 +134,7 @@ void write_header(std::string& out, header const& h) {
     if (!h.world.empty()) write_string(out += R"(,"world":)", h.world);
     if (!h.schedule.empty()) write_string(out += R"(,"schedule":)", h.schedule);
     if (!h.observes.empty()) put_words(out += R"(,"observes":)", h.observes);
+    if (!h.allow.empty()) put_words(out += R"(,"allow":)", h.allow);
     if (!h.target.empty()) put_document(out += R"(,"target":)", h.target);
     if (!h.twin.empty()) put_document(out += R"(,"twin":)", h.twin);
     out += "}\n";

@@ -10,10 +10,18 @@ namespace {
 // Readiness probes and traffic have rules of their own.
 bool is_a_customer(role r) { return r != role::readiness && r != role::traffic; }
 
-bool is_past(nanoseconds at, model const& m) { return m.t0 != no_seq && at > m.t0_time + tolerance; }
+// A server that has to be killed even when no client is connected never begins to stop: a rule says that, and these
+// rules have nothing to add.
+bool ignores_stop(model const& m) { return m.at_rest == model::never; }
 
-// A server that does not stop with no client connected either has one defect, which another rule reports.
-bool never_stops(model const& m) { return m.at_rest == model::never; }
+bool is_past(nanoseconds at, model const& m) {
+    return m.t0 != no_seq && at > m.t0_time + tolerance && !ignores_stop(m);
+}
+
+// A server that accepts for some time after the stop, on purpose, drains only then.
+bool is_past_delay(nanoseconds at, model const& m) {
+    return m.t0 != no_seq && at > m.drain_from() + tolerance && !ignores_stop(m);
+}
 
 struct close_not_announced final : rule {
     static rule_info info() {
@@ -37,7 +45,7 @@ struct close_not_announced final : rule {
     void on(event const& e, model const& m, rule_run& out) override {
         if (!e.find("close") || e.find("stream")) return;
         m.each_sent(e, [&](ref who, sent_request const& s) {
-            if (!is_a_customer(s.how.why) || !is_past(s.first_byte == no_seq ? e.t : s.first_byte_at, m)) return;
+            if (!is_a_customer(s.how.why) || !is_past_delay(s.first_byte == no_seq ? e.t : s.first_byte_at, m)) return;
             looked_ = true;
             if (e.integer("close") || told_) return;
             told_ = true; // report it once: it is a property of the server, not of one response
@@ -74,7 +82,8 @@ struct accept_after_stop final : rule {
                 "requests that another instance would have served. A refused connection is not a violation, nor is a "
                 "response 503 that closes it, and a "
                 "connection begun before the stop is not new. Readiness probes, and traffic that is meant to prolong "
-                "the drain, have rules of their own.",
+                "the drain, have rules of their own. If the trace says that the server goes on accepting for some "
+                "time on purpose, that time is added to the 250 ms.",
             .cites = "cockroach#1546, granian#548",
             .fix = "close the listening socket first: the kernel completes connections on it even if the server no "
                    "longer accepts",
@@ -105,8 +114,8 @@ private:
         return e.what == kind::client_done && e.integer("status") == 503 && e.integer("close");
     }
     static void judge_client(ref who, client_state const& c, event const* cut_off, model const& m, rule_run& out) {
-        if (c.connected == no_seq || !is_past(c.connect_at, m)) return;
-        if (!is_a_customer(c.why) || never_stops(m)) return;
+        if (c.connected == no_seq || !is_past_delay(c.connect_at, m)) return;
+        if (!is_a_customer(c.why)) return;
         violation v{.subject = who, .at = c.connected, .witness = {m.t0, c.connect}};
         v.message = to_string(who) + " was accepted " + duration_text(c.connect_at - m.t0_time) + " after the stop";
         if (cut_off) {
@@ -145,7 +154,7 @@ struct readiness_not_flipped final : rule {
         if (!c || !is_past(c->sent == no_seq ? c->connect_at : c->sent_at, m)) return;
         looked_ = true;
         bool const success = e.what == kind::client_done && e.integer("status") >= 200 && e.integer("status") < 300;
-        if (!success || told_ || never_stops(m)) return;
+        if (!success || told_) return;
         told_ = true;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, c->sent}};
         v.message = to_string(e.id) + " asked " + duration_text(c->sent_at - m.t0_time) +

@@ -15,9 +15,9 @@ struct connection_reset_inflight final : rule {
             .needs = clients,
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_fail, kind::client_closed},
-            .summary =
-                "a request that was completely sent before the stop, or at any time when nothing is stopped, gets a "
-                "reset or an end of stream and no byte of a response",
+            .summary = "a request that was sent before the stop, completely or but for a part of its body, or at any "
+                       "time when "
+                       "nothing is stopped, gets a reset or an end of stream and no byte of a response",
             .why = "The server had the complete request before the stop, so a graceful stop owes it a response. A "
                    "reload, an upgrade, or a worker that is recycled owes one to every request. The "
                    "client can't tell whether the request was executed: it must not repeat a request that is not "
@@ -42,7 +42,8 @@ struct connection_reset_inflight final : rule {
 private:
     static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
         report_lost(who, s.sent,
-            to_string(who) + " was sent " + moment_text(s.sent_at, m) + ", and " + "its connection was " +
+            to_string(who) + (s.how.partly ? " was sent, but for a part of its body, " : " was sent ") +
+                moment_text(s.sent_at, m) + ", and " + "its connection was " +
                 (ending_of(e) == "reset" ? "reset" : "closed") + " without a byte of a response",
             e, m, out);
     }

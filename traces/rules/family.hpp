@@ -17,10 +17,12 @@ std::span<rule_info const> client_rules();
 std::span<rule_info const> answer_rules();
 std::span<rule_info const> race_rules();
 std::span<rule_info const> announce_rules();
+std::span<rule_info const> delay_rules();
 std::span<rule_info const> time_rules();
 std::span<rule_info const> process_rules();
 std::span<rule_info const> act_rules();
 std::span<rule_info const> wrapper_rules();
+std::span<rule_info const> effect_rules();
 
 template <class R> std::unique_ptr<rule> make() { return std::make_unique<R>(); }
 

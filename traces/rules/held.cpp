@@ -13,9 +13,10 @@ nanoseconds time_at_rest(model const& m) { return m.at_rest && *m.at_rest != mod
 // Whether the exit followed the end of the traffic, or the server had to be killed while the traffic continued. A
 // server that exits by itself during the traffic did not wait for its end.
 bool by_traffic(nanoseconds exit, model const& m) {
-    if (m.traffic == no_seq || exit - m.t0_time < tolerance) return false;
-    return m.traffic_goes ? m.was_sent("SIGKILL")
-                          : m.traffic_at - m.t0_time > tolerance && exit - m.traffic_at <= coarse + time_at_rest(m);
+    if (m.traffic == no_seq || exit - m.drain_from() < tolerance) return false;
+    return m.traffic_goes
+        ? m.was_sent("SIGKILL")
+        : m.traffic_at - m.drain_from() > tolerance && exit - m.traffic_at <= coarse + time_at_rest(m);
 }
 
 // Whether the server takes as long when no client is connected: then no client holds it.
@@ -28,7 +29,7 @@ bool takes_as_long_at_rest(nanoseconds exit, model const& m) {
 } // namespace
 
 holding held_until(nanoseconds exit, model const& m) {
-    nanoseconds const quiet_since = std::max(m.t0_time, m.worked);
+    nanoseconds const quiet_since = std::max(m.drain_from(), m.worked);
     holding out{.quiet = exit - quiet_since};
     if (takes_as_long_at_rest(exit, m) || !m.follows.value_or(true)) return out;
     // Without a client it exits sooner. So what it waited for was a client, however late it noticed that one's end.
@@ -60,7 +61,7 @@ holding held_until(nanoseconds exit, model const& m) {
 }
 
 bool is_overdue(nanoseconds exit, model const& m) {
-    return m.t0 != no_seq && m.drain_timeout && exit - m.t0_time > m.drain_timeout + coarse;
+    return m.t0 != no_seq && m.drain_timeout && exit - m.drain_from() > m.drain_timeout + coarse;
 }
 
 ref waits_for_itself(model const& m) {

@@ -116,15 +116,20 @@ void model::apply(event const& e) {
     case kind::callback_enter:
     case kind::connection_close: return on_connection(e);
     case kind::timer_arm: return on_timer(e);
-    case kind::process_start:
-        if (!is_descendant(e.id)) drain_timeout = e.integer("drain_timeout") * 1'000'000, pid1 = e.integer("pid1") != 0;
-        return;
+    case kind::process_start: return on_process_start(e);
     case kind::process_status: discarded |= is_discarded_by_kernel(e); return;
     case kind::process_signal: return on_signal(e);
     case kind::process_exit: return on_exit(e);
     case kind::assertion: asserted = true; return;
     default: return;
     }
+}
+
+void model::on_process_start(event const& e) {
+    if (is_descendant(e.id)) return;
+    pid1 = e.integer("pid1") != 0;
+    drain_timeout = e.integer("drain_timeout") * 1'000'000;
+    accepts_for = e.integer("accepts_for") * 1'000'000;
 }
 
 void model::on_ready(event const& e) {
@@ -372,7 +377,7 @@ void model::clear() {
     sent.clear();
     peers.clear();
     left = {};
-    worked = act_at = t0_time = second_at = traffic_at = drain_timeout = 0;
+    worked = act_at = t0_time = second_at = traffic_at = drain_timeout = accepts_for = 0;
     act = t0 = last = second = traffic = listens = ready = latest_freed_at = no_seq;
     latest_freed = {};
     process_exited = asserted = all_asked = any_detached = told_by_others = ungraceful = second_forces = traffic_goes =

@@ -120,6 +120,7 @@ struct sending {
     role why = role::unknown;
     bool frozen = false;     // while no process of the server could run
     bool kept = false;       // on a keep-alive connection that had got a response before
+    bool partly = false;     // the head, without a part of the body; the rest may follow
     seq_t half = no_seq;     // the event that sent the first half of its head, if it was sent in two parts
     bool repeatable = true;  // by its method
     std::int64_t stream = 0; // of HTTP/2, else 0
@@ -204,6 +205,8 @@ struct model {
     bool second_forces = false;             // the second stop is documented to end the server at once
     seq_t listens = no_seq, ready = no_seq; // the first of each
     nanoseconds drain_timeout = 0;          // configured drain timeout; 0 if unknown
+    nanoseconds accepts_for = 0;            // it goes on accepting for so long after the stop, on purpose
+    nanoseconds drain_from() const { return t0_time + accepts_for; } // when it should stop accepting, and drain
     // The time from the stop to the exit when no client is connected, if it was measured; `never` if it had to be
     // killed.
     static constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
@@ -309,6 +312,7 @@ private:
     }
     void end(event const&);
     void end_lifetime(event const&);
+    void on_process_start(event const&);
     void on_ready(event const&);
     void opens(event const&);
     void on_server(event const&);

@@ -56,13 +56,16 @@ void model::on_client(event const& e) {
         if (c.connect == no_seq) c.connect = e.seq, c.connect_at = e.t;
         return;
     case kind::client_send: {
-        if (e.text("part") == "head-half") return;
+        std::string_view const part = e.text("part");
         peer_state const& p = peers.open(e.id.number);
+        // The rest of a body adds nothing: the server owes a response since it has the head.
+        if (part == "head-half" || (part == "rest" && c.sent != no_seq && c.how.partly)) return;
         c.sent = e.seq, c.sent_at = e.t, c.first_byte = no_seq, c.received = 0;
         c.how = {.why = p.why,
             .frozen = e.integer("frozen") != 0,
             .kept = p.answered > 0,
-            .half = e.text("part") == "rest" ? p.half : no_seq,
+            .partly = part == "head" || part == "body-half",
+            .half = part == "rest" ? p.half : no_seq,
             .repeatable = is_idempotent(e.text("method")),
             .stream = e.integer("stream")};
         if (request.type == entity::request)

@@ -125,6 +125,7 @@ private:
     std::vector<std::vector<listener>> by_kind_;
     model model_;
     unsigned declared_ = 0, seen_ = 0;
+    std::string allowed_; // rules whose violations are notes, separated by spaces
     bool lost_events_ = false;
     entry* current_ = nullptr;
     std::vector<violation> found_;

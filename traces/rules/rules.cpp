@@ -57,6 +57,15 @@ std::array<unsigned, kind_count> const groups = [] {
 
 constexpr std::size_t lines_at_most = 16;
 
+bool is_word_of(std::string_view word, std::string_view words) {
+    while (!words.empty()) {
+        std::size_t const end = std::min(words.find(' '), words.size());
+        if (words.substr(0, end) == word) return true;
+        words.remove_prefix(std::min(end + 1, words.size()));
+    }
+    return false;
+}
+
 void add_witness(violation& v, seq_t seq) {
     if (seq != no_seq) v.witness.push_back(seq);
 }
@@ -102,7 +111,7 @@ std::span<rule_info const> all_rules() {
         std::vector<rule_info> out;
         for (auto const family : {scope_rules(), lifetime_rules(), memory_rules(), timer_rules(), callback_rules(),
                  loop_rules(), stop_rules(), client_rules(), answer_rules(), race_rules(), announce_rules(),
-                 time_rules(), process_rules(), act_rules(), wrapper_rules()})
+                 delay_rules(), time_rules(), process_rules(), effect_rules(), act_rules(), wrapper_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();
@@ -175,7 +184,10 @@ void rule_run::add(std::span<rule_info const* const> wanted) {
     }
 }
 
-void rule_run::on_header(header const& h) { declared_ = parse_observes(h.observes); }
+void rule_run::on_header(header const& h) {
+    declared_ = parse_observes(h.observes);
+    allowed_ = h.allow;
+}
 
 // An object.free of a type that has a kind of its own for that is such an event: a server that is freed in this way
 // is no less gone.
@@ -233,6 +245,7 @@ void rule_run::reset() {
     }
     model_.clear();
     declared_ = seen_ = 0;
+    allowed_.clear();
     lost_events_ = false;
     found_.clear();
 }
@@ -240,7 +253,7 @@ void rule_run::reset() {
 void rule_run::report(violation v) {
     v.rule = current_->info->id;
     if (!model_.words) v.message.clear();
-    v.level = std::max(v.level, current_->info->level);
+    v.level = is_word_of(v.rule, allowed_) ? severity::note : std::max(v.level, current_->info->level);
     add_witness(v, v.at);
     std::sort(v.witness.begin(), v.witness.end());
     v.witness.erase(std::unique(v.witness.begin(), v.witness.end()), v.witness.end());

@@ -150,7 +150,7 @@ private:
         served_.close(who.number);
     }
 
-    static nanoseconds quiet_since(model const& m) { return std::max(m.t0_time, m.worked); }
+    static nanoseconds quiet_since(model const& m) { return std::max(m.drain_from(), m.worked); }
 
     void by_own_facts(event const& e, model const& m, rule_run& out) {
         bool const because = std::find(e.because.begin(), e.because.end(), timed_out_at_) != e.because.end();
@@ -354,14 +354,14 @@ private:
 
     static void by_control(event const& e, model const& m, rule_run& out) {
         nanoseconds const took = e.t - m.t0_time;
-        if (*m.at_rest < slow || took < slow) return;
+        if (*m.at_rest - m.accepts_for < slow || took - m.accepts_for < slow) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
         v.message = to_string(e.id) + " took " + duration_text(took) + " to stop, and takes " +
             duration_text(*m.at_rest) + " with no client connected";
         out.report(std::move(v));
     }
     static void by_timeout(holding const& how, event const& e, model const& m, rule_run& out) {
-        if (m.drain_timeout < 2 * tolerance || e.t - m.t0_time < m.drain_timeout - tolerance) return;
+        if (m.drain_timeout < 2 * tolerance || e.t - m.drain_from() < m.drain_timeout - tolerance) return;
         nanoseconds alone = how.quiet;
         for (gone_peer const& g : m.left)
             if (g.who) alone = std::min(alone, e.t - g.at);

@@ -118,7 +118,11 @@ std::string lost_response(event const& e) {
 std::string sent(event const& e) {
     std::string_view const part = e.text("part");
     std::string const what = e.find("request") ? with(e, " ", "request") : " a request";
-    std::string const which = part == "head-half" ? " half of the head of" : part == "rest" ? " the rest of" : "";
+    std::string const which = part == "head-half" ? " half of the head of"
+        : part == "head"                          ? " the head of"
+        : part == "body-half"                     ? " the head and half of the body of"
+        : part == "rest"                          ? " the rest of"
+                                                  : "";
     return subject(e) + " has sent" + which + what + with(e, ", ", "bytes", " bytes") +
         (e.integer("frozen") ? ", to a frozen server" : "");
 }
@@ -411,6 +415,7 @@ constexpr row table[] = {
                 (e.integer("there") ? " is there" : " is gone") +
                 (e.integer("there") && e.find("same") && !e.integer("same") ? ", and belongs to another socket" : "");
         }},
+    {kind::process_effect, [](event const& e) { return subject(e) + " has exited" + with(e, ", and ", "what"); }},
     {kind::other, anything},
 };
 

@@ -22,7 +22,7 @@ compared compare(target const& t, std::string const& probe) {
     compared c{measure_controls(t, {&probe, 1}), {}, {}};
     CHECK(nobody_left());
     c.not_judged = why_not_judged(c.controls, t, probe);
-    for (url_control const& u : c.controls.urls) UNSCOPED_INFO(u.path << ": " << u.told);
+    for (url_control const& u : c.controls.urls) UNSCOPED_INFO(u.asked.path << ": " << u.told);
     UNSCOPED_INFO(c.not_judged << ", at rest " << c.controls.at_rest.took / millisecond << " ms "
                                << c.controls.at_rest.ended << c.controls.at_rest.trouble);
     if (!c.not_judged.empty()) return c;

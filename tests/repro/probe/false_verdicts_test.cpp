@@ -77,7 +77,7 @@ TEST_CASE("each probe is inconclusive when no connection stood before the stop, 
     for (probe_info const& probe : all_probes()) {
         if (probe.name == "startup") continue; // it has no clients
         target t = python_server("listens", {"::1"});
-        t.stream = "/stream";
+        t.stream.path = "/stream";
         judged_probe const p = probed(t, probe.name);
         INFO(probe.name);
         CHECK(p.verdict == verdict::inconclusive);

@@ -20,7 +20,7 @@ target hostile(std::string const& how) {
     target t;
     t.name = "hostile";
     t.command = {HOSTILE_SERVER, how, "{port}"};
-    t.slow = "/slow";
+    t.slow.path = "/slow";
     t.grace_ms = 300;
     t.ready.within_ms = 5'000;
     return t;

@@ -18,7 +18,7 @@ inline repro::target python_server(std::string const& name, std::vector<std::str
     t.command = {"python3", SOURCE_DIR "/tests/repro/probe/servers/" + name + ".py", "{port}"};
     t.command.insert(t.command.end(), arguments.begin(), arguments.end());
     t.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}};
-    t.slow = "/slow";
+    t.slow.path = "/slow";
     t.grace_ms = 20'000;
     t.ready.within_ms = 30'000;
     return t;

@@ -59,6 +59,27 @@ TEST_CASE("a response is read alike in parts of every size") {
     }
 }
 
+TEST_CASE("a response of HTTP/1.0 ends with its connection, unless it has a length") {
+    std::string const unframed = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nbody";
+    CHECK(read(unframed).state == parse::need_more);
+    CHECK(read(unframed, true).state == parse::complete);
+    CHECK(read(unframed, true).body == 4);
+    response_reader r;
+    r.feed("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    CHECK(r.state() == parse::complete);
+    CHECK(r.framed());
+    CHECK(r.close()); // without Connection: keep-alive
+}
+
+TEST_CASE("chunks may be followed by trailers, which are no part of the body") {
+    std::string const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Digest\r\n\r\n";
+    CHECK(read(head + "3\r\nabc\r\n0\r\n").state == parse::need_more);
+    reading const r = read(head + "3\r\nabc\r\n0\r\nDigest: x\r\nMore: y\r\n\r\n");
+    CHECK(r.state == parse::complete);
+    CHECK(r.body == 3);
+    CHECK(r.digest == read(head + "3\r\nabc\r\n0\r\n\r\n").digest);
+}
+
 TEST_CASE("a head has at most 256 KiB, and what can't be read is named") {
     auto const with_field = [](std::size_t size) {
         return "HTTP/1.1 200 OK\r\nX: " + std::string(size, 'a') + "\r\nContent-Length: 0\r\n\r\n";

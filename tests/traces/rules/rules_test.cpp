@@ -85,6 +85,8 @@ constexpr breaking breaks[] = {
     {"readiness-not-flipped", "client:1", 10,
         "client:1 asked 450 ms after the stop whether the server is ready, and was answered 200"},
     {"ghost-connection", "client:1", 11, "client:1 still has its connection to a process that has exited"},
+    {"refused-during-drain-delay", "client:1", 5,
+        "client:1 came 100 ms after the stop and was refused; the server is said to go on accepting for 1500 ms"},
     {"drain-timeout-exceeded", "process:1", 9, "process:1 exited 7760 ms after the stop; its drain timeout is 3000 ms"},
     {"idle-connection-blocks-stop", "client:1", 14,
         "process:1 ended only when the idle connection of client:1 ended, 4990 ms after the stop and 4610 ms after the "
@@ -124,6 +126,8 @@ constexpr breaking breaks[] = {
     {"pid1-ignores-signal", "process:1", 2,
         "process:1 (python3) is process 1 of its PID namespace and has no handler for SIGTERM, which the kernel then "
         "discards"},
+    {"effect-missing", "process:1", 9,
+        "after the exit of process:1: {folder}/access.log has no line with \"answered 1\""},
 };
 
 std::string const folder = TEST_DATA "/rules/";

@@ -1,6 +1,7 @@
 # A server that answers each request in a thread of its own, one request a connection, and at SIGTERM stops listening and
-# awaits the open requests. `answer(client, path)` writes the response.
-import os, signal, socket, sys, threading, time
+# awaits the open requests. `answer(client, path)` writes the response, or `answer(client, path, head, body)` with what has
+# come of the request so far.
+import inspect, os, signal, socket, sys, threading, time
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'
 stopping = threading.Event()
@@ -26,7 +27,9 @@ def serve(answer, listener=None, at_the_end=lambda: None):
         with changed:
             open_requests[0] += 1
         try:
-            answer(client, head.split()[1])
+            whole, _, body = head.partition(b'\r\n\r\n')
+            more = (whole, body) if len(inspect.signature(answer).parameters) == 4 else ()
+            answer(client, head.split()[1], *more)
         except OSError:
             pass
         client.close()
