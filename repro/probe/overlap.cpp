@@ -50,7 +50,7 @@ public:
     }
     void after(probe_run& run) override {
         late_.knock(run);
-        if (run.ms_since_stop() < goes_on_ms_) return go_on(run);
+        if (run.ms_since_stop() < ends_ms(run)) return go_on(run);
         if (run.backend()) run.backend()->release();
         // The traffic ends with its last response.
         bool const waits = std::ranges::any_of(slots_, [](slot const& s) { return s.client && s.client->waits(); });
@@ -65,6 +65,11 @@ private:
         probe_client* client = nullptr;
         bool turned_away = false; // refused by a closed listener; a real client would go to another server
     };
+    // A comparison with clients that leave at another time says when.
+    std::int64_t ends_ms(probe_run const& run) const {
+        std::int64_t const leaves = run.leave_ms().value_or(goes_on_ms_);
+        return run.leaves_as_told() ? leaves : std::max(leaves, goes_on_ms_);
+    }
     std::size_t under_way(probe_run& run) {
         return static_cast<std::size_t>(std::ranges::count_if(slots_, [&](slot const& s) {
             if (!s.client || !s.client->waits() || !run.has_read(*s.client)) return false;
