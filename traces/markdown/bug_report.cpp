@@ -2,7 +2,9 @@
 #include <algorithm>
 #include "traces/markdown/escape.hpp"
 #include "traces/markdown/sequence.hpp"
+#include "traces/views/alike.hpp"
 #include "traces/views/phrase.hpp"
+#include "traces/views/process_ends.hpp"
 #include "traces/views/roots.hpp"
 #include "traces/views/text.hpp"
 
@@ -30,6 +32,7 @@ public:
           root_(r.violations[number_]),
           rule_(find_rule(root_.rule)) {
         cause_finder const causes(r.trace);
+        for (event const& e : r.trace.events) ends_.note(e);
         steps_ = shortened(causes.path_to(root_));
     }
 
@@ -38,19 +41,23 @@ public:
 private:
     std::size_t first_root() const {
         std::size_t best = of_.violations.size();
+        auto const level = [&](std::size_t root) { return level_of_defect(of_.violations, places_, root); };
         for (std::size_t i = 0; i < of_.violations.size(); ++i)
-            if (places_[i].is == defect_part::root &&
-                (best == of_.violations.size() || of_.violations[i].level > of_.violations[best].level))
-                best = i;
+            if (leads(i) && (best == of_.violations.size() || level(i) > level(best))) best = i;
         return best;
     }
+
+    // Whether it is the root that a defect is called after.
+    bool leads(std::size_t i) const { return places_[i].is == defect_part::root && places_[i].like == i; }
+
+    std::string message(std::size_t root) const { return message_of_root(of_.violations, places_, root); }
 
     std::string under(defect_part part) const { return rules_under(of_.violations, places_, number_, part); }
 
     std::string summary() const {
         std::string out =
             "# " + code_span(of_.subject) + ": " + code_span(root_.rule) + " when it is stopped\n\n## Summary\n\n";
-        out += code_span(root_.message) + ".\n\n";
+        out += code_span(message(number_)) + ".\n\n";
         if (rule_)
             out += "This breaks the rule " + code_span(root_.rule) + ": it is violated when " + prose(rule_->summary) +
                 ".\n";
@@ -72,7 +79,7 @@ private:
 
     std::string happens() const {
         std::string out = "## What happens\n\n";
-        out += "At event " + std::to_string(root_.at) + ": " + code_span(root_.message) + ".\n\n";
+        out += "At event " + std::to_string(root_.at) + ": " + code_span(message(number_)) + ".\n\n";
         if (!root_.inside.empty()) out += "Still inside at that moment:\n\n";
         for (std::size_t i = 0; i < root_.inside.size() && i < most_inside; ++i)
             out += "- " + code_span(root_.inside[i]) + "\n";
@@ -85,10 +92,10 @@ private:
     std::string told_of(defect_part part, std::string_view heading) const {
         std::string out;
         std::size_t told = 0, all = 0;
-        for (std::size_t i = 0; i < of_.violations.size(); ++i) {
-            if (places_[i].root != number_ || places_[i].is != part || ++all > most_told) continue;
-            violation const& v = of_.violations[i];
-            out += "- " + code_span(v.rule) + " at event " + std::to_string(v.at) + ": " + code_span(v.message) + "\n";
+        for (std::vector<violation const*> const& alike : grouped_under(of_.violations, places_, number_, part)) {
+            if (++all > most_told) continue;
+            out += "- " + code_span(alike.front()->rule) + " at event " + std::to_string(alike.front()->at) + ": " +
+                code_span(message_of_all(alike)) + "\n";
             ++told;
         }
         if (all > told) out += "- and " + std::to_string(all - told) + " more\n";
@@ -99,8 +106,10 @@ private:
         std::string out = "## Root cause (call chain)\n\n";
         std::size_t number = 0;
         auto const step = [&](event const* e) {
+            std::string const end = ends_.in_words(e->seq);
             out += std::to_string(++number) + ". event " + std::to_string(e->seq) + ", " + code_span(kind_text(*e)) +
-                ": " + code_span(phrase(*e)) + (e->seq == root_.at ? " **← " + prose(root_.rule) + "**" : "") + "\n";
+                ": " + code_span(phrase(*e)) + (end.empty() ? "" : ", " + end) +
+                (e->seq == root_.at ? " **← " + prose(root_.rule) + "**" : "") + "\n";
         };
         for (event const* e : steps_.head) step(e);
         if (steps_.left_out) {
@@ -122,8 +131,8 @@ private:
     std::string others() const {
         std::string out;
         for (std::size_t i = 0; i < of_.violations.size(); ++i)
-            if (i != number_ && places_[i].is == defect_part::root && of_.violations[i].level != severity::note)
-                out += "- " + code_span(of_.violations[i].rule) + ": " + code_span(of_.violations[i].message) + "\n";
+            if (i != number_ && leads(i) && of_.violations[i].level != severity::note)
+                out += "- " + code_span(of_.violations[i].rule) + ": " + code_span(message(i)) + "\n";
         return out.empty() ? "" : "## Other defects in the same execution\n\n" + out;
     }
 
@@ -133,6 +142,7 @@ private:
     violation const& root_;
     rule_info const* rule_;
     short_path steps_;
+    process_ends ends_;
 };
 
 } // namespace

@@ -45,6 +45,15 @@ std::string html_view::rules_under(violation const& root, defect_part part) cons
     return traces::rules_under(side_.violations, places_, number_of(root), part);
 }
 
+bool html_view::leads(violation const& v) const {
+    std::size_t const i = number_of(v);
+    return places_[i].is != defect_part::root || places_[i].like == i;
+}
+
+std::string html_view::message(violation const& v) const {
+    return part_of(v) == defect_part::root ? message_of_root(side_.violations, places_, number_of(v)) : v.message;
+}
+
 violation const& html_view::root_of(violation const& v) const { return side_.violations[places_[number_of(v)].root]; }
 
 void html_view::collect_violations() {
@@ -52,7 +61,7 @@ void html_view::collect_violations() {
     for (violation const& v : side_.violations) all.push_back(&v);
     std::stable_sort(all.begin(), all.end(), [this](auto const* a, auto const* b) {
         auto const is_root = [this](violation const& v) {
-            return v.level != severity::note && part_of(v) == defect_part::root;
+            return v.level != severity::note && part_of(v) == defect_part::root && leads(v);
         };
         bool const a_root = is_root(*a), b_root = is_root(*b);
         return a_root != b_root ? a_root : a->level > b->level;
@@ -60,7 +69,7 @@ void html_view::collect_violations() {
     for (violation const* v : all) {
         if (std::size_t const at = index_of(v->at); at != none) broken_.emplace(at, v);
         if (v->subject) blamed_.insert(v->subject);
-        if (of_rule_[v->rule]++ >= most_of_a_rule) continue;
+        if (!leads(*v) || of_rule_[v->rule]++ >= most_of_a_rule) continue;
         shown_.push_back({v, causes_.path_to(*v)});
         draw_arrows(shown_.back());
     }

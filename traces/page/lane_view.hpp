@@ -51,6 +51,8 @@ public:
     std::vector<shown_violation> const& violations() const { return shown_; }
     // The rules that belong to the same defect as this root and have that part in it, ", " between them; "" for none.
     std::string rules_under(violation const& root, defect_part) const;
+    bool leads(violation const&) const;               // false for a root that is alike to an earlier one
+    std::string message(violation const&) const;      // of a root: that of all that are alike
     violation const& root_of(violation const&) const; // itself when it is a root
     defect_part part_of(violation const& v) const { return places_[number_of(v)].is; }
     std::map<std::string_view, std::size_t> const& of_rule() const { return of_rule_; }

@@ -91,7 +91,7 @@ std::string card(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     std::size_t const at = v.index_of(broken.at);
     std::string out = "<article class=\"card first " + std::string(name_of(broken.level)) + "\">\n<div>" +
-        heading(broken) + "\n<p class=\"message\">" + html_text(broken.message) + "</p>\n<p class=\"where\">" +
+        heading(broken) + "\n<p class=\"message\">" + html_text(v.message(broken)) + "</p>\n<p class=\"where\">" +
         link(v, broken, "at ");
     if (at != html_view::none)
         out += ", " + duration(v.since_start(v.events()[at])) + " after the first event · <a href=\"#" + v.mark(at) +
@@ -107,7 +107,7 @@ std::string card(html_view const& v, html_view::shown_violation const& one) {
 std::string line(html_view const& v, html_view::shown_violation const& one) {
     violation const& broken = *one.what;
     return "<details class=\"" + std::string(name_of(broken.level)) + "\"><summary>" + heading(broken) +
-        " <span class=\"message\">" + html_text(broken.message) + inside(broken) + "</span> " + link(v, broken, "") +
+        " <span class=\"message\">" + html_text(v.message(broken)) + inside(broken) + "</span> " + link(v, broken, "") +
         "</summary>\n<div class=\"more\">" + defect(v, broken) + steps(v, one) + meaning(broken) + "</div></details>\n";
 }
 

@@ -5,6 +5,12 @@
 
 namespace shutdown_repro::traces {
 
+namespace {
+
+constexpr std::ptrdiff_t most_worker_ends = 3; // on one path
+
+} // namespace
+
 bool is_act(kind what) { return what == kind::act_stop || what == kind::act_free || what == kind::process_signal; }
 
 void cause_graph::note(event const& e) {
@@ -12,6 +18,26 @@ void cause_graph::note(event const& e) {
     nodes_.push_back({e.seq, static_cast<std::uint32_t>(links_.size()), e.what});
     links_.insert(links_.end(), e.because.begin(), e.because.end());
     if (is_act(e.what) && !first_act_) first_act_ = e.seq;
+    note_process(e);
+}
+
+void cause_graph::note_process(event const& e) {
+    bool const first = e.id.type == entity::process && e.id.number == 1;
+    if (e.what == kind::process_status && first && !first_act_) statuses_.push_back(e.seq);
+    if (e.what != kind::process_exit || !first_act_) return;
+    if (first) main_end_ = e.seq;
+    else worker_ends_.push_back(e.seq);
+}
+
+std::vector<seq_t> cause_graph::of_processes(seq_t broken_at, kind what) const {
+    if (what != kind::client_fail && what != kind::client_closed && what != kind::process_status) return {};
+    std::vector<seq_t> all;
+    if (!statuses_.empty()) all.push_back(statuses_.back());
+    if (main_end_) all.push_back(*main_end_);
+    auto const later = std::ranges::find_if(worker_ends_, [&](seq_t end) { return end > broken_at; });
+    auto const before = std::min<std::ptrdiff_t>(later - worker_ends_.begin(), most_worker_ends);
+    all.insert(all.end(), later - before, later); // those just before it
+    return all;
 }
 
 std::optional<std::uint32_t> cause_graph::find(seq_t seq) const {
@@ -63,8 +89,11 @@ std::vector<seq_t> cause_graph::path_to(violation const& v) const {
     for (std::uint32_t i : std::vector<std::uint32_t>(steps.begin(), steps.end()))
         for (seq_t why : links_of(i))
             if (auto const choice = find(why); choice && nodes_[*choice].what == kind::decision) steps.insert(*choice);
+    if (auto const broken = find(v.at))
+        for (seq_t const seq : of_processes(v.at, nodes_[*broken].what)) add(seq, false);
     bool const has_act = std::ranges::any_of(steps, [this](std::uint32_t i) { return is_act(nodes_[i].what); });
-    if (!has_act && first_act_ && *first_act_ < v.at) steps.insert(*find(*first_act_));
+    bool const before_act = kind_of(v.at) == kind::process_status; // it is looked at just before the signal
+    if (!has_act && first_act_ && (*first_act_ < v.at || before_act)) steps.insert(*find(*first_act_));
     std::vector<seq_t> in_order;
     for (std::uint32_t i : steps) in_order.push_back(nodes_[i].seq);
     return in_order;

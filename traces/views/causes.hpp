@@ -17,7 +17,9 @@ bool is_act(kind);
 class cause_graph {
 public:
     void note(event const&); // call for each event, in order
-    // Returns the events that led to the violation, in order, back to the stop, free or signal that began it. An event
+    // Returns the events that led to the violation, in order, back to the stop, free or signal that began it. For a lost
+    // connection and a signal that is not handled these are also what the process was known to do with the signal, and
+    // how it and its workers ended. An event
     // from before that (a coroutine is spawned, a call is queued) is included only if the violation or one of these
     // events refers to it directly, together with the decision that caused it: the events before it do not explain the
     // failure.
@@ -36,7 +38,12 @@ private:
     std::optional<std::uint32_t> find(seq_t) const;
     std::span<seq_t const> links_of(std::uint32_t) const;
 
+    void note_process(event const&);
+    std::vector<seq_t> of_processes(seq_t broken_at, kind) const;
+
     std::vector<node> nodes_;
+    std::vector<seq_t> statuses_, worker_ends_;
+    std::optional<seq_t> main_end_;
     std::vector<seq_t> links_;
     std::optional<seq_t> first_act_;
     bool ascending_ = true;

@@ -26,6 +26,7 @@ constexpr std::size_t not_kept = static_cast<std::size_t>(-1);
 
 void explain_page::survey(event const& e) {
     graph_.note(e);
+    ends_.note(e);
     last_ = e.seq;
 }
 
@@ -142,6 +143,8 @@ std::string explain_page::step(
         paint(style_, tint::faint, head) + paint(style_, mark, what) + wrap(phrase(e), style_.width, indent) + "\n";
     std::string const margin(indent, ' ');
     auto const beside = asides_.find(seq);
+    if (std::string const end = ends_.in_words(seq); !end.empty())
+        out += margin + wrap(end, style_.width, indent) + "\n";
     std::size_t told = 0;
     for (std::size_t const place : beside == asides_.end() ? std::vector<std::size_t>{} : beside->second) {
         event const& aside = kept_.events[place];

@@ -11,6 +11,7 @@
 #include "traces/rules/model.hpp"
 #include "traces/views/actors.hpp"
 #include "traces/views/causes.hpp"
+#include "traces/views/process_ends.hpp"
 #include "traces/views/rows.hpp"
 
 namespace shutdown_repro::traces {
@@ -103,6 +104,7 @@ private:
 
     text_style style_;
     cause_graph graph_;
+    process_ends ends_;
     seq_t last_ = 0;
     std::span<violation const> violations_;
     std::vector<std::vector<seq_t>> paths_; // the path to each violation

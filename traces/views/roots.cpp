@@ -1,7 +1,8 @@
 #include "traces/views/roots.hpp"
 #include <algorithm>
 #include <numeric>
-#include <unordered_set>
+#include "traces/rules/lost.hpp"
+#include "traces/views/alike.hpp"
 
 namespace shutdown_repro::traces {
 
@@ -9,7 +10,8 @@ void root_finder::note(event const& e) {
     note_request(e);
     note_process(e);
     acted_ = acted_ || is_act(e.what);
-    if (!acted_) return;
+    note_default_action(e);
+    if (!acted_ && e.what != kind::process_status) return;
     graph_.note(e);
     note_end(e);
 }
@@ -27,7 +29,33 @@ void root_finder::note_request(event const& e) {
 void root_finder::note_process(event const& e) {
     if (e.id.type != entity::process) return;
     if (!process_) process_ = e.id;
+    if (e.what == kind::process_exit) others_.erase(e.id);
+    else if (e.id.number != 1) others_.insert(e.id);
     several_ = several_ || e.id != process_ || (e.what == kind::process_ready && e.integer("workers", 1) > 1);
+}
+
+void root_finder::note_default_action(event const& e) {
+    auto& a = default_action_;
+    bool const loss = e.what == kind::client_closed || (e.what == kind::client_fail && ends_connection(e.text("how")));
+    if (loss && a.sent != no_seq) a.lost.push_back(e.seq);
+    if (e.id.type != entity::process || e.id.number != 1) return;
+    bool const same = !a.signal.empty() && e.text("signal") == a.signal;
+    if (e.what == kind::process_status && !acted_) {
+        bool const untouched = !e.integer("caught", 1) && !e.integer("ignored") && !e.integer("blocked");
+        a.signal = untouched ? e.text("signal") : "";
+        a.seen = e.seq;
+    } else if (e.what == kind::process_signal && same && e.integer("stop") && a.sent == no_seq) {
+        a.sent = e.seq;
+        a.others = !others_.empty();
+    } else if (e.what == kind::process_exit) {
+        a.died = same && a.sent != no_seq;
+    }
+}
+
+// The kernel closes the connections before the parent hears of the death, so a client may see it first.
+void root_finder::link_default_action() {
+    if (!default_action_.died || default_action_.others) return;
+    for (seq_t const at : default_action_.lost) implied_.try_emplace(at, default_action_.seen);
 }
 
 // What ends connections and the process.
@@ -153,7 +181,22 @@ void root_finder::forget_deaths() {
 std::vector<defect_place> root_finder::roots_of(std::span<violation const> all) {
     if (several_) forget_deaths();
     link_losses();
-    return root_search(*this, all).places();
+    link_default_action();
+    std::vector<defect_place> places = root_search(*this, all).places();
+    mark_alike(all, places);
+    return places;
+}
+
+// Violations without messages, as an exploration has them, are alike to none.
+void root_finder::mark_alike(std::span<violation const> all, std::span<defect_place> places) const {
+    std::unordered_map<std::string, std::size_t> first;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        places[i].like = i;
+        if (places[i].is != defect_part::root || all[i].message.empty()) continue;
+        auto const what = graph_.kind_of(all[i].at);
+        std::string const phase = what ? std::string(name_of(*what)) : "before the stop";
+        places[i].like = first.try_emplace(phase + " " + shape_of(all[i]), i).first->second;
+    }
 }
 
 std::vector<defect_place> roots_of(trace const& t, std::span<violation const> all) {
@@ -166,15 +209,51 @@ std::vector<defect_place> roots_of(trace const& t, std::span<violation const> al
 std::size_t defects_in(std::span<violation const> all, std::span<defect_place const> roles) {
     std::size_t n = 0;
     for (std::size_t i = 0; i < all.size(); ++i)
-        n += roles[i].is == defect_part::root && all[i].level != severity::note;
+        n += roles[i].is == defect_part::root && roles[i].like == i && all[i].level != severity::note;
     return n;
+}
+
+namespace {
+
+bool belongs(std::span<defect_place const> roles, std::size_t i, std::size_t root) {
+    return roles[i].root == root || roles[roles[i].root].like == root;
+}
+
+} // namespace
+
+severity level_of_defect(std::span<violation const> all, std::span<defect_place const> roles, std::size_t root) {
+    severity gravest = all[root].level;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (belongs(roles, i, root)) gravest = std::max(gravest, all[i].level);
+    return gravest;
+}
+
+std::string message_of_root(std::span<violation const> all, std::span<defect_place const> roles, std::size_t root) {
+    std::vector<violation const*> alike;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (i == root || (roles[i].is == defect_part::root && roles[i].like == root)) alike.push_back(&all[i]);
+    return message_of_all(alike);
+}
+
+std::vector<std::vector<violation const*>> grouped_under(
+    std::span<violation const> all, std::span<defect_place const> roles, std::size_t root, defect_part wanted) {
+    std::vector<std::vector<violation const*>> groups;
+    std::unordered_map<std::string, std::size_t> group_of;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (roles[i].is != wanted || !belongs(roles, i, root)) continue;
+        std::string const shape = all[i].message.empty() ? std::to_string(i) : shape_of(all[i]);
+        auto const [at, fresh] = group_of.try_emplace(shape, groups.size());
+        if (fresh) groups.emplace_back();
+        groups[at->second].push_back(&all[i]);
+    }
+    return groups;
 }
 
 std::string rules_under(
     std::span<violation const> all, std::span<defect_place const> roles, std::size_t root, defect_part wanted) {
     std::vector<std::pair<std::string_view, std::size_t>> rules;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (roles[i].root != root || roles[i].is != wanted) continue;
+        if (!belongs(roles, i, root) || roles[i].is != wanted) continue;
         auto const at = std::ranges::find(rules, all[i].rule, &std::pair<std::string_view, std::size_t>::first);
         at == rules.end() ? void(rules.emplace_back(all[i].rule, 1)) : void(++at->second);
     }

@@ -3,6 +3,7 @@
 #include <random>
 #include "tests/catch.hpp"
 #include "tests/traces/story.hpp"
+#include "traces/views/alike.hpp"
 #include "traces/views/roots.hpp"
 
 using namespace shutdown_repro::traces;
@@ -261,4 +262,106 @@ TEST_CASE(
     CHECK(defects_in(run.violations(), roles) == 1);
     for (std::size_t i = 0; i < roles.size(); ++i)
         if (roles[i].is == defect_part::root) CHECK(run.violations()[i].rule == "scope-disposed-nonempty");
+}
+
+namespace {
+
+// A server that gets a signal, loses the requests of two clients and ends; how it handles the signal, and what it dies
+// of, differ.
+struct stopped {
+    story s;
+    seq_t status, first_loss, second_loss;
+    std::vector<violation> all() const {
+        return {broken("stop-signal-unhandled", status), broken("connection-reset-inflight", first_loss),
+            broken("connection-reset-inflight", second_loss)};
+    }
+};
+struct stop_of {
+    bool caught = false, ignored = false, worker = false, ended_worker = false;
+    std::string_view dies_of = "SIGTERM", how = "eof";
+};
+stopped stop(stop_of const& how) {
+    stopped r;
+    if (how.worker || how.ended_worker) r.s.tell("process.start", "process:2", {}, "process:1");
+    if (how.ended_worker) r.s.tell("process.exit", "process:2", {{"status", 0u}});
+    r.status = r.s.tell("process.status", "process:1",
+        {{"signal", "SIGTERM"}, {"caught", how.caught}, {"ignored", how.ignored}, {"blocked", false}});
+    r.s.tell("process.signal", "process:1", {{"signal", "SIGTERM"}, {"stop", true}});
+    r.first_loss = r.s.tell("client.fail", "client:1", {{"request", ref{entity::request, 1}}, {"how", how.how}});
+    r.s.tell("process.exit", "process:1", {{"signal", how.dies_of}});
+    r.second_loss = r.s.tell("client.fail", "client:2", {{"request", ref{entity::request, 2}}, {"how", how.how}});
+    return r;
+}
+
+} // namespace
+
+TEST_CASE("losses after a signal that the process does not catch and dies of follow from that") {
+    CHECK(text_of(roots_of(stop({}).s.told, stop({}).all())) == "0 root, 0 after, 0 after");
+    stopped const with_helper = stop({.ended_worker = true}); // it had exited before the stop
+    CHECK(text_of(roots_of(with_helper.s.told, with_helper.all())) == "0 root, 0 after, 0 after");
+    CHECK(level_of_defect(with_helper.all(), roots_of(with_helper.s.told, with_helper.all()), 0) == severity::error);
+}
+
+TEST_CASE("losses are not put down to a signal that the process handles, did not die of, or that a worker survived") {
+    for (stop_of const& how :
+        {stop_of{.caught = true}, {.ignored = true}, {.dies_of = "SIGKILL"}, {.worker = true}, {.how = "timeout"}}) {
+        stopped const r = stop(how);
+        CHECK(text_of(roots_of(r.s.told, r.all())) == "0 root, 1 root, 2 root");
+    }
+}
+
+TEST_CASE("roots that are alike are one defect, and its message has their number and ranges") {
+    story s;
+    caused(s, {}, "act.stop", "server:1");
+    std::vector<violation> all;
+    for (unsigned i = 1; i <= 3; ++i) {
+        seq_t const at = s.tell("client.fail", "client:" + std::to_string(i), {{"how", "eof"}});
+        all.push_back(broken("connection-reset-inflight", at));
+        all.back().subject = {entity::request, i};
+        all.back().message = "request:" + std::to_string(i) + " was sent " + std::to_string(35 + i) +
+            " ms before the stop, and its connection was " + (i == 2 ? "reset" : "closed");
+    }
+    auto const places = roots_of(s.told, all);
+    CHECK(text_of(places) == "0 root, 1 root, 2 root");
+    CHECK(places[2].like == 0);
+    CHECK(places[1].like == 1); // a reset is another message
+    CHECK(defects_in(all, places) == 2);
+    CHECK(message_of_root(all, places, 0) ==
+        "2 requests (request:1, request:3): each was sent 36 to 38 ms before the stop, and its connection was closed");
+    CHECK(message_of_root(all, places, 1) == all[1].message);
+}
+
+TEST_CASE("violations of one rule that say different things, or of different types of actors, are not alike") {
+    auto const is = [](ref who, std::string message) {
+        violation v = broken("fd-leak", 1);
+        v.subject = who;
+        v.message = std::move(message);
+        return v;
+    };
+    violation const one = is({entity::process, 1}, "process:1 has 4 files"),
+                    other = is({entity::process, 12}, "process:12 has 1.5 files");
+    CHECK(shape_of(one) == shape_of(other));
+    CHECK(shape_of(one) != shape_of(is({entity::process, 1}, "process:1 has 4 sockets")));
+    CHECK(shape_of(one) != shape_of(is({entity::client, 1}, "process:1 has 4 files")));
+    violation const* both[] = {&one, &other};
+    CHECK(message_of_all(both) == "2 processes (process:1, process:12): each has 1.5 to 4 files");
+}
+
+TEST_CASE("the message of violations that are alike keeps the units of its ranges and names no actor twice") {
+    auto const told = [](std::vector<std::string> const& messages, std::vector<std::uint32_t> const& subjects) {
+        std::vector<violation> all;
+        for (std::size_t i = 0; i < messages.size(); ++i)
+            all.push_back({.subject = {entity::request, subjects[i]}, .message = messages[i]});
+        std::vector<violation const*> pointers;
+        for (violation const& v : all) pointers.push_back(&v);
+        return message_of_all(pointers);
+    };
+    CHECK(told({"request:3's response was truncated after 998 ms", "request:4's response was truncated after 1.2 s",
+                   "request:9's response was truncated after 999 ms"},
+              {3, 4, 9}) ==
+        "3 requests (request:3 … request:9): each one's response was truncated after 998 ms to 1.2 s");
+    CHECK(told({"request:1 was lost on client:4", "request:2 was lost on client:11"}, {1, 2}) ==
+        "2 requests (request:1, request:2): each was lost on client:4 … client:11");
+    CHECK(told({"the port is open", "the port is open"}, {1, 2}) == "2 times: the port is open");
+    CHECK(told({"request:1 was lost", "request:1 was lost"}, {1, 1}) == "2 times: request:1 was lost");
 }
