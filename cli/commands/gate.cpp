@@ -10,6 +10,7 @@
 #include "cli/commands/command.hpp"
 #include "cli/commands/run_target.hpp"
 #include "cli/options/arguments.hpp"
+#include "cli/options/document_kind.hpp"
 #include "cli/options/shard.hpp"
 #include "cli/report/again.hpp"
 #include "cli/report/kept_traces.hpp"
@@ -96,15 +97,19 @@ repro::baseline baseline_for(gate_options const& o) {
     return none;
 }
 
-// Returns the command that runs a check's trial again. The trace of a target does not hold all that this takes.
-std::string shown_again(repro::check_plan const& c, traces::header const& h) {
-    if (!c.target) return again_line(h);
+// Returns the options of `run` that repeat the trials of a check of a target.
+target_options options_of(repro::check_plan const& c) {
     target_options o;
     o.what = c.target->named;
     o.order = c.target->order;
     if (c.when) o.schedule = to_string(*c.when);
     o.repeat = c.repeat;
-    return again_line(o, c.target->probe);
+    return o;
+}
+
+// Returns the command that runs a check's trials again; for a target it names the file and the number of trials.
+std::string shown_again(repro::check_plan const& c, traces::header const& h) {
+    return c.target ? again_line(options_of(c), c.target->probe) : again_line(h);
 }
 
 class gate_run {
@@ -114,12 +119,15 @@ public:
     int run() {
         expect_possible(options_.reports, options_.json);
         expect_spared(options_.reports, {options_.file, baseline_path(options_)});
-        repro::gate_file const gate = telling_reports(
+        telling_reports([&] { refuse_other_document(options_.file, "gate"); });
+        repro::gate_file gate = telling_reports(
             [&] { return options_.file.empty() ? repro::bundled_gate() : repro::load_gate(options_.file); });
         std::vector<std::string> named;
-        for (repro::check_plan const& c : gate.checks) {
+        for (repro::check_plan& c : gate.checks) {
             named.push_back(c.file);
-            if (c.target) repro::note_inputs(c.target->what);
+            if (!c.target) continue;
+            repro::note_inputs(c.target->what);
+            c.target->arguments = run_arguments(options_of(c), c.target->probe);
         }
         named.push_back(options_.server);
         expect_spared(options_.reports, named);

@@ -3,11 +3,11 @@
 #include <iostream>
 #include <set>
 #include "cli/options/arguments.hpp"
+#include "cli/report/again.hpp"
 #include "cli/report/kept_traces.hpp"
 #include "cli/report/report.hpp"
 #include "cli/report/target_report.hpp"
 #include "cli/terminal/files.hpp"
-#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/process/child_story.hpp"
 #include "repro/target/program_run.hpp"
@@ -57,7 +57,7 @@ int tell(target_report const& r, bool as_document, output& out) {
 
 int run_program_target(repro::target const& t, program_options const& o, output& out) {
     repro::program_order asked = asked_for(o);
-    repro::program const program = repro::program_of(t);
+    repro::program const program = repro::program_of(t, o.arguments);
     target_report report = report_of(t, o.repeat);
     probe_result& p = report.probes.emplace_back();
     p.probe = !o.order.empty() ? o.order : !o.schedule.empty() ? o.schedule : "as it comes";
@@ -98,8 +98,10 @@ int explore_program_target(std::string const& name_or_file, each_order_options c
             traces::trace copy;
             copy.head = trace.head, copy.foot = trace.foot, copy.problems = trace.problems;
             for (traces::event const& e : trace.events) copy.append(e);
+            std::vector<std::string> const arguments{"--target", name_or_file, "--schedule", p.probe};
+            copy.head.target = to_json_text(t, arguments);
             p.add(std::move(copy));
-            p.again = shell_line({"shutdown-repro", "run", "--target", name_or_file, "--schedule", p.probe});
+            p.again = run_line_of(arguments);
             std::string broken;
             for (auto const& [rule, count] : p.by_rule) broken += std::string(rule) + " ";
             if (p.violated && kept.insert(broken).second)

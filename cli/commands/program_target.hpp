@@ -9,7 +9,8 @@ namespace shutdown_repro::cli {
 
 struct program_options {
     std::string order, schedule, stop_at, free_at, trace;
-    std::string again; // the command line that runs it again
+    std::string again;                  // the command line that runs it again
+    std::vector<std::string> arguments; // of `run`, which do so once
     std::uint32_t repeat = 1;
     bool json = false;
 };

@@ -2,6 +2,8 @@
 #include "repro/sim/replay.hpp"
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
+#include "cli/options/document_kind.hpp"
+#include "cli/report/again.hpp"
 #include "cli/report/report.hpp"
 #include "cli/terminal/files.hpp"
 #include "cli/terminal/shell_line.hpp"
@@ -18,7 +20,10 @@ struct replay_options {
 
 // Loads a trace or a schedule file; with --scenario, the argument is the schedule itself.
 repro::recording recording_of(replay_options const& o) {
-    if (o.scenario.empty()) return repro::load_recording(o.what);
+    if (o.scenario.empty()) {
+        refuse_other_document(o.what, "schedule");
+        return recording_in(o.what);
+    }
     return {repro::load_scenario(o.scenario), repro::parse_schedule(o.what), {}, false};
 }
 

@@ -1,4 +1,5 @@
 // run: executes a scenario, judges it, keeps the trace of a violation, and prints the commands to type next.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include "cli/commands/run_target.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/client_options.hpp"
+#include "cli/options/document_kind.hpp"
 #include "cli/options/scenario_options.hpp"
 #include "cli/report/report.hpp"
 #include "cli/terminal/files.hpp"
@@ -104,6 +106,17 @@ target_options target_options_of(run_options const& o) {
         .repeat = o.repeat,
         .pid1 = o.pid1,
         .json = o.json};
+}
+
+// Says on standard error which options of this command stand after "--", where the server gets them.
+void hint_at_misplaced(std::vector<std::string> const& command, std::vector<std::string> const& options) {
+    std::string names;
+    for (std::string const& word : command)
+        if (std::ranges::count(options, word.substr(0, word.find('='))))
+            names += (names.empty() ? "" : ", ") + word.substr(0, word.find('='));
+    if (!names.empty())
+        std::cerr << "shutdown-repro: note: " << names << " after -- goes to the server; options of run come before --"
+                  << std::endl;
 }
 
 // Throws when the file can't be written. Called before the run, so that a typing error does not waste it. Creates
@@ -267,9 +280,13 @@ void add_run(CLI::App& app, job& chosen) {
     for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);
     sub->add_option("--adapter", o->adapter, "Adapter that records events inside the server (target)")
         ->check(one_of(adapters));
-    sub->callback([o, &chosen, target] {
+    std::vector<std::string> names;
+    for (CLI::Option const* each : sub->get_options())
+        for (std::string const& name : each->get_lnames()) names.push_back("--" + name);
+    sub->callback([o, &chosen, target, names] {
         o->has_target = target->count() > 0;
         o->command = command_behind_dashes();
+        hint_at_misplaced(o->command, names);
         chosen = [o](output& out) {
             return reporting_errors(o->json, out, [&] {
                 if (o->has_target || !o->command.empty()) {
@@ -277,6 +294,7 @@ void add_run(CLI::App& app, job& chosen) {
                     return run_target(target_options_of(*o), out);
                 }
                 refuse_what_is_of_targets(*o);
+                refuse_other_document(o->scenario.what, "scenario");
                 refuse_what_does_not_fit(*o);
                 return runner(*o, out).run();
             });

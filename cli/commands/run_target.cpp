@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <iostream>
 #include <ranges>
+#include <utility>
 #include "cli/commands/program_target.hpp"
 #include "cli/options/arguments.hpp"
+#include "cli/options/document_kind.hpp"
+#include "cli/report/again.hpp"
 #include "cli/report/report.hpp"
 #include "cli/report/target_report.hpp"
 #include "cli/terminal/files.hpp"
@@ -22,6 +25,7 @@ repro::target target_of(target_options const& o) {
     if (o.what.empty() && o.command.empty())
         throw repro::input_error("--target needs a NAME (list targets), a FILE.json, or a command after --, as in: "
                                  "run -- ./server --port {port}");
+    refuse_other_document(o.what, "target");
     repro::target t = o.what.empty() ? repro::target_from_command(o.command) : repro::load_target(o.what);
     if (!o.command.empty()) t.command = o.command;
     if (!o.slow.empty()) {
@@ -70,8 +74,8 @@ std::vector<std::string> probes_of(std::string const& asked) {
 
 class target_runner {
 public:
-    target_runner(target_options const& o, output& out) : options_(o), out_(out) {
-        report_.target = target_of(o);
+    target_runner(target_options const& o, repro::target t, output& out) : options_(o), out_(out) {
+        report_.target = std::move(t);
         report_.connections = options_.connections.value_or(repro::probe_options{}.connections);
         report_.repeat = o.repeat;
         std::string const asked = asked_of(o, report_.target);
@@ -146,6 +150,7 @@ private:
                     .order = options_.order,
                     .stop_at = options_.stop_at,
                     .partial_path = p.violated ? "" : path_of(p),
+                    .arguments = run_arguments(options_, p.probe),
                     .controls = &*report_.controls}));
             started_ = true;
         } catch (repro::input_error const& e) {
@@ -198,8 +203,8 @@ void refuse_what_does_not_fit(target_options const& o, bool program) {
                 ": only scenarios and targets that are programs, such as mojolicious-timer, take it; leave it out");
 }
 
-std::string again_line(target_options const& o, std::string const& probe) {
-    std::vector<std::string> words{"shutdown-repro", "run"};
+std::vector<std::string> run_arguments(target_options const& o, std::string const& probe, std::uint32_t repeat) {
+    std::vector<std::string> words;
     auto const add = [&](char const* flag, std::string const& value) {
         if (!value.empty()) words.insert(words.end(), {flag, value});
     };
@@ -221,14 +226,18 @@ std::string again_line(target_options const& o, std::string const& probe) {
     }
     if (o.grace_ms) add("--grace", std::to_string(*o.grace_ms));
     if (o.connections) add("--connections", std::to_string(*o.connections));
-    if (o.repeat > 1) add("--repeat", std::to_string(o.repeat));
+    if (repeat > 1) add("--repeat", std::to_string(repeat));
     if (!o.command.empty()) words.push_back("--");
     words.insert(words.end(), o.command.begin(), o.command.end());
-    return shell_line(words);
+    return words;
+}
+
+std::string again_line(target_options const& o, std::string const& probe) {
+    return run_line_of(run_arguments(o, probe, o.repeat));
 }
 
 int run_target(target_options const& o, output& out) {
-    repro::target const t = target_of(o);
+    repro::target t = target_of(o); // once: the file may be a pipe
     refuse_what_does_not_fit(o, t.program);
     if (!t.program && !o.order.empty() && t.adapter.empty())
         throw repro::input_error("--order: only an adapter can choose which handle is served first; add --adapter");
@@ -242,10 +251,11 @@ int run_target(target_options const& o, output& out) {
                 .free_at = o.free_at,
                 .trace = o.trace,
                 .again = again_line(o, {}),
+                .arguments = run_arguments(o, {}),
                 .repeat = o.repeat,
                 .json = o.json},
             out);
-    return target_runner(o, out).run();
+    return target_runner(o, std::move(t), out).run();
 }
 
 } // namespace shutdown_repro::cli

@@ -24,7 +24,9 @@ struct target_options {
     bool pid1 = false, json = false;
 };
 
-// Returns the command line that runs one probe again, or a program when `probe` is "".
+// Returns the arguments of `run` that run one probe again, or a program when `probe` is "".
+std::vector<std::string> run_arguments(target_options const&, std::string const& probe, std::uint32_t repeat = 1);
+// Returns the command line with these arguments that repeats the run as often as the options say.
 std::string again_line(target_options const&, std::string const& probe);
 
 int run_target(target_options const&, output&);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include "cli/commands/command.hpp"
 #include "cli/options/arguments.hpp"
+#include "cli/report/again.hpp"
 #include "cli/report/report.hpp"
 #include "cli/terminal/files.hpp"
 #include "cli/terminal/interruptible.hpp"
@@ -33,7 +34,7 @@ traces::violation const& chosen_violation(repro::judged_execution const& e, shri
 }
 
 int shrink(shrink_options const& o, output& out) {
-    repro::recording const r = repro::load_recording(o.what);
+    repro::recording const r = recording_in(o.what);
     std::string const path = o.trace.empty() ? path_beside(o.what) : o.trace;
     expect_spared("--trace", path);
     repro::judged_execution const failing = repro::judge_execution(r.scenario, r.schedule);

@@ -1,6 +1,7 @@
 #include "cli/options/arguments.hpp"
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include "repro/input/errors.hpp"
 #include "repro/input/nearest.hpp"
 
@@ -120,6 +121,24 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
             text + "\"";
     };
     return {check, "", "whole number"};
+}
+
+CLI::Validator milliseconds_from(std::int64_t least, std::int64_t most) {
+    auto change = [least, most](std::string& text) -> std::string {
+        double n = 0;
+        auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), n, std::chars_format::fixed);
+        std::string_view const unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+        double const size = unit.empty() || unit == "ms" ? 1 : unit == "s" ? 1'000 : unit == "m" ? 60'000 : 0;
+        double const ms = n * size;
+        bool const fits = error == std::errc{} && size > 0 && ms >= static_cast<double>(least) &&
+            ms <= static_cast<double>(most) && ms == std::floor(ms);
+        if (!fits)
+            return "must be a duration such as 500ms or 2s, or a whole number of milliseconds, from " +
+                std::to_string(least) + " to " + std::to_string(most) + " ms, not \"" + text + "\"";
+        text = std::to_string(static_cast<std::int64_t>(ms));
+        return {};
+    };
+    return {change, "", "duration"};
 }
 
 CLI::Validator natural_number() {

@@ -20,6 +20,9 @@ std::vector<std::string> const& command_behind_dashes();
 CLI::Validator whole_number(std::int64_t least, std::int64_t most);
 // Accepts a whole number that fits into 64 bits, without a sign.
 CLI::Validator natural_number();
+// Accepts a duration such as 500ms, 2s or 1.5m, and a plain number of milliseconds, from `least` to `most` milliseconds.
+// Use it with transform(): the text becomes the number of milliseconds.
+CLI::Validator milliseconds_from(std::int64_t least, std::int64_t most);
 // Accepts one of the words; the error suggests the nearest one. The views must outlive the parser.
 CLI::Validator one_of(std::vector<std::string_view> words);
 // Returns the one_of() validator of an option, or null if it has none. Its description is the words separated by "|".

@@ -38,9 +38,11 @@ void add_scenario_options(CLI::App& sub, scenario_options& o) {
     sub.add_option("--stop-at", o.stop_at, "Stop point at which stop is called (see: list stop-points)")
         ->type_name("POINT");
     sub.add_option("--free-at", o.free_at, "Stop point at which free is called")->type_name("POINT");
-    sub.add_option("--grace", o.grace_ms, "Time that handlers get to end after the stop, in milliseconds")
-        ->check(whole_number(0, 86'400'000))
-        ->type_name("MS");
+    sub.add_option("--grace", o.grace_ms,
+           "Time from the stop until handlers are cancelled, or a real server is killed: 2s, 500ms, or a number of "
+           "milliseconds")
+        ->transform(milliseconds_from(0, 86'400'000))
+        ->type_name("TIME");
     sub.add_option("--set", o.sets, "Set any field of the scenario, such as grace=100")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);

@@ -5,7 +5,6 @@
 #include "cli/report/again.hpp"
 #include "cli/report/judgement.hpp"
 #include "cli/report/named_twin.hpp"
-#include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/target/target.hpp"
 #include "traces/markdown/bug_report.hpp"
@@ -33,24 +32,12 @@ repro::target const* preset_in(json const& target) {
     return same ? &*preset : nullptr;
 }
 
-// How the run of a real server is repeated, "" when the trace does not say with which command.
-std::string again_with(json const& target) {
-    std::vector<std::string> words{"shutdown-repro", "run"};
-    repro::target const* const preset = preset_in(target);
-    if (preset) words.insert(words.end(), {"--target", preset->name});
-    if (std::string const probe = text_in(target, "probe"); !probe.empty())
-        words.insert(words.end(), {"--probe", probe});
-    if (preset) return shell_line(words);
-    if (std::string const stop = text_in(target, "stop"); stop.starts_with("SIG"))
-        words.insert(words.end(), {"--signal", stop});
-    auto const command = target.find("command");
-    if (command == target.end() || !command->is_array()) return {};
-    words.push_back("--");
-    for (json const& word : *command) {
-        if (!word.is_string()) return {};
-        words.push_back(word.get<std::string>());
-    }
-    return shell_line(words);
+// What a trace tells of a target. Its file has all of that, except for the options.
+json shown_target(json const& target) {
+    json shown = target;
+    if (preset_in(target)) shown.erase("file");
+    else if (auto const file = target.find("file"); file != target.end() && file->is_object()) return *file;
+    return shown;
 }
 
 std::vector<std::string> versions(traces::header const& h, json const& target) {
@@ -77,15 +64,12 @@ std::string markdown_of(std::string const& path) {
         throw repro::input_error(
             "--markdown: " + path + " breaks no rule, so there is nothing to report", repro::nothing_selected);
     json const scenario = document_of(t.head.scenario), target = document_of(t.head.target);
-    std::string const again = again_line(t.head);
     std::string const file = std::filesystem::path(path).filename().string();
     return traces::as_markdown({.trace = t,
         .violations = judged.violations,
         .subject = judged.scenario.empty() ? file : judged.scenario,
-        .again = !again.empty()  ? again
-            : target.is_object() ? again_with(target)
-                                 : "",
-        .document = pretty(scenario.is_object() ? scenario : target),
+        .again = again_line(t.head),
+        .document = pretty(scenario.is_object() ? scenario : shown_target(target)),
         .versions = versions(t.head, target),
         .passes = twin_named_in(t.head, path).passes});
 }

@@ -19,14 +19,17 @@ json json_of(traces::violation const& v) {
         {"at", v.at}, {"witness", v.witness}, {"message", v.message}, {"inside", v.inside}};
 }
 
-// Of violation i of a judgement: with what it follows from, or what it led to.
+// Of violation i of a judgement: with what it follows from, what it led to, or the earlier root that it is alike to.
 json json_of(judgement const& j, std::size_t i) {
     json one = json_of(j.violations[i]);
     traces::defect_place const& place = j.defects[i];
-    if (place.is == traces::defect_part::root) return one;
-    traces::violation const& root = j.violations[place.root];
-    one[place.is == traces::defect_part::after ? "caused_by" : "led_to"] = {
-        {"rule", root.rule}, {"subject", root.subject ? to_string(root.subject) : ""}, {"at", root.at}};
+    bool const is_root = place.is == traces::defect_part::root;
+    if (is_root && place.like == i) return one;
+    traces::violation const& other = j.violations[is_root ? place.like : place.root];
+    one[is_root                                      ? "like"
+            : place.is == traces::defect_part::after ? "caused_by"
+                                                     : "led_to"] = {
+        {"rule", other.rule}, {"subject", other.subject ? to_string(other.subject) : ""}, {"at", other.at}};
     return one;
 }
 
@@ -141,7 +144,8 @@ std::string as_json(target_report const& r) {
         }
         one.update({{"verdict", name_of(p.verdict())}, {"runs", p.runs}, {"violated", p.violated},
             {"inconclusive", p.inconclusive}, {"answered", p.answered}, {"lost", p.lost},
-            {"turned_away", p.turned_away}, {"workers", p.outcome.workers}, {"killed", p.outcome.killed}});
+            {"turned_away", p.turned_away}, {"workers", p.outcome.workers}, {"killed", p.outcome.killed},
+            {"clients", p.outcome.clients}, {"connected", p.outcome.connected}});
         if (p.outcome.ended_after) one["ended_after_ns"] = *p.outcome.ended_after, one["ended"] = p.outcome.how_ended;
         one["rules"] = json::object();
         for (auto const& [rule, count] : p.by_rule) {

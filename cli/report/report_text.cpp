@@ -19,14 +19,14 @@ std::string mark(severity s, text_style style) {
                                  : paint(style, tint::faint, "·");
 }
 
-// `level` is that of its defect.
-std::string violation_text(violation const& v, severity level, text_style style) {
+// `level` is that of its defect, `message` that of all that are alike.
+std::string violation_text(violation const& v, severity level, std::string const& message, text_style style) {
     std::size_t const indent = 2 + rule_width + 2;
     bool const fits = v.rule.size() <= rule_width; // a longer name has its line for itself
     std::string const between = fits ? "  " : "\n" + std::string(indent, ' ');
     std::string out = mark(level, style) + " " +
         paint(style, tint::strong, fits ? pad(v.rule, rule_width) : std::string(v.rule)) + between +
-        wrap(printable(v.message), style.width, indent) + "\n";
+        wrap(printable(message), style.width, indent) + "\n";
     for (std::size_t i = 0; i < v.inside.size(); ++i) {
         if (i == most_inside) return out + "    … inspect --explain names more\n";
         out += "    " + wrap(printable(v.inside[i]), style.width, 6) + "\n";
@@ -44,21 +44,16 @@ std::string rest_of_defect_text(judgement const& j, std::size_t root, text_style
     return out;
 }
 
-// The gravest severity of the violations of a defect: a warning that a crash follows from is no mere warning.
-severity level_of(judgement const& j, std::size_t root) {
-    severity gravest = j.violations[root].level;
-    for (std::size_t i = 0; i < j.violations.size(); ++i)
-        if (j.defects[i].root == root) gravest = std::max(gravest, j.violations[i].level);
-    return gravest;
-}
-
 std::string violations(judgement const& j, text_style style) {
     std::string out;
     std::map<std::string_view, std::uint64_t> seen;
     for (std::size_t i = 0; i < j.violations.size(); ++i) {
         violation const& v = j.violations[i];
-        if (j.defects[i].is == defect_part::root && seen[v.rule]++ < most_of_a_rule)
-            out += violation_text(v, level_of(j, i), style) + rest_of_defect_text(j, i, style);
+        if (j.defects[i].is != defect_part::root || j.defects[i].like != i || seen[v.rule]++ >= most_of_a_rule)
+            continue;
+        severity const level = level_of_defect(j.violations, j.defects, i);
+        out += violation_text(v, level, message_of_root(j.violations, j.defects, i), style) +
+            rest_of_defect_text(j, i, style);
     }
     for (auto const& [rule, count] : seen)
         if (count > most_of_a_rule)
@@ -94,12 +89,13 @@ std::string defects_text(judgement const& j) {
 std::string judged_by(judgement const& j, text_style style) {
     std::size_t const all = all_rules().size(), without = j.not_applicable.size();
     std::string line = counted(all - without, "rule") + " judged";
-    if (without)
-        line += ", " + std::to_string(without) + " not applicable: " + printable(j.not_applicable.front().why());
     bool const same = std::all_of(j.not_applicable.begin(), j.not_applicable.end(),
         [&](auto const& s) { return s.lacks == j.not_applicable.front().lacks; });
-    if (!same) line += " …";
-    return paint(style, tint::faint, fit(line, style.width)) + "\n";
+    if (without)
+        line += ", " + std::to_string(without) +
+            " not applicable: " + (same ? "" : std::string(j.not_applicable.front().rule->id) + " ") +
+            printable(j.not_applicable.front().why()) + (same ? "" : "; --json has the others");
+    return paint(style, tint::faint, wrap(line, style.width, 0)) + "\n";
 }
 
 std::string details(judgement const& j, text_style style) {

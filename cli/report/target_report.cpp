@@ -51,10 +51,25 @@ std::string end_in_words(probe_outcome const& o) {
 }
 
 std::string rules_in_words(probe_result const& p) {
+    auto const level = [&](std::string_view rule) {
+        auto const v = std::ranges::find(p.judged.violations, rule, &violation::rule);
+        rule_info const* const info = find_rule(rule);
+        return v != p.judged.violations.end() ? v->level : info ? info->level : severity::error;
+    };
+    auto rules = p.by_rule;
+    std::ranges::stable_sort(rules, [&](auto const& a, auto const& b) { return level(a.first) > level(b.first); });
     std::string out;
-    for (auto const& [rule, count] : p.by_rule)
-        out += (out.empty() ? "" : " · ") + rule + (p.runs > 1 ? " " + rate_of(count, p.runs) : "");
+    for (auto const& [rule, count] : rules)
+        out += (out.empty() ? "" : " · ") + std::string(level(rule) == severity::note ? "note: " : "") + rule +
+            (p.runs > 1 ? " " + rate_of(count, p.runs) : "");
     return out;
+}
+
+// A server that accepts fewer clients than came was tested with fewer.
+std::string few_connected(probe_outcome const& o) {
+    if (o.connected >= o.clients) return {};
+    return std::to_string(o.connected) + " of " + counted(o.clients, "client") +
+        " connected before the stop: is the accept queue full?";
 }
 
 std::string row(probe_result const& p, text_style style) {
@@ -68,11 +83,13 @@ std::string row(probe_result const& p, text_style style) {
         first.swap(second); // "✗ 20 of 20 answered" would not say what failed
     std::string out = begin + wrap(first, style.width, indent);
     if (!second.empty()) out += blank + wrap(second, style.width, indent);
+    if (std::string const few = few_connected(p.outcome); !few.empty()) out += blank + wrap(few, style.width, indent);
     if (p.inconclusive) {
+        std::string const why = p.trouble();
+        std::string const count = std::to_string(p.inconclusive) + " of " + std::to_string(p.runs) + " runs ";
         out += blank +
-            wrap(std::to_string(p.inconclusive) + " of " + std::to_string(p.runs) + " runs inconclusive", style.width,
+            wrap((p.runs > 1 ? count : "") + "inconclusive" + (why.empty() ? "" : ": " + printable(why)), style.width,
                 indent);
-        if (std::string const why = p.trouble(); !why.empty()) out += blank + wrap(printable(why), style.width, indent);
     }
     return out + "\n";
 }
@@ -80,7 +97,10 @@ std::string row(probe_result const& p, text_style style) {
 // Returns the details of a single probe: every violation, and the last output of the server.
 std::string at_length(probe_result const& p, text_style style) {
     if (p.verdict() == verdict::clean) return {};
-    std::string out = "\n" + violations_as_text(p.judged, style);
+    judgement told = p.judged;
+    std::erase(told.problems, p.trouble()); // the row says it
+    std::string out = violations_as_text(told, style);
+    if (!out.empty() || !p.outcome.last_words.empty()) out.insert(0, "\n");
     if (p.outcome.last_words.empty()) return out;
     out += paint(style, tint::faint, "the last output of the server:") + "\n";
     for (std::string const& line : p.outcome.last_words) out += "    " + fit(printable(line), style.width - 4) + "\n";
@@ -95,25 +115,36 @@ bool is_refusal(event const& done) {
         done.integer("control_status") != unavailable;
 }
 
+// Whether the stop waits for clients of this role to be connected.
+bool is_awaited(std::string_view role) {
+    static constexpr std::string_view roles[] = {
+        "in-flight", "stream-in-flight", "half-request", "idle", "keepalive", "silent", "stream"};
+    return std::ranges::count(roles, role) > 0;
+}
+
 } // namespace
 
 probe_outcome outcome_of(trace const& t) {
     probe_outcome o;
     seq_t stopped = no_seq;
     nanoseconds stopped_at = 0;
-    std::vector<ref> apart; // clients whose requests do not count for the probe
-    std::set<ref> before;   // requests that are owed an answer
-    std::set<ref> waiting;  // clients that came before the stop and have sent nothing yet
+    std::vector<ref> awaited; // clients that should be connected before the stop
+    std::vector<ref> apart;   // clients whose requests do not count for the probe
+    std::set<ref> before;     // requests that are owed an answer
+    std::set<ref> waiting;    // clients that came before the stop and have sent nothing yet
     for (event const& e : t.events) {
         bool const of_probe = std::ranges::find(apart, e.id) == apart.end();
         switch (e.what) {
         case kind::client_connect:
             if (e.text("role") == "readiness" || e.text("role") == "late") apart.push_back(e.id);
-            if (stopped == no_seq) waiting.insert(e.id);
+            if (stopped != no_seq) break;
+            waiting.insert(e.id);
+            if (is_awaited(e.text("role"))) ++o.clients, awaited.push_back(e.id);
             break;
         case kind::client_send:
             if (waiting.erase(e.id) || stopped == no_seq) before.insert(e.id_of("request"));
             break;
+        case kind::client_connected: o.connected += stopped == no_seq && std::ranges::count(awaited, e.id); break;
         case kind::client_done:
             if (stopped == no_seq || !of_probe) break;
             is_refusal(e) && !before.contains(e.id_of("request")) ? ++o.turned_away : ++o.answered;
@@ -217,7 +248,7 @@ std::string headline(target_report const& r, text_style style) {
 std::string controls_in_words(target_report const& r, text_style style) {
     if (!r.controls) return {};
     repro::rest_control const& rest = r.controls->at_rest;
-    std::string out = "at rest: ";
+    std::string out = "control, no clients: ";
     if (!rest.trouble.empty()) out += "not measured: " + printable(rest.trouble);
     else out += rest.killed ? "killed after " + duration(rest.took) : "exit " + duration(rest.took) + ", " + rest.ended;
     if (!rest.unforwarded.empty()) out += " · the signal did not reach " + printable(rest.unforwarded);

@@ -18,6 +18,8 @@ namespace shutdown_repro::cli {
 // answered with 503 and Connection: close, is turned away: nobody owed it an answer.
 struct probe_outcome {
     std::uint64_t answered = 0, lost = 0, turned_away = 0;
+    std::uint64_t clients = 0;                      // that came before the stop
+    std::uint64_t connected = 0;                    // those of them that were connected by then
     std::optional<traces::nanoseconds> ended_after; // time from the stop to the exit; nothing without a stop or an exit
     bool killed = false;                            // whether it was killed after the grace period
     std::string how_ended;                          // "status 0", "SIGSEGV"

@@ -114,10 +114,10 @@ target_plan target_named(located_value const& v, std::string const& gate_path) {
     std::string const& name = v.text("the name of a target (see: list targets), or a file (\"./mine.json\")");
     if (!name.ends_with(".json")) {
         if (name.find('/') != name.npos) v.fail("must be the name of a target, or a file that ends in .json");
-        return {located(v, [&] { return load_target(name); }), name, {}, {}};
+        return {located(v, [&] { return load_target(name); }), name, {}, {}, {}};
     }
     std::string const path = beside(gate_path, name);
-    return {from_file(v, [&] { return load_target(path); }), path, {}, {}};
+    return {from_file(v, [&] { return load_target(path); }), path, {}, {}, {}};
 }
 
 void read_probe(target_plan& t, located_value const& check) {

@@ -19,6 +19,7 @@ struct target_plan {
     std::string named; // argument for `run --target`: a preset, or a path relative to the current folder
     std::string probe; // "" for a program
     std::string order; // "client-first", "server-first", or "" for the server's own order; needs an adapter
+    std::vector<std::string> arguments = {}; // of `run`, which repeat a trial; for the headers of traces
 };
 
 // A check and how its trials are run: by an exploration, or by running the scenario or the target repeatedly.

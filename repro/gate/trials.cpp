@@ -244,11 +244,11 @@ std::string why_missing(target const& t) {
 // `controls` are measured before the first trial, and used by all.
 traces::trace run_once(
     target_plan const& t, std::optional<schedule> const& when, std::optional<target_controls>& controls) {
-    if (t.what.program) return run_program(program_of(t.what), {.order = t.order, .decisions = when});
+    if (t.what.program) return run_program(program_of(t.what, t.arguments), {.order = t.order, .decisions = when});
     if (!controls) controls = measure_controls(t.what, {&t.probe, 1});
     if (std::string const why = why_not_judged(*controls, t.what, t.probe); !why.empty())
         throw input_error(t.probe + " was not run: " + why, inconclusive);
-    return run_probe(t.what, t.probe, {.order = t.order, .controls = &*controls});
+    return run_probe(t.what, t.probe, {.order = t.order, .arguments = t.arguments, .controls = &*controls});
 }
 
 void run_target(check_plan const& c, trial_options const& o, std::atomic<bool> const& stop, observer& to) {

@@ -4,6 +4,7 @@
 #include "repro/probe/probe_run.hpp"
 #include "repro/probe/protocol.hpp"
 #include "traces/clock.hpp"
+#include "traces/views/text.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -15,7 +16,12 @@ namespace {
 
 // The second request follows so much later, so that a time of day in the body differs.
 constexpr nanoseconds between_requests = 1'100 * millisecond;
-constexpr nanoseconds longest_answer = 10'000 * millisecond;
+constexpr nanoseconds longest_answer = 10'000 * millisecond; // or the grace, if that is longer
+constexpr std::int64_t least_grace_ms = 100;                 // within which any server may be expected to exit
+
+constexpr nanoseconds unlimited = 24 * 3'600'000 * millisecond;
+
+nanoseconds longest_wait(target const& t) { return std::max(longest_answer, (t.grace_ms + 1'000) * millisecond); }
 
 // No client: the stop of a server at rest.
 class at_rest final : public probe_script {
@@ -42,14 +48,14 @@ public:
         for (std::size_t i = 0; i < run.clients().size(); ++i) finish(i, *run.clients()[i], now);
         if (run.clients().size() == urls_.size() && now - begun_ >= between_requests) ask(run);
         bool const all = std::ranges::all_of(over_, [](nanoseconds at) { return at > 0; });
-        return (all && over_.size() == 2 * urls_.size()) || now - begun_ >= longest_answer;
+        return (all && over_.size() == 2 * urls_.size()) || now - begun_ >= longest_wait(run.plan());
     }
     std::size_t enough(probe_run&) override { return 0; }
     std::string missing(probe_run&) const override { return {}; }
     void stop(probe_run& run) override {
         for (std::size_t i = 0; i < urls_.size(); ++i) judge(run, i);
     }
-    nanoseconds patience() const override { return 2 * longest_answer; }
+    nanoseconds patience() const override { return unlimited; } // in_place() limits it
     bool uses_all_patience() const override { return true; }
 
 private:
@@ -85,12 +91,12 @@ private:
         if (!c.unreadable().empty()) return c.unreadable();
         if (std::string const refused = run.why_refused(); !refused.empty()) return refused;
         if (u.answer && !(u.asked == t.path) && u.answer->status / 100 != 2)
-            return u.asked.in_words() + " is answered with status " + std::to_string(u.answer->status) +
-                " without a stop";
+            return u.asked.in_words() + " answers " + std::to_string(u.answer->status) +
+                " even when the server is not being stopped";
         if (u.answer || c.got_bytes() || c.got_interim() || !c.over()) return {};
         if (speaks_tls(run.port())) return "the server speaks TLS, and the clients speak plain HTTP/1.1";
         return "the server closes the connection of a request for " + u.asked.in_words() +
-            " without an answer, and without a stop";
+            " without an answer even when it is not being stopped";
     }
 
     std::vector<url_control>& urls_;
@@ -138,7 +144,7 @@ rest_control measure_rest(target const& t, std::string const& partial_path) {
 
 std::string in_words(url_control const& u) {
     if (!u.trouble.empty()) return u.trouble;
-    if (!u.answer) return u.took ? "begins, without an end" : "not answered within 10 s";
+    if (!u.answer) return u.took ? "begins, without an end" : "not answered in time";
     std::string out = std::to_string(u.answer->status) + ", " + std::to_string(u.answer->body) +
         (u.answer->body == 1 ? " byte" : " bytes");
     if (!u.same_length) out += ", a different length each time";
@@ -172,8 +178,18 @@ target_controls measure_controls(
 }
 
 std::string why_not_judged(target_controls const& all, target const& t, std::string_view probe) {
-    for (target::http_request const& r : requests_of(t, probe))
-        if (url_control const* const u = all.find(r); u && !u->trouble.empty()) return u->trouble;
+    std::string const grace = traces::duration(t.grace_ms * millisecond);
+    if (all.at_rest.killed && t.grace_ms < least_grace_ms)
+        return "even without a client the server needs longer than the grace of " + grace +
+            "; raise --grace (a number without a unit is in milliseconds, 2s are two seconds)";
+    for (target::http_request const& r : requests_of(t, probe)) {
+        url_control const* const u = all.find(r);
+        if (!u) continue;
+        if (!u->trouble.empty()) return u->trouble;
+        bool const unanswered = !u->answer && u->took == 0;
+        if (!(r == t.stream) && (unanswered || u->took >= t.grace_ms * millisecond))
+            return r.in_words() + " needs longer than the grace of " + grace + "; raise --grace";
+    }
     return {};
 }
 

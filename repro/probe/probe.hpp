@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 #include "repro/probe/controls.hpp"
 #include "repro/target/target.hpp"
 #include "traces/trace.hpp"
@@ -48,6 +49,7 @@ struct probe_options {
     std::string order = {};        // needs an adapter, see white_box
     std::string stop_at = {};      // point at which a process of the target is held during the stop; "" for none
     std::string partial_path = {}; // file for the trace when this process is interrupted; "" for none
+    std::vector<std::string> arguments = {}; // of `run`, which repeat the execution; for the header of the trace
     // What the execution is compared with, if it was measured; must stay valid.
     target_controls const* controls = nullptr;
     // Milliseconds after the stop when clients leave that a stop should not wait for; nothing for a moment that follows

@@ -172,6 +172,8 @@ void probe_run::wait_until_ready() {
     while (!ready_now()) {
         turn(deadline);
         if (!story_.runs()) break;
+        if (!plan_.has_known_port() && !where_it_listens().empty())
+            did_not_start("it does not listen on the port chosen");
         if (now() >= deadline)
             did_not_start("it did not become ready within " + std::to_string(plan_.ready.within_ms) + " ms");
     }
@@ -259,6 +261,9 @@ void probe_run::did_not_start(std::string const& why) {
     bool const elsewhere = listeners_.empty() || (readiness_ && !readiness_->connected());
     if (std::string const where = where_it_listens(); !where.empty() && elsewhere)
         message += "; it listens on " + where + ", not on 127.0.0.1:" + std::to_string(port_);
+    if (!plan_.has_known_port())
+        message += "; the command has no {port}: use env PORT={port} ..., an argument such as --port {port}, or "
+                   "\"port\" in a target file";
     std::string said = story_.last_words();
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (!said.empty()) message += "; its output:\n" + said;
@@ -507,7 +512,7 @@ bool probe_run::is_listening() {
 traces::trace probe_run::finished() {
     traces::trace t = plan_.adapter.empty() ? std::move(story_.seen())
                                             : with_target_trace(story_.file("target.jsonl"), story_.seen());
-    auto described = nlohmann::ordered_json::parse(to_json_text(plan_));
+    auto described = nlohmann::ordered_json::parse(to_json_text(plan_, options_.arguments));
     described["probe"] = probe_;
     described["connections"] = options_.connections;
     t.head.tool = "shutdown-repro run --target";

@@ -98,8 +98,9 @@ recording load_recording(std::string const& path) {
     r.is_trace = true;
     traces::header const& head = r.recorded.head;
     if (head.world != "sim")
-        throw input_error(path + ": only simulated executions can be replayed, but the world of this one is \"" +
-            head.world + "\"; run its scenario again, or explore it");
+        throw not_simulated(
+            path + ": only simulated executions can be replayed, but the world of this one is \"" + head.world + "\"",
+            head);
     if (head.scenario.empty() || head.schedule.empty())
         throw input_error(path + ": the header has no scenario and schedule, so it can't be replayed");
     r.scenario = scenario_from_text(head.scenario, path + ", \"scenario\"");

@@ -1,9 +1,18 @@
 // Replays an execution from a trace, or from a scenario and a schedule.
 #pragma once
 #include <string>
+#include <utility>
+#include "repro/input/errors.hpp"
 #include "repro/sim/judged.hpp"
+#include "traces/trace.hpp"
 
 namespace shutdown_repro::repro {
+
+// The trace of a live execution, which can't be replayed. Its message names the file and its world, without a remedy.
+struct not_simulated : input_error {
+    not_simulated(std::string const& what, traces::header h) : input_error(what), head(std::move(h)) {}
+    traces::header head;
+};
 
 // An execution to replay: from the header of a simulated trace, from a schedule file, or from a scenario with a
 // schedule.

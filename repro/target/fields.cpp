@@ -247,6 +247,7 @@ target target_from_document(located_value const& document) {
     for (char const* required : {"format", "version", "name", "command"})
         if (!document.find(required)) document.fail("has no \"" + std::string(required) + "\"");
     target t;
+    t.document = document.json().dump();
     take_fields(document, fields, t);
     if (t.uses_backend()) {
         if (t.slow.empty()) t.slow.path = "/slow";

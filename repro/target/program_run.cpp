@@ -96,6 +96,7 @@ traces::trace execution::joined() {
     traces::trace all = join(of_target, story_.seen());
     all.head.observes = of_target.head.observes + " process";
     all.head.tool = plan_.adapter + " adapter";
+    all.head.target = plan_.described;
     if (control_) {
         control_->target_is_over();
         all.problems.insert(all.problems.end(), control_->problems().begin(), control_->problems().end());
@@ -118,13 +119,14 @@ void execution::compare_with_asked(traces::trace& t) const {
 
 } // namespace
 
-program program_of(target const& t) {
+program program_of(target const& t, std::vector<std::string> const& arguments) {
     return {.name = t.name,
         .package = t.package,
         .command = t.command,
         .files = t.files,
         .environment = t.environment,
         .adapter = t.adapter,
+        .described = to_json_text(t, arguments),
         .within_ms = t.grace_ms};
 }
 

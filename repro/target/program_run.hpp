@@ -18,11 +18,12 @@ struct program {
     std::vector<std::pair<std::string, std::string>> files; // written into {folder} before the start
     std::vector<std::pair<std::string, std::string>> environment;
     std::string adapter;
+    std::string described = {};      // JSON for the header of the trace; "" for nothing
     std::int64_t within_ms = 20'000; // if it has not exited by then, it is killed and its trace is never clean
 };
 
-// Returns the program of a target for which target::program is set.
-program program_of(target const&);
+// Returns the program of a target for which target::program is set. `arguments`: see to_json_text().
+program program_of(target const&, std::vector<std::string> const& arguments = {});
 
 // The order of one execution.
 struct program_order {

@@ -15,6 +15,7 @@
 #include "repro/process/child_process.hpp"
 #include "repro/target/fields.hpp"
 #include "repro/target/presets.hpp"
+#include "repro/target/program_name.hpp"
 #include "traces/format/inputs.hpp"
 
 namespace shutdown_repro::repro {
@@ -22,9 +23,17 @@ namespace {
 
 constexpr int patience_ms = 5'000; // time for a program to print its version
 constexpr std::string_view backend = "{backend}";
+constexpr std::size_t longest_document = 64 << 10; // that the header of a trace holds
 
-bool says_backend(std::string const& text) { return text.find(backend) != text.npos; }
-bool says_backend(std::pair<std::string, std::string> const& p) { return says_backend(p.second); }
+bool says(std::string const& text, std::string_view what) { return text.find(what) != text.npos; }
+bool says(std::pair<std::string, std::string> const& p, std::string_view what) { return says(p.second, what); }
+
+bool occurs(target const& t, std::string_view what) {
+    auto const any = [&](auto const& all) {
+        return std::ranges::any_of(all, [&](auto const& x) { return says(x, what); });
+    };
+    return any(t.command) || any(t.files) || any(t.environment);
+}
 
 // Returns the output of a command on stdout and stderr, or nothing when it fails.
 std::optional<std::string> output_of(target::words const& command) {
@@ -57,12 +66,8 @@ std::string all_folders() {
 
 } // namespace
 
-bool target::uses_backend() const {
-    auto const any = [](auto const& all) {
-        return std::ranges::any_of(all, [](auto const& x) { return says_backend(x); });
-    };
-    return any(command) || any(files) || any(environment);
-}
+bool target::has_known_port() const { return port || occurs(*this, "{port}"); }
+bool target::uses_backend() const { return occurs(*this, backend); }
 
 std::string target::http_request::in_words() const {
     bool const expects = std::ranges::any_of(headers, [](auto const& h) { return h.first == "Expect"; });
@@ -88,9 +93,12 @@ std::string target::stop_in_words() const {
     return stop.http.method + " " + stop.http.path;
 }
 
+bool is_target_file(std::string_view name_or_file) {
+    return name_or_file.ends_with(".json") || name_or_file.find('/') != name_or_file.npos;
+}
+
 target load_target(std::string const& name_or_file) {
-    if (name_or_file.ends_with(".json") || name_or_file.find('/') != name_or_file.npos)
-        return target_from_document(located_document::read(name_or_file).root());
+    if (is_target_file(name_or_file)) return target_from_document(located_document::read(name_or_file).root());
     std::vector<std::string_view> names;
     for (target const& t : preset_targets()) {
         if (t.name == name_or_file) return t;
@@ -106,7 +114,7 @@ target target_from_text(std::string_view text, std::string_view file_name) {
 
 target target_from_command(target::words command) {
     target t;
-    t.name = std::filesystem::path(command.front()).filename().string();
+    t.name = name_of_program(command);
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     if (t.name.empty() || t.name.size() > 64 || t.name.front() == '.' || t.name.front() == '-' ||
         t.name.find_first_not_of(plain) != t.name.npos)
@@ -165,19 +173,23 @@ bool is_server_path(std::string_view text) {
         std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
 }
 
-std::string to_json_text(target const& t) {
+std::string to_json_text(target const& t, std::vector<std::string> const& arguments) {
     nlohmann::ordered_json j;
     j["name"] = t.name;
     j["command"] = t.command;
     if (!t.adapter.empty()) j["adapter"] = t.adapter;
-    if (t.program) return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    if (t.pid1) j["pid1"] = true;
-    j["stop"] = t.stop_in_words();
-    if (t.signal_to != target::receivers::first) j["signal_to"] = word_of(t.signal_to);
-    j["grace_ms"] = t.grace_ms;
-    if (t.accepts_for_ms) j["accepts_for_ms"] = t.accepts_for_ms;
-    if (t.drain_ms) j["drain_ms"] = t.drain_ms;
-    j["exit"] = t.exit;
+    if (!t.program) {
+        if (t.pid1) j["pid1"] = true;
+        j["stop"] = t.stop_in_words();
+        if (t.signal_to != target::receivers::first) j["signal_to"] = word_of(t.signal_to);
+        j["grace_ms"] = t.grace_ms;
+        if (t.accepts_for_ms) j["accepts_for_ms"] = t.accepts_for_ms;
+        if (t.drain_ms) j["drain_ms"] = t.drain_ms;
+        j["exit"] = t.exit;
+    }
+    if (!arguments.empty()) j["arguments"] = arguments;
+    if (!t.document.empty() && t.document.size() <= longest_document)
+        j["file"] = nlohmann::ordered_json::parse(t.document);
     return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -204,11 +216,13 @@ std::string find_program(std::string const& name) {
 
 std::string need_program(std::string const& name, std::string const& package) {
     std::string const path = find_program(name);
-    if (path.empty())
-        throw input_error(
-            "cannot find the program " + name + (package.empty() ? "" : "; install the Debian package " + package),
-            inconclusive);
-    return path;
+    if (!path.empty()) return path;
+    std::string remedy = package.empty() ? "" : "; install the Debian package " + package;
+    if (std::size_t const space = name.find(' '); space != name.npos && !find_program(name.substr(0, space)).empty())
+        remedy = "; program and arguments have to be words of their own, so leave the quotes out: -- " + name;
+    throw input_error(
+        "cannot find the program " + (remedy.find("quotes") == remedy.npos ? name : "\"" + name + "\"") + remedy,
+        inconclusive);
 }
 
 } // namespace shutdown_repro::repro

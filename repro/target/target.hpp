@@ -34,6 +34,7 @@ struct target {
         std::string for_each_answer = {}; // the same for as many lines as requests were answered
     };
 
+    std::string document; // the target file, as JSON in one line; "" when it was made from a command
     std::string name, summary;
     std::string package; // the Debian package of the server; "" if unknown
     words version;       // a command that prints its version; it fails where the server is not installed
@@ -88,7 +89,8 @@ struct target {
     http_request upload{.path = ""};      // has a body, of which the server reads half before the stop
     http_request large{.path = ""};       // the response is larger than the buffers of the kernel
 
-    bool uses_backend() const;                  // whether {backend} occurs in command, files or environment
+    bool has_known_port() const; // whether it is fixed, or {port} occurs in command, files or environment
+    bool uses_backend() const;   // whether {backend} occurs in command, files or environment
     bool tried(std::string_view version) const; // whether tried_with has this version, or one that it belongs to
     int wrong() const;
     std::string stop_in_words() const; // "SIGQUIT", "command", "POST /stop"
@@ -96,8 +98,10 @@ struct target {
 
 // Loads a preset by its name, or a file. Throws input_error that names file and line, or suggests the nearest name.
 target load_target(std::string const& name_or_file);
+bool is_target_file(std::string_view name_or_file); // whether load_target() takes it for a file
 target target_from_text(std::string_view text, std::string_view file_name);
-// Returns a target with a command and defaults for everything else.
+// Returns a target with a command and defaults for everything else. It is named after the program, the first word behind
+// wrappers such as env, nohup and sh.
 target target_from_command(target::words command);
 std::vector<target> const& preset_targets(); // in the order of their names
 // The words of target::receivers: "first" …
@@ -109,7 +113,8 @@ bool can_be_handled(int signal);         // false for SIGKILL and SIGSTOP
 // Returns a POST of 64 KiB without a path.
 target::http_request usual_upload();
 bool is_server_path(std::string_view);   // whether it is a valid path in a request line, such as "/slow"
-std::string to_json_text(target const&); // for the header of a trace; without its files
+// For the header of a trace. `arguments` are those of the subcommand `run` that repeat the execution.
+std::string to_json_text(target const&, std::vector<std::string> const& arguments = {});
 
 // Notes the files that the target's commands run and name, so that no output replaces them (traces/format/inputs.hpp).
 void note_inputs(target const&);

@@ -23,6 +23,7 @@ command_line with(command_line all, std::initializer_list<char const*> more) {
 }
 
 bool is_root(json const& violation) { return !violation.contains("caused_by") && !violation.contains("led_to"); }
+bool leads(json const& violation) { return is_root(violation) && !violation.contains("like"); }
 
 // The rules of the violations that a text shows one by one.
 std::multiset<std::string> shown_by(std::string const& text) {
@@ -37,7 +38,7 @@ std::multiset<std::string> shown_by(std::string const& text) {
 std::multiset<std::string> roots_of(json const& violations) {
     std::multiset<std::string> rules;
     for (json const& v : violations)
-        if (v["severity"] != "note" && is_root(v)) rules.insert(v["rule"]);
+        if (v["severity"] != "note" && leads(v)) rules.insert(v["rule"]);
     return rules;
 }
 
