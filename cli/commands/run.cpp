@@ -32,7 +32,7 @@ constexpr std::size_t most_orders = 2'000; // the report has a line for each
 struct run_options {
     scenario_options scenario;
     server::world_kind world = first_world;
-    std::string schedule, trace, server, slow, stream, signal, signal_to, probes, target, adapter;
+    std::string schedule, trace, server, slow, stream, signal, signal_to, probes, act, target, adapter;
     client_options clients;
     std::uint32_t repeat = 1;
     bool all_orders = false, json = false, pid1 = false;
@@ -67,7 +67,7 @@ void refuse_what_is_of_scenarios(run_options const& o) {
     for (auto const& [flag, is] : given)
         if (is)
             throw repro::input_error(std::string(flag) +
-                ": only a scenario takes it; a target takes --probe, --slow, --stream, --signal, --grace, "
+                ": only a scenario takes it; a target takes --probe, --act, --slow, --stream, --signal, --grace, "
                 "--connections, --adapter and --order");
 }
 
@@ -75,7 +75,7 @@ void refuse_what_is_of_targets(run_options const& o) {
     if (o.scenario.what.empty())
         throw repro::input_error(
             "SCENARIO is required, or --target, or a command after -- (shutdown-repro run --help)");
-    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
+    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--act", !o.act.empty()}, {"--slow", !o.slow.empty()},
         {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--signal-to", !o.signal_to.empty()},
         {"--pid1", o.pid1}, {"--adapter", !o.adapter.empty()}};
     auto const refuse = [](std::string const& flag) {
@@ -95,6 +95,7 @@ target_options target_options_of(run_options const& o) {
         .signal = o.signal,
         .signal_to = o.signal_to,
         .trace = o.trace,
+        .act = o.act,
         .adapter = o.adapter,
         .clients = o.clients,
         .order = o.scenario.order,
@@ -268,6 +269,8 @@ void add_run(CLI::App& app, job& chosen) {
             ->type_name("TARGET");
     sub->add_option("--probe", o->probes, "Probes to run, separated by commas, or all (target; see: list probes)")
         ->type_name("PROBE");
+    sub->add_option("--act", o->act, "What is done to the server (target; default stop)")
+        ->check(one_of({repro::act_names().begin(), repro::act_names().end()}));
     sub->add_option("--slow", o->slow, "Path that the server answers slowly (target)")->type_name("/PATH");
     sub->add_option("--stream", o->stream, "Path whose response never ends (target)")->type_name("/PATH");
     sub->add_option("--signal", o->signal, "Signal that stops the server (target)")->type_name("SIGNAL");

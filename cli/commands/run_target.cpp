@@ -19,7 +19,17 @@
 namespace shutdown_repro::cli {
 namespace {
 
-constexpr std::string_view first_probe = "in-flight", every_probe = "all";
+constexpr std::string_view first_probe = "in-flight", every_probe = "all", traffic_probe = "traffic";
+
+// Returns the value of --signal.
+int signal_of(std::string const& name) {
+    int const signal = repro::parse_signal(name);
+    if (!signal)
+        throw repro::input_error("--signal must be the name of a signal such as SIGTERM, not \"" + name + "\"");
+    if (!repro::can_be_handled(signal))
+        throw repro::input_error("--signal can't be " + name + ": no process can handle that signal");
+    return signal;
+}
 
 repro::target target_of(target_options const& o) {
     if (o.what.empty() && o.command.empty())
@@ -34,13 +44,15 @@ repro::target target_of(target_options const& o) {
     }
     if (!o.stream.empty()) t.stream = request_option("--stream", o.stream);
     apply(o.clients, t);
-    if (!o.signal.empty()) {
+    if (!o.act.empty()) repro::choose_act(t, o.act);
+    if (!o.signal.empty() && t.act.what != repro::act_kind::stop) {
+        if (t.act.what != repro::act_kind::reload && t.act.what != repro::act_kind::upgrade)
+            throw repro::input_error("--signal: a " + std::string(name_of(t.act.what)) + " is told by no signal");
+        t.act.order.by = repro::stop_method::signal;
+        t.act.order.signal = signal_of(o.signal);
+    } else if (!o.signal.empty()) {
         t.stop.by = repro::target::stop_method::signal;
-        t.stop.signal = repro::parse_signal(o.signal);
-        if (!t.stop.signal)
-            throw repro::input_error("--signal must be the name of a signal such as SIGTERM, not \"" + o.signal + "\"");
-        if (!repro::can_be_handled(t.stop.signal))
-            throw repro::input_error("--signal can't be " + o.signal + ": no process can handle that signal");
+        t.stop.signal = signal_of(o.signal);
         if (t.wrong_signal == t.stop.signal) t.wrong_signal = 0;
     }
     if (!o.signal_to.empty()) t.signal_to = *repro::parse_receivers(o.signal_to);
@@ -53,6 +65,7 @@ repro::target target_of(target_options const& o) {
 // Returns the value of --probe. The default is requests in flight, or every applicable probe when no slow URL is known.
 std::string asked_of(target_options const& o, repro::target const& t) {
     if (!o.probes.empty()) return o.probes;
+    if (t.act.what != repro::act_kind::stop) return std::string(traffic_probe);
     return std::string(repro::why_not(t, first_probe).empty() ? first_probe : every_probe);
 }
 
@@ -184,7 +197,7 @@ private:
 
 // Refuses options of probed servers for a program that runs to its end, and the other way round.
 void refuse_what_does_not_fit(target_options const& o, bool program) {
-    std::pair<char const*, bool> const of_servers[] = {{"--probe", !o.probes.empty()}, {"--slow", !o.slow.empty()},
+    std::pair<char const*, bool> const of_servers[] = {{"--probe", !o.probes.empty()}, {"--act", !o.act.empty()}, {"--slow", !o.slow.empty()},
         {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--signal-to", !o.signal_to.empty()},
         {"--pid1", o.pid1}, {"--connections", o.connections.has_value()}};
     std::pair<char const*, bool> const of_programs[] = {
@@ -209,6 +222,7 @@ std::vector<std::string> run_arguments(target_options const& o, std::string cons
         if (!value.empty()) words.insert(words.end(), {flag, value});
     };
     add("--target", o.what);
+    add("--act", o.act);
     add("--probe", probe);
     add("--slow", o.slow);
     add("--stream", o.stream);

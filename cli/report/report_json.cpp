@@ -127,6 +127,7 @@ std::string as_json(target_report const& r) {
     if (r.all_orders) d["all_orders"] = *r.all_orders;
     if (!r.target.program) {
         d["stop"] = r.target.stop_in_words();
+        if (r.target.act.what != repro::act_kind::stop) d["act"] = r.target.act.in_words();
         d["grace_ms"] = r.target.grace_ms;
         d["connections"] = r.connections;
     }
@@ -146,6 +147,8 @@ std::string as_json(target_report const& r) {
             {"inconclusive", p.inconclusive}, {"answered", p.answered}, {"lost", p.lost},
             {"turned_away", p.turned_away}, {"workers", p.outcome.workers}, {"killed", p.outcome.killed},
             {"clients", p.outcome.clients}, {"connected", p.outcome.connected}});
+        if (!p.outcome.act.empty()) one["refused"] = p.outcome.refused;
+        if (p.outcome.effect_after) one["effect_after_ns"] = *p.outcome.effect_after;
         if (p.outcome.ended_after) one["ended_after_ns"] = *p.outcome.ended_after, one["ended"] = p.outcome.how_ended;
         one["rules"] = json::object();
         for (auto const& [rule, count] : p.by_rule) {

@@ -38,14 +38,24 @@ std::string mark(probe_result const& p, text_style style) {
 
 std::string requests_in_words(probe_result const& p) {
     std::uint64_t const all = p.answered + p.lost;
-    std::string const later = p.turned_away ? std::to_string(p.turned_away) + " sent later turned away, " : "";
+    std::string const later = p.turned_away ? std::to_string(p.turned_away) +
+            (p.outcome.act.empty() ? " sent later turned away, " : " sent to a connection that was being closed, ")
+                                            : "";
     if (all == 0) return later;
     return (p.lost ? std::to_string(p.lost) + " of " + std::to_string(all) + " lost, "
                    : std::to_string(all) + " of " + std::to_string(all) + " answered, ") +
         later;
 }
 
+// "3 connections refused, effect after 40 ms"
+std::string act_in_words(probe_outcome const& o) {
+    std::string const refused = o.refused ? counted(o.refused, "connection") + " refused, " : "";
+    if (o.act == "none") return refused + "nothing was done to the server";
+    return refused + (o.effect_after ? "effect after " + duration(*o.effect_after) : "no effect seen");
+}
+
 std::string end_in_words(probe_outcome const& o) {
+    if (!o.act.empty()) return act_in_words(o);
     if (!o.ended_after) return "not stopped";
     return (o.killed ? "killed after " : "exit ") + duration(*o.ended_after) + (o.killed ? "" : ", " + o.how_ended);
 }
@@ -122,6 +132,22 @@ bool is_awaited(std::string_view role) {
     return std::ranges::count(roles, role) > 0;
 }
 
+// Whether a request was sent on a kept connection that the server, idle until then, closed at that moment: a client
+// sends such a request again. It is asked during an act other than a stop.
+bool crossed_a_close(trace const& t, event const& fail, probe_outcome const& o) {
+    constexpr nanoseconds on_its_way = 250'000'000;
+    if (o.act.empty() || fail.integer("received") > 0) return false;
+    bool answered = false;
+    nanoseconds sent_at = 0;
+    for (event const& e : t.events) {
+        if (e.seq >= fail.seq) break;
+        if (e.id != fail.id) continue;
+        if (e.what == kind::client_done) answered = true;
+        if (e.what == kind::client_send) sent_at = e.t;
+    }
+    return answered && fail.t - sent_at <= on_its_way;
+}
+
 } // namespace
 
 probe_outcome outcome_of(trace const& t) {
@@ -142,20 +168,27 @@ probe_outcome outcome_of(trace const& t) {
             if (is_awaited(e.text("role"))) ++o.clients, awaited.push_back(e.id);
             break;
         case kind::client_send:
-            if (waiting.erase(e.id) || stopped == no_seq) before.insert(e.id_of("request"));
+            if (waiting.erase(e.id) || stopped == no_seq || !o.act.empty()) before.insert(e.id_of("request"));
             break;
         case kind::client_connected: o.connected += stopped == no_seq && std::ranges::count(awaited, e.id); break;
         case kind::client_done:
             if (stopped == no_seq || !of_probe) break;
             is_refusal(e) && !before.contains(e.id_of("request")) ? ++o.turned_away : ++o.answered;
             break;
+        case kind::act_begin:
+            if (stopped == no_seq) stopped = e.seq, stopped_at = e.t, o.act = e.text("act");
+            break;
+        case kind::act_effect:
+            if (!o.effect_after) o.effect_after = elapsed(stopped_at, e.t);
+            break;
         case kind::client_fail:
+            o.refused += !o.act.empty() && e.text("how") == "refused";
             if (stopped == no_seq || !of_probe || !e.id_of("request") || e.text("how") == "unreadable") break;
-            before.contains(e.id_of("request")) ? ++o.lost : ++o.turned_away;
+            before.contains(e.id_of("request")) && !crossed_a_close(t, e, o) ? ++o.lost : ++o.turned_away;
             break;
         case kind::process_ready: o.workers = e.integer("workers", 1); break;
         case kind::process_signal:
-            if (e.text("signal") == "SIGKILL") o.killed = true;
+            if (e.text("signal") == "SIGKILL") o.killed = o.act.empty();
             if (!e.integer("stop") || stopped != no_seq) break;
             o.signal = e.text("signal");
             [[fallthrough]];
@@ -239,18 +272,21 @@ std::string headline(target_report const& r, text_style style) {
         paint(style, tint::strong, r.target.name) + (r.version.empty() ? "" : " " + r.version) + " · ";
     if (r.target.program)
         return begin + "with its adapter, run to its end · " + counted(r.repeat, "run") + " an order\n";
-    return begin + r.target.stop_in_words() + (r.target.adapter.empty() ? "" : " · with an adapter") + " · grace " +
-        duration(r.target.grace_ms * 1'000'000) + " · " + counted(r.repeat, "run") + " a probe, " +
-        counted(r.connections, "connection") + " each\n";
+    bool const stops = r.target.act.what == repro::act_kind::stop;
+    return begin + (stops ? r.target.stop_in_words() : r.target.act.in_words()) +
+        (r.target.adapter.empty() ? "" : " · with an adapter") + " · grace " + duration(r.target.grace_ms * 1'000'000) +
+        " · " + counted(r.repeat, "run") + " a probe, " + counted(r.connections, "connection") + " each\n";
 }
 
 // What the server does without a client, and without a stop.
 std::string controls_in_words(target_report const& r, text_style style) {
     if (!r.controls) return {};
     repro::rest_control const& rest = r.controls->at_rest;
-    std::string out = "control, no clients: ";
-    if (!rest.trouble.empty()) out += "not measured: " + printable(rest.trouble);
-    else out += rest.killed ? "killed after " + duration(rest.took) : "exit " + duration(rest.took) + ", " + rest.ended;
+    bool const stops = r.target.act.what == repro::act_kind::stop;
+    std::string out = stops ? "control, no clients: " : "control, without the act";
+    if (stops && !rest.trouble.empty()) out += "not measured: " + printable(rest.trouble);
+    else if (stops)
+        out += rest.killed ? "killed after " + duration(rest.took) : "exit " + duration(rest.took) + ", " + rest.ended;
     if (!rest.unforwarded.empty()) out += " · the signal did not reach " + printable(rest.unforwarded);
     for (repro::url_control const& u : r.controls->urls) out += " · " + u.asked.in_words() + ": " + printable(u.told);
     return paint(style, tint::faint, wrap(out, style.width, 0)) + "\n";

@@ -24,8 +24,11 @@ struct probe_outcome {
     bool killed = false;                            // whether it was killed after the grace period
     std::string how_ended;                          // "status 0", "SIGSEGV"
     std::int64_t workers = 1;
-    std::string signal;                  // the signal that stopped it
-    std::vector<std::string> last_words; // the last lines of its output
+    std::string signal;                              // the signal that stopped it
+    std::string act;                                 // an act other than a stop: "reload"; "" for a stop
+    std::optional<traces::nanoseconds> effect_after; // time from that act to its effect
+    std::uint64_t refused = 0;                       // connections that were refused during that act
+    std::vector<std::string> last_words;             // the last lines of its output
 };
 probe_outcome outcome_of(traces::trace const&);
 

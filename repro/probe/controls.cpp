@@ -139,7 +139,7 @@ rest_control rest_in(traces::trace const& seen) {
 }
 
 rest_control measure_rest(target const& t, std::string const& partial_path) {
-    return rest_in(probe_run(t, "at-rest", {.partial_path = partial_path}, std::make_unique<at_rest>()).run());
+    return rest_in(probe_run(t, at_rest_probe, {.partial_path = partial_path}, std::make_unique<at_rest>()).run());
 }
 
 std::string in_words(url_control const& u) {
@@ -150,6 +150,24 @@ std::string in_words(url_control const& u) {
     if (!u.same_length) out += ", a different length each time";
     else if (!u.same_bytes) out += ", different bytes each time";
     return out + ", " + std::to_string(u.took / millisecond) + " ms";
+}
+
+// Asks for all paths; returns why the execution is inconclusive, or "".
+std::string ask_once(target const& t, std::vector<url_control>& urls, std::string const& partial_path) {
+    probe_run run(t, one_request_probe, {.partial_path = partial_path}, std::make_unique<asking>(urls));
+    traces::trace const seen = run.run();
+    return seen.problems.empty() ? "" : seen.problems.front();
+}
+
+void compare_with_another_start(target const& t, std::vector<url_control>& urls, std::string const& partial_path) {
+    std::vector<url_control> again;
+    for (url_control const& u : urls) again.push_back({.asked = u.asked});
+    ask_once(t, again, partial_path);
+    for (std::size_t i = 0; i < urls.size(); ++i) {
+        auto const &first = urls[i].answer, &second = again[i].answer;
+        urls[i].same_length &= again[i].same_length && first && second && first->body == second->body;
+        urls[i].same_bytes &= urls[i].same_length && again[i].same_bytes && first->digest == second->digest;
+    }
 }
 
 } // namespace
@@ -165,11 +183,13 @@ target_controls measure_controls(
     for (std::string const& probe : probes)
         for (target::http_request const& r : requests_of(t, probe))
             if (!all.find(r)) all.urls.push_back({.asked = r});
-    all.at_rest = measure_rest(t, partial_path);
+    bool const is_stop = t.act.what == act_kind::stop;
+    if (is_stop) all.at_rest = measure_rest(t, partial_path);
+    else all.at_rest.trouble = "the act is not a stop";
     if (all.urls.empty()) return all;
-    probe_run run(t, "one-request", {.partial_path = partial_path}, std::make_unique<asking>(all.urls));
-    traces::trace const seen = run.run();
-    std::string const noted = seen.problems.empty() ? "" : seen.problems.front();
+    std::string const noted = ask_once(t, all.urls, partial_path);
+    // Other processes answer after the act, so what differs from one start to the next is not compared.
+    if (!is_stop) compare_with_another_start(t, all.urls, partial_path);
     for (url_control& u : all.urls) {
         if (u.trouble.empty() && !u.answer && !u.took) u.trouble = noted;
         if (u.told.empty()) u.told = in_words(u);

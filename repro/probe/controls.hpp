@@ -42,6 +42,9 @@ struct url_control {
     std::string told = {};    // for reports: "200, 2 bytes, 703 ms"
 };
 
+// The names of the executions that measure the controls.
+inline constexpr std::string_view at_rest_probe = "at-rest", one_request_probe = "one-request";
+
 struct target_controls {
     rest_control at_rest;
     std::vector<url_control> urls;

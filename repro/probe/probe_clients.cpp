@@ -1,10 +1,12 @@
 #include "repro/probe/probe_clients.hpp"
 #include <algorithm>
 #include <cerrno>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <system_error>
 #include <utility>
 #include "repro/input/errors.hpp"
@@ -73,20 +75,44 @@ void probe_client::record(kind what, std::initializer_list<traces::field> detail
 }
 
 void probe_client::connect() {
-    socket_ = unique_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    bool const by_path = !on_.unix_path.empty();
+    socket_ = unique_fd(socket(by_path ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_)
         throw input_error("cannot open a socket for a client: " + std::generic_category().message(errno) +
             "; use fewer --connections");
     if (may_read_) narrow(socket_.get());
     tick();
-    record(kind::client_connect, {{"port", static_cast<std::uint32_t>(on_.port)}, {"role", role_}});
+    if (by_path) record(kind::client_connect, {{"role", role_}});
+    else record(kind::client_connect, {{"port", static_cast<std::uint32_t>(on_.port)}, {"role", role_}});
+    if ((by_path ? connect_to_path() : connect_to_port()) != 0 && errno != EINPROGRESS) {
+        bool const full = errno == EAGAIN; // of a Unix socket: its backlog is full
+        bool const refuses = errno == ECONNREFUSED || errno == ENOENT || full;
+        return fail(refuses ? "refused" : "reset");
+    }
+    on_.events.watch(socket_.get(), EPOLLOUT, *this);
+}
+
+int probe_client::connect_to_port() const {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(on_.port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS)
-        return fail(errno == ECONNREFUSED ? "refused" : "reset");
-    on_.events.watch(socket_.get(), EPOLLOUT, *this);
+    return ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to);
+}
+
+int probe_client::connect_to_path() const {
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    if (on_.unix_path.size() >= sizeof to.sun_path)
+        throw input_error("the Unix path " + on_.unix_path + " is too long: it has " +
+            std::to_string(on_.unix_path.size()) + " bytes, and 107 are possible");
+    on_.unix_path.copy(to.sun_path, on_.unix_path.size());
+    return ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to);
+}
+
+bool probe_client::all_was_read() const {
+    int unread = 0;
+    return unsent_.empty() && socket_ && ioctl(socket_.get(), SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
 void probe_client::process_events() {
@@ -105,12 +131,22 @@ void probe_client::finish_connecting() {
     socklen_t size = sizeof error;
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error) return fail(error == ECONNREFUSED ? "refused" : "reset");
+    sockaddr_storage other_of_any{};
+    if (!on_.unix_path.empty()) { // a connection by path stands at once
+        socklen_t size_of_any = sizeof other_of_any;
+        if (getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&other_of_any), &size_of_any) != 0) return;
+        return connection_stands();
+    }
     sockaddr_in me{}, other{};
     socklen_t length = sizeof other;
     if (getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&other), &length) != 0) return; // not yet
     length = sizeof me;
     getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&me), &length);
     local_port_ = ntohs(me.sin_port);
+    connection_stands();
+}
+
+void probe_client::connection_stands() {
     connected_ = true;
     record(kind::client_connected);
     choose_events();
@@ -298,6 +334,7 @@ void probe_client::ended(bool reset) {
 
 void probe_client::fail(std::string_view how) {
     lost_ = true;
+    if (!accepted_ && on_.listener_was_closed) accepted_ = !on_.listener_was_closed();
     if (!request_) { // it failed before any request
         record(kind::client_fail, {{"how", how}, {"received", 0}});
         return close();

@@ -2,6 +2,7 @@
 // and close a connection only when asked to or when the server has ended it.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ struct client_stage {
     traces::recorder& record;
     traces::nanoseconds& clock; // read by the recorder and set by the clients
     poller& events;
+    std::string unix_path = {}; // where to connect instead of the port; "" for the port
+    // Whether a listening socket of the server was closed just now, where that is watched. Only then can a connection
+    // be lost that was not accepted.
+    std::function<bool()> listener_was_closed = {};
 };
 
 struct probe_request {
@@ -56,6 +61,7 @@ public:
     void process_events();                         // handles what has happened so far, without waiting
     void leave();                                  // closes the connection if it is open
     void was_not_accepted() { accepted_ = false; } // at the stop the connection was still in the backlog
+    void was_accepted(bool yes) { accepted_ = yes; }
     void give_up(); // records that the response, or the end of the connection, did not come in time
 
     std::string_view role() const { return role_; }
@@ -65,6 +71,7 @@ public:
     bool sent() const { return request_ && unsent_.empty() && !over_; } // the kernel has taken the whole request
     bool got_bytes() const { return received_any_; }                    // received a part of the current response
     std::uint32_t answered() const { return answered_; }
+    bool all_was_read() const;          // on a Unix socket: whether the server has read all that was sent
     bool lost() const { return lost_; } // one of its requests has failed
     int last_status() const { return last_status_; }
     std::uint16_t local_port() const { return local_port_; }
@@ -85,7 +92,10 @@ private:
     void record(traces::kind, std::initializer_list<traces::field> = {});
     void queue(probe_request const&, std::string_view part, std::string text, bool frozen);
     void begin(probe_request const&, std::string_view part, std::size_t bytes); // sends so many bytes of it
+    int connect_to_port() const;
+    int connect_to_path() const;
     void finish_connecting();
+    void connection_stands();
     void push();
     void pull();
     void take(std::string_view bytes);

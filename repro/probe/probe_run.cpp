@@ -44,7 +44,10 @@ probe_run::probe_run(
     : plan_(t),
       options_(options),
       probe_(probe),
-      script_(script ? std::move(script) : make_probe(probe)),
+      script_(script                                               ? std::move(script)
+              : t.act.what != act_kind::stop && probe == "traffic" ? make_act_traffic()
+                                                                   : make_probe(probe)),
+      acts_(t.act.what != act_kind::stop && probe != at_rest_probe && probe != one_request_probe),
       wrong_(probe == "wrong-signal") {}
 
 probe_run::~probe_run() = default;
@@ -52,7 +55,7 @@ probe_run::~probe_run() = default;
 nanoseconds probe_script::patience() const { return longest_staging; }
 
 traces::trace probe_run::run() {
-    return story_.tell([this] { live(); }, [this] { return finished(); }, options_.partial_path);
+    return story_.tell([this] { acts_ ? live_act() : live(); }, [this] { return finished(); }, options_.partial_path);
 }
 
 void probe_run::live() {
@@ -135,11 +138,14 @@ void probe_run::prepare() {
                 if (!staged_ || stopped_at_) c.release(); // a readiness request, or the point is reached again
                 else at_point_ = true;
             });
-    stage_.emplace(client_stage{port_, story_.recorder(), story_.clock(), story_.events()});
-    off_stage_.emplace(client_stage{port_, unrecorded_, story_.clock(), story_.events()});
+    if (plan_.act.listen_fds) listener_ = listening_socket(port_);
+    unix_path_ = places_.filled(plan_.unix_path);
+    stage_.emplace(client_stage{port_, story_.recorder(), story_.clock(), story_.events(), unix_path_,
+        acts_ ? std::function<bool()>([this] { return listener_was_closed(); }) : nullptr});
+    off_stage_.emplace(client_stage{port_, unrecorded_, story_.clock(), story_.events(), unix_path_});
 }
 
-void probe_run::start() {
+launch probe_run::server_launch() const {
     std::vector<std::string> const command = places_.filled(plan_.command);
     std::string const program = need_program(command.front(), plan_.package);
     std::vector<std::string> environment = places_.environment(plan_.environment);
@@ -149,12 +155,18 @@ void probe_run::start() {
         .order = options_.order,
         .decisions = {}};
     for (auto const& [variable, value] : environment_of(inside)) environment.push_back(variable + "=" + value);
-    launch const server{.path = program,
+    if (listener_) environment.insert(environment.end(), {"LISTEN_FDS=1", std::string(child_process::listen_pid)});
+    return {.path = program,
         .arguments = {command.begin() + 1, command.end()},
         .environment = std::move(environment),
         .speaks = true,
-        .pid1 = plan_.pid1};
-    std::string const name = std::filesystem::path(program).filename().string();
+        .pid1 = plan_.pid1,
+        .hand_over = listener_.get()};
+}
+
+void probe_run::start() {
+    launch const server = server_launch();
+    std::string const name = std::filesystem::path(server.path).filename().string();
     std::vector<traces::field> detail{{"name", name}, {"grace", plan_.grace_ms}};
     if (plan_.drain_ms) detail.push_back({"drain_timeout", plan_.drain_ms});
     if (plan_.accepts_for_ms) detail.push_back({"accepts_for", plan_.accepts_for_ms});
@@ -200,9 +212,7 @@ void probe_run::record_ready(std::uint64_t workers) {
 }
 
 bool probe_run::port_is_open() {
-    listeners_.clear();
-    for (socket_row const& s : sockets())
-        if (s.state == socket_row::listen && s.local_port == port_) listeners_.push_back(s.inode);
+    listeners_ = listening_now();
     return !listeners_.empty();
 }
 
@@ -260,8 +270,9 @@ void probe_run::did_not_start(std::string const& why) {
             ") running: it daemonizes itself; start it in the foreground";
     bool const elsewhere = listeners_.empty() || (readiness_ && !readiness_->connected());
     if (std::string const where = where_it_listens(); !where.empty() && elsewhere)
-        message += "; it listens on " + where + ", not on 127.0.0.1:" + std::to_string(port_);
-    if (!plan_.has_known_port())
+        message += "; it listens on " + where + ", not on " +
+            (unix_path_.empty() ? "127.0.0.1:" + std::to_string(port_) : unix_path_);
+    if (unix_path_.empty() && !plan_.has_known_port())
         message += "; the command has no {port}: use env PORT={port} ..., an argument such as --port {port}, or "
                    "\"port\" in a target file";
     std::string said = story_.last_words();
@@ -294,11 +305,13 @@ socket_row const* probe_run::server_side(probe_client const& c) const {
 }
 
 bool probe_run::accepted(probe_client const& c) const {
+    if (!unix_path_.empty()) return c.connected();
     socket_row const* const s = server_side(c);
     return s && s->inode != 0;
 }
 
 bool probe_run::has_read(probe_client const& c) const {
+    if (!unix_path_.empty()) return c.connected() && c.all_was_read();
     socket_row const* const s = server_side(c);
     return s && s->inode != 0 && s->unread == 0;
 }
@@ -347,7 +360,8 @@ std::string probe_run::why_refused() const {
     bool const refused =
         !clients_.empty() && std::ranges::all_of(clients_, [](auto const& c) { return c->over() && !c->connected(); });
     if (!refused) return {};
-    return "each connection to 127.0.0.1:" + std::to_string(port_) + " was refused" +
+    std::string const where = unix_path_.empty() ? "127.0.0.1:" + std::to_string(port_) : unix_path_;
+    return "each connection to " + where + " was refused" +
         (listens_at_.empty() ? "" : "; the server listens on " + listens_at_);
 }
 
@@ -480,7 +494,7 @@ void probe_run::look_for_port(bool by_force) {
         wait(now() + glance);
         listening = is_listening();
     }
-    if (by_force && listening) return;
+    if ((by_force && listening) || !unix_path_.empty()) return;
     story_.record(kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", listening}});
 }
 

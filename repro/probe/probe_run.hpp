@@ -5,6 +5,7 @@
 #include <regex>
 #include <string>
 #include <vector>
+#include "repro/probe/act_state.hpp"
 #include "repro/probe/effects.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/probe/probe_clients.hpp"
@@ -27,6 +28,7 @@ public:
     virtual bool in_place(probe_run&) = 0; // returns whether the state that the stop should meet was observed
     virtual void stop(probe_run&);         // stops the server, with all that happens at the same moment
     virtual void after(probe_run&) {}      // called on every turn of the loop after the stop
+    virtual void close(probe_run&) {}      // after an act other than a stop: from now on it sends no further request
     // Returns how many clients are in place. If that is not 0 and no more come, it is enough: a server may have fewer
     // workers than clients.
     virtual std::size_t enough(probe_run&) { return 0; }
@@ -51,6 +53,7 @@ public:
     virtual std::string undone(probe_run&) const { return {}; }
 };
 std::unique_ptr<probe_script> make_probe(std::string_view name);
+std::unique_ptr<probe_script> make_act_traffic(); // the traffic across an act other than a stop
 
 class probe_run final : private poller::watcher {
 public:
@@ -78,10 +81,12 @@ public:
     traces::nanoseconds rest_took() const; // the time that the stop takes without a client; 0 if it is not known
     bool freeze(); // stops every process of the server by SIGSTOP and waits for that; returns false if one did not stop
     void thaw();
-    void stop();                        // stops the server: time 0 of the rules
-    bool signal_again();                // sends the second signal; returns false when the server has exited
-    void traffic(bool going);           // records that traffic begins or ends
-    std::int64_t ms_since_stop() const; // 0 before the stop
+    void stop();                          // stops the server: time 0 of the rules
+    bool signal_again();                  // sends the second signal; returns false when the server has exited
+    void traffic(bool going);             // records that traffic begins or ends
+    std::int64_t ms_since_stop() const;   // 0 before the stop
+    std::int64_t ms_since_effect() const; // since the effect of an act was seen; -1 before
+    void look_whether_accepted(probe_client&) const; // tells the client whether the server has accepted it by now
     bool server_runs() const { return story_.runs(); }
     // Milliseconds after the stop when clients leave that a stop should not wait for; nothing if they stay, because it
     // is not known how long the stop takes without a client.
@@ -131,6 +136,32 @@ private:
     void look_at_files(char const* when);
     traces::trace finished();
 
+    // An act other than a stop, in probe_act.cpp.
+    void live_act();
+    bool nobody_lives();
+    std::vector<std::uint64_t> listening_now() const; // inodes of the sockets that listen on the port or the path
+    bool listener_was_closed();
+    void begin_act();
+    void tell(server_order const&);
+    void ask_before();
+    void ask_for_effect();
+    void watch_act();
+    void look_at_act();
+    void compare_answer();
+    std::string effect_by() const;
+    void take_effect(std::string const& by);
+    bool has_unfinished() const;
+    bool act_is_over() const;
+    void conclude_act();
+    void record_end_of_act();
+    std::string why_without_effect() const;
+    bool is_effect_expected() const;
+    void look_for_path();
+    void start_successor();
+    void hear_successor();
+    bool successor_serves() const;
+    launch server_launch() const; // of the server, and of a second instance
+
     [[noreturn]] void did_not_start(std::string const& why);
     struct helper;
     std::unique_ptr<helper> run_command(std::vector<std::string> const&);
@@ -151,6 +182,7 @@ private:
     probe_options const options_;
     std::string const probe_;
     std::unique_ptr<probe_script> const script_;
+    bool const acts_;   // the act is not a stop, and the probe is none of a control
     bool const wrong_;  // the server is stopped by the wrong signal
     child_story story_; // outlives everything that its poller watches
     placeholders places_;
@@ -185,6 +217,9 @@ private:
     bool log_seen_ = false, frozen_ = false;
     traces::nanoseconds stopped_at_ = 0, ticked_ = 0, quiet_since_ = 0;
     bool drained_told_ = false;
+    std::optional<act_state> act_; // set when it acts and the server is ready
+    unique_fd listener_;           // handed to the server, if the act says so
+    std::string unix_path_;        // on which the server listens instead of the port; "" for none
     std::uint16_t port_ = 0;
     std::uint32_t next_client_ = 0;
     std::string listens_at_; // where the server listens when it is ready: "127.0.0.1:80"; "" if that is not known

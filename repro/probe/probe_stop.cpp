@@ -41,6 +41,7 @@ void probe_run::record_status() {
 
 void probe_run::stop() {
     check_that_it_stands();
+    if (act_) return begin_act();
     if (has_exited()) story_.note("the server exited before it was stopped");
     tell_to_stop(false);
     stopped_at_ = story_.clock();

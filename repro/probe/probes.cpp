@@ -264,6 +264,15 @@ row const& row_of(std::string_view name) {
     throw input_error("unknown probe \"" + std::string(name) + "\"" + did_you_mean(name, names) + " (list probes)");
 }
 
+// Returns why the probe makes no sense when the act is not a stop; "" when it does.
+std::string why_not_in_act(target const& t, std::string_view probe) {
+    act_kind const act = t.act.what;
+    static constexpr std::string_view across[] = {"in-flight", "half-request", "idle", "silent", "stream"};
+    bool const alone = act == act_kind::recycle || act == act_kind::none;
+    bool const fits = act == act_kind::stop || probe == "traffic" || (!alone && std::ranges::count(across, probe));
+    return fits ? "" : "it is about a stop, and the act is " + std::string(name_of(act)) + "; use --probe traffic";
+}
+
 } // namespace
 
 void probe_script::stop(probe_run& run) { run.stop(); }
@@ -285,6 +294,7 @@ std::string why_not(target const& t, std::string_view probe) {
     if (t.program) return "it is a program that stops itself and has no probes; leave --probe out";
     if (probe == "startup" && t.stop.by == target::stop_method::http)
         return "it is stopped by a request, which a server that starts can't take yet";
+    if (std::string const why = why_not_in_act(t, probe); !why.empty()) return why;
     switch (row_of(probe).needs) {
     case need::nothing:
     case need::path: return "";
@@ -313,6 +323,7 @@ std::string why_not(target const& t, std::string_view probe) {
 
 std::vector<target::http_request> requests_of(target const& t, std::string_view probe) {
     std::vector<target::http_request> all;
+    bool const across = probe == "traffic" && t.act.what != act_kind::stop; // it has slow requests, too
     switch (row_of(probe).needs) {
     case need::nothing: return all;
     case need::path:
@@ -323,6 +334,7 @@ std::vector<target::http_request> requests_of(target const& t, std::string_view 
     case need::upload: all = {probe == "expect" ? expecting(t.upload) : t.upload}; break;
     case need::large: all = {t.large}; break;
     }
+    if (across) all.push_back(t.slow), all.push_back(t.slow_stream);
     if (probe == "second-request") all.push_back(t.slow);
     std::erase_if(all, [](target::http_request const& r) { return r.empty(); });
     return all;

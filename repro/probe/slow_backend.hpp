@@ -31,6 +31,7 @@ public:
     void release();           // answers the waiting requests, and from now on each request at once
     void answer_oldest();     // answers the request that has waited longest, if one waits
     void tick();              // sends one more event on every endless stream
+    void hold() { released_ = false; } // until the next release(), requests that come wait again
 
 private:
     enum class asked : std::uint8_t { nothing_yet, slow, slow_stream, stream, answered };

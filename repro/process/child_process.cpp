@@ -41,6 +41,8 @@ struct exec_plan {
     int parent, errors, notes, failure;
     bool speaks;
     pid_namespace const* space; // that it is process 1 of; null for none
+    int hand_over;
+    char* pid_here; // where its pid is written as text; null for nowhere
 };
 
 // What the child tells its parent when it can't be executed. The parent has the same text at the same address.
@@ -53,6 +55,16 @@ struct exec_failure {
     exec_failure const failure{what, errno};
     [[maybe_unused]] auto const told = write(tell, &failure, sizeof failure);
     _exit(127);
+}
+
+constexpr std::size_t pid_digits = 10;
+
+void write_number(char* to, int number) {
+    char digits[pid_digits];
+    std::size_t count = 0;
+    for (; number; number /= 10) digits[count++] = static_cast<char>('0' + number % 10);
+    while (count) *to++ = digits[--count];
+    *to = 0;
 }
 
 [[noreturn]] void exec_child(exec_plan b) {
@@ -68,13 +80,17 @@ struct exec_failure {
 
     // First move the descriptors to high numbers: one of them may have a number that is about to be assigned.
     constexpr int free_from = 16;
-    for (int* fd : {&b.errors, &b.notes, &b.failure}) *fd = fcntl(*fd, F_DUPFD_CLOEXEC, free_from);
+    for (int* fd : {&b.errors, &b.notes, &b.failure, &b.hand_over})
+        if (*fd >= 0) *fd = fcntl(*fd, F_DUPFD_CLOEXEC, free_from);
     int const nothing = fcntl(open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, free_from);
     dup2(nothing, STDIN_FILENO);
     dup2(b.speaks ? b.notes : nothing, STDOUT_FILENO);
     dup2(b.errors, STDERR_FILENO);
     if (!b.speaks) dup2(b.notes, child_process::note_fd);
-    close_range(child_process::note_fd + (b.speaks ? 0 : 1), ~0u, CLOSE_RANGE_CLOEXEC);
+    bool const hands_over = b.speaks && b.hand_over >= 0;
+    if (hands_over) dup2(b.hand_over, child_process::note_fd);
+    close_range(child_process::note_fd + (b.speaks && !hands_over ? 0 : 1), ~0u, CLOSE_RANGE_CLOEXEC);
+    if (b.pid_here) write_number(b.pid_here, getpid());
 
     execve(b.path, b.argv, b.environment);
     fail_to_exec(b.failure, nullptr);
@@ -124,7 +140,13 @@ std::string signal_name(int signal) {
 }
 
 child_process::child_process(launch const& l) {
-    auto const& [path, arguments, environment, speaks, pid1] = l;
+    auto const& [path, arguments, given, speaks, pid1, hand_over] = l;
+    std::vector<std::string> environment = given;
+    char* pid_here = nullptr;
+    if (auto const at = std::ranges::find(environment, listen_pid); at != environment.end()) {
+        at->resize(listen_pid.size() + pid_digits + 1);
+        pid_here = at->data() + listen_pid.size();
+    }
     pipe_ends errors = open_pipe(), notes = open_pipe(), failure = open_pipe();
     for (unique_fd const* ours : {&errors.from, &notes.from}) fcntl(ours->get(), F_SETFL, O_NONBLOCK);
     std::vector<char*> argv{const_cast<char*>(path.c_str())};
@@ -139,7 +161,7 @@ child_process::child_process(launch const& l) {
     if (pid_ < 0) throw_no_fork(pid1);
     if (pid_ == 0)
         exec_child({path.c_str(), argv.data(), all_environment.data(), parent, errors.to.get(), notes.to.get(),
-            failure.to.get(), speaks, pid1 ? &space : nullptr});
+            failure.to.get(), speaks, pid1 ? &space : nullptr, hand_over, pid_here});
 
     failure.to.close();
     exec_failure failed;

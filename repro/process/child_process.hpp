@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 #include "repro/process/unique_fd.hpp"
 
@@ -22,6 +23,7 @@ struct launch {
         {};              // KEY=VALUE; added to the environment of this process, or replacing entries
     bool speaks = false; // true: notes() reads its stdout; false: stdout is /dev/null, and notes() reads its note_fd
     bool pid1 = false;   // process 1 of a PID namespace of its own, with its own /proc
+    int hand_over = -1;  // a descriptor that the process gets as number 3, if it speaks; -1 for none
 };
 
 class child_process {
@@ -36,12 +38,15 @@ public:
     ~child_process();
     child_process(child_process const&) = delete;
     static constexpr int note_fd = 3;
+    // An entry of the environment after which the pid of the child is written: sd_listen_fds(3) asks for it.
+    static constexpr std::string_view listen_pid = "LISTEN_PID=";
 
     int pid() const { return pid_; }
     int pidfd() const { return pidfd_.get(); }   // readable once it has exited
     int errors() const { return errors_.get(); } // its stderr, non-blocking
     int notes() const { return notes_.get(); }   // its note_fd or stdout, non-blocking
     void kill(int signal);                       // does nothing once it was reaped
+    void give_away() { reaped_ = true; }         // from now on somebody else kills and reaps it
     // Reaps the process and returns how it ended, or nothing while it runs.
     std::optional<process_end> reap();
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
 #include "repro/process/socket_table.hpp"
@@ -62,6 +63,24 @@ std::vector<std::string> listening_places(std::span<std::uint64_t const> inodes)
             add("the Unix socket " + std::string(path), inode);
     });
     return places;
+}
+
+std::vector<std::uint64_t> listening_on_path(std::string const& path) {
+    std::vector<std::uint64_t> found;
+    std::error_code failed;
+    if (!std::filesystem::is_socket(path, failed)) return found;
+    std::string const folder = path.substr(0, path.rfind('/') + 1);
+    each_line("/proc/net/unix", [&](std::string const& line) {
+        constexpr unsigned listens = 0x10000;
+        unsigned flags = 0;
+        unsigned long inode = 0;
+        int at = 0; // of the path
+        bool const read = std::sscanf(line.c_str(), "%*s %*s %*s %x %*s %*s %lu %n", &flags, &inode, &at) >= 2 && at;
+        if (!read || !(flags & listens)) return;
+        std::string const bound = line.substr(static_cast<std::size_t>(at));
+        if (bound.starts_with(folder) && bound.find('/', folder.size()) == bound.npos) found.push_back(inode);
+    });
+    return found;
 }
 
 } // namespace shutdown_repro::repro

@@ -163,6 +163,84 @@ void stop(value const& v, target& t) {
     take_fields(v, fields, t);
 }
 
+// Returns a signal, a command or a request, if the member is one.
+bool take_order(value const& member, server_order& to) {
+    if (member.name() == "signal") to.by = stop_method::signal, to.signal = signal(member);
+    else if (member.name() == "command") to.by = stop_method::command, to.command = words(member);
+    else if (member.name() == "http") to.by = stop_method::http, to.http = http_request(member, false);
+    else return false;
+    return true;
+}
+
+server_order order(value const& v) {
+    static constexpr std::string_view known[] = {"signal", "command", "http"};
+    v.check_object("an order, such as {\"signal\": \"SIGQUIT\"}");
+    server_order read;
+    if (v.members().size() != 1) v.fail("must have exactly one of \"signal\", \"command\" and \"http\"");
+    for (value const& member : v.members())
+        if (!take_order(member, read)) member.unknown_field(known);
+    return read;
+}
+
+void take_act_field(value const& v, act_plan& plan) {
+    static constexpr std::string_view known[] = {
+        "do", "signal", "command", "http", "then", "effect", "answer", "times", "requests", "listen_fds"};
+    static constexpr std::string_view effects[] = {"processes", "socket"};
+    constexpr std::int64_t most_times = 20, most_requests = 1'000'000;
+    if (v.name() == "do" || take_order(v, plan.order)) return;
+    if (v.name() == "then") plan.then = order(v);
+    else if (v.name() == "effect") plan.effect = v.one_of(effects);
+    else if (v.name() == "answer") plan.answer = path(v);
+    else if (v.name() == "times") plan.times = static_cast<std::uint32_t>(v.number("a number of times", 1, most_times));
+    else if (v.name() == "requests")
+        plan.requests = static_cast<std::uint32_t>(v.number("a number of requests", 1, most_requests));
+    else if (v.name() == "listen_fds") v.check_flag(), plan.listen_fds = v.json().get<bool>();
+    else v.unknown_field(known);
+}
+
+act_plan act_of(value const& v) {
+    if (v.json().is_string())
+        return default_act(
+            static_cast<act_kind>(std::ranges::find(act_names(), v.one_of(act_names())) - act_names().begin()));
+    v.check_object("an act, such as {\"do\": \"reload\", \"signal\": \"SIGHUP\"}");
+    auto const kind = v.find("do");
+    if (!kind) v.fail("has no \"do\", which is stop, reload, upgrade, recycle, successor or none");
+    auto const at = std::ranges::find(act_names(), kind->one_of(act_names())) - act_names().begin();
+    act_plan plan = default_act(static_cast<act_kind>(at));
+    std::size_t orders = 0;
+    for (value const& member : v.members()) {
+        bool const is_order = member.name() == "signal" || member.name() == "command" || member.name() == "http";
+        bool const can_be_told = plan.what == act_kind::reload || plan.what == act_kind::upgrade;
+        if ((is_order || member.name() == "then") && !can_be_told)
+            member.fail("is of a reload or an upgrade only; how the server is stopped is said by \"stop\"");
+        if (is_order && ++orders > 1) v.fail("must have only one of \"signal\", \"command\" and \"http\"");
+        take_act_field(member, plan);
+    }
+    return plan;
+}
+
+void add_act(act_plan plan, value const& v, target& t) {
+    if (std::ranges::find(t.acts, plan.what, &act_plan::what) != t.acts.end())
+        v.fail("describes the act \"" + std::string(name_of(plan.what)) + "\" again");
+    t.acts.push_back(std::move(plan));
+}
+
+void act(value const& v, target& t) {
+    t.act = act_of(v);
+    if (!v.json().is_string()) add_act(t.act, v, t);
+}
+
+void acts(value const& v, target& t) {
+    for (value const& each : v.items("a list of acts", 1, act_names().size())) add_act(act_of(each), each, t);
+}
+
+void unix_path(value const& v, target& t) {
+    constexpr std::size_t longest = 100; // sun_path has 108 bytes, and {folder} may be long
+    t.unix_path = one_line(v);
+    if (t.unix_path.size() > longest || (t.unix_path.front() != '/' && t.unix_path.front() != '{'))
+        v.must_be("a path of up to 100 bytes, such as \"{folder}/app.sock\"");
+}
+
 void second_signal(value const& v, target& t) {
     v.check_object("a second signal, such as {\"signal\": \"SIGTERM\", \"meaning\": \"nothing\"}");
     static constexpr field fields[] = {
@@ -223,6 +301,9 @@ constexpr field fields[] = {
     {"startup", startup},
     {"stop", stop},
     {"signal_to", signal_to},
+    {"act", act},
+    {"acts", acts},
+    {"unix", unix_path},
     {"wrong_signal", [](value const& v, target& t) { t.wrong_signal = signal(v); }},
     {"second_signal", second_signal},
     {"grace_ms", [](value const& v, target& t) { t.grace_ms = milliseconds(v); }},
@@ -256,6 +337,8 @@ target target_from_document(located_value const& document) {
         if (t.large.empty()) t.large.path = "/large";
         if (t.upload.empty()) t.upload = usual_upload(), t.upload.path = "/upload";
     }
+    // An act that is only named may be described further below.
+    if (auto const named = document.find("act"); named && named->json().is_string()) choose_act(t, name_of(t.act.what));
     if (t.program && t.adapter.empty())
         document.fail("is a \"program\" and needs an \"adapter\": without one nothing would be recorded");
     if (t.program && t.uses_backend())

@@ -47,4 +47,18 @@ std::uint16_t free_port() {
     throw input_error("found no free port from 16000 to 32000", inconclusive);
 }
 
+unique_fd listening_socket(std::uint16_t port) {
+    unique_fd s(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int const yes = 1;
+    setsockopt(s.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    here.sin_port = htons(port);
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (!s || bind(s.get(), reinterpret_cast<sockaddr*>(&here), sizeof here) != 0 || listen(s.get(), SOMAXCONN) != 0)
+        throw input_error(
+            "cannot listen on port " + std::to_string(port) + ", to hand the socket to the server", inconclusive);
+    return s;
+}
+
 } // namespace shutdown_repro::repro

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 #include <vector>
+#include "repro/process/unique_fd.hpp"
 #include "repro/target/target.hpp"
 
 namespace shutdown_repro::repro {
@@ -24,5 +25,8 @@ private:
 // Returns a free port outside the range from which the kernel takes ports of clients, so that no client gets it by
 // chance before the server binds it. Throws input_error.
 std::uint16_t free_port();
+
+// Returns a socket that listens on 127.0.0.1 at this port. Throws input_error.
+unique_fd listening_socket(std::uint16_t port);
 
 } // namespace shutdown_repro::repro

@@ -69,7 +69,7 @@ std::string all_folders() {
 bool target::has_known_port() const { return port || occurs(*this, "{port}"); }
 bool target::uses_backend() const { return occurs(*this, backend); }
 
-std::string target::http_request::in_words() const {
+std::string server_request::in_words() const {
     bool const expects = std::ranges::any_of(headers, [](auto const& h) { return h.first == "Expect"; });
     return (method == "GET" ? path : method + " " + path) + (expects ? " with Expect" : "");
 }
@@ -84,13 +84,18 @@ bool target::tried(std::string_view one) const {
         tried_with, [one](std::string const& listed) { return one == listed || one.starts_with(listed + "."); });
 }
 
-std::string target::stop_in_words() const {
-    switch (stop.by) {
-    case stop_method::signal: return signal_name(stop.signal);
-    case stop_method::command: return "a command";
-    case stop_method::http: break;
-    }
-    return stop.http.method + " " + stop.http.path;
+std::string target::stop_in_words() const { return stop.in_words(); }
+
+void choose_act(target& t, std::string_view name) {
+    auto const names = act_names();
+    auto const found = std::ranges::find(names, name);
+    if (found == names.end())
+        throw input_error("unknown act \"" + std::string(name) + "\"" +
+            did_you_mean(name, std::vector<std::string_view>(names.begin(), names.end())) +
+            " (stop, reload, upgrade, recycle, successor, none)");
+    auto const what = static_cast<act_kind>(found - names.begin());
+    auto const described = std::ranges::find(t.acts, what, &act_plan::what);
+    t.act = described == t.acts.end() ? default_act(what) : *described;
 }
 
 bool is_target_file(std::string_view name_or_file) {
@@ -185,6 +190,8 @@ std::string to_json_text(target const& t, std::vector<std::string> const& argume
         j["grace_ms"] = t.grace_ms;
         if (t.accepts_for_ms) j["accepts_for_ms"] = t.accepts_for_ms;
         if (t.drain_ms) j["drain_ms"] = t.drain_ms;
+        if (t.act.what != act_kind::stop) j["act"] = t.act.in_words();
+        if (!t.unix_path.empty()) j["unix"] = t.unix_path;
         j["exit"] = t.exit;
     }
     if (!arguments.empty()) j["arguments"] = arguments;

@@ -8,22 +8,14 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+#include "repro/target/act_plan.hpp"
 
 namespace shutdown_repro::repro {
 
 struct target {
     using words = std::vector<std::string>;
     using named_texts = std::vector<std::pair<std::string, std::string>>;
-    struct http_request {
-        std::string method = "GET", path = "/";
-        int status = 200;         // the status that means ready
-        named_texts headers = {}; // besides those that each request has
-        std::string body = {};
-        bool empty() const { return path.empty(); }
-        std::string in_words() const; // "/slow", "POST /store"
-        friend bool operator==(http_request const&, http_request const&) = default;
-    };
-
+    using http_request = server_request;
     // What has to be there after the exit: one of file, output and command.
     struct effect {
         std::string file = {}; // must exist and be written
@@ -60,13 +52,11 @@ struct target {
         std::string log; // a regular expression for a line of its output, at which it is stopped, too; "" for none
     } startup;           // moments of its start
 
-    enum class stop_method : std::uint8_t { signal, command, http };
-    struct {
-        stop_method by = stop_method::signal;
-        int signal = 15; // SIGTERM
-        words command;   // {pid} is replaced, too
-        http_request http;
-    } stop;
+    using stop_method = repro::stop_method;
+    server_order stop;
+    act_plan act;                   // what is done to it; a stop unless it says otherwise
+    std::vector<act_plan> acts;     // those that can be chosen by name
+    std::string unix_path;          // the Unix path on which it listens instead of a port; "" for none
     // Who gets the signals of a stop: the process that was started, its process group, every process of the server (the
     // first one first), or process 1 of a PID namespace that the command makes.
     enum class receivers : std::uint8_t { first, group, all, pid1 };
@@ -115,6 +105,9 @@ target::http_request usual_upload();
 bool is_server_path(std::string_view);   // whether it is a valid path in a request line, such as "/slow"
 // For the header of a trace. `arguments` are those of the subcommand `run` that repeat the execution.
 std::string to_json_text(target const&, std::vector<std::string> const& arguments = {});
+
+// Chooses what is done to the target: the act of that name that it describes, or the default one. Throws input_error.
+void choose_act(target&, std::string_view name);
 
 // Notes the files that the target's commands run and name, so that no output replaces them (traces/format/inputs.hpp).
 void note_inputs(target const&);
