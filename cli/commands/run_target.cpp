@@ -197,9 +197,9 @@ private:
 
 // Refuses options of probed servers for a program that runs to its end, and the other way round.
 void refuse_what_does_not_fit(target_options const& o, bool program) {
-    std::pair<char const*, bool> const of_servers[] = {{"--probe", !o.probes.empty()}, {"--act", !o.act.empty()}, {"--slow", !o.slow.empty()},
-        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--signal-to", !o.signal_to.empty()},
-        {"--pid1", o.pid1}, {"--connections", o.connections.has_value()}};
+    std::pair<char const*, bool> const of_servers[] = {{"--probe", !o.probes.empty()}, {"--act", !o.act.empty()},
+        {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()},
+        {"--signal-to", !o.signal_to.empty()}, {"--pid1", o.pid1}, {"--connections", o.connections.has_value()}};
     std::pair<char const*, bool> const of_programs[] = {
         {"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}};
     auto const refuse = [](std::string const& flag) {

@@ -54,9 +54,9 @@ struct target {
 
     using stop_method = repro::stop_method;
     server_order stop;
-    act_plan act;                   // what is done to it; a stop unless it says otherwise
-    std::vector<act_plan> acts;     // those that can be chosen by name
-    std::string unix_path;          // the Unix path on which it listens instead of a port; "" for none
+    act_plan act;               // what is done to it; a stop unless it says otherwise
+    std::vector<act_plan> acts; // those that can be chosen by name
+    std::string unix_path;      // the Unix path on which it listens instead of a port; "" for none
     // Who gets the signals of a stop: the process that was started, its process group, every process of the server (the
     // first one first), or process 1 of a PID namespace that the command makes.
     enum class receivers : std::uint8_t { first, group, all, pid1 };
