@@ -167,7 +167,7 @@ void stop(value const& v, target& t) {
 bool take_order(value const& member, server_order& to) {
     if (member.name() == "signal") to.by = stop_method::signal, to.signal = signal(member);
     else if (member.name() == "command") to.by = stop_method::command, to.command = words(member);
-    else if (member.name() == "http") to.by = stop_method::http, to.http = http_request(member, false);
+    else if (member.name() == "http") to.by = stop_method::http, to.http = target_values::request(member);
     else return false;
     return true;
 }
@@ -190,7 +190,7 @@ void take_act_field(value const& v, act_plan& plan) {
     if (v.name() == "do" || take_order(v, plan.order)) return;
     if (v.name() == "then") plan.then = order(v);
     else if (v.name() == "effect") plan.effect = v.one_of(effects);
-    else if (v.name() == "answer") plan.answer = path(v);
+    else if (v.name() == "answer") plan.answer = target_values::url(v).path;
     else if (v.name() == "times") plan.times = static_cast<std::uint32_t>(v.number("a number of times", 1, most_times));
     else if (v.name() == "requests")
         plan.requests = static_cast<std::uint32_t>(v.number("a number of requests", 1, most_requests));
