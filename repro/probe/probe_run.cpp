@@ -184,7 +184,7 @@ void probe_run::wait_until_ready() {
     while (!ready_now()) {
         turn(deadline);
         if (!story_.runs()) break;
-        if (!plan_.has_known_port() && !where_it_listens().empty())
+        if (unix_path_.empty() && !plan_.has_known_port() && !where_it_listens().empty())
             did_not_start("it does not listen on the port chosen");
         if (now() >= deadline)
             did_not_start("it did not become ready within " + std::to_string(plan_.ready.within_ms) + " ms");

@@ -33,8 +33,9 @@ void probe_run::record_status() {
         turn(traces::monotonic_now() + between_looks);
         d = disposition_of(pid, signal);
     }
-    traces::field const what[] = {{"signal", signal_name(signal)}, {"caught", d.caught || d.awaited},
-        {"ignored", d.ignored}, {"blocked", d.blocked && !d.awaited}, {"awaited", d.awaited}, {"pid1", true}};
+    std::string const name = signal_name(signal); // the field shows it
+    traces::field const what[] = {{"signal", name}, {"caught", d.caught || d.awaited}, {"ignored", d.ignored},
+        {"blocked", d.blocked && !d.awaited}, {"awaited", d.awaited}, {"pid1", true}};
     story_.clock() = traces::monotonic_now();
     story_.recorder().emit(kind::process_status, id, {}, std::span(what).first(is_first_of_namespace(pid) ? 6 : 5));
 }

@@ -21,6 +21,11 @@ probe_of = {
     "startup": "startup",
     "effect": "answered",
     "drain-delay": "drain-delay",
+    "reload": "traffic",
+    "recycle": "traffic",
+    "upgrade": "traffic",
+    "successor": "traffic",
+    "unix": "in-flight",
 }
 
 
@@ -51,7 +56,11 @@ def target_of(case, folder, act):
         words = words[next(i for i, w in enumerate(words) if i and not w.startswith("-")):]
         target["pid1"] = True
     target["command"] = words
-    target["stop"] = {"signal": act.get("signal", "SIGTERM")}
+    target["stop"] = {"signal": act.get("then", act).get("signal", "SIGTERM") if act["do"] in ("stop", "successor") else "SIGTERM"}
+    if act["do"] != "stop":
+        target["act"] = {"do": act["do"], **({"signal": act["signal"]} if "signal" in act else {}), **act.get("after", {})}
+    if "unix" in case["listen"]:
+        target["unix"] = case["listen"]["unix"]
     if act.get("to") in ("group", "all"):
         target["signal_to"] = act["to"]
     ready = {k: v for k, v in case.get("ready", {}).items() if k in ("log", "http", "workers", "tcp", "within_ms")}
