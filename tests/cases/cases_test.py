@@ -25,7 +25,6 @@ probe_of = {
     "recycle": "traffic",
     "upgrade": "traffic",
     "successor": "traffic",
-    "unix": "in-flight",
 }
 
 
