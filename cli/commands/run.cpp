@@ -75,9 +75,9 @@ void refuse_what_is_of_targets(run_options const& o) {
     if (o.scenario.what.empty())
         throw repro::input_error(
             "SCENARIO is required, or --target, or a command after -- (shutdown-repro run --help)");
-    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--act", !o.act.empty()}, {"--slow", !o.slow.empty()},
-        {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()}, {"--signal-to", !o.signal_to.empty()},
-        {"--pid1", o.pid1}, {"--adapter", !o.adapter.empty()}};
+    std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--act", !o.act.empty()},
+        {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()},
+        {"--signal-to", !o.signal_to.empty()}, {"--pid1", o.pid1}, {"--adapter", !o.adapter.empty()}};
     auto const refuse = [](std::string const& flag) {
         throw repro::input_error(flag + ": only a real server takes it; add --target NAME, or leave it out");
     };

@@ -15,7 +15,7 @@ struct target_options {
     std::string what;                 // a preset or a file; "" when only a command is given
     std::vector<std::string> command; // the words after "--"; replaces the command of the target
     std::string probes, slow, stream, signal, signal_to, trace;
-    std::string act;                               // what is done to the target; "" for what its file says
+    std::string act;     // what is done to the target; "" for what its file says
     std::string adapter; // "" for the adapter of the target, or none
     client_options clients;
     std::string order, schedule, stop_at, free_at; // for programs; order and stop_at also for servers with an adapter

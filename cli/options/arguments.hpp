@@ -20,7 +20,8 @@ std::vector<std::string> const& command_behind_dashes();
 CLI::Validator whole_number(std::int64_t least, std::int64_t most);
 // Accepts a whole number that fits into 64 bits, without a sign.
 CLI::Validator natural_number();
-// Accepts a duration such as 500ms, 2s or 1.5m, and a plain number of milliseconds, from `least` to `most` milliseconds.
+// Accepts a duration such as 500ms, 2s or 1.5m, and a plain number of milliseconds; from `least` to `most`, in
+// milliseconds.
 // Use it with transform(): the text becomes the number of milliseconds.
 CLI::Validator milliseconds_from(std::int64_t least, std::int64_t most);
 // Accepts one of the words; the error suggests the nearest one. The views must outlive the parser.

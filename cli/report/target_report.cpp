@@ -178,9 +178,7 @@ probe_outcome outcome_of(trace const& t) {
         case kind::act_begin:
             if (stopped == no_seq) stopped = e.seq, stopped_at = e.t, o.act = e.text("act");
             break;
-        case kind::act_effect:
-            if (!o.effect_after) o.effect_after = elapsed(stopped_at, e.t);
-            break;
+        case kind::act_effect: o.effect_after = o.effect_after.value_or(elapsed(stopped_at, e.t)); break;
         case kind::client_fail:
             o.refused += !o.act.empty() && e.text("how") == "refused";
             if (stopped == no_seq || !of_probe || !e.id_of("request") || e.text("how") == "unreadable") break;

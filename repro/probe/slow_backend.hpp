@@ -27,10 +27,10 @@ public:
     slow_backend(slow_backend const&) = delete;
 
     std::uint16_t port() const { return port_; }
-    std::size_t held() const; // number of requests that wait for release()
-    void release();           // answers the waiting requests, and from now on each request at once
-    void answer_oldest();     // answers the request that has waited longest, if one waits
-    void tick();              // sends one more event on every endless stream
+    std::size_t held() const;          // number of requests that wait for release()
+    void release();                    // answers the waiting requests, and from now on each request at once
+    void answer_oldest();              // answers the request that has waited longest, if one waits
+    void tick();                       // sends one more event on every endless stream
     void hold() { released_ = false; } // until the next release(), requests that come wait again
 
 private:

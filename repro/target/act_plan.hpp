@@ -12,7 +12,7 @@ namespace shutdown_repro::repro {
 
 struct server_request {
     std::string method = "GET", path = "/";
-    int status = 200; // the status that means ready
+    int status = 200;                                              // the status that means ready
     std::vector<std::pair<std::string, std::string>> headers = {}; // besides those that each request has
     std::string body = {};
     bool empty() const { return path.empty(); }

@@ -90,8 +90,8 @@ struct target {
 target load_target(std::string const& name_or_file);
 bool is_target_file(std::string_view name_or_file); // whether load_target() takes it for a file
 target target_from_text(std::string_view text, std::string_view file_name);
-// Returns a target with a command and defaults for everything else. It is named after the program, the first word behind
-// wrappers such as env, nohup and sh.
+// Returns a target with a command and defaults for everything else. It is named after the program: the first word
+// behind wrappers such as env, nohup and sh.
 target target_from_command(target::words command);
 std::vector<target> const& preset_targets(); // in the order of their names
 // The words of target::receivers: "first" …
@@ -102,7 +102,7 @@ int parse_signal(std::string_view name); // accepts "SIGTERM", "TERM" or "15"; r
 bool can_be_handled(int signal);         // false for SIGKILL and SIGSTOP
 // Returns a POST of 64 KiB without a path.
 target::http_request usual_upload();
-bool is_server_path(std::string_view);   // whether it is a valid path in a request line, such as "/slow"
+bool is_server_path(std::string_view); // whether it is a valid path in a request line, such as "/slow"
 // For the header of a trace. `arguments` are those of the subcommand `run` that repeat the execution.
 std::string to_json_text(target const&, std::vector<std::string> const& arguments = {});
 

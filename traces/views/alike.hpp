@@ -1,5 +1,5 @@
-// Violations that are alike: one rule was broken for many actors in the same way, as when a server loses all requests in
-// flight. They are one defect, and a report for people tells them once, with their number.
+// Violations that are alike: one rule was broken for many actors in the same way, as when a server loses all requests
+// in flight. They are one defect, and a report for people tells them once, with their number.
 #pragma once
 #include <span>
 #include <string>

@@ -17,12 +17,11 @@ bool is_act(kind);
 class cause_graph {
 public:
     void note(event const&); // call for each event, in order
-    // Returns the events that led to the violation, in order, back to the stop, free or signal that began it. For a lost
-    // connection and a signal that is not handled these are also what the process was known to do with the signal, and
-    // how it and its workers ended. An event
-    // from before that (a coroutine is spawned, a call is queued) is included only if the violation or one of these
-    // events refers to it directly, together with the decision that caused it: the events before it do not explain the
-    // failure.
+    // Returns the events that led to the violation, in order, back to the stop, free or signal that began it. For a
+    // lost connection and a signal that is not handled these are also what the process was known to do with the
+    // signal, and how it and its workers ended. An event from before that (a coroutine is spawned, a call is queued)
+    // is included only if the violation or one of these events refers to it directly, together with the decision that
+    // caused it: the events before it do not explain the failure.
     std::vector<seq_t> path_to(violation const&) const;
     // Returns the kind of the event with this number; nullopt if there is no such event.
     std::optional<kind> kind_of(seq_t) const;

@@ -14,8 +14,8 @@
 //
 // One more edge makes defects out of roots: free that is called because stop had returned. Of the roots on both sides
 // of such a free, the one that the process died of leads, else the earliest. Two violations that share no such proof
-// stay two defects, even when they have one victim or one moment; but roots that are alike (alike.hpp), at events of one
-// kind and all before or all after the first stop, are one defect that was seen several times.
+// stay two defects, even when they have one victim or one moment; but roots that are alike (alike.hpp), at events of
+// one kind and all before or all after the first stop, are one defect that was seen several times.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -105,8 +105,9 @@ TEST_CASE("a path that needs longer than the grace, and a grace in which no serv
     t.slow = {.path = "/export"};
     t.grace_ms = 700;
     shutdown_repro::repro::target_controls c;
-    c.urls.push_back(
-        {.asked = {.path = "/export"}, .answer = shutdown_repro::repro::answer_control{.status = 200}, .took = 699'000'000});
+    c.urls.push_back({.asked = {.path = "/export"},
+        .answer = shutdown_repro::repro::answer_control{.status = 200},
+        .took = 699'000'000});
     CHECK(shutdown_repro::repro::why_not_judged(c, t, "in-flight").empty());
     c.urls[0].took = 700'000'000;
     CHECK(shutdown_repro::repro::why_not_judged(c, t, "in-flight") ==
