@@ -25,7 +25,12 @@ public:
         if (run.ms_since_stop() < between * (came + 1) || run.ms_since_stop() > lasts) return;
         run.client("new-client").send(run.request(run.plan().path));
     }
-    bool goes_on(probe_run& run) override { return run.clients().size() < fewest_clients; }
+    // A server that exits before the delay is over refuses the next client.
+    bool goes_on(probe_run& run) override {
+        if (run.clients().size() < fewest_clients) return true;
+        bool const refused = count(run, [](probe_client const& c) { return c.over() && !c.connected(); }) > 0;
+        return !refused && run.ms_since_stop() < run.plan().accepts_for_ms;
+    }
     std::string undone(probe_run& run) const override {
         return run.clients().empty() ? "no client came after the stop" : "";
     }

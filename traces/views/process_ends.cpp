@@ -22,7 +22,7 @@ void process_ends::note(event const& e) {
         answered_ = 0;
         break;
     case kind::process_exit: {
-        if (!stopped_) break;
+        if (!stopped_ || (e.t == stopped_at_ && !were_open_)) break; // nothing to say
         std::string& words = words_[e.seq];
         words = duration(elapsed(stopped_at_, e.t)) + " after the stop";
         if (were_open_)

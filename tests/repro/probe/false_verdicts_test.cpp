@@ -78,6 +78,8 @@ TEST_CASE("each probe is inconclusive when no connection stood before the stop, 
         if (probe.name == "startup") continue; // it has no clients
         target t = python_server("listens", {"::1"});
         t.stream.path = "/stream";
+        t.upload.path = t.large.path = "/";
+        t.accepts_for_ms = probe.name == "drain-delay" ? 100 : 0;
         judged_probe const p = probed(t, probe.name);
         INFO(probe.name);
         CHECK(p.verdict == verdict::inconclusive);
