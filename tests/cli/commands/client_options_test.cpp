@@ -94,7 +94,7 @@ TEST_CASE("the trace of an allowed violation is judged alike when it is read aga
     CHECK(run({"check", "t.jsonl"}, {.in = here.path()}).status == 0);
 }
 
-TEST_CASE("--ready adds conditions of readiness, and says what it takes") {
+TEST_CASE("conditions of readiness are added by --ready, which says what it takes") {
     folder const here;
     auto const ready = [&](std::vector<std::string> options) {
         options.insert(options.begin(), {"--probe", "silent"});
