@@ -134,13 +134,13 @@ TEST_CASE("an execution that never ended is inconclusive, even if its violations
     folder const here;
     write_target(here, "hangs",
         {"/bin/sh", "-c",
-            R"sh(echo '{"format":"shutdown-repro/trace","version":"1.0","observes":["server"]}' > $SHUTDOWN_REPRO_TRACE; echo 'a: a.c:1: f: Assertion `x'"' failed." >&2; exec sleep 3600)sh"},
+            R"sh(echo '{"format":"shutdown-repro/trace","version":"1.0","observes":["server"]}' > $SHUTDOWN_REPRO_TRACE; echo '==7==ERROR: LeakSanitizer: detected memory leaks' >&2; exec sleep 3600)sh"},
         {{"program", true}, {"adapter", "own"}, {"grace_ms", 200}});
     std::vector<std::string> const check{R"({"name": "c", "target": "hangs.json", "repeat": 1, "expect": "clean"})"};
-    CHECK_THAT(run_gate(here, check).out, ContainsSubstring("new: assertion-failed, 1 of 1"));
+    CHECK_THAT(run_gate(here, check).out, ContainsSubstring("new: crash-on-stop, 1 of 1"));
     here.write(
         "gate.baseline.json", R"({"format": "shutdown-repro/baseline", "version": "1.0", "current": [], "manual": [
-        {"check": "c", "rule": "assertion-failed", "reason": "known", "expires": "9999-12-31"}]})");
+        {"check": "c", "rule": "crash-on-stop", "reason": "known", "expires": "9999-12-31"}]})");
     result const r = run_gate(here, check);
     INFO(r.out << r.err);
     CHECK(r.status == 3);
