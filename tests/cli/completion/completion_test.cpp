@@ -36,7 +36,7 @@ std::vector<std::string> subcommands() {
 // Returns the options in the help of a subcommand, or of the program ("").
 std::set<std::string> options_in_help(std::string const& command) {
     std::string const help = command.empty() ? run({"--help"}).out : run({command, "--help"}).out;
-    auto const all = matches(help, "\n  (?:-[a-z],)?(--[a-z][a-z-]*)");
+    auto const all = matches(help, "\n  (?:-[a-z],)?(--[a-z][a-z0-9-]*)");
     REQUIRE_FALSE(all.empty());
     return {all.begin(), all.end()};
 }

@@ -18,7 +18,8 @@ namespace {
 using words = std::vector<std::string>;
 
 // Names of values that no list can hold. Every other value must offer words, files or folders.
-std::set<std::string> const free_values = {"N", "MS", "S", "J", "I/N", "SEQ", "ID", "EXPR", "KEY=VALUE", "/PATH"};
+std::set<std::string> const free_values = {
+    "N", "MS", "S", "J", "I/N", "SEQ", "ID", "EXPR", "KEY=VALUE", "/PATH", "TIME", "CONDITION", "STATUS"};
 
 struct parser {
     CLI::App app{"for a test", "shutdown-repro"};
