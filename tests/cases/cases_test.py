@@ -134,6 +134,7 @@ def main():
     options.add_argument("--kind")
     options.add_argument("cases", nargs="*")
     o = options.parse_args()
+    o.program = str(Path(o.program).resolve())
     names = o.cases or sorted(f.parent.name for f in here.glob(f"{o.kind + '-' if o.kind else ''}*/case.json"))
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(o.busy)]
     right = wrong = skipped = 0
