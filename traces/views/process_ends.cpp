@@ -22,12 +22,14 @@ void process_ends::note(event const& e) {
         answered_ = 0;
         break;
     case kind::process_exit: {
-        if (!stopped_ || (e.t == stopped_at_ && !were_open_)) break; // nothing to say
+        if (!stopped_) break;
+        std::size_t const missing = were_open_ - answered_;
+        if (e.t == stopped_at_ && !missing) break; // nothing to say
         std::string& words = words_[e.seq];
         words = duration(elapsed(stopped_at_, e.t)) + " after the stop";
-        if (were_open_)
-            words += ", when " + std::to_string(were_open_ - answered_) + " of the " + counted(were_open_, "request") +
-                " that " + (were_open_ == 1 ? "was" : "were") + " open at the stop had no complete response";
+        if (missing)
+            words += ", when " + std::to_string(missing) + " of the " + counted(were_open_, "request") + " that " +
+                (were_open_ == 1 ? "was" : "were") + " open at the stop had no complete response";
         break;
     }
     default: break;
