@@ -92,11 +92,11 @@ void compare_leaving(traces::trace& seen, target const& t, std::string_view prob
     std::int64_t const later = first.exited / millisecond + later_ms;
     bool const has_time = later + later_ms + options.controls->at_rest.took / millisecond < t.grace_ms;
     if (has_time && moves_with_clients(seen, *exit, first, t, probe, options, later)) return;
-    add_details(seen, seen.events[*exit], {{"left_sooner_ns", first.left}, {"exited_sooner_ns", 0}});
+    add_details(seen, seen.events[*exit], {{"cause_unknown", true}});
     if (!seen.problems.empty()) return;
     seen.problems.push_back("it exited " + std::to_string(first.exited / millisecond) +
-        " ms after the stop, later than without a client, and at no other time when its clients left at another time: "
-        "what it waited for is not known");
+        " ms after the stop, later than without a client, and no other execution showed that the exit moves with the "
+        "clients: what it waited for is not known");
     if (seen.foot) seen.foot->note = seen.problems.back();
 }
 

@@ -236,7 +236,9 @@ void model::on_exit(event const& e) {
     process_exited = true;
     signal = e.text("signal");
     if (e.find("status")) exit_status = static_cast<int>(e.integer("status"));
-    if (e.find("left_sooner_ns")) follows = follows_clients(e.integer("left_sooner_ns"), e.integer("exited_sooner_ns"));
+    if (e.integer("cause_unknown")) follows = false;
+    else if (e.find("left_sooner_ns"))
+        follows = follows_clients(e.integer("left_sooner_ns"), e.integer("exited_sooner_ns"));
 }
 
 void model::apply(footer const& f) {
