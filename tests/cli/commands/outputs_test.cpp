@@ -185,23 +185,6 @@ TEST_CASE("no signal that ends the program leaves its temporary folder") {
     }
 }
 
-TEST_CASE("without /proc a live run is refused, with the reason") {
-#ifdef __SANITIZE_ADDRESS__
-    return shutdown_repro::tests::skip("the address sanitizer needs /proc itself; a release build runs this test");
-#else
-    folder const here;
-    if (run_line("unshare -m sh -c 'mount -t tmpfs none /proc'", here.path()).status != 0)
-        return shutdown_repro::tests::skip("needs the right to mount");
-    for (std::string const what : {"scope-disposal", "--target --probe silent -- sleep {port}"}) {
-        INFO(what);
-        result const r = run_line(
-            "unshare -m sh -c 'mount -t tmpfs none /proc && exec shutdown-repro run " + what + "'", here.path());
-        CHECK(r.status == 2);
-        CHECK_THAT(r.err, ContainsSubstring("cannot read /proc"));
-    }
-#endif
-}
-
 TEST_CASE("replay takes no trace without events, and none with another end, for the same") {
     inputs const here;
     std::vector<std::string> const all = lines(here.read("t.jsonl"));
