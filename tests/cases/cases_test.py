@@ -97,9 +97,11 @@ def judge(program, case, situation, folder):
             words += ["--connections", str(situation["clients"])]
         done = subprocess.run(words, cwd=work, capture_output=True, text=True, timeout=240)
     try:
-        rules = {v["rule"] for v in json.loads(done.stdout)["violations"]}
+        verdict = json.loads(done.stdout)
+        rules = {v["rule"] for v in verdict["violations"]}
+        reasons = "; ".join(why for p in verdict["probes"] for why in p.get("problems", [p.get("skipped", "")]) if why)
     except (ValueError, KeyError):
-        rules = set()
+        rules, reasons = set(), done.stdout[-2000:]
     wrong = []
     if done.returncode != statuses[situation["verdict"]]:
         wrong.append(f"status {done.returncode}, right is {situation['verdict']}")
@@ -107,7 +109,9 @@ def judge(program, case, situation, folder):
     wrong += [f"must not be: {rule}" for rule in situation["must_not"] if rule in rules]
     if wrong and rules:
         wrong.append("found: " + ", ".join(sorted(rules)))
-    return "; ".join(wrong) and "; ".join(wrong) + "\n" + done.stderr[-2000:].rstrip()
+    if not wrong:
+        return ""
+    return "\n    ".join(text for text in ("; ".join(wrong), reasons, done.stderr[-2000:].rstrip()) if text)
 
 
 def run(program, case, times):
