@@ -1,6 +1,6 @@
 #include "cli/ci/check_text.hpp"
 #include <algorithm>
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::cli {
 

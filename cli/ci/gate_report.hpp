@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 #include "repro/gate/gate.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::cli {
 

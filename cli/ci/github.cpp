@@ -1,7 +1,7 @@
 #include <algorithm>
 #include "cli/ci/check_text.hpp"
 #include "cli/ci/reports.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::cli {
 

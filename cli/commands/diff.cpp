@@ -7,7 +7,7 @@
 #include "cli/report/report.hpp"
 #include "repro/input/errors.hpp"
 #include "traces/format/jsonl.hpp"
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::cli {
 namespace {

@@ -9,8 +9,8 @@
 #include "cli/report/target_report.hpp"
 #include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
-#include "repro/process/child_story.hpp"
 #include "repro/target/program_run.hpp"
+#include "repro/watch/child_story.hpp"
 #include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::cli {

@@ -13,7 +13,7 @@
 #include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/probe/probe.hpp"
-#include "repro/process/child_story.hpp"
+#include "repro/watch/child_story.hpp"
 #include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::cli {

@@ -5,7 +5,7 @@
 #include <iostream>
 #include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::cli {
 namespace {

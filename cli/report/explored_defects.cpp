@@ -3,8 +3,8 @@
 #include <set>
 #include "cli/report/explored.hpp"
 #include "repro/sim/judged.hpp"
+#include "traces/causes/roots.hpp"
 #include "traces/rules/fingerprint.hpp"
-#include "traces/views/roots.hpp"
 
 namespace shutdown_repro::cli {
 namespace {

@@ -1,7 +1,7 @@
 #include "cli/report/judgement.hpp"
 #include <nlohmann/json.hpp>
-#include "traces/views/state.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/state.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::cli {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 #include <string>
 #include <vector>
+#include "traces/causes/roots.hpp"
 #include "traces/rules/judge.hpp"
-#include "traces/views/roots.hpp"
 
 namespace shutdown_repro::cli {
 

@@ -8,8 +8,8 @@
 #include "cli/terminal/output.hpp"
 #include "repro/scenario/scenario.hpp"
 #include "server_under_test/worlds/world_kind.hpp"
+#include "traces/phrases/text.hpp"
 #include "traces/trace.hpp"
-#include "traces/views/text.hpp"
 
 namespace shutdown_repro::cli {
 

@@ -8,8 +8,8 @@
 #include "repro/probe/controls.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/target/target.hpp"
+#include "traces/phrases/text.hpp"
 #include "traces/trace.hpp"
-#include "traces/views/text.hpp"
 
 namespace shutdown_repro::cli {
 

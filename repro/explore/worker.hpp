@@ -5,8 +5,8 @@
 #include "repro/explore/pieces.hpp"
 #include "repro/explore/tally.hpp"
 #include "repro/sim/execute.hpp"
+#include "traces/causes/roots.hpp"
 #include "traces/rules/fingerprint.hpp"
-#include "traces/views/roots.hpp"
 
 namespace shutdown_repro::repro {
 

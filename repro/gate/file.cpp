@@ -9,7 +9,7 @@
 #include "repro/live/live.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/scenario/moments.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::repro {
 namespace {

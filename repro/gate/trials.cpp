@@ -11,9 +11,9 @@
 #include "repro/scenario/moments.hpp"
 #include "repro/sim/judged.hpp"
 #include "repro/target/program_run.hpp"
+#include "traces/causes/roots.hpp"
+#include "traces/phrases/phrase.hpp"
 #include "traces/rules/fingerprint.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/roots.hpp"
 
 namespace shutdown_repro::repro {
 namespace {

@@ -4,8 +4,8 @@
 // decisions there are drawn at random, and the schedule of the trace records them.
 #pragma once
 #include <string>
-#include "repro/process/child_story.hpp"
 #include "repro/scenario/scenario.hpp"
+#include "repro/watch/child_story.hpp"
 #include "traces/trace.hpp"
 
 namespace shutdown_repro::repro {

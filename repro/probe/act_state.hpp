@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include "repro/clients/probe_clients.hpp"
 #include "repro/probe/controls.hpp"
 #include "repro/probe/generations.hpp"
-#include "repro/probe/probe_clients.hpp"
 #include "repro/process/child_process.hpp"
 
 namespace shutdown_repro::repro {

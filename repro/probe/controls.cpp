@@ -1,10 +1,10 @@
 #include "repro/probe/controls.hpp"
 #include <algorithm>
 #include <map>
+#include "repro/clients/protocol.hpp"
 #include "repro/probe/probe_run.hpp"
-#include "repro/probe/protocol.hpp"
 #include "traces/clock.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::repro {
 

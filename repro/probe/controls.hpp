@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <vector>
+#include "repro/clients/answers.hpp"
 #include "repro/target/target.hpp"
 #include "traces/clock.hpp"
 
@@ -23,23 +24,6 @@ struct rest_control {
     // "process:2 (node)"; "" for none.
     std::string unforwarded;
     std::string trouble; // why it was not measured; "" when it was
-};
-
-// A response to a request without any stop.
-struct answer_control {
-    int status = 0;
-    std::uint64_t body = 0, digest = 0; // bytes, and their digest
-    bool framed = true;                 // a length or chunks delimit the body
-};
-
-// The same request twice, one after the other.
-struct url_control {
-    target::http_request asked;
-    std::optional<answer_control> answer = {};    // the first; nothing when it was not answered
-    bool same_length = false, same_bytes = false; // of the two answers
-    traces::nanoseconds took = 0;
-    std::string trouble = {}; // why no probe can be judged by this path; "" when it can
-    std::string told = {};    // for reports: "200, 2 bytes, 703 ms"
 };
 
 // The names of the executions that measure the controls.

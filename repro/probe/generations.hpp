@@ -4,7 +4,7 @@
 #include <map>
 #include <span>
 #include <vector>
-#include "repro/process/process_tree.hpp"
+#include "repro/watch/process_tree.hpp"
 #include "traces/clock.hpp"
 
 namespace shutdown_repro::repro {

@@ -3,16 +3,16 @@
 // the request, the first byte was read, the server has read half of a head), never because time has passed; every wait
 // has a timeout.
 //
-//   target (target.hpp)          the server, and how it is started and stopped
-//   probes.cpp                   the probes: each opens clients, observes when the stop may come, and acts after it
-//   probe_run.cpp                one execution: starts the server, waits, stops it, watches it exit, cleans up
-//   probe_stop.cpp               how the server is told to stop
+//   repro/target/target          the server, and how it is started and stopped
+//   repro/scripts/probes         the probes: each opens clients, observes when the stop may come, and acts after it
+//   probe_run, probe_stop        one execution: starts the server, waits, stops it, watches it exit, cleans up
+//   probe_act, generations       an act other than a stop; which processes are old and which are new
 //   startup, leaving             the stop while the server starts; when clients leave that a stop should not wait for
 //   compare                      a second execution, where a cause is named only after that
 //   controls                     the same without a client, and without a stop: what an execution is compared with
-//   probe_clients, slow_backend  the two ends of a request
-//   child_story                  the process of the server: its output and its exit
-//   process_tree, guardian       all processes of the server; they ensure that none is left
+//   repro/clients/               probe_clients and slow_backend, the two ends of a request
+//   repro/watch/                 child_story: output and exit of the server; process_tree and guardian: all its
+//                                processes, of which none is left
 //
 // The trace holds what the clients and the process table saw. Without an adapter nothing is known from inside the
 // server.

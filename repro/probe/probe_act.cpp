@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <unistd.h>
 #include "repro/probe/probe_run.hpp"
-#include "repro/process/listening.hpp"
+#include "repro/watch/listening.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -286,9 +286,9 @@ bool probe_run::is_effect_expected() const {
     return plan.what != act_kind::reload || act_->ignored || !plan.answer.empty() || !plan.effect.empty();
 }
 
-// Looks at the Unix path when the first process has exited, and its successor should be there.
+// Looks at the Unix path when the first process has exited or its successor listens: then the path should be there.
 void probe_run::look_for_path() {
-    if (unix_path_.empty() || story_.runs()) return;
+    if (unix_path_.empty() || (story_.runs() && !act_->effect_at)) return;
     bool const there = access(unix_path_.c_str(), F_OK) == 0;
     story_.record(kind::process_path, {{"path", unix_path_}, {"there", there}});
 }

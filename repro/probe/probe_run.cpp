@@ -5,9 +5,9 @@
 #include <sys/resource.h>
 #include "repro/input/errors.hpp"
 #include "repro/probe/compare.hpp"
-#include "repro/process/listening.hpp"
 #include "repro/target/adapter.hpp"
 #include "repro/target/target_trace.hpp"
+#include "repro/watch/listening.hpp"
 #include "traces/clock.hpp"
 
 namespace shutdown_repro::repro {

@@ -5,16 +5,16 @@
 #include <regex>
 #include <string>
 #include <vector>
+#include "repro/clients/probe_clients.hpp"
+#include "repro/clients/slow_backend.hpp"
 #include "repro/probe/act_state.hpp"
 #include "repro/probe/effects.hpp"
 #include "repro/probe/probe.hpp"
-#include "repro/probe/probe_clients.hpp"
-#include "repro/probe/slow_backend.hpp"
 #include "repro/probe/startup.hpp"
-#include "repro/process/child_story.hpp"
-#include "repro/process/socket_table.hpp"
 #include "repro/target/control_socket.hpp"
 #include "repro/target/placeholders.hpp"
+#include "repro/watch/child_story.hpp"
+#include "repro/watch/socket_table.hpp"
 
 namespace shutdown_repro::repro {
 

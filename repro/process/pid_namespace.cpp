@@ -27,6 +27,12 @@ bool write_file_of_kernel(char const* path, char const* text, std::size_t size) 
     return written;
 }
 
+// In a chroot "/" is no mount; there only what is mounted over /proc has to stay in the namespace.
+bool keep_mounts_inside() {
+    return mount("", "/", "", MS_REC | MS_PRIVATE, nullptr) == 0 ||
+        (errno == EINVAL && mount("", "/proc", "", MS_REC | MS_PRIVATE, nullptr) == 0);
+}
+
 } // namespace
 
 pid_namespace::pid_namespace() : users_(same_id(geteuid())), groups_(same_id(getegid())) {}
@@ -46,7 +52,7 @@ char const* pid_namespace::enter() const {
         if (!write_file_of_kernel("/proc/self/uid_map", users_.data(), users_.size())) return "mapping the user";
         if (!write_file_of_kernel("/proc/self/gid_map", groups_.data(), groups_.size())) return "mapping the group";
     }
-    if (mount("", "/", "", MS_REC | MS_PRIVATE, nullptr) != 0) return "making its mounts private";
+    if (!keep_mounts_inside()) return "making its mounts private";
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return "mounting /proc";
     return nullptr;
 }

@@ -1,11 +1,11 @@
 #include "repro/target/program_run.hpp"
 #include <algorithm>
 #include "repro/input/errors.hpp"
-#include "repro/process/child_story.hpp"
 #include "repro/schedule/odometer.hpp"
 #include "repro/target/control_socket.hpp"
 #include "repro/target/placeholders.hpp"
 #include "repro/target/target_trace.hpp"
+#include "repro/watch/child_story.hpp"
 #include "traces/clock.hpp"
 #include "traces/join.hpp"
 

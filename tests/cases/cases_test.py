@@ -40,7 +40,13 @@ def missing(case):
         return "python3-aiohttp is not installed"
     if not case.get("build") and not shutil.which(case["command"][0]):
         return f"{case['command'][0]} is not installed"
+    if (least := case["needs"].get("node")) and node_version() < least:
+        return f"needs Node {least}: before, a server that closes leaves idle connections open"
     return ""
+
+
+def node_version():
+    return int(subprocess.run(["node", "--version"], capture_output=True, text=True).stdout[1:].split(".")[0])
 
 
 def request(path):

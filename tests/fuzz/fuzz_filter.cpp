@@ -1,8 +1,8 @@
 // Fuzzes the parser of filters, and applies each valid filter to a trace.
 #include "tests/fuzz/holds.hpp"
 #include "traces/format/jsonl.hpp"
+#include "traces/phrases/text.hpp"
 #include "traces/views/filter.hpp"
-#include "traces/views/text.hpp"
 
 using namespace shutdown_repro;
 

@@ -5,7 +5,7 @@
 #include "repro/gate/merge.hpp"
 #include "repro/input/errors.hpp"
 #include "tests/fuzz/holds.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 using namespace shutdown_repro;
 

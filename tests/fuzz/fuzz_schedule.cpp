@@ -4,7 +4,7 @@
 #include "repro/schedule/decision.hpp"
 #include "server_under_test/worlds/control.hpp"
 #include "tests/fuzz/holds.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 using namespace shutdown_repro;
 

@@ -2,7 +2,7 @@
 #include "repro/input/errors.hpp"
 #include "repro/target/target.hpp"
 #include "tests/fuzz/holds.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 using namespace shutdown_repro;
 

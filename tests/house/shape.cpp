@@ -180,7 +180,7 @@ std::vector<std::string> files_that_do_not_exist(source_file const& s) {
 
 std::vector<std::string> members_of_one_server(source_file const& s) {
     std::vector<std::string> found;
-    if (!s.path.starts_with("traces/rules/")) return found;
+    if (!s.path.starts_with("traces/rules/") && !s.path.starts_with("traces/model/")) return found;
     std::regex const begin("\\bstruct (\\w+) final : rule \\{"), end("\n\\};");
     std::regex const member("\n    ((?:bool|int|ref|seq_t|nanoseconds|word_text|name_text|violation|std::u?int\\w+|"
                             "std::size_t|std::string|std::optional<[^;]*>) [^;()]*_(?: = [^;]*)?);");

@@ -4,7 +4,7 @@
 // with the same role are paired in the order in which they appear.
 #pragma once
 #include <unordered_map>
-#include "traces/views/actors.hpp"
+#include "traces/phrases/actors.hpp"
 
 namespace shutdown_repro::traces {
 

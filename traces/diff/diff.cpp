@@ -5,7 +5,7 @@
 #include <set>
 #include "traces/diff/actor_pairing.hpp"
 #include "traces/diff/edits.hpp"
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

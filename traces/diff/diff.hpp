@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include "traces/phrases/text.hpp"
 #include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
-#include "traces/views/text.hpp"
 
 namespace shutdown_repro::traces {
 

@@ -2,7 +2,7 @@
 #include <map>
 #include <set>
 #include "traces/diff/diff.hpp"
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

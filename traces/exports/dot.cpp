@@ -1,9 +1,9 @@
 // The scope tree as a graph for Graphviz: scopes are boxes, coroutines are ellipses, and requests stand beside the
 // scope that serves them. Actors that are alive at the end of the export are solid; the others are dashed and gray.
 #include "traces/exports/exports.hpp"
-#include "traces/views/actors.hpp"
-#include "traces/views/state.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/actors.hpp"
+#include "traces/phrases/state.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 #include "traces/event.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 

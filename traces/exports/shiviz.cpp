@@ -6,9 +6,9 @@
 #include "traces/exports/exports.hpp"
 #include "traces/exports/json_line.hpp"
 #include "traces/exports/moments.hpp"
-#include "traces/views/actors.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/actors.hpp"
+#include "traces/phrases/phrase.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

@@ -1,12 +1,12 @@
 #include "traces/markdown/bug_report.hpp"
 #include <algorithm>
+#include "traces/causes/alike.hpp"
+#include "traces/causes/process_ends.hpp"
+#include "traces/causes/roots.hpp"
 #include "traces/markdown/escape.hpp"
 #include "traces/markdown/sequence.hpp"
-#include "traces/views/alike.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/process_ends.hpp"
-#include "traces/views/roots.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/phrase.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

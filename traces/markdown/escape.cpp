@@ -1,6 +1,6 @@
 #include "traces/markdown/escape.hpp"
 #include <algorithm>
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

@@ -1,7 +1,7 @@
 #include "traces/markdown/sequence.hpp"
 #include <algorithm>
 #include "traces/markdown/escape.hpp"
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

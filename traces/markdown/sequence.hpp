@@ -1,7 +1,7 @@
 // Draws the path to a violation as a Mermaid sequence diagram.
 #pragma once
 #include <string>
-#include "traces/views/causes.hpp"
+#include "traces/causes/causes.hpp"
 
 namespace shutdown_repro::traces {
 

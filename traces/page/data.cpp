@@ -5,7 +5,7 @@
 #include <map>
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

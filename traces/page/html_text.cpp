@@ -1,6 +1,6 @@
 #include "traces/page/html_text.hpp"
 #include <cstdint>
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

@@ -1,7 +1,7 @@
 #include "traces/page/lane_view.hpp"
 #include <algorithm>
 #include "traces/diff/diff.hpp"
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

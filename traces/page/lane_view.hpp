@@ -7,11 +7,11 @@
 #include <string>
 #include <utility>
 #include <vector>
+#include "traces/causes/causes.hpp"
+#include "traces/causes/roots.hpp"
 #include "traces/page/page.hpp"
-#include "traces/views/actors.hpp"
-#include "traces/views/causes.hpp"
-#include "traces/views/roots.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/actors.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 

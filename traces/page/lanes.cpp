@@ -5,9 +5,9 @@
 #include <map>
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
-#include "traces/views/actors.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/actors.hpp"
+#include "traces/phrases/phrase.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

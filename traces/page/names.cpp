@@ -3,7 +3,7 @@
 #include <set>
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include "traces/page/html_text.hpp"
 #include "traces/page/parts.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/phrase.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

@@ -1,7 +1,7 @@
 // Infers from outside what a stop waited for: after the end of the last work only connections of one standing were
 // left, one of them stayed open all the time, and the process exited when it ended, or never exited.
 #pragma once
-#include "traces/rules/model.hpp"
+#include "traces/model/model.hpp"
 
 namespace shutdown_repro::traces {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 #include "traces/format/jsonl.hpp"
-#include "traces/rules/model.hpp"
+#include "traces/model/model.hpp"
 #include "traces/trace.hpp"
 
 namespace shutdown_repro::traces {

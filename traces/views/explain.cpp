@@ -1,7 +1,7 @@
 #include <algorithm>
+#include "traces/phrases/phrase.hpp"
+#include "traces/phrases/state.hpp"
 #include "traces/views/pages.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/state.hpp"
 #include "traces/views/views.hpp"
 
 namespace shutdown_repro::traces {

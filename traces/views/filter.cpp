@@ -5,8 +5,8 @@
 #include <unordered_set>
 #include <utility>
 #include <vector>
-#include "traces/views/phrase.hpp"
-#include "traces/views/text.hpp"
+#include "traces/phrases/phrase.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 

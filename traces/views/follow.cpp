@@ -1,6 +1,6 @@
 #include <algorithm>
+#include "traces/phrases/phrase.hpp"
 #include "traces/views/pages.hpp"
-#include "traces/views/phrase.hpp"
 #include "traces/views/views.hpp"
 
 namespace shutdown_repro::traces {

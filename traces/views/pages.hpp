@@ -8,10 +8,10 @@
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
-#include "traces/rules/model.hpp"
-#include "traces/views/actors.hpp"
-#include "traces/views/causes.hpp"
-#include "traces/views/process_ends.hpp"
+#include "traces/causes/causes.hpp"
+#include "traces/causes/process_ends.hpp"
+#include "traces/model/model.hpp"
+#include "traces/phrases/actors.hpp"
 #include "traces/views/rows.hpp"
 
 namespace shutdown_repro::traces {

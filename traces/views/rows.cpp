@@ -1,6 +1,6 @@
 #include "traces/views/rows.hpp"
 #include <algorithm>
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

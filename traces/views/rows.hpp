@@ -4,9 +4,9 @@
 #include <set>
 #include <span>
 #include <string>
+#include "traces/phrases/text.hpp"
 #include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
-#include "traces/views/text.hpp"
 
 namespace shutdown_repro::traces {
 

@@ -1,7 +1,7 @@
 #include "traces/views/stats.hpp"
 #include <algorithm>
-#include "traces/views/actors.hpp"
-#include "traces/views/phrase.hpp"
+#include "traces/phrases/actors.hpp"
+#include "traces/phrases/phrase.hpp"
 
 namespace shutdown_repro::traces {
 namespace {

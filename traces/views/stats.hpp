@@ -6,8 +6,8 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-#include "traces/rules/model.hpp"
-#include "traces/views/text.hpp"
+#include "traces/model/model.hpp"
+#include "traces/phrases/text.hpp"
 
 namespace shutdown_repro::traces {
 

@@ -3,9 +3,9 @@
 #pragma once
 #include <span>
 #include <string>
+#include "traces/phrases/text.hpp"
 #include "traces/rules/rule.hpp"
 #include "traces/trace.hpp"
-#include "traces/views/text.hpp"
 
 namespace shutdown_repro::traces {
 

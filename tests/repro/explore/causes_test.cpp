@@ -3,8 +3,8 @@
 #include "repro/explore/explore.hpp"
 #include "repro/sim/judged.hpp"
 #include "tests/catch.hpp"
+#include "traces/causes/roots.hpp"
 #include "traces/rules/fingerprint.hpp"
-#include "traces/views/roots.hpp"
 
 using namespace shutdown_repro;
 using repro::exploration;

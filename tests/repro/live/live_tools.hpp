@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <vector>
 #include "repro/process/child_process.hpp"
-#include "repro/process/process_table.hpp"
+#include "repro/watch/process_table.hpp"
 
 namespace shutdown_repro {
 

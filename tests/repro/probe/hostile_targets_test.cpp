@@ -1,11 +1,11 @@
 // Tests misbehaving servers: each gets a verdict, none blocks this process, and no process of them is left.
 #include <csignal>
 #include <sys/wait.h>
+#include "repro/clients/slow_backend.hpp"
 #include "repro/input/errors.hpp"
-#include "repro/probe/slow_backend.hpp"
-#include "repro/process/child_story.hpp"
-#include "repro/process/guardian.hpp"
 #include "repro/target/program_run.hpp"
+#include "repro/watch/child_story.hpp"
+#include "repro/watch/guardian.hpp"
 #include "tests/catch.hpp"
 #include "tests/repro/live/live_tools.hpp"
 #include "tests/repro/probe/probe_tools.hpp"

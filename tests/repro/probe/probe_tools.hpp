@@ -4,7 +4,7 @@
 #include <string>
 #include <unistd.h>
 #include "repro/probe/probe.hpp"
-#include "repro/process/process_table.hpp"
+#include "repro/watch/process_table.hpp"
 #include "traces/rules/judge.hpp"
 #include "traces/trace.hpp"
 

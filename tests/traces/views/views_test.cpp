@@ -4,9 +4,9 @@
 #include <sstream>
 #include "tests/catch.hpp"
 #include "traces/format/jsonl.hpp"
-#include "traces/views/actors.hpp"
-#include "traces/views/phrase.hpp"
-#include "traces/views/state.hpp"
+#include "traces/phrases/actors.hpp"
+#include "traces/phrases/phrase.hpp"
+#include "traces/phrases/state.hpp"
 #include "traces/views/views.hpp"
 
 using namespace shutdown_repro::traces;
