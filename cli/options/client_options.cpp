@@ -1,10 +1,10 @@
 #include "cli/options/client_options.hpp"
 #include <algorithm>
-#include <regex>
 #include <string_view>
 #include "cli/options/arguments.hpp"
 #include "repro/input/errors.hpp"
 #include "repro/input/nearest.hpp"
+#include "repro/input/pattern.hpp"
 #include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::cli {
@@ -27,11 +27,8 @@ void apply_ready(std::string const& condition, repro::target& t) {
     if (condition.find('/') != condition.npos && (condition.front() == '/' || condition.find(' ') < colon)) {
         t.ready.http = request_option("--ready", condition);
     } else if (kind == "log" && !rest.empty()) {
-        try {
-            std::regex const compiled(rest);
-        } catch (std::regex_error const& e) {
-            throw repro::input_error("--ready log: not a regular expression: " + std::string(e.what()));
-        }
+        if (std::string const why = repro::pattern::why_not(rest); !why.empty())
+            throw repro::input_error("--ready log: not a regular expression: " + why);
         t.ready.log = rest;
     } else if (kind == "command" && !rest.empty()) {
         t.ready.command = {"/bin/sh", "-c", rest};

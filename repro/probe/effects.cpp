@@ -49,7 +49,7 @@ void effect_watch::hear(std::string_view line) {
 void effect_watch::take(watched& w, std::string_view line) {
     target::effect const& e = *w.what;
     for (std::size_t i = 0; i < e.has.size(); ++i) w.seen.has[i] = w.seen.has[i] || line.find(e.has[i]) != line.npos;
-    auto const fits = [&](std::regex const& r) { return std::regex_search(line.begin(), line.end(), r); };
+    auto const fits = [&](pattern const& p) { return p.is_in(line); };
     if (w.matches && !w.seen.matches) w.seen.matches = fits(*w.matches);
     if (w.for_each) w.seen.count += fits(*w.for_each);
 }

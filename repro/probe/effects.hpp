@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
+#include "repro/input/pattern.hpp"
 #include "repro/target/placeholders.hpp"
 #include "repro/target/target.hpp"
 
@@ -41,7 +41,7 @@ private:
         target::effect const* what;
         std::string path; // of its file
         std::optional<old_file> before = {};
-        std::optional<std::regex> matches = {}, for_each = {};
+        std::optional<pattern> matches = {}, for_each = {};
         lines seen = {};
     };
     static std::optional<old_file> look_at(std::string const& path, std::uint64_t most);

@@ -312,7 +312,7 @@ void probe_run::hear_successor() {
     std::string& said = act_->successor_said;
     for (std::size_t end; (end = said.find('\n')) != said.npos; said.erase(0, end + 1)) {
         std::string const line = said.substr(0, end);
-        if (log_ && std::regex_search(line, *log_)) act_->successor_logged = true;
+        if (log_ && log_->is_in(line)) act_->successor_logged = true;
         if (!line.empty())
             story_.record(kind::process_stderr, {{"text", line.substr(0, 4096)}, {"output", "successor"}});
     }

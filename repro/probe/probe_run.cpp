@@ -122,8 +122,8 @@ void probe_run::prepare() {
     story_.on_line = [this](std::string_view line) {
         ++lines_;
         effects_->hear(line);
-        if (log_ && !log_seen_) log_seen_ = std::regex_search(line.begin(), line.end(), *log_);
-        if (startup_log_ && !startup_seen_) startup_seen_ = std::regex_search(line.begin(), line.end(), *startup_log_);
+        if (log_ && !log_seen_) log_seen_ = log_->is_in(line);
+        if (startup_log_ && !startup_seen_) startup_seen_ = startup_log_->is_in(line);
     };
     if (std::ranges::any_of(
             sockets(), [&](socket_row const& s) { return s.state == socket_row::listen && s.local_port == port_; }))

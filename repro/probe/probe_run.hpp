@@ -2,11 +2,11 @@
 #pragma once
 #include <memory>
 #include <optional>
-#include <regex>
 #include <string>
 #include <vector>
 #include "repro/clients/probe_clients.hpp"
 #include "repro/clients/slow_backend.hpp"
+#include "repro/input/pattern.hpp"
 #include "repro/probe/act_state.hpp"
 #include "repro/probe/effects.hpp"
 #include "repro/probe/probe.hpp"
@@ -211,7 +211,7 @@ private:
     traces::recorder unrecorded_{unseen_, story_.clock()};
     std::optional<client_stage> off_stage_;
     std::unique_ptr<probe_client> stopper_;
-    std::optional<std::regex> log_, startup_log_;
+    std::optional<pattern> log_, startup_log_;
     std::size_t lines_ = 0; // of output
     bool startup_seen_ = false, missed_ = false;
     bool log_seen_ = false, frozen_ = false;

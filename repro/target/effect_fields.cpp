@@ -1,5 +1,5 @@
 #include "repro/target/effect_fields.hpp"
-#include <regex>
+#include "repro/input/pattern.hpp"
 #include "repro/target/request_fields.hpp"
 
 namespace shutdown_repro::repro::target_values {
@@ -9,9 +9,7 @@ constexpr std::size_t most_effects = 64, most_texts = 1'000, most_command_words 
 
 std::string expression(located_value const& v) {
     std::string text = one_line(v);
-    try {
-        std::regex const compiled(text);
-    } catch (std::regex_error const& e) { v.fail("is not a regular expression: " + std::string(e.what())); }
+    if (std::string const why = pattern::why_not(text); !why.empty()) v.fail("is not a regular expression: " + why);
     return text;
 }
 

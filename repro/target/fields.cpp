@@ -1,6 +1,6 @@
 #include "repro/target/fields.hpp"
 #include <algorithm>
-#include <regex>
+#include "repro/input/pattern.hpp"
 #include "repro/target/adapter.hpp"
 #include "repro/target/effect_fields.hpp"
 #include "repro/target/request_fields.hpp"
@@ -114,11 +114,10 @@ void allowed_rules(value const& v, target& t) {
 // ---- objects
 
 std::string log_pattern(value const& v) {
-    std::string pattern = one_line(v);
-    try {
-        std::regex const compiled(pattern);
-    } catch (std::regex_error const& e) { v.fail("is not a regular expression: " + std::string(e.what())); }
-    return pattern;
+    std::string expression = one_line(v);
+    if (std::string const why = pattern::why_not(expression); !why.empty())
+        v.fail("is not a regular expression: " + why);
+    return expression;
 }
 
 void startup(value const& v, target& t) {

@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <ranges>
-#include <regex>
 #include <unistd.h>
 #include "repro/input/errors.hpp"
 #include "repro/input/nearest.hpp"
+#include "repro/input/pattern.hpp"
 #include "repro/process/child_process.hpp"
 #include "repro/target/fields.hpp"
 #include "repro/target/presets.hpp"
@@ -205,8 +205,7 @@ std::optional<std::string> installed_version(target const& t) {
         return find_program(t.command.front()).empty() ? std::nullopt : std::optional<std::string>("");
     auto const said = output_of(t.version);
     if (!said) return std::nullopt;
-    std::smatch found;
-    return std::regex_search(*said, found, std::regex("[0-9]+(\\.[0-9]+)+")) ? found[0].str() : "";
+    return std::string(pattern("[0-9]+(\\.[0-9]+)+").find(*said).value_or(""));
 }
 
 std::string find_program(std::string const& name) {

@@ -123,6 +123,7 @@ std::vector<std::string> strangers(std::vector<source_file> const& all) {
         {"boost/beast", {"server_under_test/http/"}},
         {"boost/", {}},
         {"curl/", {"repro/live/curl_clients"}},
+        {"pcre2", {"repro/input/pattern"}},
         {"CLI/", {"cli/"}},
         {"catch2/", {}},
         {"benchmark/", {}},
