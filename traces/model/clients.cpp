@@ -99,6 +99,7 @@ void model::on_peer(event const& e) {
         return;
     default:
         if (p.connected == no_seq) p.connected = e.seq;
+        if (p.connect == no_seq) p.connect = p.connected;
         p.spoke = true;
         if (part != "rest") ++p.open;
         p.half = part == "head-half" ? e.seq : no_seq;
@@ -116,10 +117,13 @@ void model::forget_client(event const& e) {
     if (owed && !was_idle) work_ends(e);
     forget_requests(e);
     if (!p) return;
-    bool const ends =
-        e.what == kind::client_done ? e.integer("close") != 0 : e.what == kind::client_closed || !e.find("stream");
+    // The requests behind a response that closes still wait for the end of their connection.
+    bool const closes = e.integer("close") && !e.find("stream") && p->open <= 1;
+    bool const ends = e.what == kind::client_done ? closes : e.what == kind::client_closed || !e.find("stream");
     if (ends) return leave(e.id, e);
     p->open -= p->open > 0;
+    ref const named = e.id_of("request");
+    if (!named || !p->half_of || named == p->half_of) p->half = no_seq, p->half_of = {};
     p->answered += e.what == kind::client_done;
     p->since = e.seq;
 }

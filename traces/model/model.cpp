@@ -31,8 +31,9 @@ bool is_answered(std::string_view result) { return result.empty() || result == "
 
 // A signal without a handler has no effect on process 1 of a PID namespace; a blocked one stays pending.
 bool is_discarded_by_kernel(event const& status) {
-    return status.integer("pid1") && !status.integer("caught", 1) && !status.integer("blocked") &&
-        !status.integer("ignored");
+    bool const takes = status.integer("caught", 1) || status.integer("awaited") || status.integer("blocked") ||
+        status.integer("ignored");
+    return status.integer("pid1") && !takes;
 }
 
 void note_goaway(peer_state* peer, event const& e) {
@@ -61,10 +62,9 @@ std::string model::cause_text() const {
 }
 
 void model::stop_again(event const& e) {
-    if (second != no_seq) return;
     second = e.seq;
     second_at = e.t;
-    second_forces = e.text("means") == "force";
+    second_forces |= e.text("means") == "force";
 }
 
 void model::apply(event const& e) {
@@ -135,7 +135,7 @@ void model::on_process_start(event const& e) {
 void model::on_ready(event const& e) {
     if (e.integer("rest_killed")) at_rest = never;
     else if (e.find("rest_ns")) at_rest = e.integer("rest_ns");
-    not_forwarded |= e.find("rest_unforwarded") != nullptr;
+    unforwarded_at_rest |= e.find("rest_unforwarded") != nullptr;
     if (ready == no_seq) ready = e.seq;
 }
 
@@ -223,15 +223,20 @@ void model::on_stop_call(event const& e) {
 
 void model::on_signal(event const& e) {
     if (!was_sent(e.text("signal"), e.id)) signals_sent.push_back({e.id, e.text("signal")});
+    if (e.integer("direct")) signaled_directly_.push_back(e.id);
     if (e.integer("second")) return stop_again(e);
     if (!asks_to_stop(e)) return;
     all_asked = true;
     if (t0 != no_seq) return;
     stop_begins(e);
+    std::string_view const to = e.text("to", "first");
+    told_first = to == "first" || to == "pid1";
     ungraceful = !e.integer("graceful", 1) && e.integer("kept") > 0 && e.integer("lost", 1) == 0;
 }
 
 void model::on_exit(event const& e) {
+    bool const directly = std::ranges::find(signaled_directly_, e.id) != signaled_directly_.end();
+    unforwarded_here |= directly && e.text("signal") != "SIGKILL";
     if (is_descendant(e.id)) return;
     process_exited = true;
     signal = e.text("signal");
@@ -383,9 +388,10 @@ void model::clear() {
     act = t0 = last = second = traffic = listens = ready = latest_freed_at = no_seq;
     latest_freed = {};
     process_exited = asserted = all_asked = any_detached = told_by_others = ungraceful = second_forces = traffic_goes =
-        pid1 = not_forwarded = discarded = startup = false;
+        pid1 = told_first = unforwarded_at_rest = unforwarded_here = discarded = startup = false;
     follows.reset();
     signals_sent.clear();
+    signaled_directly_.clear();
     exit_status.reset();
     at_rest.reset();
     signal = std::string_view();

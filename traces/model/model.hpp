@@ -202,7 +202,7 @@ struct model {
     bool ungraceful = false;     // t0 is not the graceful signal, which would keep in-flight requests
     seq_t second = no_seq;       // the first deliberate second stop
     nanoseconds second_at = 0;
-    bool second_forces = false;             // the second stop is documented to end the server at once
+    bool second_forces = false;             // a second stop is documented to end the server at once
     seq_t listens = no_seq, ready = no_seq; // the first of each
     nanoseconds drain_timeout = 0;          // configured drain timeout; 0 if unknown
     nanoseconds accepts_for = 0;            // it goes on accepting for so long after the stop, on purpose
@@ -211,11 +211,14 @@ struct model {
     // killed.
     static constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
     std::optional<nanoseconds> at_rest;
-    bool pid1 = false; // the main process is process 1 of a PID namespace
-    // The stop's signal does not reach the process that serves: the first process does not forward it, or it is process
-    // 1 of a PID namespace without a handler, for which the kernel discards it.
-    bool not_forwarded = false, discarded = false;
-    bool startup = false; // the stop came while the server started
+    bool pid1 = false;       // the main process is process 1 of a PID namespace
+    bool told_first = false; // the stop is a signal to one process, which has to forward it to the one that serves
+    // The first process does not forward its signal: seen with no client connected, or because the process that serves
+    // exited only when it was sent the signal itself.
+    bool unforwarded_at_rest = false, unforwarded_here = false;
+    bool not_forwarded() const { return told_first && (unforwarded_at_rest || unforwarded_here); }
+    bool discarded = false; // a process 1 of a PID namespace has no handler for the signal: the kernel discards it
+    bool startup = false;   // the stop came while the server started
     // Whether the process exited sooner or later when the clients left sooner or later, if another execution tried it.
     std::optional<bool> follows;
     seq_t last = no_seq; // the latest event that is not a decision
@@ -249,7 +252,7 @@ struct model {
 
     bool stopped_before_ready() const;
     // The stop came while the server started, and it became ready nevertheless. At rest it does stop.
-    bool ready_despite_stop() const { return startup && ready != no_seq && at_rest != never; }
+    bool ready_despite_stop() const { return startup && ready != no_seq && ready > t0 && at_rest != never; }
     bool is_background(coroutine_state const&) const; // detached, and its request was answered or is not known
     bool inside(ref scope, ref ancestor) const;       // the scope is the ancestor or below it
     // Calls f(number, scope_state const&) for the scopes below this one, parents first, until f returns
@@ -357,7 +360,8 @@ private:
     number_set unanswered_;                     // the finished requests that got no response
     // Servers that hold no scope yet, and scopes that are held by an object and no server is known yet; oldest first.
     std::vector<std::uint32_t> servers_without_scope_, scopes_without_server_;
-    std::vector<ref> over_; // used by forget(), kept for its capacity
+    std::vector<ref> signaled_directly_; // processes that were sent the signal of the stop themselves
+    std::vector<ref> over_;              // used by forget(), kept for its capacity
     // What the event that is applied now ends; forget() does it.
     coroutine_state const* removing_ = nullptr;
     scope_state* disposing_ = nullptr;

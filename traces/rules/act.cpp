@@ -9,15 +9,17 @@ std::string_view lacks_other_act(model const& m, std::string_view otherwise = {}
     return m.owes_all() ? otherwise : "a reload, an upgrade or the like";
 }
 
-// A path that the old instance removed explains refused connections: then only the rule for that reports them.
+// A path that the old instance removed explains refused connections: then only the rule for that, which needs a
+// successor, reports them.
 struct refused_during_reload final : rule {
     static rule_info info() {
         return {
             .id = "refused-during-reload",
             .level = severity::error,
             .needs = clients | process,
-            .kinds = {kind::client_connected, kind::client_fail, kind::process_path},
-            .summary = "a connection is refused while the server is reloaded, upgraded or replaced",
+            .kinds = {kind::client_connected, kind::client_fail, kind::process_path, kind::act_effect},
+            .summary = "a connection is refused, or reset before its client has sent anything, while the server is "
+                       "reloaded, upgraded or replaced",
             .why = "A reload is chosen over a restart so that no client notices it. A server that closes its listening "
                    "socket and opens it again, or whose successor listens only when the old process has closed its "
                    "socket, refuses every connection in between. Load balancers then take the server out, and clients "
@@ -30,7 +32,11 @@ struct refused_during_reload final : rule {
 
     void on(event const& e, model const& m, rule_run&) override {
         if (e.what == kind::process_path) {
-            path_removed_ |= !e.integer("there", 1);
+            path_removed_ |= m.owes_all() && !e.integer("there", 1);
+            return;
+        }
+        if (e.what == kind::act_effect) {
+            succeeded_ |= m.owes_all();
             return;
         }
         if (!m.owes_all()) return;
@@ -38,8 +44,8 @@ struct refused_during_reload final : rule {
             if (count_ && accepted_again_ == no_seq) accepted_again_ = e.seq, again_at_ = e.t;
             return;
         }
-        client_state const* const c = m.clients.find(e.id.number);
-        bool const never_sent = !c || c->sent == no_seq;
+        peer_state const* const p = m.peers.find(e.id.number);
+        bool const never_sent = !p || !p->spoke;
         bool const in_backlog = e.text("how") == "reset" && !e.find("request") && never_sent;
         if (e.text("how") != "refused" && !in_backlog) return;
         if (count_++ == 0) first_ = e.seq, first_at_ = e.t, who_ = e.id;
@@ -47,7 +53,7 @@ struct refused_during_reload final : rule {
         last_ = e.seq;
     }
     void end(model const& m, bool, rule_run& out) override {
-        if (!count_ || path_removed_) return;
+        if (!count_ || (path_removed_ && succeeded_)) return;
         violation v{.subject = who_, .at = first_, .witness = {m.act}};
         if (last_ != first_) v.witness.push_back(last_);
         v.message = std::to_string(count_) + (count_ == 1 ? " connection was" : " connections were") +
@@ -59,7 +65,7 @@ struct refused_during_reload final : rule {
     std::string_view lacks(model const& m) const override { return lacks_other_act(m); }
     void reset() override {
         count_ = 0;
-        path_removed_ = false;
+        path_removed_ = succeeded_ = false;
         accepted_again_ = no_seq;
     }
 
@@ -68,7 +74,7 @@ private:
     of_trace<seq_t> first_ = no_seq, last_ = no_seq, accepted_again_ = no_seq;
     of_trace<nanoseconds> first_at_ = 0, again_at_ = 0;
     of_trace<ref> who_;
-    of_trace<bool> path_removed_ = false;
+    of_trace<bool> path_removed_ = false, succeeded_ = false;
 };
 
 struct old_generation_stuck final : rule {
@@ -77,7 +83,7 @@ struct old_generation_stuck final : rule {
             .id = "old-generation-stuck",
             .level = severity::error,
             .needs = process,
-            .kinds = {kind::process_stuck, kind::act_end},
+            .kinds = {kind::process_stuck, kind::act_effect, kind::act_end},
             .summary = "a process of the old generation still runs when the grace after a reload or an upgrade has "
                        "passed, although a new generation serves",
             .why = "Each reload then leaves a process behind: it keeps memory, connections and the old configuration, "
@@ -91,8 +97,9 @@ struct old_generation_stuck final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        looked_ = true;
-        if (e.what == kind::act_end) return;
+        looked_ |= e.what != kind::act_effect;
+        serves_ |= e.what == kind::act_effect;
+        if (e.what != kind::process_stuck || !serves_) return;
         std::string const name(e.text("name"));
         violation v{.subject = e.id, .at = e.seq};
         if (m.act != no_seq) v.witness.push_back(m.act);
@@ -111,10 +118,10 @@ struct old_generation_stuck final : rule {
     std::string_view lacks(model const& m) const override {
         return lacks_other_act(m, looked_ ? "" : "a check of the old generation");
     }
-    void reset() override { looked_ = false; }
+    void reset() override { looked_ = serves_ = false; }
 
 private:
-    of_trace<bool> looked_ = false;
+    of_trace<bool> looked_ = false, serves_ = false; // serves: the new generation
 };
 
 struct reload_without_effect final : rule {
@@ -166,17 +173,23 @@ struct unix_path_removed final : rule {
         };
     }
 
-    void on(event const& e, model const& m, rule_run& out) override {
+    // The successor may be seen to serve after the path was seen to be gone.
+    void on(event const& e, model const& m, rule_run&) override {
+        if (e.what == kind::process_path) looked_ = true;
+        if (!m.owes_all()) return; // whoever is stopped may remove its path
         if (e.what == kind::act_effect) {
             effect_ = e.seq;
             successor_ = e.id;
-            return;
+        } else if (!e.integer("there", 1) && gone_ == no_seq) {
+            gone_ = e.seq;
+            old_ = e.id;
         }
-        looked_ = true;
-        if (effect_ == no_seq || e.integer("there", 1)) return;
-        violation v{.subject = e.id, .at = e.seq, .witness = {effect_}};
+    }
+    void end(model const& m, bool, rule_run& out) override {
+        if (effect_ == no_seq || gone_ == no_seq) return;
+        violation v{.subject = old_, .at = gone_, .witness = {effect_}};
         if (m.act != no_seq) v.witness.push_back(m.act);
-        v.message = to_string(e.id) + " removed its Unix path when it stopped, and " + to_string(successor_) +
+        v.message = to_string(old_) + " removed its Unix path when it stopped, and " + to_string(successor_) +
             ", which listens there, can't be reached";
         out.report(std::move(v));
     }
@@ -184,13 +197,13 @@ struct unix_path_removed final : rule {
         return lacks_other_act(m, looked_ ? "" : "a check of a Unix path");
     }
     void reset() override {
-        effect_ = no_seq;
+        effect_ = gone_ = no_seq;
         looked_ = false;
     }
 
 private:
-    of_trace<seq_t> effect_ = no_seq;
-    of_trace<ref> successor_;
+    of_trace<seq_t> effect_ = no_seq, gone_ = no_seq;
+    of_trace<ref> successor_, old_;
     of_trace<bool> looked_ = false;
 };
 

@@ -151,13 +151,16 @@ struct readiness_not_flipped final : rule {
         peer_state const* const p = m.peers.find(e.id.number);
         if (!p || p->why != role::readiness) return;
         client_state const* const c = m.clients.find(e.id.number);
-        if (!c || !is_past(c->sent == no_seq ? c->connect_at : c->sent_at, m)) return;
+        if (!c) return;
+        bool const sent = c->sent != no_seq;
+        nanoseconds const at = sent ? c->sent_at : c->connect_at;
+        if (!is_past(at, m)) return;
         looked_ = true;
         bool const success = e.what == kind::client_done && e.integer("status") >= 200 && e.integer("status") < 300;
         if (!success || told_) return;
         told_ = true;
-        violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, c->sent}};
-        v.message = to_string(e.id) + " asked " + duration_text(c->sent_at - m.t0_time) +
+        violation v{.subject = e.id, .at = e.seq, .witness = {m.t0, sent ? c->sent : c->connect}};
+        v.message = to_string(e.id) + " asked " + duration_text(at - m.t0_time) +
             " after the stop whether the server is ready, and was answered " + std::to_string(e.integer("status"));
         out.report(std::move(v));
     }

@@ -9,10 +9,10 @@ namespace {
 std::string worse_than_control(event const& done, std::string const& without) {
     std::int64_t const status = done.integer("status"), control = done.integer("control_status");
     constexpr std::int64_t classes = 100, failure = 4;
-    if (status / classes != control / classes && status / classes >= failure)
+    if (status / classes > control / classes && status / classes >= failure)
         return "was answered with status " + std::to_string(status) + "; " + without + " it is " +
             std::to_string(control);
-    if (!done.integer("differs")) return {};
+    if (!done.integer("differs") || control / classes >= failure) return {};
     std::int64_t const body = done.integer("body"), usual = done.integer("control_body");
     if (body == usual) return "was answered with other bytes than each time " + without;
     return "was answered with " + std::to_string(body) + " bytes of body; " + without + " there are " +
@@ -28,8 +28,8 @@ struct response_error_at_stop final : rule {
             .needs_one_of = server_acts | process,
             .kinds = {kind::client_done},
             .summary =
-                "a request that was sent before the stop gets an error, or another body, where the same request gets "
-                "a good response without a stop",
+                "a request that was sent before the stop gets an error where the same request gets a better response "
+                "without a stop, or another body than a good response has without a stop",
             .why = "A complete response is not yet the right one. The handler still ran when the stop had closed what "
                    "it needs: a database pool, a queue, a cache. The user sees an error page, and a client that counts "
                    "only broken connections sees nothing. The rule judges only traces which say what the same request "

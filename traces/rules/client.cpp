@@ -70,14 +70,11 @@ struct response_truncated final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        bool known = false;
         each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
-            known = true;
             if (how == loss::cut)
                 report(who, std::max(e.integer("received"), s.received), {s.sent, s.first_byte}, e, out);
         });
-        bool const bytes = e.text("how") == "truncated" || e.integer("received") > 0;
-        if (known || e.what == kind::client_closed || !bytes || !ends_connection(e.text("how"))) return;
+        if (loss_of_unknown(e, m) != loss::cut) return;
         ref const named = e.id_of("request");
         report(named ? named : e.id, e.integer("received"), {}, e, out);
     }
@@ -117,14 +114,17 @@ struct response_short_framed final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        if (e.what != kind::client_done)
-            return each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
+        if (e.what != kind::client_done) {
+            each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
                 if (how == loss::short_framed) report(who, s, e, out);
             });
+            ref const named = e.id_of("request");
+            if (loss_of_unknown(e, m) == loss::short_framed) report(named ? named : e.id, {}, e, out);
+            return;
+        }
         if (!e.find("expected")) return;
         looked_ = true;
-        bool const success = e.integer("status") >= 200 && e.integer("status") < 300;
-        if (!success || e.integer("body") >= e.integer("expected")) return;
+        if (!is_short(e)) return;
         m.each_sent(e, [&](ref who, sent_request const& s) { report(who, s, e, out); });
     }
     std::string_view lacks(model const&) const override {
@@ -134,7 +134,8 @@ struct response_short_framed final : rule {
 
 private:
     static void report(ref who, sent_request const& s, event const& e, rule_run& out) {
-        violation v{.subject = who, .at = e.seq, .witness = {s.sent}};
+        violation v{.subject = who, .at = e.seq};
+        if (s.sent != no_seq) v.witness = {s.sent};
         v.message = to_string(who) + "'s response ended correctly after " + std::to_string(e.integer("body")) +
             " bytes of body";
         if (e.find("expected")) v.message += ", but the body has " + std::to_string(e.integer("expected"));
@@ -178,7 +179,7 @@ struct goaway_stream_loss final : rule {
             out.report(std::move(v));
         });
     }
-    std::string_view lacks(model const& m) const override { return lacks_stop(m, announced_ ? "" : "a GOAWAY"); }
+    std::string_view lacks(model const&) const override { return announced_ ? "" : "a GOAWAY"; }
     void reset() override { announced_ = false; }
 
 private:

@@ -24,13 +24,14 @@ struct refused_during_drain_delay final : rule {
             .kinds = {kind::client_connect, kind::client_send, kind::client_done, kind::client_fail,
                 kind::client_closed},
             .summary = "the server is said to go on accepting for some time after the stop, and within that time it "
-                       "refuses a new client, drops its request or answers it with an error",
+                       "refuses a new client, or drops a new request or answers it with an error",
             .why =
                 "A load balancer learns of the stop seconds after the server does, and sends new clients until then. "
                 "That is what the delay is for: readiness probes fail at once, and everybody else is served as "
                 "before. A server that closes its port early, or turns new requests away, makes each deployment cost "
                 "some errors. The rule judges only traces which say how long the server goes on accepting. An answer "
-                "counts as an error if the same request gets a better one without a stop.",
+                "counts as an error if the same request gets a better one without a stop. The last 250 ms of that "
+                "time, or the last quarter of a shorter one, are not judged, nor is what comes after a second stop.",
             .cites = "kubernetes/kubernetes#86280, divolte/divolte-collector#193",
             .fix = "let only the readiness handler fail when the stop begins, and close the port when the delay is "
                    "over",
@@ -68,7 +69,7 @@ private:
         if (e.what == kind::client_done) {
             std::int64_t const status = e.integer("status"), usual = e.integer("control_status");
             constexpr std::int64_t classes = 100, error = 4;
-            bool const worse = status / classes >= error && (!usual || status / classes != usual / classes);
+            bool const worse = status / classes >= error && status / classes > usual / classes;
             return worse ? "was answered with status " + std::to_string(status) : "";
         }
         if (e.what == kind::client_connect || e.what == kind::client_send || e.text("how") == "unreadable") return {};

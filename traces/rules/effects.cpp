@@ -25,9 +25,11 @@ struct effect_missing final : rule {
         };
     }
 
-    void on(event const& e, model const&, rule_run& out) override {
+    void on(event const& e, model const& m, rule_run& out) override {
+        if (!e.find("there")) return;
         looked_ = true;
-        if (e.integer("there")) return;
+        bool const killed = m.signal == std::string_view("SIGKILL") && m.was_sent("SIGKILL");
+        if (e.integer("there") || killed) return;
         violation v{.subject = e.id, .at = e.seq};
         v.message = "after the exit of " + to_string(e.id) + ": " + std::string(e.text("what"));
         out.report(std::move(v));

@@ -19,14 +19,13 @@ bool by_traffic(nanoseconds exit, model const& m) {
         : m.traffic_at - m.drain_from() > tolerance && exit - m.traffic_at <= coarse + time_at_rest(m);
 }
 
-// Whether the server takes as long when no client is connected: then no client holds it.
+} // namespace
+
 bool takes_as_long_at_rest(nanoseconds exit, model const& m) {
     if (!m.at_rest || *m.at_rest == model::never) return m.at_rest.has_value();
     constexpr nanoseconds share = 4; // a quarter of its time may be chance
     return exit - m.t0_time <= *m.at_rest + std::max(tolerance, *m.at_rest / share);
 }
-
-} // namespace
 
 holding held_until(nanoseconds exit, model const& m) {
     nanoseconds const quiet_since = std::max(m.drain_from(), m.worked);

@@ -17,6 +17,9 @@ struct holding {
 // Returns what the exit waited for.
 holding held_until(nanoseconds exit, model const&);
 
+// Whether the server takes as long when no client is connected: then no client holds it.
+bool takes_as_long_at_rest(nanoseconds exit, model const&);
+
 // Whether the exit came more than a second after the configured drain timeout.
 bool is_overdue(nanoseconds exit, model const&);
 

@@ -6,14 +6,16 @@ namespace {
 bool is_before_stop(seq_t at, model const& m) { return at != no_seq && at < m.t0; }
 
 // A response without a length or chunks ends correctly with its connection.
-bool ends_with_its_connection(event const& fail) { return !fail.integer("framed", 1) && ending_of(fail) != "reset"; }
+bool ends_with_its_connection(event const& fail) {
+    return !fail.integer("framed", 1) && fail.integer("status", 1) != 0 && ending_of(fail) != "reset";
+}
 
 // Such a response, if it is complete as far as the client can know: the length of an error's body is not the one that
 // was expected.
 bool is_whole(event const& fail) {
-    if (!ends_with_its_connection(fail) || !fail.find("status") || fail.integer("status") == 0) return false;
-    bool const success = fail.integer("status") >= 200 && fail.integer("status") < 300;
-    return !success || (fail.find("expected") && fail.integer("body") >= fail.integer("expected"));
+    if (!ends_with_its_connection(fail)) return false;
+    bool const is_error = fail.find("status") && (fail.integer("status") < 200 || fail.integer("status") >= 300);
+    return is_error || (fail.find("expected") && fail.integer("body") >= fail.integer("expected"));
 }
 
 // The loss of a request that got no byte of a response.
@@ -38,6 +40,11 @@ loss unanswered_in_act(sent_request const& s, event const& fail, model const& m)
 
 } // namespace
 
+bool is_short(event const& done) {
+    bool const success = done.integer("status") >= 200 && done.integer("status") < 300;
+    return success && done.find("expected") && done.integer("body") < done.integer("expected");
+}
+
 std::string_view ending_of(event const& e) {
     std::string_view const how = e.text("how");
     return e.what == kind::client_closed && how != "reset" ? "eof" : how;
@@ -47,19 +54,26 @@ bool ends_connection(std::string_view how) { return how == "reset" || how == "eo
 
 loss loss_of(sent_request const& s, bool cut, event const& fail, model const& m) {
     if (s.how.why == role::readiness || (cut && (s.how.why == role::stream || is_whole(fail)))) return loss::unowed;
+    peer_state const* const p = m.peers.find(fail.id.number);
+    if (s.how.stream && p && p->last_stream >= 0) return s.how.stream <= p->last_stream ? loss::goaway : loss::unowed;
     if (m.t0 != no_seq) {
         bool const before = is_before_stop(s.sent, m);
-        peer_state const* const p = m.peers.find(fail.id.number);
-        if (s.how.stream && p && p->last_stream >= 0)
-            return s.how.stream <= p->last_stream ? loss::goaway : loss::unowed;
         if (before && m.ungraceful) return loss::wrong_signal;
-        bool const after_second = m.second != no_seq && m.second < fail.seq;
-        if (before && after_second && m.second_forces) return loss::unowed;
-        if (before && after_second && fail.t - m.second_at <= tolerance) return loss::second_stop;
+        if (m.second_forces) return loss::unowed;
+        if (before && m.second != no_seq && fail.t - m.second_at <= tolerance) return loss::second_stop;
     }
     if (cut) return ends_with_its_connection(fail) ? loss::short_framed : loss::cut;
     if (m.owes_all()) return unanswered_in_act(s, fail, m);
     return m.t0 == no_seq ? loss::unowed : unanswered(s, fail, m);
+}
+
+loss loss_of_unknown(event const& fail, model const& m) {
+    bool const bytes = fail.text("how") == "truncated" || fail.integer("received") > 0;
+    if (fail.what != kind::client_fail || !bytes || !ends_connection(fail.text("how")) || is_whole(fail))
+        return loss::unowed;
+    bool known = false;
+    m.each_sent(fail, [&](ref, sent_request const&) { known = true; });
+    return known ? loss::unowed : ends_with_its_connection(fail) ? loss::short_framed : loss::cut;
 }
 
 } // namespace shutdown_repro::traces

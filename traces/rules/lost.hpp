@@ -21,9 +21,13 @@ enum class loss : std::uint8_t {
 };
 
 bool ends_connection(std::string_view how); // whether `how` of client.fail is a reset or an end of stream
+// Whether this client.done is a successful response whose body is shorter than the client knows it to be.
+bool is_short(event const& done);
 // How a client.fail or client.closed says that it ended: an orderly close is an end of stream.
 std::string_view ending_of(event const&);
 loss loss_of(sent_request const&, bool cut, event const& fail, model const&);
+// The loss of a request that the trace did not tell of, or that was sent only half, if a part of its response arrived.
+loss loss_of_unknown(event const& fail, model const&);
 
 // Calls f(subject, sent_request const&, loss) for each request that a client.fail loses, or that a client.closed leaves
 // without its response. The received bytes of the failure belong to the current response; the requests behind it

@@ -136,7 +136,7 @@ struct killed_after_grace final : rule {
         };
     }
 
-    void on(event const& e, model const& m, rule_run& out) override {
+    void on(event const& e, model const& m, rule_run&) override {
         bool const kill = e.text("signal") == "SIGKILL";
         if (is_descendant(e.id)) return;
         if (e.what == kind::process_start) return name_.learn(e);
@@ -145,7 +145,7 @@ struct killed_after_grace final : rule {
             if (kill && m.t0 != no_seq && m.t0 != e.seq && sent_at_ == no_seq) sent_at_ = e.seq;
             return;
         }
-        if (!kill || sent_at_ == no_seq || is_explained(e, m)) return;
+        if (!kill || sent_at_ == no_seq || is_explained(e, m) || killed_) return;
         std::vector<ref> inside;
         m.requests.each([&](std::uint32_t n, request_state const&) { inside.push_back({entity::request, n}); });
         m.coroutines.each([&](std::uint32_t n, coroutine_state const&) { inside.push_back({entity::coroutine, n}); });
@@ -156,12 +156,18 @@ struct killed_after_grace final : rule {
         if (!takes_it_.empty()) v.message += "; it " + takes_it_;
         show(v, m, inside);
         v.witness.push_back(sent_at_);
-        out.report(std::move(v));
+        killed_ = std::move(v);
+    }
+    // Whether the signal was not forwarded may be known only later.
+    void end(model const& m, bool, rule_run& out) override {
+        if (killed_ && !m.not_forwarded()) out.report(std::move(*killed_));
+        killed_.reset();
     }
     void reset() override {
         name_.clear();
         takes_it_.clear();
         sent_at_ = no_seq;
+        killed_.reset();
     }
 
 private:
@@ -177,11 +183,11 @@ private:
     static bool is_explained(event const& e, model const& m) {
         holder const by = held_until(e.t, m).by;
         bool const held = by == holder::silent || by == holder::idle || by == holder::stream || by == holder::traffic;
-        bool const deaf = m.not_forwarded || m.discarded; // it never got the signal
-        return held || deaf || is_overdue(e.t, m) || m.stopped_before_ready() || m.ready_despite_stop() ||
+        return held || m.discarded || is_overdue(e.t, m) || m.stopped_before_ready() || m.ready_despite_stop() ||
             waits_for_itself(m);
     }
     process_name name_;
+    of_trace<std::optional<violation>> killed_;
     of_trace<std::string> takes_it_; // "catches SIGTERM"
     of_trace<seq_t> sent_at_ = no_seq;
 };
@@ -247,7 +253,7 @@ struct exit_status_misleading final : rule {
             .id = "exit-status-misleading",
             .level = severity::warning,
             .needs = clients | process,
-            .kinds = {kind::client_fail, kind::client_closed, kind::process_exit},
+            .kinds = {kind::client_done, kind::client_fail, kind::client_closed, kind::process_exit},
             .summary =
                 "the process exits with status 0 although it lost requests that it had received or had announced to "
                 "answer, or with a status that is not accepted although it lost none",
@@ -297,14 +303,25 @@ struct exit_status_misleading final : rule {
 private:
     // A status other than 0 is right after any loss; 0 is wrong only after the loss of what the server had received.
     void on_end_of_client(event const& e, model const& m) {
+        if (e.what == kind::client_done) {
+            if (is_short(e)) m.each_sent(e, [&](ref, sent_request const&) { count(e); });
+            return;
+        }
+        peer_state const* const p = m.peers.find(e.id.number);
+        bool const half_sent = p && p->half != no_seq && m.t0 != no_seq && p->half < m.t0;
+        failed_ |= half_sent && ends_connection(ending_of(e));
         if (e.what == kind::client_fail)
             m.each_sent(e, [&](ref, sent_request const& s) { failed_ |= s.how.why != role::readiness; });
         each_lost(e, m, [&](ref, sent_request const&, loss how) {
             failed_ |= how != loss::unowed;
             bool const received = how == loss::in_flight || how == loss::cut || how == loss::short_framed ||
                 how == loss::goaway || how == loss::second_stop;
-            if (received && lost_++ == 0) first_ = e.seq;
+            if (received) count(e);
         });
+        if (loss_of_unknown(e, m) != loss::unowed) count(e);
+    }
+    void count(event const& e) {
+        if (lost_++ == 0) first_ = e.seq;
     }
 
     of_trace<ref> exited_; // the main process

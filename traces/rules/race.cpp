@@ -146,6 +146,8 @@ struct partial_request_dropped final : rule {
         });
         peer_state const* const p = m.peers.find(e.id.number);
         if (!p || p->half == no_seq || p->half >= m.t0 || m.t0 == no_seq || !ends_connection(ending_of(e))) return;
+        bool const bytes = e.text("how") == "truncated" || e.integer("received") > 0;
+        if (bytes || m.second_forces || p->why == role::readiness) return;
         report(p->half_of ? p->half_of : e.id, p->half, " was half sent before the stop, and its connection was ", e, m,
             out);
     }

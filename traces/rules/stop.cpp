@@ -240,15 +240,16 @@ struct stop_signal_unhandled final : rule {
         if (e.what == kind::process_exit) return on_exit(e, m, out);
         looked_ = true;
         bool const blocked = e.integer("blocked") != 0, ignored = e.integer("ignored") != 0;
-        if (m.discarded || (e.integer("caught", 1) && !blocked && !ignored)) return;
+        bool const taken = e.integer("awaited") || (e.integer("caught", 1) && !blocked && !ignored);
+        if (m.discarded || taken || m.t0 != no_seq) return;
         std::string const how = ignored ? " ignores " : blocked ? " blocks " : " does not catch ";
         deaf_.push_back({e.id, e.seq, to_string(e.id) + how + std::string(e.text("signal", "the stop signal"))});
     }
     void end(model const& m, bool, rule_run& out) override {
         for (deaf const& d : deaf_) report(d, m, out);
     }
-    std::string_view lacks(model const&) const override {
-        return looked_ ? "" : "a check of how the process handles the signal";
+    std::string_view lacks(model const& m) const override {
+        return lacks_stop(m, looked_ ? "" : "a check of how the process handles the signal");
     }
     void reset() override {
         looked_ = false;
@@ -266,7 +267,7 @@ private:
     // What counts is what it did: a process that exits with a status has taken the signal, whatever was seen of it at
     // one moment. A wrapper needs no handler if the signal should have gone to the process behind it.
     void report(deaf const& d, model const& m, rule_run& out) {
-        if (!m.not_forwarded && reported_.first(d.id))
+        if (m.t0 != no_seq && !m.not_forwarded() && reported_.first(d.id))
             out.report({.subject = d.id, .at = d.seen, .message = d.message});
     }
 

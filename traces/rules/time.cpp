@@ -325,8 +325,8 @@ struct full_delay_without_work final : rule {
             .needs = clients | process,
             .kinds = {kind::process_exit},
             .summary = "the process takes more than two seconds to exit, and as long when no client is connected; or "
-                       "its whole "
-                       "drain timeout, although no connection was open for at least half of it",
+                       "its whole drain timeout, although no connection for which a stop may wait was open for at "
+                       "least half of it",
             .why =
                 "The timeout is meant as the maximum that a stop may take, and this server always sleeps for all of "
                 "it. Each deployment of an idle instance takes as long as that of a busy one, and a generous timeout "
@@ -354,7 +354,7 @@ private:
 
     static void by_control(event const& e, model const& m, rule_run& out) {
         nanoseconds const took = e.t - m.t0_time;
-        if (*m.at_rest - m.accepts_for < slow || took - m.accepts_for < slow) return;
+        if (*m.at_rest - m.accepts_for < slow || took - m.accepts_for < slow || !takes_as_long_at_rest(e.t, m)) return;
         violation v{.subject = e.id, .at = e.seq, .witness = {m.t0}};
         v.message = to_string(e.id) + " took " + duration_text(took) + " to stop, and takes " +
             duration_text(*m.at_rest) + " with no client connected";
@@ -362,6 +362,10 @@ private:
     }
     static void by_timeout(holding const& how, event const& e, model const& m, rule_run& out) {
         if (m.drain_timeout < 2 * tolerance || e.t - m.drain_from() < m.drain_timeout - tolerance) return;
+        bool open = false;
+        m.peers.each(
+            [&](std::uint32_t, peer_state const& p) { open |= p.stands(m.t0) != peer_state::standing::apart; });
+        if (open) return;
         nanoseconds alone = how.quiet;
         for (gone_peer const& g : m.left)
             if (g.who) alone = std::min(alone, e.t - g.at);

@@ -75,7 +75,7 @@ struct stop_signal_not_forwarded final : rule {
         if (e.what == kind::process_signal) on_signal(e, m);
         if (e.what != kind::process_exit || e.text("signal") == killed_by) return;
         auto const sent = std::ranges::find(direct_, e.id, &std::pair<ref, seq_t>::first);
-        if (sent == direct_.end()) return;
+        if (sent == direct_.end() || told_ == no_seq) return;
         report(e.id, e.seq, {told_, sent->second}, known_.text(e.id), out);
     }
     void end(model const&, bool, rule_run& out) override {
@@ -94,8 +94,7 @@ struct stop_signal_not_forwarded final : rule {
 private:
     void on_signal(event const& e, model const& m) {
         if (e.integer("direct")) direct_.emplace_back(e.id, e.seq);
-        bool const to_one = e.text("to", "first") == "first" || e.text("to") == "pid1";
-        if (e.seq == m.t0 && to_one) told_ = e.seq, to_ = e.id, signal_ = e.text("signal");
+        if (e.seq == m.t0 && m.told_first) told_ = e.seq, to_ = e.id, signal_ = e.text("signal");
     }
     void report(ref who, seq_t at, std::vector<seq_t> witness, std::string const& serves, rule_run& out) {
         if (std::exchange(reported_, true)) return;
@@ -167,7 +166,7 @@ private:
             report(e, known_.text(process) + ", which serves and was killed with it", {at}, m, out);
     }
     void on_orphan(event const& e, model const& m, rule_run& out) {
-        if (first_exited_ != no_seq && known_.serves(e.id))
+        if (first_exited_ != no_seq && known_.serves(e.id) && e.t - first_at_ > worth_telling)
             report(e, known_.text(e.id) + ", which serves and still runs", {}, m, out);
     }
     void report(event const& at, std::string const& whom, std::vector<seq_t> witness, model const& m, rule_run& out) {
@@ -209,22 +208,21 @@ struct pid1_ignores_signal final : rule {
         };
     }
 
-    void on(event const& e, model const&, rule_run& out) override {
+    void on(event const& e, model const& m, rule_run& out) override {
         known_.learn(e);
         if (e.what == kind::process_status && e.integer("pid1")) {
             looked_ = true;
-            bool const takes = e.integer("caught", 1) || e.integer("blocked") || e.integer("ignored");
+            bool const takes =
+                e.integer("caught", 1) || e.integer("awaited") || e.integer("blocked") || e.integer("ignored");
             if (!takes) deaf_.push_back({e.id, e.seq, e.text("signal", "the stop signal")});
         }
-        if (e.what != kind::process_exit || e.text("signal") != killed_by) return;
-        auto const it = std::ranges::find(deaf_, e.id, &deaf::id);
-        if (it == deaf_.end()) return;
-        out.report({.subject = e.id,
-            .at = it->seen,
-            .witness = {e.seq},
-            .message = known_.text(e.id) + " is process 1 of its PID namespace and has no handler for " +
-                it->signal.str() + ", which the kernel then discards"});
-        deaf_.erase(it);
+        bool const killed =
+            e.what == kind::process_exit && e.text("signal") == killed_by && m.was_sent(killed_by, e.id);
+        if (!killed || m.t0 == no_seq) return;
+        // A kill of the first process is the kill of all.
+        for (deaf const& d : deaf_)
+            if (d.id == e.id || !is_descendant(e.id)) report(d, e.seq, out);
+        std::erase_if(deaf_, [&](deaf const& d) { return d.id == e.id || !is_descendant(e.id); });
     }
     std::string_view lacks(model const&) const override {
         return looked_ ? "" : "how process 1 of a PID namespace handles the signal";
@@ -241,6 +239,13 @@ private:
         seq_t seen;
         word_text signal;
     };
+    void report(deaf const& d, seq_t killed, rule_run& out) const {
+        out.report({.subject = d.id,
+            .at = d.seen,
+            .witness = {killed},
+            .message = known_.text(d.id) + " is process 1 of its PID namespace and has no handler for " +
+                d.signal.str() + ", which the kernel then discards"});
+    }
     known_processes known_;
     std::vector<deaf> deaf_; // by process
     of_trace<bool> looked_ = false;
