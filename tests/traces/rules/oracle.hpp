@@ -1,5 +1,5 @@
-// The sentences of the rules about lifetimes, loops and the contract of stop, read literally: each function looks at
-// the whole list of events, as often as it likes, and shares no code with the rules.
+// The sentences of the rules, read literally: each function looks at the whole list of events, as often as it likes,
+// and shares no code with the rules.
 #pragma once
 #include <set>
 #include <string>
@@ -7,9 +7,14 @@
 
 namespace shutdown_repro::traces {
 
-// Returns "RULE SUBJECT" for each violation of the rules that the oracle knows. `complete` as for rule_run::finish.
+// Returns "RULE SUBJECT" for each violation, and "RULE, an error SUBJECT" for each that is an error of a rule whose
+// violations mostly are less. `complete` as for rule_run::finish.
 std::set<std::string> expected_violations(trace const&, bool complete);
-// The rules that the oracle knows.
-std::set<std::string> const& rules_of_oracle();
+
+// Rules that need facts from inside the server, and those that read what clients and the process table see.
+enum class rule_family : std::uint8_t { inside, outside };
+// The rules of a family, and "RULE, an error" where that is said for some violations only.
+std::set<std::string> const& rules_of_oracle(rule_family);
+std::set<std::string> const& rules_of_oracle(); // of both
 
 } // namespace shutdown_repro::traces

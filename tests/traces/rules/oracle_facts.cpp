@@ -261,7 +261,9 @@ ref trace_facts::server_of_request(ref request) const {
 
 bool trace_facts::is_stop(int i) const {
     if (what(i) == kind::act_stop || what(i) == kind::act_free) return true;
-    return what(i) == kind::process_signal && at(i).integer("stop", 1) && !at(i).integer("second");
+    std::string_view const signal = at(i).text("signal");
+    bool const freezes = signal == "SIGSTOP" || signal == "SIGTSTP" || signal == "SIGCONT";
+    return what(i) == kind::process_signal && at(i).integer("stop", !freezes) && !at(i).integer("second");
 }
 
 int trace_facts::stop() const {
@@ -291,6 +293,61 @@ bool trace_facts::other_loop_runs(ref loop, int i) const {
         int const latest = last_of({kind::loop_start, kind::loop_stop}, l, i + 1);
         if (l != loop && latest >= 0 && what(latest) == kind::loop_start) return true;
     }
+    return false;
+}
+
+bool trace_facts::is_second_stop(int i) const {
+    bool const stops = what(i) == kind::act_stop || what(i) == kind::process_signal;
+    return stops && at(i).integer("second");
+}
+
+int trace_facts::begun_act(int before) const {
+    for (int i = 0; i < before; ++i)
+        if (what(i) == kind::act_begin) return i;
+    return -1;
+}
+
+// ---- clients and the process
+
+std::vector<ref> trace_facts::all_requests_sent() const {
+    std::set<ref> found;
+    for (int i = 0; i < size(); ++i)
+        if (what(i) == kind::client_send && at(i).id_of("request")) found.insert(at(i).id_of("request"));
+    return {found.begin(), found.end()};
+}
+
+std::string_view trace_facts::role(ref client, int i) const {
+    int const connect = last(kind::client_connect, client, i);
+    return connect < 0 ? std::string_view{} : at(connect).text("role");
+}
+
+int trace_facts::begins_client(ref client) const {
+    return first_of({kind::client_connect, kind::client_connected, kind::client_send}, client);
+}
+
+bool trace_facts::one_stream_only(int i) const {
+    bool const alone = at(i).find("stream") || at(i).text("how") == "timeout";
+    return what(i) == kind::client_fail && alone && at(i).id_of("request");
+}
+
+std::int64_t trace_facts::told_at_start(std::string_view key) const {
+    int const start = first(kind::process_start, {entity::process, 1});
+    return start == never ? 0 : at(start).integer(key);
+}
+
+bool trace_facts::never_stops() const {
+    for (int i = 0; i < size(); ++i)
+        if (what(i) == kind::process_ready && at(i).integer("rest_killed")) return true;
+    return false;
+}
+
+nanoseconds trace_facts::drains_from() const {
+    return (stop() == never ? 0 : at(stop()).t) + told_at_start("accepts_for") * 1'000'000;
+}
+
+bool trace_facts::was_sent(ref process, std::string_view signal, int before) const {
+    for (int i = 0; i < std::min(before, size()); ++i)
+        if (what(i) == kind::process_signal && id(i) == process && at(i).text("signal") == signal) return true;
     return false;
 }
 

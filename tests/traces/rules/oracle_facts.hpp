@@ -58,6 +58,23 @@ public:
     bool other_server_runs(ref server, int i) const;
     bool other_loop_runs(ref loop, int i) const;
     bool is_stop(int i) const;
+    bool is_second_stop(int i) const;
+    // Acts that the server should survive, as long as nothing was stopped.
+    int begun_act(int i) const; // the first before event i, or -1
+    bool in_act(int i) const { return begun_act(i) >= 0 && stop() > i; }
+
+    // Clients: each has one connection.
+    std::vector<ref> all_requests_sent() const;
+    std::string_view role(ref client, int i) const;
+    int begins_client(ref client) const; // its first event, or never
+    // Whether this client.fail leaves the other requests of its connection alone.
+    bool one_stream_only(int i) const;
+
+    // The process.
+    std::int64_t told_at_start(std::string_view key) const; // of process:1, or 0
+    bool never_stops() const;                               // it had to be killed with no client connected, too
+    nanoseconds drains_from() const;                        // the stop, or the end of the time in which it accepts
+    bool was_sent(ref process, std::string_view signal, int before) const;
 
 private:
     ref given_server(ref, int i) const; // of a request that is not finished, or itself
