@@ -114,6 +114,7 @@ void child_story::read_from(int fd, pipe& p) {
         return events_.forget(fd);
     }
     std::string_view const text(part, static_cast<std::size_t>(got));
+    heard_ += text.size();
     last_words_ += text;
     if (last_words_.size() > most_last_words) last_words_.erase(0, last_words_.size() - most_last_words);
     p.line += text;
@@ -148,9 +149,14 @@ void child_story::keep(std::string_view text, pipe const& from) {
 }
 
 void child_story::hear_last_words(nanoseconds until) {
-    for (std::size_t before = recorded_ + 1; speaks() && (now() < until || recorded_ != before);) {
-        before = recorded_;
+    constexpr std::uint64_t most_in_pipes = 2 << 20; // what was written by then, and not what a process goes on writing
+    std::uint64_t late = 0;
+    for (std::uint64_t before = heard_ + 1;
+         speaks() && (now() < until || (heard_ != before && late < most_in_pipes));) {
+        bool const over = now() >= until;
+        before = heard_;
         wait(until);
+        if (over) late += heard_ - before;
     }
     for (pipe* p : {&errors_, &output_}) say(std::exchange(p->line, {}), *p);
     if (auto const size = std::exchange(left_out_, 0)) record(kind::process_stderr, {{"left_out", size}});

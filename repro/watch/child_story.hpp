@@ -109,7 +109,8 @@ private:
     std::optional<process_end> end_;
     std::span<int const> accepted_;
     pipe errors_{"stderr"}, output_{"stdout"};
-    std::size_t recorded_ = 0;                 // bytes of output recorded so far
+    std::uint64_t heard_ = 0;                  // bytes of output read so far
+    std::size_t recorded_ = 0;                 // and recorded
     std::uint64_t left_out_ = 0, dropped_ = 0; // bytes that no rule needs, and evidence for which there was no room
     std::string last_words_, note_;
     bool forced_ = false;

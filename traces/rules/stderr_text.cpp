@@ -111,6 +111,24 @@ bool parse_assertion(std::string_view line, failed_assertion& out) {
     return false;
 }
 
+// The line without the sequences that color it on a terminal ("\x1b[1m\x1b[31m==7==ERROR: …").
+std::string without_colors(std::string_view line) {
+    std::string out;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line.substr(i).starts_with("\x1b["))
+            i = std::min(line.find_first_not_of("0123456789;", i + 2), line.size());
+        else out += line[i];
+    }
+    return out;
+}
+
+template <class F> void each_plain_line(std::string_view text, F&& f) {
+    each_line(text, [&](std::string_view line) {
+        if (line.find('\x1b') == std::string_view::npos) f(line);
+        else f(std::string_view(without_colors(line)));
+    });
+}
+
 // The line without the name of a service before it.
 std::string_view without_service(std::string_view line) {
     std::size_t const bar = line.find("| "), space = line.find(' ');
@@ -163,7 +181,7 @@ bool is_undefined_behavior(std::string_view line) {
 
 std::vector<failed_assertion> assertions_in(std::string_view text) {
     std::vector<failed_assertion> out;
-    each_line(text, [&](std::string_view line) {
+    each_plain_line(text, [&](std::string_view line) {
         failed_assertion a;
         if (parse_assertion(without_service(line), a)) out.push_back(std::move(a));
     });
@@ -172,7 +190,7 @@ std::vector<failed_assertion> assertions_in(std::string_view text) {
 
 std::vector<sanitizer_report> sanitizer_reports_in(std::string_view text) {
     std::vector<sanitizer_report> out;
-    each_line(text, [&](std::string_view line) {
+    each_plain_line(text, [&](std::string_view line) {
         line = without_service(line);
         bool const begins = line.starts_with("==") || !after_severity(line).empty();
         if (std::string_view const report = report_of_sanitizer(line); !report.empty())

@@ -56,6 +56,18 @@ TEST_CASE("a report of a sanitizer may follow the rest of a line or the name of 
     CHECK(sanitizer_reports_in("http: panic serving [::1]:3333: runtime error: index out of range").empty());
 }
 
+TEST_CASE("a report or an assertion in colors is one as well") {
+    CHECK(sanitizer_reports_in("\x1b[1m\x1b[31m==1==ERROR: LeakSanitizer: detected memory leaks\x1b[1m\x1b[0m") ==
+        reports{{"LeakSanitizer: detected memory leaks"}});
+    CHECK(
+        sanitizer_reports_in("\x1b[1mx.cpp:3:4:\x1b[1m\x1b[31m runtime error: \x1b[1m\x1b[0moverflow\x1b[1m\x1b[0m") ==
+        reports{{"x.cpp:3:4: runtime error: overflow"}});
+    CHECK(
+        sanitizer_reports_in("\x1b[36mapp-1  | \x1b[0m==1==ERROR: LeakSanitizer: x") == reports{{"LeakSanitizer: x"}});
+    CHECK(sanitizer_reports_in("\x1b[").empty());
+    CHECK(assertions_in("\x1b[1ma.out: x.c:12: f: Assertion `n > 0' failed.\x1b[0m").size() == 1);
+}
+
 TEST_CASE("the runtimes of C and C++ end the process with such a line, an exception does not") {
     for (std::string_view const line : {"a.out: src/x.c:12: int f(int): Assertion `n > 0' failed.",
              "Assertion failed: (n > 0), function f, file x.c, line 12.", "Assertion failed: n > 0 (x.c: f: 12)",
