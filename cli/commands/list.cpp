@@ -103,7 +103,11 @@ std::string targets(text_style style) {
         std::string const here = !version ? "not installed; apt-get install " + t.package
             : t.tried(*version)           ? "installed, " + *version
                                           : "installed, " + *version + ", which was not tried";
-        all.emplace_back(t.name, here + " · tried with " + in_a_row(t.tried_with) + " · " + t.summary);
+        std::vector<std::string> acts;
+        for (repro::act_plan const& a : t.acts) acts.emplace_back(name_of(a.what));
+        all.emplace_back(t.name,
+            here + " · tried with " + in_a_row(t.tried_with) + " · " + t.summary +
+                (acts.empty() ? "" : " · --act " + in_a_row(acts)));
     }
     return table(all, style);
 }
