@@ -413,7 +413,8 @@ constexpr row table[] = {
         [](event const& e) {
             return "the Unix path" + with(e, " ", "path") + " of " + subject(e) +
                 (e.integer("there") ? " is there" : " is gone") +
-                (e.integer("there") && e.find("same") && !e.integer("same") ? ", and belongs to another socket" : "");
+                (e.integer("there") && e.find("same") && !e.integer("same") ? ", and belongs to another socket" : "") +
+                with(e, ", and the next start ", "next");
         }},
     {kind::process_effect, [](event const& e) { return subject(e) + " has exited" + with(e, ", and ", "what"); }},
     {kind::other, anything},

@@ -21,6 +21,7 @@ std::span<rule_info const> delay_rules();
 std::span<rule_info const> time_rules();
 std::span<rule_info const> process_rules();
 std::span<rule_info const> act_rules();
+std::span<rule_info const> unix_path_rules();
 std::span<rule_info const> wrapper_rules();
 std::span<rule_info const> effect_rules();
 

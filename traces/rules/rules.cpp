@@ -109,9 +109,10 @@ std::string needs_text(rule_info const& info) {
 std::span<rule_info const> all_rules() {
     static std::vector<rule_info> const all = [] {
         std::vector<rule_info> out;
-        for (auto const family : {scope_rules(), lifetime_rules(), memory_rules(), timer_rules(), callback_rules(),
-                 loop_rules(), stop_rules(), client_rules(), answer_rules(), race_rules(), announce_rules(),
-                 delay_rules(), time_rules(), process_rules(), effect_rules(), act_rules(), wrapper_rules()})
+        for (auto const family :
+            {scope_rules(), lifetime_rules(), memory_rules(), timer_rules(), callback_rules(), loop_rules(),
+                stop_rules(), client_rules(), answer_rules(), race_rules(), announce_rules(), delay_rules(),
+                time_rules(), process_rules(), effect_rules(), act_rules(), unix_path_rules(), wrapper_rules()})
             out.insert(out.end(), family.begin(), family.end());
         return out;
     }();

@@ -16,6 +16,16 @@ refs path_removed(trace_facts const& f) {
     return {};
 }
 
+// Whoever is stopped and leaves its path, so that the next start fails.
+refs path_left(trace_facts const& f) {
+    refs found;
+    for (int i = 0; i < f.size(); ++i)
+        if (f.what(i) == kind::process_path && f.stop() < i && f.at(i).integer("there") &&
+            f.at(i).text("next") == "fails")
+            found.insert(f.id(i));
+    return found;
+}
+
 // The first client that is refused, or that is reset before it has sent anything.
 refs refused_in_act(trace_facts const& f) {
     if (!path_removed(f).empty()) return {};
@@ -57,6 +67,7 @@ verdicts act_verdicts(trace_facts const& f) {
         {"old-generation-stuck", outlived(f)},
         {"reload-without-effect", without_effect(f)},
         {"unix-path-removed", path_removed(f)},
+        {"unix-path-left", path_left(f)},
     };
 }
 

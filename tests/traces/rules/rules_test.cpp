@@ -118,6 +118,9 @@ constexpr breaking breaks[] = {
         "the reload had no effect in 10 s: the answer to /version is the same as before"},
     {"unix-path-removed", "process:1", 7,
         "process:1 removed its Unix path when it stopped, and process:2, which listens there, can't be reached"},
+    {"unix-path-left", "process:1", 5,
+        "process:1 left its Unix path behind when it stopped, and the next start failed (status 1: OSError: [Errno 98] "
+        "Address already in use); without the path it succeeded"},
     {"stop-signal-not-forwarded", "process:2", 7,
         "SIGTERM was sent to process:1 (npm), and process:2 (node), which serves, ended only when it was sent to that "
         "process too"},

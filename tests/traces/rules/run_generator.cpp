@@ -189,7 +189,11 @@ void run_generator::some_process_event() {
     case 1: return tell(process_left, first_process, {{"count", static_cast<int>(below(2))}});
     case 2: return tell(process_port, first_process, {{"port", 8080}, {"listening", chance(70)}});
     case 3: return tell(process_effect, first_process, {{"what", "a line"}, {"there", chance(40)}});
-    case 4: return tell(process_path, first_process, {{"path", "/run/s"}, {"there", chance(50)}, {"same", chance(50)}});
+    case 4: {
+        bool const there = chance(50), same = chance(50);
+        return tell(process_path, first_process,
+            {{"path", "/run/s"}, {"there", there}, {"same", same}, {"next", same ? "fails" : "listens"}});
+    }
     case 5: return exits(process);
     default: return tell(assertion, first_process, {{"message", "x > 0"}});
     }
