@@ -148,6 +148,8 @@ void probe_client::finish_connecting() {
 
 void probe_client::connection_stands() {
     connected_ = true;
+    bool const can_look = on_.listener_was_closed && on_.unix_path.empty();
+    if (can_look) was_accepted(false); // it waits in the queue of the listening socket
     record(kind::client_connected);
     choose_events();
     if (auto const now = std::exchange(when_connected_, {})) queue(now->asked, now->part, now->text, now->frozen);
@@ -181,6 +183,8 @@ void probe_client::queue(probe_request const& r, std::string_view part, std::str
         when_connected_ = {r, std::string(part), std::move(text), frozen};
         return;
     }
+    bool const in_act = static_cast<bool>(on_.listener_was_closed);
+    if (in_act && part != "rest" && !request_ && closed_meanwhile()) return;
     if (part != "rest") {
         request_ = {r, on_.record.fresh(entity::request)};
         reader_ = server::http::response_reader(r.method == "HEAD");
@@ -196,6 +200,17 @@ void probe_client::queue(probe_request const& r, std::string_view part, std::str
     on_.record.emit(kind::client_send, me_, {}, std::span<traces::field const>(detail, count));
     unsent_ += text;
     push();
+}
+
+// Returns whether the server has closed the connection, which this client has not read yet. A request that is sent
+// after that was not lost: it could never have been answered. After a stop the rules about late clients judge it.
+bool probe_client::closed_meanwhile() {
+    char byte = 0;
+    ssize_t const got = recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) return false;
+    tick();
+    ended(got < 0);
+    return true;
 }
 
 void probe_client::push() {
@@ -244,6 +259,7 @@ void probe_client::pull() {
         tick();
         if (got <= 0) return ended(failed);
         read_ += static_cast<std::size_t>(got);
+        accepted_ = true;
         take({part, static_cast<std::size_t>(got)});
         if (over_) return;
     }
@@ -334,7 +350,7 @@ void probe_client::ended(bool reset) {
 
 void probe_client::fail(std::string_view how) {
     lost_ = true;
-    if (!accepted_ && on_.listener_was_closed) accepted_ = !on_.listener_was_closed();
+    if (!accepted_ && on_.listener_was_closed) accepted_ = !on_.listener_was_closed(looked_at_);
     if (!request_) { // it failed before any request
         record(kind::client_fail, {{"how", how}, {"received", 0}});
         return close();

@@ -23,9 +23,9 @@ struct client_stage {
     traces::nanoseconds& clock; // read by the recorder and set by the clients
     poller& events;
     std::string unix_path = {}; // where to connect instead of the port; "" for the port
-    // Whether a listening socket of the server was closed just now, where that is watched. Only then can a connection
-    // be lost that was not accepted.
-    std::function<bool()> listener_was_closed = {};
+    // Whether a listening socket of the server was closed since that time, where that is watched. Only then can a
+    // connection be lost that was not accepted.
+    std::function<bool(traces::nanoseconds since)> listener_was_closed = {};
 };
 
 struct probe_request {
@@ -61,7 +61,7 @@ public:
     void process_events();                         // handles what has happened so far, without waiting
     void leave();                                  // closes the connection if it is open
     void was_not_accepted() { accepted_ = false; } // at the stop the connection was still in the backlog
-    void was_accepted(bool yes) { accepted_ = yes; }
+    void was_accepted(bool yes) { accepted_ = yes, looked_at_ = traces::monotonic_now(); }
     void give_up(); // records that the response, or the end of the connection, did not come in time
 
     std::string_view role() const { return role_; }
@@ -96,6 +96,7 @@ private:
     int connect_to_path() const;
     void finish_connecting();
     void connection_stands();
+    bool closed_meanwhile();
     void push();
     void pull();
     void take(std::string_view bytes);
@@ -131,7 +132,8 @@ private:
     std::uint32_t answered_ = 0;
     int last_status_ = 0;
     bool connected_ = false, over_ = false, lost_ = false, received_any_ = false;
-    bool accepted_ = true; // or not known
+    bool accepted_ = true;              // or not known
+    traces::nanoseconds looked_at_ = 0; // whether it was accepted
 };
 
 } // namespace shutdown_repro::repro

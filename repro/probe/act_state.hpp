@@ -28,7 +28,8 @@ struct act_state {
     traces::nanoseconds asked_at = 0;
     std::unique_ptr<child_process> successor; // reaped by the process tree
     std::string successor_said;               // the last line of its output, not complete yet
-    bool successor_logged = false;            // it wrote the line that says it is ready
+    std::string successor_last_line;
+    bool successor_logged = false; // it wrote the line that says it is ready
 };
 
 } // namespace shutdown_repro::repro

@@ -7,6 +7,7 @@
 //   repro/scripts/probes         the probes: each opens clients, observes when the stop may come, and acts after it
 //   probe_run, probe_stop        one execution: starts the server, waits, stops it, watches it exit, cleans up
 //   probe_act, generations       an act other than a stop; which processes are old and which are new
+//   next_start                   whether a Unix path that was left behind hinders the next start
 //   startup, leaving             the stop while the server starts; when clients leave that a stop should not wait for
 //   compare                      a second execution, where a cause is named only after that
 //   controls                     the same without a client, and without a stop: what an execution is compared with

@@ -1,5 +1,6 @@
 // An act other than a stop: how the server is told, what shows that it took effect, and what must be over in the end.
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <unistd.h>
 #include "repro/probe/probe_run.hpp"
@@ -17,10 +18,10 @@ namespace {
 constexpr nanoseconds act_step = 4 * millisecond;           // of the traffic
 constexpr nanoseconds look_at_act_every = 10 * millisecond; // at the processes
 constexpr nanoseconds ask_every = 50 * millisecond;         // for the answer that shows the effect
-constexpr nanoseconds just_now = 50 * millisecond;          // since a listening socket was closed
 constexpr nanoseconds linger = 400 * millisecond;           // traffic goes on so long when all is over
 constexpr nanoseconds without_act = 1'200 * millisecond;    // duration of traffic without an act
 constexpr nanoseconds longest_recycle = 30'000 * millisecond;
+constexpr std::size_t longest_quote = 200; // of the output of a second instance
 
 bool is_traffic_alone(act_plan const& a) { return a.what == act_kind::recycle || a.what == act_kind::none; }
 
@@ -63,6 +64,14 @@ void probe_run::live_act() {
 
 bool probe_run::nobody_lives() { return story_.tree().living().empty(); }
 
+std::vector<std::uint64_t> probe_run::accepted_now() const {
+    if (!unix_path_.empty()) return accepted_on_path(unix_path_);
+    std::vector<std::uint64_t> inodes;
+    for (socket_row const& s : sockets())
+        if (s.state != socket_row::listen && s.local_port == port_ && s.inode) inodes.push_back(s.inode);
+    return inodes;
+}
+
 std::vector<std::uint64_t> probe_run::listening_now() const {
     if (!unix_path_.empty()) return listening_on_path(unix_path_);
     std::vector<std::uint64_t> inodes;
@@ -71,13 +80,15 @@ std::vector<std::uint64_t> probe_run::listening_now() const {
     return inodes;
 }
 
-// A client may see the end of its connection a little after the look that found the socket closed.
-bool probe_run::listener_was_closed() {
-    if (!act_) return false;
+bool probe_run::listener_was_closed(nanoseconds since) {
+    return act_ && ((act_->listener_closed && act_->listener_closed >= since) || listener_is_gone());
+}
+
+bool probe_run::listener_is_gone() {
     sockets_are_new_ = false;
     std::vector<std::uint64_t> const open = listening_now();
-    return (act_->listener_closed && traces::monotonic_now() - act_->listener_closed <= just_now) ||
-        std::ranges::any_of(act_->listening, [&](std::uint64_t inode) { return std::ranges::count(open, inode) == 0; });
+    return std::ranges::any_of(
+        act_->listening, [&](std::uint64_t inode) { return std::ranges::count(open, inode) == 0; });
 }
 
 // --- its beginning ---------------------------------------------------------------------------------------------------
@@ -87,11 +98,11 @@ void probe_run::begin_act() {
     story_.tree().update();
     sockets_are_new_ = false;
     act_->listening = listening_now();
-    act_->processes.begin(act_->listening);
+    act_->processes.begin(act_->listening, accepted_now());
     act_->effect_at = act_->replaced_at = 0;
     act_->clients_before = clients_.size();
     if (plan.order.by == stop_method::signal && story_.runs())
-        act_->ignored = disposition_of(story_.child().pid(), plan.order.signal).ignored;
+        act_->ignored = disposition_of(addressees().front().pid, plan.order.signal).ignored;
     story_.clock() = traces::monotonic_now();
     {
         bool const is_told = plan.what == act_kind::reload || plan.what == act_kind::upgrade;
@@ -108,16 +119,37 @@ void probe_run::begin_act() {
     if (plan.what == act_kind::successor) start_successor();
 }
 
-void probe_run::tell(server_order const& order) {
+void probe_run::tell(server_order const& order, bool old_only) {
     if (order.by == stop_method::command) return void(stopping_.emplace_back(run_command(order.command)));
     if (order.by == stop_method::http) {
         stopper_ = std::make_unique<probe_client>(*off_stage_, 1, "");
         stopper_->connect();
-        return stopper_->send({.method = order.http.method, .path = order.http.path});
+        return stopper_->send(request_of(order.http));
     }
-    if (!story_.runs()) return;
-    story_.record(kind::process_signal, {{"signal", signal_name(order.signal)}, {"stop", false}});
-    story_.child().kill(order.signal);
+    using to = target::receivers;
+    if (!story_.runs() && plan_.signal_to == to::first) return;
+    std::vector<addressee> all = addressees();
+    if (old_only && plan_.signal_to != to::first)
+        std::erase_if(all, [this](addressee const& one) { return !act_->processes.is_old(one.id); });
+    std::vector<traces::field> what{{"signal", signal_name(order.signal)}, {"stop", false}};
+    if (plan_.signal_to != to::first) what.push_back({"to", word_of(plan_.signal_to)});
+    story_.clock() = traces::monotonic_now();
+    for (addressee const& one : all) story_.recorder().emit(kind::process_signal, one.id, {}, what);
+    if (plan_.signal_to == to::group && !old_only) return void(::kill(-story_.child().pid(), order.signal));
+    for (addressee const& one : all) ::kill(one.pid, order.signal);
+}
+
+// Returns how the command or the request of the act failed; "" when it did not.
+std::string probe_run::why_order_failed() const {
+    for (auto const& h : stopping_)
+        if (h->end && h->end->status != 0)
+            return "the command ended with " +
+                (h->end->status ? "status " + std::to_string(*h->end->status) : signal_name(h->end->signal));
+    if (!stopper_) return {};
+    if (stopper_->over() && !stopper_->connected()) return "the connection of the request was refused";
+    if (stopper_->answered() && stopper_->last_status() / 100 != 2)
+        return "the request was answered with status " + std::to_string(stopper_->last_status());
+    return {};
 }
 
 // Asks for the answer that shows the effect, before the act.
@@ -159,9 +191,11 @@ void probe_run::look_at_act() {
     act_->looked = traces::monotonic_now();
     story_.tree().update();
     sockets_are_new_ = false;
-    if (listener_was_closed()) act_->listener_closed = act_->looked;
+    if (listener_is_gone()) act_->listener_closed = act_->looked;
     act_->listening = listening_now();
-    act_->processes.look(act_->listening);
+    act_->processes.look(act_->listening, accepted_now());
+    for (auto const& c : clients_)
+        if (c->waits() && unix_path_.empty()) look_whether_accepted(*c);
     hear_successor();
     if (!plan_.act.answer.empty() && !act_->changed) compare_answer();
     if (!act_->effect_at)
@@ -182,7 +216,6 @@ void probe_run::compare_answer() {
 // Returns what shows the effect, or "" while nothing does.
 std::string probe_run::effect_by() const {
     act_plan const& plan = plan_.act;
-    bool const by_process = static_cast<bool>(act_->processes.newcomer());
     switch (plan.what) {
     case act_kind::recycle: return act_->processes.newcomers() >= plan.times ? "processes" : "";
     case act_kind::none: return traces::monotonic_now() - act_->began >= without_act ? "traffic" : "";
@@ -190,18 +223,22 @@ std::string probe_run::effect_by() const {
     default: break;
     }
     if (!plan.answer.empty()) return act_->changed ? "answer" : "";
-    if (by_process && plan.effect != "socket") return "processes";
-    bool const socket_counts = plan.effect == "socket" || (plan.effect.empty() && plan.what == act_kind::reload);
+    bool const any = plan.effect.empty();
+    if ((any || plan.effect == "processes") && act_->processes.serving()) return "processes";
+    if ((any || plan.effect == "exec") && act_->processes.executed()) return "exec";
+    bool const socket_counts = plan.effect == "socket" || (any && plan.what == act_kind::reload);
     return socket_counts && act_->processes.has_new_socket() ? "socket" : "";
 }
 
 void probe_run::take_effect(std::string const& by) {
-    traces::ref const who = act_->processes.newcomer();
+    generations const& found = act_->processes;
+    traces::ref const serving = found.serving();
+    traces::ref const who = by == "exec" ? found.executed() : serving ? serving : found.newcomer();
     story_.clock() = act_->effect_at = traces::monotonic_now();
     story_.recorder().emit(kind::act_effect, who ? who : traces::ref{entity::process, 1}, {},
         {{"act", name_of(plan_.act.what)}, {"by", by}});
-    if (plan_.act.then) tell(*plan_.act.then);
-    if (plan_.act.what == act_kind::successor) tell(plan_.stop);
+    if (plan_.act.then) tell(*plan_.act.then, true);
+    if (plan_.act.what == act_kind::successor) tell(plan_.stop, true);
 }
 
 // Whether a request that was under way when the act began still waits for its response.
@@ -215,6 +252,7 @@ bool probe_run::act_is_over() const {
     act_plan const& plan = plan_.act;
     if (!act_->effect_at) {
         bool const recycles = plan.what == act_kind::recycle;
+        if (successor_is_gone()) return true;
         return traces::monotonic_now() - act_->began >=
             (recycles ? longest_recycle : plan_.ready.within_ms * millisecond);
     }
@@ -243,7 +281,7 @@ void probe_run::conclude_act() {
         story_.note(std::to_string(open) + (open == 1 ? " request was" : " requests were") +
             " neither answered nor refused within " + std::to_string(plan_.grace_ms) + " ms");
     look_for_path();
-    bool const replaces = act_->effect_at && !is_traffic_alone(plan_.act);
+    bool const replaces = act_->effect_at && !is_traffic_alone(plan_.act) && why_order_failed().empty();
     if (replaces && traces::monotonic_now() - act_->effect_at >= plan_.grace_ms * millisecond)
         for (process_tree::member const* m : act_->processes.outlived(replaces_first(plan_.act))) {
             story_.clock() = traces::monotonic_now();
@@ -256,8 +294,10 @@ void probe_run::conclude_act() {
 void probe_run::record_end_of_act() {
     bool const effect = act_->effect_at != 0;
     std::string const why = effect ? "" : why_without_effect();
-    bool const expected = effect || is_effect_expected();
-    if (!expected)
+    std::string const untold = why_order_failed();
+    bool const expected = effect || (untold.empty() && is_effect_expected());
+    if (!untold.empty()) story_.note("an order of the " + std::string(name_of(plan_.act.what)) + " failed: " + untold);
+    else if (!expected)
         story_.note("whether the " + std::string(name_of(plan_.act.what)) + " took effect can't be told: " + why +
             "; name an answer that changes, with \"answer\" in the act of the target");
     story_.record(
@@ -271,11 +311,16 @@ std::string probe_run::why_without_effect() const {
         return "process:1 ignores " + plan.order.in_words();
     if (plan.what == act_kind::recycle)
         return std::to_string(act_->processes.newcomers()) + " workers were replaced by the traffic";
+    if (plan.what == act_kind::successor && successor_is_gone())
+        return "the second instance exited before it served" +
+            (act_->successor_last_line.empty() ? "" : ": " + act_->successor_last_line);
     if (plan.what == act_kind::successor) return "the second instance did not begin to serve";
     if (!plan.answer.empty()) return "the answer to " + plan.answer + " is the same as before";
     if (plan.effect == "socket") return "no listening socket was opened";
+    if (act_->processes.has_new_image()) return "the process executed a program, which accepted no connection";
+    if (plan.effect == "exec") return "no process executed its program again";
     if (plan.effect == "processes" || plan.what == act_kind::upgrade) return "no new process listens";
-    return "no new process listens, and no listening socket was opened";
+    return "no new process listens, no process executed its program again, and no listening socket was opened";
 }
 
 // A reload may change what a server does without a new process or socket.
@@ -313,14 +358,22 @@ void probe_run::hear_successor() {
     for (std::size_t end; (end = said.find('\n')) != said.npos; said.erase(0, end + 1)) {
         std::string const line = said.substr(0, end);
         if (log_ && log_->is_in(line)) act_->successor_logged = true;
-        if (!line.empty())
-            story_.record(kind::process_stderr, {{"text", line.substr(0, 4096)}, {"output", "successor"}});
+        if (line.empty()) continue;
+        act_->successor_last_line = line.substr(0, longest_quote);
+        story_.record(kind::process_stderr, {{"text", line.substr(0, 4096)}, {"output", "successor"}});
     }
 }
 
+// A socket that was handed over proves nothing: then it counts that the process accepts.
 bool probe_run::successor_serves() const {
     if (log_ && !act_->successor_logged) return false;
-    return static_cast<bool>(act_->processes.newcomer());
+    return static_cast<bool>(listener_ && !log_ ? act_->processes.accepting() : act_->processes.newcomer());
+}
+
+bool probe_run::successor_is_gone() const {
+    if (!act_->successor) return false;
+    return std::ranges::none_of(
+        story_.tree().living(), [&](auto const* m) { return m->pid == act_->successor->pid(); });
 }
 
 } // namespace shutdown_repro::repro

@@ -71,6 +71,7 @@ void probe_run::live() {
     story_.look_for_orphans();
     look_for_port(by_force);
     look_for_effects(by_force);
+    look_for_path_left(by_force);
 }
 
 void probe_run::stop_when_ready() {
@@ -138,10 +139,11 @@ void probe_run::prepare() {
                 if (!staged_ || stopped_at_) c.release(); // a readiness request, or the point is reached again
                 else at_point_ = true;
             });
-    if (plan_.act.listen_fds) listener_ = listening_socket(port_);
     unix_path_ = places_.filled(plan_.unix_path);
+    if (plan_.act.listen_fds) listener_ = unix_path_.empty() ? listening_socket(port_) : listening_socket(unix_path_);
     stage_.emplace(client_stage{port_, story_.recorder(), story_.clock(), story_.events(), unix_path_,
-        acts_ ? std::function<bool()>([this] { return listener_was_closed(); }) : nullptr});
+        acts_ ? std::function<bool(nanoseconds)>([this](nanoseconds since) { return listener_was_closed(since); })
+              : nullptr});
     off_stage_.emplace(client_stage{port_, unrecorded_, story_.clock(), story_.events(), unix_path_});
 }
 
@@ -225,19 +227,22 @@ bool probe_run::ready_now() {
         story_.tree().update();
         if (workers() < plan_.ready.workers) return false;
     }
-    if (plan_.ready.http && !answers()) return false;
+    bool const says_nothing = listener_ && !log_ && plan_.ready.command.empty(); // the socket was ours before
+    if ((plan_.ready.http || says_nothing) && !answers()) return false;
     if (plan_.ready.command.empty()) return true;
     if (!asking_ || (asking_->end && asking_->end->status != 0)) asking_ = run_command(plan_.ready.command);
     return asking_->end && asking_->end->status == 0;
 }
 
 bool probe_run::answers() {
-    if (readiness_ && readiness_->answered() && readiness_->last_status() == plan_.ready.http->status) return true;
+    server_request const& asked = plan_.ready.http ? *plan_.ready.http : plan_.path;
+    bool const any = !plan_.ready.http;
+    if (readiness_ && readiness_->answered() && (any || readiness_->last_status() == asked.status)) return true;
     if (readiness_ && !readiness_->over() && !readiness_->answered()) return false;
     if (readiness_) readiness_->leave();
     readiness_ = std::make_unique<probe_client>(*stage_, ++next_client_, "readiness");
     readiness_->connect();
-    readiness_->send(request_of(*plan_.ready.http));
+    readiness_->send(request_of(asked));
     return false;
 }
 
@@ -494,7 +499,7 @@ void probe_run::look_for_port(bool by_force) {
         wait(now() + glance);
         listening = is_listening();
     }
-    if ((by_force && listening) || !unix_path_.empty()) return;
+    if ((by_force && listening) || !unix_path_.empty() || listener_) return;
     story_.record(kind::process_port, {{"port", static_cast<std::uint32_t>(port_)}, {"listening", listening}});
 }
 

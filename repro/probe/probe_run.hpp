@@ -132,6 +132,12 @@ private:
     void see_the_clients_off();
     void look_for_port(bool by_force);
     bool is_listening();
+    void look_for_path_left(bool by_force); // in next_start.cpp
+    struct next_start {
+        bool known = false, listens = false;
+        std::string why; // it does not listen
+    };
+    next_start start_again();
     void look_for_effects(bool by_force);
     void look_at_files(char const* when);
     traces::trace finished();
@@ -140,9 +146,12 @@ private:
     void live_act();
     bool nobody_lives();
     std::vector<std::uint64_t> listening_now() const; // inodes of the sockets that listen on the port or the path
-    bool listener_was_closed();
+    std::vector<std::uint64_t> accepted_now() const;  // those of its connections
+    bool listener_was_closed(traces::nanoseconds since);
+    bool listener_is_gone(); // one of those of the latest look
     void begin_act();
-    void tell(server_order const&);
+    void tell(server_order const&, bool old_only = false); // signals go to the old generation only, if so
+    std::string why_order_failed() const;
     void ask_before();
     void ask_for_effect();
     void watch_act();
@@ -160,6 +169,7 @@ private:
     void start_successor();
     void hear_successor();
     bool successor_serves() const;
+    bool successor_is_gone() const;
     launch server_launch() const; // of the server, and of a second instance
 
     [[noreturn]] void did_not_start(std::string const& why);

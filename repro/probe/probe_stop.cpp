@@ -64,8 +64,8 @@ std::vector<probe_run::addressee> probe_run::addressees() {
         if (gets_it) all.push_back({m->pid, m->id});
     }
     if (all.empty() && plan_.signal_to == to::pid1)
-        throw input_error(plan_.name +
-                " was not told to stop: none of its processes is process 1 of a PID namespace; use \"pid1\": true, "
+        throw input_error(plan_.name + " was not told to " + (acts_ ? std::string(name_of(plan_.act.what)) : "stop") +
+                ": none of its processes is process 1 of a PID namespace; use \"pid1\": true, "
                 "or another \"signal_to\"",
             inconclusive);
     return all.empty() ? std::vector{first} : all;

@@ -46,7 +46,7 @@ struct act_plan {
     act_kind what = act_kind::stop;
     server_order order = {};               // of a reload or an upgrade
     std::optional<server_order> then = {}; // given to the first process once the new generation serves
-    std::string effect = {};               // what must show that it took effect: "processes", "socket" or ""
+    std::string effect = {};               // what must show that it took effect: "processes", "socket", "exec" or ""
     std::string answer = {};               // a path whose answer must differ after it; "" for none
     std::uint32_t times = 1;               // how often it is done, one after the other; workers of a recycle
     std::uint32_t requests = 0;            // requests after which a worker is recycled; 0 if not known

@@ -181,15 +181,37 @@ server_order order(value const& v) {
     return read;
 }
 
+std::string answer_path(value const& v) {
+    if (!v.json().is_string()) v.must_be("a path on the server, such as \"/version\"");
+    return target_values::url(v).path;
+}
+
+bool is_order(value const& member) {
+    return member.name() == "signal" || member.name() == "command" || member.name() == "http";
+}
+
+// A field of another act would have no meaning, and a reader would think that it has.
+void check_that_it_fits(value const& member, act_kind what) {
+    bool const is_told = what == act_kind::reload || what == act_kind::upgrade;
+    std::string_view const name = member.name();
+    if ((is_order(member) || name == "then") && !is_told)
+        member.fail("is of a reload or an upgrade only; how the server is stopped is said by \"stop\"");
+    if ((name == "effect" || name == "answer") && !is_told) member.fail("is of a reload or an upgrade only");
+    if (name == "times" && !is_told && what != act_kind::recycle)
+        member.fail("is of a reload, an upgrade or a recycle only; use --repeat to run an act again");
+    if (name == "requests" && what != act_kind::recycle) member.fail("is of a recycle only");
+    if (name == "listen_fds" && what != act_kind::successor) member.fail("is of a successor only");
+}
+
 void take_act_field(value const& v, act_plan& plan) {
     static constexpr std::string_view known[] = {
         "do", "signal", "command", "http", "then", "effect", "answer", "times", "requests", "listen_fds"};
-    static constexpr std::string_view effects[] = {"processes", "socket"};
+    static constexpr std::string_view effects[] = {"processes", "exec", "socket"};
     constexpr std::int64_t most_times = 20, most_requests = 1'000'000;
     if (v.name() == "do" || take_order(v, plan.order)) return;
     if (v.name() == "then") plan.then = order(v);
     else if (v.name() == "effect") plan.effect = v.one_of(effects);
-    else if (v.name() == "answer") plan.answer = target_values::url(v).path;
+    else if (v.name() == "answer") plan.answer = answer_path(v);
     else if (v.name() == "times") plan.times = static_cast<std::uint32_t>(v.number("a number of times", 1, most_times));
     else if (v.name() == "requests")
         plan.requests = static_cast<std::uint32_t>(v.number("a number of requests", 1, most_requests));
@@ -208,11 +230,8 @@ act_plan act_of(value const& v) {
     act_plan plan = default_act(static_cast<act_kind>(at));
     std::size_t orders = 0;
     for (value const& member : v.members()) {
-        bool const is_order = member.name() == "signal" || member.name() == "command" || member.name() == "http";
-        bool const can_be_told = plan.what == act_kind::reload || plan.what == act_kind::upgrade;
-        if ((is_order || member.name() == "then") && !can_be_told)
-            member.fail("is of a reload or an upgrade only; how the server is stopped is said by \"stop\"");
-        if (is_order && ++orders > 1) v.fail("must have only one of \"signal\", \"command\" and \"http\"");
+        check_that_it_fits(member, plan.what);
+        if (is_order(member) && ++orders > 1) v.fail("must have only one of \"signal\", \"command\" and \"http\"");
         take_act_field(member, plan);
     }
     return plan;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <random>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include "repro/input/errors.hpp"
 #include "repro/process/child_process.hpp"
 
@@ -58,6 +59,18 @@ unique_fd listening_socket(std::uint16_t port) {
     if (!s || bind(s.get(), reinterpret_cast<sockaddr*>(&here), sizeof here) != 0 || listen(s.get(), SOMAXCONN) != 0)
         throw input_error(
             "cannot listen on port " + std::to_string(port) + ", to hand the socket to the server", inconclusive);
+    return s;
+}
+
+unique_fd listening_socket(std::string const& unix_path) {
+    unique_fd s(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un here{};
+    here.sun_family = AF_UNIX;
+    bool const fits = unix_path.size() < sizeof here.sun_path;
+    if (fits) unix_path.copy(here.sun_path, unix_path.size());
+    if (!s || !fits || bind(s.get(), reinterpret_cast<sockaddr*>(&here), sizeof here) != 0 ||
+        listen(s.get(), SOMAXCONN) != 0)
+        throw input_error("cannot listen on " + unix_path + ", to hand the socket to the server", inconclusive);
     return s;
 }
 

@@ -26,7 +26,8 @@ private:
 // chance before the server binds it. Throws input_error.
 std::uint16_t free_port();
 
-// Returns a socket that listens on 127.0.0.1 at this port. Throws input_error.
+// Returns a socket that listens on 127.0.0.1 at this port, or on this Unix path. Throws input_error.
 unique_fd listening_socket(std::uint16_t port);
+unique_fd listening_socket(std::string const& unix_path);
 
 } // namespace shutdown_repro::repro

@@ -30,6 +30,23 @@ template <class Take> void each_line(char const* file, Take&& take) {
     for (std::getline(table, line); std::getline(table, line);) take(line);
 }
 
+// Returns the sockets that are bound to a path in the folder of this one, those that listen or those that do not.
+std::vector<std::uint64_t> sockets_beside(std::string const& path, bool listening) {
+    std::vector<std::uint64_t> found;
+    std::string const folder = path.substr(0, path.rfind('/') + 1);
+    each_line("/proc/net/unix", [&](std::string const& line) {
+        constexpr unsigned listens = 0x10000;
+        unsigned flags = 0;
+        unsigned long inode = 0;
+        int at = 0; // of the path
+        bool const read = std::sscanf(line.c_str(), "%*s %*s %*s %x %*s %*s %lu %n", &flags, &inode, &at) >= 2 && at;
+        if (!read || ((flags & listens) != 0) != listening) return;
+        std::string const bound = line.substr(static_cast<std::size_t>(at));
+        if (bound.starts_with(folder) && bound.find('/', folder.size()) == bound.npos) found.push_back(inode);
+    });
+    return found;
+}
+
 } // namespace
 
 std::optional<std::uint64_t> listening_inode(std::uint16_t port) {
@@ -66,21 +83,11 @@ std::vector<std::string> listening_places(std::span<std::uint64_t const> inodes)
 }
 
 std::vector<std::uint64_t> listening_on_path(std::string const& path) {
-    std::vector<std::uint64_t> found;
     std::error_code failed;
-    if (!std::filesystem::is_socket(path, failed)) return found;
-    std::string const folder = path.substr(0, path.rfind('/') + 1);
-    each_line("/proc/net/unix", [&](std::string const& line) {
-        constexpr unsigned listens = 0x10000;
-        unsigned flags = 0;
-        unsigned long inode = 0;
-        int at = 0; // of the path
-        bool const read = std::sscanf(line.c_str(), "%*s %*s %*s %x %*s %*s %lu %n", &flags, &inode, &at) >= 2 && at;
-        if (!read || !(flags & listens)) return;
-        std::string const bound = line.substr(static_cast<std::size_t>(at));
-        if (bound.starts_with(folder) && bound.find('/', folder.size()) == bound.npos) found.push_back(inode);
-    });
-    return found;
+    if (!std::filesystem::is_socket(path, failed)) return {};
+    return sockets_beside(path, true);
 }
+
+std::vector<std::uint64_t> accepted_on_path(std::string const& path) { return sockets_beside(path, false); }
 
 } // namespace shutdown_repro::repro

@@ -17,5 +17,7 @@ std::vector<std::string> listening_places(std::span<std::uint64_t const> inodes)
 // Returns the inodes of the sockets that may listen on this Unix path: of those bound to a path in its folder, as the
 // kernel tells the path of the bind, and a server may rename it. None if no socket is there.
 std::vector<std::uint64_t> listening_on_path(std::string const& path);
+// The same for the connections that were accepted there, whether a socket is still there or not.
+std::vector<std::uint64_t> accepted_on_path(std::string const& path);
 
 } // namespace shutdown_repro::repro

@@ -159,6 +159,14 @@ open_files files_of(int pid) {
     return found;
 }
 
+// The auxiliary vector has the addresses of the program and of its random bytes.
+std::string image_of(int pid) {
+    char program[4096];
+    ssize_t const length = readlink(path_of(pid, "exe").c_str(), program, sizeof program);
+    if (length <= 0) return {};
+    return std::string(program, static_cast<std::size_t>(length)) + contents(path_of(pid, "auxv"));
+}
+
 bool has_environment(int pid, std::string_view entry) {
     std::string const all = '\0' + contents(path_of(pid, "environ")) + '\0';
     return all.find('\0' + std::string(entry) + '\0') != all.npos;

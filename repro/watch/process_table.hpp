@@ -40,6 +40,10 @@ struct open_files {
 };
 open_files files_of(int pid);
 
+// Returns what the process executes now: a text that differs after each execve(2), at least where the kernel places
+// programs at random addresses; "" if it is not known.
+std::string image_of(int pid);
+
 // Returns whether the process was started with "NAME=VALUE" in its environment.
 bool has_environment(int pid, std::string_view entry);
 

@@ -17,7 +17,7 @@ probe_of = {
     "client-shape-told-to-close": "kept",
     "client-shape-overlap-ends": "overlap",
     "client-shape-overlap-never-ends": "overlap",
-    "unix-path-removed": "in-flight",
+    "unix": "in-flight",
     "upload": "upload",
     "startup": "startup",
     "effect": "answered",

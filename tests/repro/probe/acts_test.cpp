@@ -1,6 +1,6 @@
 // Acts other than a stop on real processes: small servers in Python that differ in one fault.
 #include <csignal>
-#include "repro/probe/controls.hpp"
+#include <unistd.h>
 #include "tests/catch.hpp"
 #include "tests/repro/probe/python_servers.hpp"
 
@@ -19,15 +19,18 @@ target reloading(std::string const& how) {
     return t;
 }
 
-judged_probe reloaded(target const& t, std::string_view probe = "traffic") {
-    std::string const name(probe);
-    target_controls const controls = measure_controls(t, {&name, 1});
-    judged_probe p = judged(run_probe(t, probe, {.connections = few, .controls = &controls}));
-    CHECK(nobody_left());
-    std::string all = p.facts.note + "\n";
-    for (std::string const& m : p.messages) all += m + "\n";
-    UNSCOPED_INFO(t.command.back() << ": " << all);
-    return p;
+server_order by_command(std::vector<std::string> command) {
+    server_order order;
+    order.by = stop_method::command;
+    order.command = std::move(command);
+    return order;
+}
+
+server_order by_request(server_request request) {
+    server_order order;
+    order.by = stop_method::http;
+    order.http = std::move(request);
+    return order;
 }
 
 bool has(judged_probe const& p, traces::kind what) {
@@ -40,7 +43,7 @@ TEST_CASE("a reload that replaces a worker and loses nothing is clean, as often 
     if (!have_python()) return;
     target t = reloading("workers");
     t.act.times = 3;
-    judged_probe const p = reloaded(t);
+    judged_probe const p = acted(t);
     CHECK(p.rules == std::vector<std::string>{});
     CHECK(p.verdict == verdict::clean);
     CHECK(std::ranges::count(p.trace.events, traces::kind::act_effect, &traces::event::what) == 3);
@@ -48,7 +51,7 @@ TEST_CASE("a reload that replaces a worker and loses nothing is clean, as often 
 
 TEST_CASE("requests that an old worker drops at a reload are lost") {
     if (!have_python()) return;
-    judged_probe const p = reloaded(reloading("drops"));
+    judged_probe const p = acted(reloading("drops"));
     CHECK(p.breaks("connection-reset-inflight"));
     CHECK_FALSE(p.breaks("refused-during-reload"));
 }
@@ -57,13 +60,13 @@ TEST_CASE("an old worker that outlives the grace after a reload is stuck") {
     if (!have_python()) return;
     target t = reloading("stuck");
     t.grace_ms = 1'500;
-    judged_probe const p = reloaded(t);
+    judged_probe const p = acted(t);
     CHECK(p.rules == std::vector<std::string>{"old-generation-stuck"});
 }
 
 TEST_CASE("a server that closes its port to reload refuses connections") {
     if (!have_python()) return;
-    judged_probe const p = reloaded(reloading("closes"));
+    judged_probe const p = acted(reloading("closes"));
     CHECK(p.breaks("refused-during-reload"));
     CHECK_FALSE(p.breaks("reload-without-effect"));
 }
@@ -72,20 +75,20 @@ TEST_CASE("a reload without a visible effect is inconclusive, unless the target 
     if (!have_python()) return;
     target t = reloading("quiet");
     t.ready.within_ms = 2'000;
-    judged_probe const unseen = reloaded(t);
+    judged_probe const unseen = acted(t);
     CHECK(unseen.verdict == verdict::inconclusive);
     CHECK(unseen.facts.note.find("took effect can't be told") != std::string::npos);
     t.act.answer = "/generation";
-    CHECK(reloaded(t).verdict == verdict::clean);
+    CHECK(acted(t).verdict == verdict::clean);
     t.act.answer = "/";
-    CHECK(reloaded(t).rules == std::vector<std::string>{"reload-without-effect"});
+    CHECK(acted(t).rules == std::vector<std::string>{"reload-without-effect"});
 }
 
 TEST_CASE("a reload whose signal is ignored has no effect") {
     if (!have_python()) return;
     target t = reloading("nothing");
     t.ready.within_ms = 2'000;
-    judged_probe const p = reloaded(t);
+    judged_probe const p = acted(t);
     CHECK(p.rules == std::vector<std::string>{"reload-without-effect"});
 }
 
@@ -93,15 +96,65 @@ TEST_CASE("errors that are answered during a reload are not the answers of the c
     if (!have_python()) return;
     target t = reloading("errors");
     t.act.answer = "/generation";
-    CHECK(reloaded(t).breaks("response-error-at-stop"));
+    CHECK(acted(t).breaks("response-error-at-stop"));
 }
 
 TEST_CASE("traffic without any act is judged by the same rules, and what is fine is clean") {
     if (!have_python()) return;
     target t = reloading("quiet");
     t.act = default_act(act_kind::none);
-    judged_probe const p = reloaded(t);
+    judged_probe const p = acted(t);
     CHECK(p.verdict == verdict::clean);
     CHECK(has(p, traces::kind::act_begin));
     CHECK_FALSE(p.facts.stopped);
+}
+
+TEST_CASE("a reload is told by a command or by a request, with its method and body") {
+    if (!have_python()) return;
+    target t = reloading("workers");
+    t.act.order = by_command({"sh", "-c", "kill -HUP {pid}"});
+    CHECK(acted(t).verdict == verdict::clean);
+    t.act.order = by_request({.method = "POST", .path = "/reload", .body = "now"});
+    judged_probe const p = acted(t);
+    CHECK(p.verdict == verdict::clean);
+    CHECK(effect_of(p) == "processes");
+}
+
+TEST_CASE("a reload of which the server did not learn is not judged, and the reason is told") {
+    if (!have_python()) return;
+    target t = reloading("workers");
+    t.ready.within_ms = 2'000;
+    t.act.order = by_command({"sh", "-c", "exit 3"});
+    judged_probe p = acted(t);
+    CHECK(p.verdict == verdict::inconclusive);
+    CHECK_THAT(p.facts.note, ContainsSubstring("an order of the reload failed: the command ended with status 3"));
+    t.act.order = by_request({.method = "POST", .path = "/reload"});
+    p = acted(t);
+    CHECK(p.verdict == verdict::inconclusive);
+    CHECK_THAT(p.facts.note, ContainsSubstring("the request was answered with status 400"));
+}
+
+TEST_CASE("a reload goes to the receivers that the target names, and a worker dies of the signal of its master") {
+    if (!have_python()) return;
+    target t = reloading("workers");
+    CHECK(acted(t).verdict == verdict::clean);
+    for (auto const to : {target::receivers::group, target::receivers::all}) {
+        t.signal_to = to;
+        judged_probe const p = acted(t);
+        CHECK(p.breaks("connection-reset-inflight"));
+        CHECK(std::ranges::count_if(p.trace.events, [to](traces::event const& e) {
+            return e.what == traces::kind::process_signal && e.text("signal") == "SIGHUP" &&
+                e.text("to") == word_of(to);
+        }) >= 2);
+    }
+}
+
+TEST_CASE("a reload reaches process 1 of a PID namespace that the command makes") {
+    if (!have_python()) return;
+    if (geteuid() != 0 || find_program("unshare").empty()) return tests::skip("unshare needs root");
+    target t = reloading("workers");
+    std::vector<std::string> const space{"unshare", "--fork", "--pid", "--mount-proc"};
+    t.command.insert(t.command.begin(), space.begin(), space.end());
+    t.signal_to = target::receivers::pid1;
+    CHECK(acted(t).verdict == verdict::clean);
 }

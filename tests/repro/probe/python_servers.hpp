@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 #include <vector>
+#include "repro/probe/controls.hpp"
 #include "repro/probe/probe.hpp"
 #include "repro/target/target.hpp"
 #include "tests/repro/probe/probe_tools.hpp"
@@ -57,6 +58,25 @@ inline judged_probe probed(repro::target const& t, std::string_view probe, std::
                          << p.facts.end << " " << p.facts.note << "\n"
                          << all);
     return p;
+}
+
+// The traffic across the act of the target, with its controls.
+inline judged_probe acted(repro::target const& t, std::string_view probe = "traffic") {
+    std::string const name(probe);
+    repro::target_controls const controls = repro::measure_controls(t, {&name, 1});
+    judged_probe p = judged(repro::run_probe(t, probe, {.connections = few, .controls = &controls}));
+    CHECK(nobody_left());
+    std::string all = p.facts.note + "\n";
+    for (std::string const& m : p.messages) all += m + "\n";
+    UNSCOPED_INFO(t.command.back() << ": " << all << p.facts.said);
+    return p;
+}
+
+// Returns what showed the effect of the act, or "".
+inline std::string effect_of(judged_probe const& p) {
+    for (traces::event const& e : p.trace.events)
+        if (e.what == traces::kind::act_effect) return std::string(e.text("by"));
+    return {};
 }
 
 } // namespace shutdown_repro::tests

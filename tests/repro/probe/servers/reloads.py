@@ -6,6 +6,7 @@
 #   quiet     one process, in which only the answer to /generation changes
 #   nothing   one process, which ignores the signal
 #   errors    one process, which answers 503 for 0.3 s
+# The first three reload on POST /reload with the body "now", too.
 import os, signal, socket, sys, threading, time
 
 port, how = int(sys.argv[1]), sys.argv[2]
@@ -18,7 +19,7 @@ def answer(line):
     if failing:
         return b"HTTP/1.1 503 Unavailable\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n"
     if line.startswith(b"GET /slow "):
-        time.sleep(0.6)
+        time.sleep(1.5)
     body = b"%d\n" % generation if line.startswith(b"GET /generation ") else b"ok\n"
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
 
@@ -27,16 +28,29 @@ def talk(c):
     global open_requests
     try:
         with c, c.makefile("rb") as lines:
-            line = lines.readline()
-            while lines.readline() not in (b"\r\n", b""):
-                pass
-            if line:
+            line, length = lines.readline(), 0
+            for header in iter(lines.readline, b"\r\n"):
+                if not header:
+                    break
+                if header.lower().startswith(b"content-length:"):
+                    length = int(header.split(b":")[1])
+            if line.startswith(b"POST /reload "):
+                reload_by_request(c, lines.read(length))
+            elif line:
                 c.sendall(answer(line))
     except OSError:
         pass
     with change:
         open_requests -= 1
         change.notify_all()
+
+
+def reload_by_request(c, body):
+    if body == b"now":
+        c.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        os.kill(os.getppid(), signal.SIGHUP)
+    else:
+        c.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 def serve(on):
@@ -65,6 +79,7 @@ def worker():
     global open_requests
     going = threading.Event()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     signal.signal(signal.SIGTERM, lambda *_: going.set())
     listener.settimeout(0.02)
     while not going.is_set():
