@@ -121,6 +121,7 @@ constexpr std::array<std::string_view, kind_count> kind_names = {
     "process.stuck",
     "process.path",
     "process.effect",
+    "process.step",
     "other",
 };
 static_assert(entity_names.back() == "other" && kind_names.back() == "other", "a name is missing from its table");

@@ -144,6 +144,7 @@ enum class kind : std::uint8_t {
     process_stuck,
     process_path,
     process_effect,
+    process_step,
     other, // a kind that this version does not know: kept in order, ignored by the rules
 };
 inline constexpr std::size_t kind_count = static_cast<std::size_t>(kind::other) + 1;

@@ -1,6 +1,7 @@
 // list: prints the names that the other subcommands take.
 #include <algorithm>
 #include "cli/commands/command.hpp"
+#include "cli/commands/run_target.hpp"
 #include "cli/options/arguments.hpp"
 #include "repro/explore/strategy.hpp"
 #include "repro/input/errors.hpp"
@@ -179,6 +180,7 @@ int list(std::string const& what, std::string const& scenario, std::string const
 void add_list(CLI::App& app, job& chosen) {
     struct options {
         std::string what, scenario, preset;
+        target_options target;
     };
     auto const o = std::make_shared<options>();
     CLI::App* const sub =
@@ -187,8 +189,24 @@ void add_list(CLI::App& app, job& chosen) {
         ->required()
         ->check(one_of({"scenarios", "rules", "policies", "stop-points", "strategies", "targets", "probes"}));
     sub->add_option("SCENARIO", o->scenario, "Scenario whose stop points to list");
+    CLI::Option const* const target = sub->add_option("--target", o->target.what,
+                                             "Real server whose steps to list: a preset, FILE.json, or -- COMMAND...")
+                                          ->expected(0, 1)
+                                          ->type_name("TARGET");
+    sub->add_option("--slow", o->target.slow, "Path that the server answers slowly (target)")->type_name("/PATH");
+    sub->add_option("--signal", o->target.signal, "Signal that stops the server (target)")->type_name("SIGNAL");
     sub->add_option("--print", o->preset, "Print this preset as a target file (targets)")->type_name("PRESET");
-    sub->callback([o, &chosen] { chosen = [o](output& out) { return list(o->what, o->scenario, o->preset, out); }; });
+    sub->callback([o, target, &chosen] {
+        bool const of_target = target->count() > 0;
+        o->target.command = command_behind_dashes();
+        chosen = [o, of_target](output& out) {
+            if (!of_target && o->target.command.empty()) return list(o->what, o->scenario, o->preset, out);
+            if (o->what != "stop-points" || !o->scenario.empty())
+                throw repro::input_error("list " + o->what + ": only list stop-points without SCENARIO takes a target");
+            o->target.steer = true;
+            return list_stop_points(o->target, out);
+        };
+    });
 }
 
 } // namespace shutdown_repro::cli

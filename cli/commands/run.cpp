@@ -35,7 +35,7 @@ struct run_options {
     std::string schedule, trace, server, slow, stream, signal, signal_to, probes, act, target, adapter;
     client_options clients;
     std::uint32_t repeat = 1;
-    bool all_orders = false, json = false, pid1 = false;
+    bool all_orders = false, json = false, pid1 = false, steer = false, stop_first = false;
     bool has_target = false;          // --target is given, perhaps without a value
     std::vector<std::string> command; // the words after --
 };
@@ -77,7 +77,8 @@ void refuse_what_is_of_targets(run_options const& o) {
             "SCENARIO is required, or --target, or a command after -- (shutdown-repro run --help)");
     std::pair<char const*, bool> const given[] = {{"--probe", !o.probes.empty()}, {"--act", !o.act.empty()},
         {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()},
-        {"--signal-to", !o.signal_to.empty()}, {"--pid1", o.pid1}, {"--adapter", !o.adapter.empty()}};
+        {"--signal-to", !o.signal_to.empty()}, {"--pid1", o.pid1}, {"--adapter", !o.adapter.empty()},
+        {"--steer", o.steer}, {"--stop-first", o.stop_first}};
     auto const refuse = [](std::string const& flag) {
         throw repro::input_error(flag + ": only a real server takes it; add --target NAME, or leave it out");
     };
@@ -106,7 +107,9 @@ target_options target_options_of(run_options const& o) {
         .connections = o.scenario.connections,
         .repeat = o.repeat,
         .pid1 = o.pid1,
-        .json = o.json};
+        .json = o.json,
+        .steer = o.steer,
+        .stop_first = o.stop_first};
 }
 
 // Says on standard error which options of this command stand after "--", where the server gets them.
@@ -278,6 +281,9 @@ void add_run(CLI::App& app, job& chosen) {
     sub->add_option("--signal-to", o->signal_to, "Processes that get the signal (target, default first)")
         ->check(one_of({receivers.begin(), receivers.end()}));
     sub->add_flag("--pid1", o->pid1, "Run the server as process 1 of a PID namespace, as in a container (target)");
+    sub->add_flag("--steer", o->steer, "Let one I/O step of the server happen at a time; --stop-at names one (target)");
+    sub->add_flag("--stop-first", o->stop_first,
+        "Let the server handle the stop before the step of --stop-at, instead of after it (target, with --steer)");
     add_client_options(*sub, o->clients);
     std::vector<std::string_view> adapters;
     for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);

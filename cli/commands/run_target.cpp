@@ -4,6 +4,7 @@
 #include <ranges>
 #include <utility>
 #include "cli/commands/program_target.hpp"
+#include "cli/commands/steer_target.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/document_kind.hpp"
 #include "cli/report/again.hpp"
@@ -229,10 +230,12 @@ std::vector<std::string> run_arguments(target_options const& o, std::string cons
     add("--signal", o.signal);
     add("--signal-to", o.signal_to);
     if (o.pid1) words.emplace_back("--pid1");
+    if (o.steer) words.emplace_back("--steer");
     add("--adapter", o.adapter);
     add("--order", o.order);
     add("--schedule", o.schedule);
     add("--stop-at", o.stop_at);
+    if (o.stop_first) words.emplace_back("--stop-first");
     add("--free-at", o.free_at);
     for (auto const& [flag, value] : given(o.clients)) {
         words.push_back(flag);
@@ -253,10 +256,14 @@ std::string again_line(target_options const& o, std::string const& probe) {
 int run_target(target_options const& o, output& out) {
     repro::target t = target_of(o); // once: the file may be a pipe
     refuse_what_does_not_fit(o, t.program);
+    if (o.steer) return run_steered_target(t, o, out);
+    if (o.stop_first) throw repro::input_error("--stop-first: only a steered server takes it; add --steer");
     if (!t.program && !o.order.empty() && t.adapter.empty())
         throw repro::input_error("--order: only an adapter can choose which handle is served first; add --adapter");
     if (!t.program && !o.stop_at.empty() && t.adapter.empty())
-        throw repro::input_error("--stop-at: only an adapter can hold a server at a point; add --adapter");
+        throw repro::input_error(
+            "--stop-at: name a step and add --steer (list stop-points --target), or a point of an adapter "
+            "and add --adapter");
     if (t.program)
         return run_program_target(t,
             {.order = o.order,
@@ -271,5 +278,7 @@ int run_target(target_options const& o, output& out) {
             out);
     return target_runner(o, std::move(t), out).run();
 }
+
+int list_stop_points(target_options const& o, output& out) { return list_steps(target_of(o), o, out); }
 
 } // namespace shutdown_repro::cli

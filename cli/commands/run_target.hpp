@@ -23,6 +23,7 @@ struct target_options {
     std::optional<std::uint32_t> connections;
     std::uint32_t repeat = 1;
     bool pid1 = false, json = false;
+    bool steer = false, stop_first = false; // one step of the server at a time
 };
 
 // Returns the arguments of `run` that run one probe again, or a program when `probe` is "".
@@ -31,5 +32,6 @@ std::vector<std::string> run_arguments(target_options const&, std::string const&
 std::string again_line(target_options const&, std::string const& probe);
 
 int run_target(target_options const&, output&);
+int list_stop_points(target_options const&, output&); // of a steered target
 
 } // namespace shutdown_repro::cli

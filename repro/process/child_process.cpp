@@ -43,6 +43,7 @@ struct exec_plan {
     pid_namespace const* space; // that it is process 1 of; null for none
     int hand_over;
     char* pid_here; // where its pid is written as text; null for nowhere
+    before_exec* hook;
 };
 
 // What the child tells its parent when it can't be executed. The parent has the same text at the same address.
@@ -92,7 +93,9 @@ void write_number(char* to, int number) {
     close_range(child_process::note_fd + (b.speaks && !hands_over ? 0 : 1), ~0u, CLOSE_RANGE_CLOEXEC);
     if (b.pid_here) write_number(b.pid_here, getpid());
 
+    if (char const* const what = b.hook ? b.hook->in_child() : nullptr) fail_to_exec(b.failure, what);
     execve(b.path, b.argv, b.environment);
+    if (b.hook) b.hook->not_executed(errno);
     fail_to_exec(b.failure, nullptr);
 }
 
@@ -140,7 +143,7 @@ std::string signal_name(int signal) {
 }
 
 child_process::child_process(launch const& l) {
-    auto const& [path, arguments, given, speaks, pid1, hand_over] = l;
+    auto const& [path, arguments, given, speaks, pid1, hand_over, hook] = l;
     std::vector<std::string> environment = given;
     char* pid_here = nullptr;
     if (auto const at = std::ranges::find(environment, listen_pid); at != environment.end()) {
@@ -161,9 +164,10 @@ child_process::child_process(launch const& l) {
     if (pid_ < 0) throw_no_fork(pid1);
     if (pid_ == 0)
         exec_child({path.c_str(), argv.data(), all_environment.data(), parent, errors.to.get(), notes.to.get(),
-            failure.to.get(), speaks, pid1 ? &space : nullptr, hand_over, pid_here});
+            failure.to.get(), speaks, pid1 ? &space : nullptr, hand_over, pid_here, hook});
 
     failure.to.close();
+    if (hook) run_in_parent(*hook);
     exec_failure failed;
     bool const executed =
         uninterrupted([&] { return read(failure.from.get(), &failed, sizeof failed); }) != sizeof failed;
@@ -176,6 +180,11 @@ child_process::child_process(launch const& l) {
     }
     errors_ = std::move(errors.from);
     notes_ = std::move(notes.from);
+}
+
+void child_process::run_in_parent(before_exec& hook) try { hook.in_parent(pid_); } catch (...) {
+    end_it();
+    throw;
 }
 
 child_process::~child_process() {

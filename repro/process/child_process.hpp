@@ -16,6 +16,20 @@ struct process_end {
 };
 std::string signal_name(int signal); // "SIGABRT"
 
+// What a caller adds between fork and exec.
+class before_exec {
+public:
+    // Called in the child; async-signal-safe calls only. Returns what failed, with errno set, or null.
+    virtual char const* in_child() = 0;
+    // Called in the parent while the child is in in_child(). If it throws, the child is killed.
+    virtual void in_parent(int pid) = 0;
+    // Called in the child when the program can't be executed; does not return.
+    [[noreturn]] virtual void not_executed(int why) = 0;
+
+protected:
+    ~before_exec() = default;
+};
+
 struct launch {
     std::string path;
     std::vector<std::string> arguments;
@@ -24,6 +38,7 @@ struct launch {
     bool speaks = false; // true: notes() reads its stdout; false: stdout is /dev/null, and notes() reads its note_fd
     bool pid1 = false;   // process 1 of a PID namespace of its own, with its own /proc
     int hand_over = -1;  // a descriptor that the process gets as number 3, if it speaks; -1 for none
+    before_exec* hook = nullptr; // not owned; null for none
 };
 
 class child_process {
@@ -51,6 +66,7 @@ public:
     std::optional<process_end> reap();
 
 private:
+    void run_in_parent(before_exec&);
     void end_it();
     int pid_ = -1;
     bool reaped_ = false;

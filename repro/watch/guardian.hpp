@@ -19,6 +19,10 @@ public:
     guardian(guardian const&) = delete;
     std::string const& mark() const { return mark_; } // "NAME=VALUE", unique to the environment of this server
     void guards(process_row const&);
+    // Gives it a duplicate of the listener of a seccomp filter. As long as it is open, the system calls of a filtered
+    // process wait instead of failing when this process has been killed, and the guardian kills each process that makes
+    // one. It ends when none of them is left.
+    void holds(int listener);
 
 private:
     std::string const mark_, folder_;

@@ -41,6 +41,7 @@ public:
     void helper(
         int pid);  // excludes a child of this process from the tree; the processes that it leaves still belong to it
     void update(); // records new processes and those that have exited
+    void hold(int listener) { guardian_.holds(listener); } // see guardian.hpp
     void root_is_gone() { members_.front().gone = true; }
     std::vector<member const*> living() const; // as of the latest update()
     void kill(int signal) const;               // signals all living processes, process:1 first

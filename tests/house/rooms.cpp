@@ -60,6 +60,9 @@ std::vector<row> const& table() {
             {"traces/*", "repro/clients", "repro/target", "repro/process", "repro/watch", "repro/schedule",
                 "repro/input"}},
         {"repro/scripts", {"traces/*", "repro/probe", "repro/clients", "repro/target", "repro/input"}},
+        {"repro/steer",
+            {"traces/*", "repro/clients", "repro/target", "repro/process", "repro/watch", "repro/schedule",
+                "repro/input"}},
         {"repro/gate", {"traces/*", "server_under_test/*", "repro/*"}},
         {"repro/adapters", {}}, // included by servers outside this project
 

@@ -31,6 +31,7 @@ TEST_CASE("kinds are named as the format names them") {
     CHECK(name_of(kind::process_port) == "process.port");
     CHECK(name_of(kind::process_path) == "process.path");
     CHECK(name_of(kind::process_effect) == "process.effect");
+    CHECK(name_of(kind::process_step) == "process.step");
 }
 
 TEST_CASE("an unknown kind is not taken for a similar one") {

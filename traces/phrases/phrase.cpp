@@ -417,6 +417,10 @@ constexpr row table[] = {
                 with(e, ", and the next start ", "next");
         }},
     {kind::process_effect, [](event const& e) { return subject(e) + " has exited" + with(e, ", and ", "what"); }},
+    {kind::process_step,
+        [](event const& e) {
+            return subject(e) + " takes the step" + with(e, " ", "step") + with(e, " (", "detail", ")");
+        }},
     {kind::other, anything},
 };
 

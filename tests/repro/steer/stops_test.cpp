@@ -1,0 +1,62 @@
+#include "tests/repro/steer/steer_tools.hpp"
+
+using namespace shutdown_repro;
+using namespace shutdown_repro::tests;
+using repro::steer::run_steered;
+
+namespace {
+
+// Returns the step that follows the stop, whatever the clients see meanwhile.
+std::string step_after_stop(traces::trace const& t) {
+    bool stopped = false;
+    for (traces::event const& e : t.events) {
+        if (stopped && e.find("step")) return std::string(e.text("step"));
+        if (e.what == traces::kind::process_signal && e.integer("stop")) stopped = true;
+    }
+    return "";
+}
+
+} // namespace
+
+TEST_CASE("the stop comes just before the named step, at each step of the default order") {
+    for (std::string const way : {"edge", "threads"})
+        for (std::string const& step : steps_of(run_steered(small_server(way), {}))) {
+            if (step.starts_with("quiet#")) continue; // nothing of the server follows there
+            INFO(way << " " << step);
+            traces::trace const t = run_steered(small_server(way), {.stop_at = step});
+            CHECK(first_problem(t) == "");
+            CHECK(step_after_stop(t) == step);
+        }
+}
+
+TEST_CASE("a stop between the acts of the clients is named after the quiet moment") {
+    traces::trace const t = run_steered(small_server("poll"), {.stop_at = "quiet#3"});
+    CHECK(first_problem(t) == "");
+    CHECK(std::ranges::count(all_steps_of(t), "client:2.read#1") == 1);
+    CHECK(std::ranges::count(all_steps_of(t), "client:2.read#2") == 0);
+}
+
+TEST_CASE("with the stop first the server handles it before the step") {
+    traces::trace const t = run_steered(small_server("epoll"), {.stop_at = "client:2.read#1", .stop_first = true});
+    CHECK(first_problem(t) == "");
+    CHECK(step_after_stop(t) == "process:1.handles#1");
+}
+
+TEST_CASE("a request that select tells of together with the stop is lost, and not if the stop is pending meanwhile") {
+    repro::target const t = small_server("select");
+    CHECK(
+        broken_rules(run_steered(t, {.stop_at = "process:1.told#2", .stop_first = true})) == "request-in-flight-lost");
+    CHECK(broken_rules(run_steered(t, {.stop_at = "process:1.told#2"})) == "");
+}
+
+TEST_CASE("a stop point that is never reached makes the execution inconclusive") {
+    traces::trace const t = run_steered(small_server("epoll"), {.stop_at = "client:2.read#9"});
+    CHECK(traces::judge(t).verdict == traces::verdict::inconclusive);
+    CHECK(first_problem(t).find("client:2.read#9") != std::string::npos);
+}
+
+TEST_CASE("a connection that was not accepted before the stop is told to be in the backlog") {
+    traces::trace const t = run_steered(small_server("select"), {.stop_at = "process:1.told#1", .stop_first = true});
+    CHECK(first_problem(t) == "");
+    CHECK(broken_rules(t).find("request-in-flight-lost") == std::string::npos);
+}
