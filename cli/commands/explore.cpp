@@ -2,6 +2,8 @@
 #include <chrono>
 #include "cli/commands/command.hpp"
 #include "cli/commands/program_target.hpp"
+#include "cli/commands/run_target.hpp"
+#include "cli/commands/sweep_target.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/scenario_options.hpp"
 #include "cli/options/shard.hpp"
@@ -16,7 +18,8 @@ namespace {
 struct explore_options {
     scenario_options scenario;
     repro::explore_options how;
-    std::string keep, shard, target;
+    std::string keep, shard;
+    target_options target;
     bool json = false;
 };
 
@@ -57,6 +60,27 @@ int explore(explore_options const& o, output& out) {
     return status_of(report.found.verdict());
 }
 
+// Explores a scenario, or a real server.
+int explore_either(explore_options const& asked, bool has_target, output& out) {
+    explore_options o = asked;
+    bool const real = has_target || !o.target.command.empty();
+    if (!real && o.scenario.what.empty())
+        throw repro::input_error("SCENARIO is required, or --target (shutdown-repro explore --help)");
+    if (!real) {
+        if (!o.target.slow.empty() || !o.target.signal.empty())
+            throw repro::input_error("--slow, --signal: only a real server takes them; add --target");
+        return explore(o, out);
+    }
+    if (!o.scenario.what.empty())
+        throw repro::input_error(
+            "explore takes a SCENARIO or a --target, not both; remove \"" + o.scenario.what + "\" or --target");
+    if (o.how.strategy != "auto" && o.how.strategy != "sweep")
+        throw repro::input_error(
+            "--strategy " + std::string(o.how.strategy) + ": a target is explored by sweep only; leave it out");
+    o.target.grace_ms = o.scenario.grace_ms;
+    return explore_target(o.target, {.executions = o.how.executions, .keep = o.keep, .json = o.json}, out);
+}
+
 } // namespace
 
 void add_explore(CLI::App& app, job& chosen) {
@@ -86,21 +110,19 @@ void add_explore(CLI::App& app, job& chosen) {
     sub->add_option("--keep", o->keep, "Folder for the traces of the findings (default findings)")->type_name("DIR");
     sub->add_flag("--json", o->json, "Print the report as one JSON document");
     sub->get_option("SCENARIO")->required(false);
-    sub->add_option("--target", o->target,
-           "Run a real program in every order instead of a scenario, such as mojolicious-timer (see: list targets)")
-        ->type_name("TARGET");
-    sub->callback([o, &chosen] {
-        chosen = [o](output& out) {
-            return reporting_errors(o->json, out, [&] {
-                if (o->target.empty() && o->scenario.what.empty())
-                    throw repro::input_error("SCENARIO is required, or --target (shutdown-repro explore --help)");
-                if (o->target.empty()) return explore(*o, out);
-                if (!o->scenario.what.empty())
-                    throw repro::input_error("explore takes a SCENARIO or a --target, not both; remove \"" +
-                        o->scenario.what + "\" or --target");
-                return explore_program_target(
-                    o->target, {.executions = o->how.executions, .keep = o->keep, .json = o->json}, out);
-            });
+    CLI::Option const* const target =
+        sub->add_option("--target", o->target.what,
+               "Stop a real server at each of its steps, or run a program in every order, instead of a scenario "
+               "(see: list targets)")
+            ->expected(0, 1)
+            ->type_name("TARGET");
+    sub->add_option("--slow", o->target.slow, "Path that the server answers slowly (target)")->type_name("/PATH");
+    sub->add_option("--signal", o->target.signal, "Signal that stops the server (target)")->type_name("SIGNAL");
+    sub->callback([o, target, &chosen] {
+        bool const has_target = target->count() > 0;
+        o->target.command = command_behind_dashes();
+        chosen = [o, has_target](output& out) {
+            return reporting_errors(o->json, out, [&] { return explore_either(*o, has_target, out); });
         };
     });
 }

@@ -82,11 +82,8 @@ int run_program_target(repro::target const& t, program_options const& o, output&
     return tell(report, o.json, out);
 }
 
-int explore_program_target(std::string const& name_or_file, each_order_options const& o, output& out) {
-    repro::target const t = repro::load_target(name_or_file);
-    if (!t.program)
-        throw repro::input_error("explore --target: " + t.name +
-            " is not a program that stops itself, so its orders can't be chosen; use: run --target " + t.name);
+int explore_program_target(
+    repro::target const& t, std::string const& name_or_file, each_order_options const& o, output& out) {
     repro::note_inputs(t);
     target_report report = report_of(t, 1);
     kept_traces folder(o.keep.empty() ? "findings" : o.keep);

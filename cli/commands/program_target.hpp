@@ -21,6 +21,7 @@ struct each_order_options {
     std::string keep;             // folder for the traces of the findings; "" is the default
     bool json = false;
 };
-int explore_program_target(std::string const& name_or_file, each_order_options const&, output&); // explore --target
+// explore --target; `name_or_file`: as the user named the target.
+int explore_program_target(repro::target const&, std::string const& name_or_file, each_order_options const&, output&);
 
 } // namespace shutdown_repro::cli

@@ -1,6 +1,7 @@
 // replay: executes a recorded trace or a schedule again and compares the traces byte by byte.
 #include "repro/sim/replay.hpp"
 #include "cli/commands/command.hpp"
+#include "cli/commands/replay_steered.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/document_kind.hpp"
 #include "cli/report/again.hpp"
@@ -66,16 +67,21 @@ int replay(replay_options const& o, output& out) {
 
 void add_replay(CLI::App& app, job& chosen) {
     auto const o = std::make_shared<replay_options>();
-    CLI::App* const sub = app.add_subcommand("replay", "Execute a simulated trace or a schedule again");
-    sub->add_option(
-           "TRACE|SCHEDULE", o->what, "Simulated trace, schedule FILE.json, or with --scenario the schedule itself")
+    CLI::App* const sub = app.add_subcommand("replay", "Execute a trace, simulated or steered, or a schedule again");
+    sub->add_option("TRACE|SCHEDULE", o->what,
+           "Simulated or steered trace, schedule FILE.json, or with --scenario the schedule itself")
         ->required();
     sub->add_option("--scenario", o->scenario, "Scenario of the schedule: a built-in scenario or FILE.json")
         ->type_name("SCENARIO");
     sub->add_option("--trace", o->trace, "File for the new trace")->type_name("FILE");
     sub->add_flag("--json", o->json, "Print the report as one JSON document");
     sub->callback([o, &chosen] {
-        chosen = [o](output& out) { return reporting_errors(o->json, out, [&] { return replay(*o, out); }); };
+        chosen = [o](output& out) {
+            return reporting_errors(o->json, out, [&] {
+                bool const steered = o->scenario.empty() && is_steered_trace(o->what);
+                return steered ? replay_steered(o->what, o->trace, o->json, out) : replay(*o, out);
+            });
+        };
     });
 }
 

@@ -246,6 +246,12 @@ private:
     repro::simulator simulator_;
 };
 
+void add_steer_flags(CLI::App& sub, run_options& o) {
+    sub.add_flag("--steer", o.steer, "Let one I/O step of the server happen at a time; --stop-at names one (target)");
+    sub.add_flag("--stop-first", o.stop_first,
+        "Let the server handle the stop before the step of --stop-at, instead of after it (target, with --steer)");
+}
+
 } // namespace
 
 void add_run(CLI::App& app, job& chosen) {
@@ -281,9 +287,7 @@ void add_run(CLI::App& app, job& chosen) {
     sub->add_option("--signal-to", o->signal_to, "Processes that get the signal (target, default first)")
         ->check(one_of({receivers.begin(), receivers.end()}));
     sub->add_flag("--pid1", o->pid1, "Run the server as process 1 of a PID namespace, as in a container (target)");
-    sub->add_flag("--steer", o->steer, "Let one I/O step of the server happen at a time; --stop-at names one (target)");
-    sub->add_flag("--stop-first", o->stop_first,
-        "Let the server handle the stop before the step of --stop-at, instead of after it (target, with --steer)");
+    add_steer_flags(*sub, *o);
     add_client_options(*sub, o->clients);
     std::vector<std::string_view> adapters;
     for (repro::adapter_info const& a : repro::all_adapters()) adapters.push_back(a.name);

@@ -5,6 +5,7 @@
 #include <utility>
 #include "cli/commands/program_target.hpp"
 #include "cli/commands/steer_target.hpp"
+#include "cli/commands/sweep_target.hpp"
 #include "cli/options/arguments.hpp"
 #include "cli/options/document_kind.hpp"
 #include "cli/report/again.hpp"
@@ -279,6 +280,14 @@ int run_target(target_options const& o, output& out) {
     return target_runner(o, std::move(t), out).run();
 }
 
+repro::target target_chosen_by(target_options const& o) { return target_of(o); }
+
 int list_stop_points(target_options const& o, output& out) { return list_steps(target_of(o), o, out); }
+
+int explore_target(target_options const& o, explore_target_options const& how, output& out) {
+    repro::target const t = target_of(o);
+    if (!t.program) return sweep_target(t, o, {.executions = how.executions, .keep = how.keep, .json = how.json}, out);
+    return explore_program_target(t, o.what, {.executions = how.executions, .keep = how.keep, .json = how.json}, out);
+}
 
 } // namespace shutdown_repro::cli

@@ -8,6 +8,7 @@
 #include <vector>
 #include "cli/options/client_options.hpp"
 #include "cli/terminal/output.hpp"
+#include "repro/target/target.hpp"
 
 namespace shutdown_repro::cli {
 
@@ -31,7 +32,16 @@ std::vector<std::string> run_arguments(target_options const&, std::string const&
 // Returns the command line with these arguments that repeats the run as often as the options say.
 std::string again_line(target_options const&, std::string const& probe);
 
+repro::target target_chosen_by(target_options const&);
 int run_target(target_options const&, output&);
 int list_stop_points(target_options const&, output&); // of a steered target
+
+struct explore_target_options {
+    std::uint64_t executions = 0; // maximum number of stops, or of orders of a program
+    std::string keep;             // folder for the traces of the findings; "" is the default
+    bool json = false;
+};
+// Stops a server at each of its steps, or runs a program in each of its orders.
+int explore_target(target_options const&, explore_target_options const&, output&);
 
 } // namespace shutdown_repro::cli

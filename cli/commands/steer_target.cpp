@@ -5,8 +5,10 @@
 #include "cli/report/target_report.hpp"
 #include "cli/terminal/files.hpp"
 #include "repro/input/errors.hpp"
-#include "repro/watch/child_story.hpp"
+#include "repro/steer/exactness.hpp"
 #include "repro/steer/steered_run.hpp"
+#include "repro/steer/stop_points.hpp"
+#include "repro/watch/child_story.hpp"
 #include "traces/format/jsonl.hpp"
 
 namespace shutdown_repro::cli {
@@ -53,14 +55,17 @@ int run_steered_target(repro::target const& t, target_options const& o, output& 
     std::string const path = o.trace.empty() ? trace_file(t, o.stop_at) : o.trace;
     repro::note_inputs(t);
     expect_spared("--trace", path);
+    repro::steer::exactness exact;
     for (std::uint32_t i = 0; i < o.repeat; ++i) {
         if (o.repeat > 1) out.progress(std::to_string(i) + " of " + std::to_string(o.repeat) + " executions");
         try {
-            p.add(repro::steer::run_steered(t,
+            traces::trace seen = repro::steer::run_steered(t,
                 {.stop_at = o.stop_at,
                     .stop_first = o.stop_first,
                     .partial_path = p.violated ? "" : path,
-                    .arguments = run_arguments(o, {})}));
+                    .arguments = run_arguments(o, {})});
+            exact.add(seen);
+            p.add(std::move(seen));
         } catch (repro::interruption& asked_to_end) {
             if (p.violated) keep_steered(p, path, false), asked_to_end.kept = p.trace_path;
             throw;
@@ -69,7 +74,8 @@ int run_steered_target(repro::target const& t, target_options const& o, output& 
     p.again = again_line(o, {});
     if (p.violated || !o.trace.empty()) keep_steered(p, path, !o.trace.empty());
     out.progress("");
-    out.print(o.json ? as_json(report) : as_text(report, out.page()));
+    std::string const how_exact = exact.in_words();
+    out.print(o.json ? as_json(report) : as_text(report, out.page()) + (how_exact.empty() ? "" : how_exact + "\n"));
     return status_of(report.verdict());
 }
 

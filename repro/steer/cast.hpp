@@ -1,5 +1,5 @@
-// The clients of a steered execution and what they do. Each act comes when the server has nothing left to do, so all that
-// is sent before the stop is sent before it in every order of the steps.
+// The clients of a steered execution and what they do. Each act comes when the server has nothing left to do, so all
+// that is sent before the stop is sent before it in every order of the steps.
 //
 //   client:1  asks for something slow, or for the usual page if the target has nothing slow
 //   client:2  asks for the usual page, and keeps its connection for a second request

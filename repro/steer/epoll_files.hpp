@@ -1,5 +1,5 @@
-// The epoll files of the server. Looking at one consumes edge-triggered and one-shot events; they are kept here until the
-// server is told of them.
+// The epoll files of the server. Looking at one consumes edge-triggered and one-shot events; they are kept here until
+// the server is told of them.
 #pragma once
 #include <cstdint>
 #include <map>

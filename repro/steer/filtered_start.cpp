@@ -69,7 +69,8 @@ char const* filtered_start::in_child() {
     personality(ADDR_NO_RANDOMIZE); // addresses are the same in each execution
     if (geteuid() != 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return "no_new_privs";
     sock_fprog const program{static_cast<unsigned short>(program_.size()), const_cast<sock_filter*>(program_.data())};
-    // WAIT_KILLABLE_RECV: once a call was received, no signal takes the thread away, so what is done for it is done once.
+    // WAIT_KILLABLE_RECV: once a call was received, no signal takes the thread away, so what is done for it is done
+    // once.
     long const fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
     if (fd < 0) {

@@ -1,14 +1,14 @@
 // Starts a server under the seccomp filter. The child installs the filter between fork and exec; it can't send its
-// listener, because its calls are filtered from then on, so it tells the number in a shared page, and this process takes
-// the descriptor with pidfd_getfd(2). Works without root: then the server has no_new_privs, and its set-user-ID programs
-// run without privileges.
+// listener, because its calls are filtered from then on, so it tells the number in a shared page, and this process
+// takes the descriptor with pidfd_getfd(2). Works without root: then the server has no_new_privs, and its set-user-ID
+// programs run without privileges.
 #pragma once
 #include <linux/filter.h>
 #include <string>
 #include <vector>
 #include "repro/process/child_process.hpp"
-#include "repro/watch/process_tree.hpp"
 #include "repro/steer/listener.hpp"
+#include "repro/watch/process_tree.hpp"
 
 namespace shutdown_repro::repro::steer {
 

@@ -7,13 +7,13 @@
 namespace shutdown_repro::repro::steer {
 
 struct io_look {
-    // "read", "write", "accept", "connect", "close", "shutdown", "exit"; "peek", "eof", "read-error"; with "-again" when
-    // it finds nothing.
+    // "read", "write", "accept", "connect", "close", "shutdown", "exit"; "peek", "eof", "read-error"; with "-again"
+    // when it finds nothing.
     std::string verb;
     std::uint64_t bytes = 0;  // that are read, or offered for writing
     std::uint64_t unread = 0; // bytes that a close leaves unread
-    // Calls that find nothing have names of their own, so that how many there are changes no other name, and they are no
-    // stop points.
+    // Calls that find nothing have names of their own, so that how many there are changes no other name, and they are
+    // no stop points.
     bool counts() const { return !verb.ends_with("-again"); }
 };
 // `fd`: a duplicate of the descriptor of the call. Looking takes a pending error from the socket, which is kept in the

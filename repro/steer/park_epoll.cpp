@@ -47,8 +47,8 @@ private:
     wait_tools tools_;
 };
 
-// A duplicate of the file of an entry. Its descriptor is one of the process that has added it, which need not be the one
-// that waits, and that process may have closed it or may use its number for another file by now.
+// A duplicate of the file of an entry. Its descriptor is one of the process that has added it, which need not be the
+// one that waits, and that process may have closed it or may use its number for another file by now.
 unique_fd epoll_park::file_of(epoll_entry const& e) const {
     auto const taken_from = [&](process const& p) {
         unique_fd fd = tools_.all.take(p, e.fd);
@@ -71,7 +71,8 @@ std::uint32_t epoll_park::still_true(epoll_entry const& e, std::uint32_t events)
     return static_cast<std::uint32_t>(static_cast<unsigned short>(p.revents)) & (events | always);
 }
 
-// Returns the level-triggered ones of the events that the kernel has just told. The others are ours to tell from now on.
+// Returns the level-triggered ones of the events that the kernel has just told. The others are ours to tell from now
+// on.
 epoll_park::events_by_data epoll_park::look(
     std::vector<epoll_entry> const& entries, std::span<epoll_event const> fresh) {
     events_by_data level, &kept = tools_.epolls.kept(number_);

@@ -1,5 +1,5 @@
-// A wait of the server (epoll_wait, poll, select and their forms) that is parked: the thread waits for our answer instead
-// of in the kernel. We look at what it could be told, and later tell it a part of that.
+// A wait of the server (epoll_wait, poll, select and their forms) that is parked: the thread waits for our answer
+// instead of in the kernel. We look at what it could be told, and later tell it a part of that.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -4,8 +4,8 @@
 #include <map>
 #include <string>
 #include <vector>
-#include "repro/watch/process_tree.hpp"
 #include "repro/process/unique_fd.hpp"
+#include "repro/watch/process_tree.hpp"
 #include "traces/event.hpp"
 
 namespace shutdown_repro::repro::steer {

@@ -7,14 +7,14 @@
 #include <regex>
 #include <sys/resource.h>
 #include "repro/input/errors.hpp"
-#include "repro/watch/child_story.hpp"
-#include "repro/watch/listening.hpp"
-#include "repro/watch/socket_table.hpp"
 #include "repro/steer/cast.hpp"
 #include "repro/steer/filtered_start.hpp"
 #include "repro/steer/possible_steps.hpp"
 #include "repro/steer/supervisor.hpp"
 #include "repro/target/placeholders.hpp"
+#include "repro/watch/child_story.hpp"
+#include "repro/watch/listening.hpp"
+#include "repro/watch/socket_table.hpp"
 
 namespace shutdown_repro::repro::steer {
 
@@ -34,6 +34,19 @@ constexpr nanoseconds orphans_have = 1'000 * millisecond;
 constexpr nanoseconds longest = 60'000 * millisecond; // of an execution until its stop
 
 nanoseconds right_now() { return traces::monotonic_now(); }
+
+// What an exit waited for is inferred from times, and here they are those of the steps that were let go. Only a
+// comparison with an execution whose clients leave at another time could show it.
+traces::trace with_unknown_cause(traces::trace const& seen) {
+    traces::trace t;
+    for (traces::event e : seen.events) {
+        std::vector<traces::field> detail(e.detail.begin(), e.detail.end());
+        if (e.what == kind::process_exit && e.id.number == 1) detail.push_back({"cause_unknown", true});
+        e.detail = detail;
+        t.append(e);
+    }
+    return t;
+}
 
 class steered_run {
 public:
@@ -229,8 +242,8 @@ void steered_run::steer() {
     }
 }
 
-// Returns true while the server computes. A thread that computes without an end may wait for one that is held; then a step
-// is let go although the server is not quiet, and what follows is not certain.
+// Returns true while the server computes. A thread that computes without an end may wait for one that is held; then a
+// step is let go although the server is not quiet, and what follows is not certain.
 bool steered_run::waits_for_quiet() {
     if (supervisor_->quiet()) {
         busy_since_.reset();
@@ -328,7 +341,7 @@ void steered_run::end() {
 }
 
 traces::trace steered_run::seen_so_far() {
-    traces::trace t = std::move(story_.seen());
+    traces::trace t = with_unknown_cause(story_.seen());
     auto described = nlohmann::ordered_json::parse(to_json_text(plan_, options_.arguments));
     described["steered"] = {{"stop_at", options_.stop_at}, {"stop_first", options_.stop_first}};
     t.head.tool = "shutdown-repro run --target --steer";
@@ -337,12 +350,6 @@ traces::trace steered_run::seen_so_far() {
     for (std::string const& rule : plan_.allow) t.head.allow += (t.head.allow.empty() ? "" : " ") + rule;
     story_.conclude(t);
     return t;
-}
-
-// Steps that find nothing, and those that only time or the machine brings, are none.
-bool is_stop_point(std::string_view step) {
-    static constexpr std::string_view others[] = {"-again#", ".told-other#", ".timeout#", ".interrupted#", ".handles#"};
-    return std::ranges::none_of(others, [&](std::string_view one) { return step.find(one) != step.npos; });
 }
 
 } // namespace
@@ -363,16 +370,6 @@ traces::trace run_steered(target const& t, steer_options const& o) {
     if (std::string const why = why_not_steered(t); !why.empty())
         throw input_error("--steer: " + t.name + " can't be steered: " + why);
     return steered_run(t, o).run();
-}
-
-std::vector<stop_point> stop_points_of(traces::trace const& t) {
-    std::vector<stop_point> all;
-    for (traces::event const& e : t.events) {
-        if (e.what == kind::process_signal && e.integer("stop")) break;
-        std::string const step(e.text("step"));
-        if (!step.empty() && is_stop_point(step)) all.push_back({step, std::string(e.text("detail"))});
-    }
-    return all;
 }
 
 } // namespace shutdown_repro::repro::steer

@@ -1,5 +1,5 @@
-// One steered execution of a target: the server under its filter, its clients and its backend, and one step of the server
-// at a time.
+// One steered execution of a target: the server under its filter, its clients and its backend, and one step of the
+// server at a time.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -22,11 +22,5 @@ std::string why_not_steered(target const&);
 // Runs the target once. A stop point that was not reached, and all that was not steered, are problems of the trace.
 // Throws input_error, interruption (child_story.hpp).
 traces::trace run_steered(target const&, steer_options const&);
-
-struct stop_point {
-    std::string step, what; // what: for people
-};
-// The steps of a steered execution at which the server can be stopped: those before its stop.
-std::vector<stop_point> stop_points_of(traces::trace const&);
 
 } // namespace shutdown_repro::repro::steer

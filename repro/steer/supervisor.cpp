@@ -129,11 +129,11 @@ void supervisor::take_wait(notification const& n, call_kind kind, process const&
 void supervisor::take_io(notification const& n, call_kind kind, process const& of) {
     unique_fd fd = processes_.take(of, descriptor_of(n, kind));
     endpoint on;
-    if (fd && kind == call_kind::connect) {
+    if (fd && kind == call_kind::connect && mode_ == mode::steering) { // those of the start have no names
         char address[sizeof(sockaddr_in6)] = {};
         std::size_t const size = std::min<std::size_t>(n.args[2], sizeof address);
         if (read_memory(n.tid, n.args[1], address, size)) on = sockets_.connecting(fd.get(), address, size);
-    } else if (fd) {
+    } else if (fd && kind != call_kind::connect) {
         on = sockets_.identify(fd.get());
     }
     bool const may_block = (kind == call_kind::accept || kind == call_kind::read) && on.steered() &&
@@ -254,8 +254,9 @@ bool supervisor::is_interrupted(held_call const& c, thread_state const& s, std::
     return true;
 }
 
-// A thread that waits for our answer does not see a signal. It goes on into the kernel, which interrupts its wait. Where
-// the kernel may have chosen another thread for the signal, the wait ends with EINTR, so that it does not escape us.
+// A thread that waits for our answer does not see a signal. It goes on into the kernel, which interrupts its wait.
+// Where the kernel may have chosen another thread for the signal, the wait ends with EINTR, so that it does not escape
+// us.
 void supervisor::let_signals_in() {
     std::set<int> has_woken; // processes
     for (held_call* const c : held()) {

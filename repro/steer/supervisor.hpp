@@ -1,15 +1,15 @@
-// Receives the steered calls of a server in the loop of its execution, and holds those that are steps: calls on a client's,
-// the backend's or the listening socket, waits, and the exit of a process. All other calls go on at once.
+// Receives the steered calls of a server in the loop of its execution, and holds those that are steps: calls on a
+// client's, the backend's or the listening socket, waits, and the exit of a process. All other calls go on at once.
 #pragma once
 #include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
-#include "repro/watch/child_story.hpp"
 #include "repro/steer/held_call.hpp"
 #include "repro/steer/steps.hpp"
 #include "repro/steer/threads.hpp"
+#include "repro/watch/child_story.hpp"
 
 namespace shutdown_repro::repro::steer {
 

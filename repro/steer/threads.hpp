@@ -30,8 +30,8 @@ private:
     std::string busy_;
 };
 
-// Returns the name of a system call in which a thread sleeps that is neither parked nor known to be of no interest: what
-// wakes it is not steered. "" if there is none.
+// Returns the name of a system call in which a thread sleeps that is neither parked nor known to be of no interest:
+// what wakes it is not steered. "" if there is none.
 std::string unknown_wait(processes const&, std::set<int> const& parked);
 
 } // namespace shutdown_repro::repro::steer

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 #include "repro/steer/steered_run.hpp"
+#include "repro/steer/stop_points.hpp"
 #include "tests/catch.hpp"
 #include "traces/rules/judge.hpp"
 
