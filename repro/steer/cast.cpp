@@ -74,7 +74,8 @@ bool cast::all_over() const {
 }
 
 void cast::leave() {
-    for (auto const& c : clients_) c->leave();
+    for (auto const& c : clients_)
+        if (!c->waits()) c->leave();
 }
 
 void cast::give_up() {

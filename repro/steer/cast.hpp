@@ -24,7 +24,7 @@ public:
     std::string next() const; // the next act, for people: "the clients connect"; "" when none is left
     void act(bool stopped);
     bool all_over() const;
-    void leave();
+    void leave(); // those that wait for no response
     void give_up();
     std::vector<std::unique_ptr<probe_client>> const& clients() const { return clients_; }
     std::string why_unreadable() const; // why a client can't judge what it received; "" when each can

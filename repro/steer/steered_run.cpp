@@ -4,9 +4,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
 #include <sys/resource.h>
 #include "repro/input/errors.hpp"
+#include "repro/input/pattern.hpp"
 #include "repro/steer/cast.hpp"
 #include "repro/steer/filtered_start.hpp"
 #include "repro/steer/possible_steps.hpp"
@@ -86,7 +86,7 @@ private:
     std::unique_ptr<probe_client> readiness_;
     std::optional<cast> cast_;
     step_order order_;
-    std::optional<std::regex> log_;
+    std::optional<pattern> log_;
     bool log_seen_ = false;
     std::uint16_t port_ = 0;
     std::optional<nanoseconds> stopped_at_, idle_since_, busy_since_, exited_at_;
@@ -120,7 +120,7 @@ void steered_run::prepare() {
     if (backend_) places_.set("backend", std::to_string(backend_->port()));
     if (!plan_.ready.log.empty()) log_.emplace(plan_.ready.log);
     story_.on_line = [this](std::string_view line) {
-        if (log_ && !log_seen_) log_seen_ = std::regex_search(line.begin(), line.end(), *log_);
+        if (log_ && !log_seen_) log_seen_ = log_->is_in(line);
     };
     if (listening_inode(port_))
         throw input_error(

@@ -61,3 +61,13 @@ TEST_CASE("a connection that was not accepted before the stop is told to be in t
     CHECK(first_problem(t) == "");
     CHECK(broken_rules(t).find("request-in-flight-lost") == std::string::npos);
 }
+
+TEST_CASE("a client that waits for a response does not leave before the end of the grace period") {
+    repro::target t = small_server("never");
+    t.grace_ms = 700;
+    traces::trace const seen = run_steered(t, {});
+    bool const timed_out = std::ranges::any_of(seen.events,
+        [](traces::event const& e) { return e.what == traces::kind::client_fail && e.text("how") == "timeout"; });
+    CHECK(timed_out);
+    CHECK(traces::judge(seen).verdict == traces::verdict::violated);
+}

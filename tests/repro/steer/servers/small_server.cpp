@@ -3,7 +3,7 @@
 // if a request has come on them that it has not read yet.
 //
 // WAY is how it waits: epoll, edge, oneshot, poll, select; or threads (one a connection, blocking calls), or fork (two
-// workers that wait by epoll).
+// workers that wait by epoll); or never, which is epoll that does not answer "/slow".
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
@@ -123,7 +123,7 @@ private:
 
 class loop {
 public:
-    loop(std::string const& way, int listener) : waits_(way), listener_(listener) {
+    loop(std::string const& way, int listener) : waits_(way), listener_(listener), never_(way == "never") {
         fcntl(listener, F_SETFL, O_NONBLOCK);
         waits_.add(listener);
         waits_.add(wake[0]);
@@ -161,6 +161,7 @@ private:
         c.in.clear();
         if (!slow) return answer(fd, fine);
         c.busy = true;
+        if (never_) return;
         int const b = ask_backend();
         fcntl(b, F_SETFL, O_NONBLOCK);
         from_backend_[b] = {fd, ""};
@@ -199,7 +200,7 @@ private:
     }
     waiter waits_;
     int listener_;
-    bool stopping_ = false;
+    bool never_, stopping_ = false;
     std::map<int, client> clients_;
     std::map<int, std::pair<int, std::string>> from_backend_;
 };
