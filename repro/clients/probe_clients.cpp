@@ -183,8 +183,8 @@ void probe_client::queue(probe_request const& r, std::string_view part, std::str
         when_connected_ = {r, std::string(part), std::move(text), frozen};
         return;
     }
-    bool const in_act = static_cast<bool>(on_.listener_was_closed);
-    if (in_act && part != "rest" && !request_ && closed_meanwhile()) return;
+    bool const kept_in_act = answered_ > 0 && on_.listener_was_closed;
+    if (kept_in_act && part != "rest" && !request_ && closed_meanwhile()) return;
     if (part != "rest") {
         request_ = {r, on_.record.fresh(entity::request)};
         reader_ = server::http::response_reader(r.method == "HEAD");
@@ -202,8 +202,8 @@ void probe_client::queue(probe_request const& r, std::string_view part, std::str
     push();
 }
 
-// Returns whether the server has closed the connection, which this client has not read yet. A request that is sent
-// after that was not lost: it could never have been answered. After a stop the rules about late clients judge it.
+// Returns whether the server has closed the connection, which this client has not read yet. A server may close a kept
+// connection at any time, and a request that is sent after that was not lost. A new connection has to be served.
 bool probe_client::closed_meanwhile() {
     char byte = 0;
     ssize_t const got = recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -121,12 +121,12 @@ TEST_CASE("neither idle nor silent connections delay the stop of Mojolicious as 
 }
 
 TEST_CASE("each preset starts the server that it is for and stops it in its way, and idle clients hold only "
-          "Mojolicious' prefork and node before version 19") {
+          "Mojolicious' prefork, uWSGI's graceful stop and node before version 19") {
     for (target const& t : preset_targets()) {
         if (t.program || !installed(t.name)) continue;
         INFO(t.name);
         if (t.name == "node") check_idle_of_node();
-        else if (t.name == "mojolicious-prefork") check_is_held(t.name, "idle");
+        else if (t.name == "mojolicious-prefork" || t.name == "uwsgi-graceful") check_is_held(t.name, "idle");
         else check_ends(t.name, "idle");
     }
 }
