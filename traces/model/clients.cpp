@@ -60,7 +60,9 @@ void model::on_client(event const& e) {
         peer_state const& p = peers.open(e.id.number);
         // The rest of a body adds nothing: the server owes a response since it has the head.
         if (part == "head-half" || (part == "rest" && c.sent != no_seq && c.how.partly)) return;
-        c.sent = e.seq, c.sent_at = e.t, c.first_byte = no_seq, c.received = 0;
+        c.sent = e.seq, c.sent_at = e.t;
+        // A response may begin before the rest of the request was sent.
+        if (part != "rest") c.first_byte = no_seq, c.received = 0;
         c.how = {.why = p.why,
             .frozen = e.integer("frozen") != 0,
             .kept = p.answered > 0,
@@ -69,7 +71,12 @@ void model::on_client(event const& e) {
             .repeatable = is_idempotent(e.text("method")),
             .stream = e.integer("stream")};
         if (request.type == entity::request)
-            sent.open(request.number) = {.client = e.id, .sent = e.seq, .sent_at = e.t, .how = c.how};
+            sent.open(request.number) = {.client = e.id,
+                .sent = e.seq,
+                .first_byte = c.first_byte,
+                .sent_at = e.t,
+                .received = c.received,
+                .how = c.how};
         return;
     }
     default: {

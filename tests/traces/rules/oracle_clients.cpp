@@ -59,8 +59,8 @@ std::vector<told_request> ended_by(trace_facts const& f, int i) {
 }
 
 bool part_arrived(trace_facts const& f, told_request const& r, int i) {
-    for (int k = 0; k < i; ++k)
-        if (f.what(k) == kind::client_receive && f.at(k).id_of("request") == r.request && r.sent < k) return true;
+    for (int k = std::min(r.half, r.sent); k < i && r.sent != never; ++k)
+        if (f.what(k) == kind::client_receive && f.at(k).id_of("request") == r.request) return true;
     if (f.what(i) != kind::client_fail) return false;
     ref const named = f.at(i).id_of("request");
     return (!named || named == r.request) && (f.at(i).text("how") == "truncated" || f.at(i).integer("received") > 0);

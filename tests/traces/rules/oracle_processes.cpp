@@ -241,7 +241,8 @@ bool anybody_failed(trace_facts const& f) {
                 ended |= f.id(j) == f.id(k) && f.at(j).id_of("request") == f.at(k).id_of("request") &&
                     (f.what(j) == kind::client_done || f.what(j) == kind::client_fail);
             bool const whole = f.what(k) == kind::client_send && f.at(k).text("part") != "head-half";
-            if (whole && f.id(k) == f.id(i) && !ended) return true;
+            bool const meant = !f.one_stream_only(i) || f.at(k).id_of("request") == f.at(i).id_of("request");
+            if (whole && meant && f.id(k) == f.id(i) && !ended) return true;
         }
     }
     return false;

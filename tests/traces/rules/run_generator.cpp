@@ -109,6 +109,7 @@ void run_generator::stop_again() {
 void run_generator::signal_to_a_process() {
     std::vector<field> detail{{"signal", word({"SIGTERM", "SIGKILL", "SIGKILL"})}, {"stop", false}};
     ref const to{entity::process, 1 + below(processes_)};
+    if (exited_.contains(to)) return;
     if (to != first_process && chance(60)) detail[0].val = "SIGTERM", detail.push_back({"direct", true});
     tell(kind::process_signal, to, detail);
 }
@@ -228,7 +229,9 @@ void run_generator::client_event() {
         case 0:
         case 1: return sends(c, id);
         case 2: return receives(c, id);
-        case 3: return is_done(c, id);
+        case 3:
+            if (c.request || !c.answered) is_done(c, id);
+            return;
         case 4: return fails(c, id);
         default: return ends(c, id);
         }
@@ -270,7 +273,7 @@ void run_generator::sends(client& c, ref id) {
         c.request = {entity::request, ++requests_}, c.received = 0, c.posts = chance(40);
         if (http2_) c.stream += 1 + (c.stream > 0);
         if (chance(c.role == "half-request" ? 80 : 5)) part = "head-half", c.half = true;
-        else if (chance(8)) part = word({"head", "body-half"}), c.half = chance(50);
+        else if (chance(8)) part = word({"head", "body-half"}), c.half = true;
     }
     std::vector<field> detail = of_stream(c);
     detail.push_back({"bytes", 40});
@@ -301,6 +304,7 @@ void run_generator::is_done(client& c, ref id) {
     if (chance(20)) detail.push_back({"control_body", 25});
     if (chance(8)) detail.push_back({"differs", true});
     tell(kind::client_done, id, detail);
+    c.answered = true;
     c.request = {}, c.received = 0, c.half = false;
     if (closes && chance(60)) ends(c, id);
     c.gone |= closes;

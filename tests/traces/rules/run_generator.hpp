@@ -20,7 +20,7 @@ private:
     // What most runs of a kind have in common, so that rare rules have a good share of them.
     enum class topic : std::uint8_t { any, startup, deaf, wrapper, kept, kill };
     struct client {
-        bool connected = false, gone = false, half = false, posts = false;
+        bool connected = false, gone = false, half = false, posts = false, answered = false;
         std::string_view role;
         ref request; // that waits for its response
         std::int64_t received = 0, stream = 0;

@@ -127,6 +127,7 @@ constexpr row rows[] = {
     {"fd-sooner-without-clients", "-full-delay-without-work", "without a client it takes a quarter of the time"},
     {"esm-half-sent", "-exit-status-misleading", "a request that was half sent is lost"},
     {"esm-short-body", "+exit-status-misleading", "a response whose body is too short is a loss"},
+    {"clo-begun-before-the-rest", "-close-not-announced", "the response began before the rest of its request was sent"},
     {"rt-no-head", "+response-truncated -response-short-framed", "the response ends within its head"},
 };
 
