@@ -150,6 +150,10 @@ std::string as_json(target_report const& r) {
         if (!p.outcome.act.empty()) one["refused"] = p.outcome.refused;
         if (p.outcome.effect_after) one["effect_after_ns"] = *p.outcome.effect_after;
         if (p.outcome.ended_after) one["ended_after_ns"] = *p.outcome.ended_after, one["ended"] = p.outcome.how_ended;
+        for (repro::tried_moment const& m : p.moments) {
+            one["moments"].push_back({{"when", m.when}, {"stopped", m.why_not.empty()}});
+            if (!m.why_not.empty()) one["moments"].back()["why"] = m.why_not;
+        }
         one["rules"] = json::object();
         for (auto const& [rule, count] : p.by_rule) {
             auto const [low, high] = repro::wilson({count, p.runs});

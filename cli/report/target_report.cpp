@@ -82,6 +82,17 @@ std::string few_connected(probe_outcome const& o) {
         " connected before the stop: is the accept queue full?";
 }
 
+// Returns the moments of the start at which the server was stopped, and those at which it was not; a line for each.
+std::vector<std::string> moments_in_words(std::vector<repro::tried_moment> const& all) {
+    std::vector<std::string> out;
+    std::string stopped;
+    for (repro::tried_moment const& m : all)
+        if (m.why_not.empty()) stopped += (stopped.empty() ? "stopped " : ", ") + m.when;
+        else out.push_back("not stopped " + m.when + ": " + m.why_not);
+    if (!stopped.empty()) out.insert(out.begin(), stopped);
+    return out;
+}
+
 std::string row(probe_result const& p, text_style style) {
     std::string const begin = pad(p.probe, name_width) + mark(p, style) + " ";
     constexpr std::size_t indent = name_width + 2;
@@ -93,6 +104,7 @@ std::string row(probe_result const& p, text_style style) {
         first.swap(second); // "✗ 20 of 20 answered" would not say what failed
     std::string out = begin + wrap(first, style.width, indent);
     if (!second.empty()) out += blank + wrap(second, style.width, indent);
+    for (std::string const& line : moments_in_words(p.moments)) out += blank + wrap(line, style.width, indent);
     if (std::string const few = few_connected(p.outcome); !few.empty()) out += blank + wrap(few, style.width, indent);
     if (p.inconclusive) {
         std::string const why = p.trouble();
@@ -230,6 +242,7 @@ void probe_result::add(traces::trace&& t) {
     trace = std::move(t);
     judged = std::move(its);
     outcome = its_outcome;
+    moments = repro::moments_of_start(trace);
 }
 
 void probe_result::add_failure(std::string why) {

@@ -7,6 +7,7 @@
 #include "cli/report/judgement.hpp"
 #include "repro/probe/controls.hpp"
 #include "repro/probe/probe.hpp"
+#include "repro/probe/startup.hpp"
 #include "repro/target/target.hpp"
 #include "traces/phrases/text.hpp"
 #include "traces/trace.hpp"
@@ -42,8 +43,9 @@ struct probe_result {
     std::uint64_t answered = 0, lost = 0, turned_away = 0;      // sums over all runs
     traces::trace trace;                                        // the first of the worst
     judgement judged;
-    probe_outcome outcome; // of that one
-    std::string failure;   // why the first of those that could not be run could not
+    probe_outcome outcome;                    // of that one
+    std::vector<repro::tried_moment> moments; // of its start, of that one
+    std::string failure;                      // why the first of those that could not be run could not
     std::string trace_path, again;
 
     void add(traces::trace&&);

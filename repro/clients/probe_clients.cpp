@@ -85,9 +85,8 @@ void probe_client::connect() {
     if (by_path) record(kind::client_connect, {{"role", role_}});
     else record(kind::client_connect, {{"port", static_cast<std::uint32_t>(on_.port)}, {"role", role_}});
     if ((by_path ? connect_to_path() : connect_to_port()) != 0 && errno != EINPROGRESS) {
-        bool const full = errno == EAGAIN; // of a Unix socket: its backlog is full
-        bool const refuses = errno == ECONNREFUSED || errno == ENOENT || full;
-        return fail(refuses ? "refused" : "reset");
+        if (errno == EAGAIN) return fail("full"); // of a Unix socket: its backlog is full
+        return fail(errno == ECONNREFUSED || errno == ENOENT ? "refused" : "reset");
     }
     on_.events.watch(socket_.get(), EPOLLOUT, *this);
 }
@@ -243,6 +242,10 @@ std::optional<std::uint64_t> probe_client::whole_size() const {
     return usual && usual->answer && usual->same_length ? std::optional(usual->answer->body) : std::nullopt;
 }
 
+traces::nanoseconds probe_client::usual_time() const {
+    return request_ && request_->asked.control ? request_->asked.control->took : 0;
+}
+
 std::uint64_t probe_client::unread() const {
     int bytes = 0;
     return socket_ && ioctl(socket_.get(), FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
@@ -355,13 +358,14 @@ void probe_client::fail(std::string_view how) {
         record(kind::client_fail, {{"how", how}, {"received", 0}});
         return close();
     }
-    traces::field detail[9] = {{"request", request_->id}, {"how", how}, {"received", reader_.bytes()},
+    traces::field detail[10] = {{"request", request_->id}, {"how", how}, {"received", reader_.bytes()},
         {"status", reader_.status()}, {"body", reader_.body()}};
     std::size_t count = 5;
     if (reader_.interim()) detail[count++] = {"interim", reader_.interim()};
     if (!accepted_) detail[count++] = {"accepted", false};
     if (reader_.status()) detail[count++] = {"framed", reader_.framed()};
     if (auto const expected = expected_body()) detail[count++] = {"expected", *expected};
+    if (how == "timeout" && usual_time()) detail[count++] = {"control_ns", usual_time()};
     traces::recorder::acting const as_client(on_.record, me_);
     on_.record.emit(kind::client_fail, me_, {}, std::span<traces::field const>(detail, count));
     close();

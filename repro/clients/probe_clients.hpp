@@ -77,6 +77,8 @@ public:
     std::uint16_t local_port() const { return local_port_; }
     std::optional<answer_control> const& answer() const { return answer_; } // the last one
     bool asks_without_end() const { return request_ && request_->asked.endless; }
+    // The time that its open request takes without a stop; 0 if it has none or that is not known.
+    traces::nanoseconds usual_time() const;
     // The size of the body that is being received, if its head or the control says it.
     std::optional<std::uint64_t> whole_size() const;
     std::uint64_t body_so_far() const { return reader_.body(); }

@@ -23,9 +23,11 @@ struct act_state {
     traces::nanoseconds listener_closed = 0; // when a look found that one of them was closed
     bool ignored = false;                    // its signal is ignored by the first process
     bool changed = false;                    // the answer that the target names has changed
+    bool compared = false;                   // that answer came at least once since it began
     std::optional<answer_control> before;    // that answer, before the act
     std::unique_ptr<probe_client> asker;
     traces::nanoseconds asked_at = 0;
+    traces::nanoseconds answer_took = 0; // before the act
     std::unique_ptr<child_process> successor; // reaped by the process tree
     std::string successor_said;               // the last line of its output, not complete yet
     std::string successor_last_line;

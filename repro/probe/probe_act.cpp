@@ -18,6 +18,8 @@ namespace {
 constexpr nanoseconds act_step = 4 * millisecond;           // of the traffic
 constexpr nanoseconds look_at_act_every = 10 * millisecond; // at the processes
 constexpr nanoseconds ask_every = 50 * millisecond;         // for the answer that shows the effect
+constexpr nanoseconds least_late = 500 * millisecond;       // of that answer: then it is asked for again,
+constexpr int times_late = 10;                              // or after so many times the time that it took before
 constexpr nanoseconds linger = 400 * millisecond;           // traffic goes on so long when all is over
 constexpr nanoseconds without_act = 1'200 * millisecond;    // duration of traffic without an act
 constexpr nanoseconds longest_recycle = 30'000 * millisecond;
@@ -155,7 +157,7 @@ std::string probe_run::why_order_failed() const {
 // Asks for the answer that shows the effect, before the act.
 void probe_run::ask_before() {
     act_->before.reset();
-    act_->changed = false;
+    act_->changed = act_->compared = false;
     if (plan_.act.answer.empty()) return;
     ask_for_effect();
     nanoseconds const deadline = traces::monotonic_now() + plan_.ready.within_ms * millisecond;
@@ -164,6 +166,7 @@ void probe_run::ask_before() {
         script_->after(*this);
     }
     act_->before = act_->asker->answer();
+    act_->answer_took = traces::monotonic_now() - act_->asked_at;
     if (!act_->before)
         story_.note("without the act " + plan_.act.answer + " was not answered, so that it shows nothing");
 }
@@ -206,11 +209,14 @@ void probe_run::look_at_act() {
 
 void probe_run::compare_answer() {
     auto const& answer = act_->asker->answer();
-    act_->changed = act_->before && answer && act_->asker->answered() && act_->asked_at > act_->began &&
-        answer->status / 100 == act_->before->status / 100 &&
+    bool const came = act_->before && answer && act_->asker->answered() && act_->asked_at > act_->began;
+    act_->compared |= came;
+    act_->changed = came && answer->status / 100 == act_->before->status / 100 &&
         (answer->digest != act_->before->digest || answer->body != act_->before->body);
     bool const asks = !act_->asker->answered() && !act_->asker->over();
-    if (!act_->changed && !asks && traces::monotonic_now() - act_->asked_at >= ask_every) ask_for_effect();
+    nanoseconds const late = std::max(least_late, times_late * act_->answer_took); // it may never be answered
+    nanoseconds const since = traces::monotonic_now() - act_->asked_at;
+    if (!act_->changed && since >= (asks ? late : ask_every)) ask_for_effect();
 }
 
 // Returns what shows the effect, or "" while nothing does.
@@ -269,10 +275,13 @@ bool probe_run::act_is_over() const {
 
 void probe_run::conclude_act() {
     script_->close(*this);
-    nanoseconds const deadline = traces::monotonic_now() + plan_.grace_ms * millisecond;
     auto const waits = [](auto const& c) {
         return !c->over() && (c->waits() || !c->connected()) && !c->asks_without_end();
     };
+    nanoseconds usual = 0; // the longest time that one of the open requests takes without the act
+    for (auto const& c : clients_)
+        if (waits(c)) usual = std::max(usual, c->usual_time());
+    nanoseconds const deadline = traces::monotonic_now() + plan_.grace_ms * millisecond + usual;
     while (std::ranges::any_of(clients_, waits) && traces::monotonic_now() < deadline && !nobody_lives()) {
         turn(traces::monotonic_now() + act_step);
         script_->after(*this);
@@ -280,6 +289,9 @@ void probe_run::conclude_act() {
     if (auto const open = std::ranges::count_if(clients_, waits); open && !nobody_lives())
         story_.note(std::to_string(open) + (open == 1 ? " request was" : " requests were") +
             " neither answered nor refused within " + std::to_string(plan_.grace_ms) + " ms");
+    check_that_it_happened();
+    if (std::string const why = script_->unseen(); !why.empty())
+        story_.note("the probe " + probe_ + " may have missed a refused connection: " + why);
     look_for_path();
     bool const replaces = act_->effect_at && !is_traffic_alone(plan_.act) && why_order_failed().empty();
     if (replaces && traces::monotonic_now() - act_->effect_at >= plan_.grace_ms * millisecond)
@@ -299,7 +311,8 @@ void probe_run::record_end_of_act() {
     if (!untold.empty()) story_.note("an order of the " + std::string(name_of(plan_.act.what)) + " failed: " + untold);
     else if (!expected)
         story_.note("whether the " + std::string(name_of(plan_.act.what)) + " took effect can't be told: " + why +
-            "; name an answer that changes, with \"answer\" in the act of the target");
+            (plan_.act.answer.empty() ? "; name an answer that changes, with \"answer\" in the act of the target"
+                                      : ""));
     story_.record(
         kind::act_end, {{"act", name_of(plan_.act.what)}, {"effect", effect}, {"expected", expected}, {"why", why}});
 }
@@ -315,7 +328,9 @@ std::string probe_run::why_without_effect() const {
         return "the second instance exited before it served" +
             (act_->successor_last_line.empty() ? "" : ": " + act_->successor_last_line);
     if (plan.what == act_kind::successor) return "the second instance did not begin to serve";
-    if (!plan.answer.empty()) return "the answer to " + plan.answer + " is the same as before";
+    if (!plan.answer.empty())
+        return act_->compared ? "the answer to " + plan.answer + " is the same as before"
+                              : plan.answer + " was not answered";
     if (plan.effect == "socket") return "no listening socket was opened";
     if (act_->processes.has_new_image()) return "the process executed a program, which accepted no connection";
     if (plan.effect == "exec") return "no process executed its program again";
@@ -328,6 +343,7 @@ bool probe_run::is_effect_expected() const {
     act_plan const& plan = plan_.act;
     if (story_.tree().living().empty()) return true;
     if (plan.what == act_kind::recycle) return plan.requests != 0;
+    if (!plan.answer.empty() && !act_->compared) return false;
     return plan.what != act_kind::reload || act_->ignored || !plan.answer.empty() || !plan.effect.empty();
 }
 

@@ -51,6 +51,9 @@ public:
     virtual bool goes_on(probe_run&) { return false; }
     // Returns why something else after which the probe is named has not happened in the end; "" when all has.
     virtual std::string undone(probe_run&) const { return {}; }
+    // Returns why it may have missed something that a client would see, such as a pause of its own; "" when it has not.
+    // Then another execution may see it.
+    virtual std::string unseen() const { return {}; }
 };
 std::unique_ptr<probe_script> make_probe(std::string_view name);
 std::unique_ptr<probe_script> make_act_traffic(); // the traffic across an act other than a stop
@@ -92,7 +95,8 @@ public:
     // is not known how long the stop takes without a client.
     std::optional<std::int64_t> leave_ms() const;
     bool leaves_as_told() const { return options_.leave_at_ms.has_value(); } // not at a moment of its own
-    bool missed_its_moment() const { return missed_; }                       // of the start; call it after run()
+    moment_state moment() const { return moment_; }                          // of the start; call it after run()
+    bool saw_all() const { return script_->unseen().empty(); }               // the same
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
@@ -126,6 +130,8 @@ private:
     void wait_for_end();
     void let_clients_leave();
     void stop_at_start();
+    void await_moment(start_moment const&);
+    bool is_ready_with_port() const; // whether it counts as ready as soon as its port is open
     bool reached(start_moment const&, traces::nanoseconds begun);
     bool port_is_open();
     void end_by_force();
@@ -223,7 +229,8 @@ private:
     std::unique_ptr<probe_client> stopper_;
     std::optional<pattern> log_, startup_log_;
     std::size_t lines_ = 0; // of output
-    bool startup_seen_ = false, missed_ = false;
+    bool startup_seen_ = false;
+    moment_state moment_ = moment_state::absent;
     bool log_seen_ = false, frozen_ = false;
     traces::nanoseconds stopped_at_ = 0, ticked_ = 0, quiet_since_ = 0;
     bool drained_told_ = false;

@@ -2,6 +2,7 @@
 // of the time that its start takes. It has to exit within the grace; it must not become ready and stay.
 #pragma once
 #include <string>
+#include <vector>
 #include "repro/probe/probe.hpp"
 
 namespace shutdown_repro::repro {
@@ -21,8 +22,25 @@ struct start_moment {
     std::string in_words() const;  // "right after exec"
 };
 
+// What became of the moment of an execution.
+enum class moment_state : std::uint8_t {
+    met,     // the server was stopped at it
+    absent,  // the start has no such moment
+    late,    // the server was ready by the time at which this program saw it
+    untold,  // the command that stops the server fails at it
+    skipped, // a moment before it is violated
+};
+
+struct tried_moment {
+    std::string when, why_not; // "right after exec"; why the server was not stopped then, "" if it was
+};
+
 // Stops the target at one moment of its start after the other, each in an execution of its own, until one is violated.
-// Returns that trace, else one that is inconclusive, else the last. Moments that a start does not have are left out.
+// Returns that trace, else one that is inconclusive, else the last. Its header names all moments; where this program
+// came too late for one, again and again, the trace is inconclusive.
 traces::trace run_startup(target const&, probe_options const&);
+
+// Returns the moments that the header of such a trace names; empty for other traces.
+std::vector<tried_moment> moments_of_start(traces::trace const&);
 
 } // namespace shutdown_repro::repro

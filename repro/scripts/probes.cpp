@@ -252,8 +252,8 @@ constexpr row rows[] = {
         make_second_signal},
     {{"wrong-signal", "as in-flight, but stopped by a signal other than the graceful one", strict},
         need::slow_or_stream, make_wrong_signal},
-    {{"startup", "the server is stopped while it starts: after exec, and at each step that can be seen"}, need::nothing,
-        [] { return std::unique_ptr<probe_script>(); }}, // see startup.hpp
+    {{"startup", "the server is stopped while it starts: after exec, and at each step that can be seen", strict},
+        need::nothing, [] { return std::unique_ptr<probe_script>(); }}, // see startup.hpp
 };
 
 row const& row_of(std::string_view name) {

@@ -1,5 +1,7 @@
 // Rules about acts that a server should survive: a reload, an upgrade, a successor that takes over.
+#include <algorithm>
 #include <array>
+#include "traces/clock.hpp"
 #include "traces/rules/family.hpp"
 
 namespace shutdown_repro::traces {
@@ -75,6 +77,89 @@ private:
     of_trace<nanoseconds> first_at_ = 0, again_at_ = 0;
     of_trace<ref> who_;
     of_trace<bool> path_removed_ = false, succeeded_ = false;
+};
+
+// Late is what has waited for the grace and, besides, for the time that the same request takes without the act.
+struct unanswered_after_reload final : rule {
+    static rule_info info() {
+        return {
+            .id = "unanswered-after-reload",
+            .level = severity::error,
+            .needs = clients | process,
+            .kinds = {kind::process_start, kind::client_done, kind::client_fail},
+            .summary = "a request that was sent before a reload or the like, or during it, has no complete response "
+                       "when the grace has passed, although the server answered a request that was sent later",
+            .why =
+                "The server took the connection and forgot it when it closed its listening socket or replaced a "
+                "worker: nothing reads the request, and nothing closes the connection. For the client that is worse "
+                "than a refusal: it can't go elsewhere at once, it holds its own resources until its timeout, and it "
+                "does not know whether the request was executed. A request that waits for as long without a reload "
+                "is not counted.",
+            .cites = "python/cpython#109564, haproxy/haproxy#1114",
+            .fix = "stop accepting before the listening socket is closed, serve every connection that was accepted by "
+                   "then, and close those that can't be served",
+            .make = make<unanswered_after_reload>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run&) override {
+        if (e.what == kind::process_start) {
+            if (e.id == ref{entity::process, 1}) grace_ = e.integer("grace") * millisecond;
+            return;
+        }
+        bool const hangs = e.what == kind::client_fail && e.text("how") == "timeout";
+        if (!m.owes_all() || (e.what == kind::client_fail && !hangs)) return;
+        m.each_sent(e, [&](ref who, sent_request const& s) {
+            if (s.how.why == role::readiness) return;
+            if (!hangs) return note_answer(who, s, e);
+            if (grace_ && !s.how.partly && e.t - s.sent_at >= grace_ + e.integer("control_ns"))
+                hanging_.push_back({who, s.sent, s.sent_at, e.seq, e.t, e.integer("accepted", 1) != 0});
+        });
+    }
+    void end(model const& m, bool, rule_run& out) override {
+        std::erase_if(
+            hanging_, [&](hanging const& h) { return answered_ == no_seq || h.sent > asked_ || asked_ < m.act; });
+        if (hanging_.empty()) return;
+        hanging const& h = *std::ranges::min_element(hanging_, {}, &hanging::sent);
+        violation v{.subject = h.who, .at = h.gave_up, .witness = {h.sent, m.act, asked_, answered_}};
+        v.message = to_string(h.who) + ", sent " + moment_text(h.sent_at, m) + ", has no complete response after " +
+            duration_text(h.gave_up_at - h.sent_at) + (h.accepted ? "" : ", its connection was never accepted") +
+            ", although " + to_string(answered_one_) + ", sent " + duration_text(asked_at_ - h.sent_at) +
+            " later, was answered";
+        if (std::size_t const more = hanging_.size() - 1)
+            v.message +=
+                "; the same is true of " + std::to_string(more) + (more == 1 ? " request" : " requests") + " more";
+        out.report(std::move(v));
+    }
+    std::string_view lacks(model const& m) const override {
+        return lacks_other_act(m, grace_ ? "" : "the grace of the server");
+    }
+    void reset() override {
+        hanging_.clear();
+        asked_ = answered_ = no_seq;
+        grace_ = 0;
+    }
+
+private:
+    struct hanging {
+        ref who;
+        seq_t sent;
+        nanoseconds sent_at;
+        seq_t gave_up;
+        nanoseconds gave_up_at;
+        bool accepted;
+    };
+    void note_answer(ref who, sent_request const& s, event const& done) {
+        if (s.sent == no_seq || (answered_ != no_seq && s.sent < asked_)) return;
+        answered_one_ = who, asked_ = s.sent, asked_at_ = s.sent_at, answered_ = done.seq;
+    }
+
+    std::vector<hanging> hanging_;
+    of_trace<nanoseconds> grace_ = 0;
+    // The request that was sent last of those that were answered.
+    of_trace<ref> answered_one_;
+    of_trace<seq_t> asked_ = no_seq, answered_ = no_seq;
+    of_trace<nanoseconds> asked_at_ = 0;
 };
 
 struct old_generation_stuck final : rule {
@@ -210,8 +295,8 @@ private:
 } // namespace
 
 std::span<rule_info const> act_rules() {
-    static std::array const rules = {refused_during_reload::info(), old_generation_stuck::info(),
-        reload_without_effect::info(), unix_path_removed::info()};
+    static std::array const rules = {refused_during_reload::info(), unanswered_after_reload::info(),
+        old_generation_stuck::info(), reload_without_effect::info(), unix_path_removed::info()};
     return rules;
 }
 

@@ -139,6 +139,20 @@ TEST_CASE("the report of a target names each probe, its runs and its rates") {
     CHECK(d["violations"][0]["probe"] == "idle");
 }
 
+TEST_CASE("the report names the moments of a start at which the server was stopped, as text and as JSON") {
+    folder const here;
+    result const r = run(target({"--probe", "startup"}, hostile("polite")), {.in = here.path()});
+    INFO(r.out << r.err);
+    CHECK(r.status == 0);
+    CHECK_THAT(r.out, ContainsSubstring("stopped right after exec"));
+    CHECK_THAT(r.out, ContainsSubstring("not stopped when it had forked a process: the start has no such moment"));
+    auto const report = nlohmann::json::parse(
+        run(target({"--probe", "startup", "--json"}, hostile("polite")), {.in = here.path()}).out);
+    auto const& moments = report["probes"][0]["moments"];
+    CHECK(moments[0] == nlohmann::json{{"when", "right after exec"}, {"stopped", true}});
+    CHECK(moments[1]["stopped"] == false);
+}
+
 TEST_CASE("the report shows what the server does without a client and without a stop, as text and as JSON") {
     folder const here;
     std::vector<std::string> const options = {"--probe", "idle", "--connections", "2"};

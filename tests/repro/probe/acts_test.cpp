@@ -71,6 +71,22 @@ TEST_CASE("a server that closes its port to reload refuses connections") {
     CHECK_FALSE(p.breaks("reload-without-effect"));
 }
 
+TEST_CASE("requests that a server accepts while it reloads and never answers are unanswered") {
+    if (!have_python()) return;
+    target t = reloading("forgets");
+    t.act.answer = "/generation";
+    t.grace_ms = 1'500;
+    judged_probe const p = reloaded(t);
+    CHECK(p.rules == std::vector<std::string>{"unanswered-after-reload"});
+}
+
+TEST_CASE("clients that wait for a response do not keep others from being refused") {
+    if (!have_python()) return;
+    target t = reloading("forgets-then-closes");
+    t.grace_ms = 1'500;
+    CHECK(reloaded(t).breaks("refused-during-reload"));
+}
+
 TEST_CASE("a reload without a visible effect is inconclusive, unless the target names an answer that shows it") {
     if (!have_python()) return;
     target t = reloading("quiet");

@@ -1,6 +1,7 @@
 // Who gets the signal of a stop, in a container too; stops while a server starts; and for whom a stop waits.
 #include "repro/input/errors.hpp"
 #include "repro/probe/controls.hpp"
+#include "repro/probe/startup.hpp"
 #include "tests/catch.hpp"
 #include "tests/repro/probe/python_servers.hpp"
 
@@ -137,6 +138,24 @@ TEST_CASE("a stop that a server forgets while it starts is lost, and one that it
     judged_probe const hangs = controlled(t, "startup");
     CHECK(hangs.breaks("killed-after-grace"));
     CHECK_FALSE(hangs.breaks("stop-lost-at-startup"));
+}
+
+TEST_CASE("the trace of a stop while the server starts names each moment, and why the server was not stopped at one") {
+    if (!have_python()) return;
+    target t = python_server("starts", {"honors"});
+    t.grace_ms = 3'000;
+    auto const moments = moments_of_start(controlled(t, "startup").trace);
+    auto const why_not = [&](std::string_view when) {
+        auto const it = std::ranges::find(moments, when, &tried_moment::when);
+        return it == moments.end() ? "not named" : it->why_not;
+    };
+    CHECK(why_not("right after exec") == "");
+    CHECK(why_not("at its first line of output") == "");
+    CHECK(why_not("when it had forked a process") == "the start has no such moment");
+    t.command[3] = "forgets";
+    auto const until_violated = moments_of_start(controlled(t, "startup").trace);
+    CHECK(until_violated.size() == moments.size());
+    CHECK(until_violated.back().why_not == "an earlier one is violated");
 }
 
 TEST_CASE("a stop waits for clients when it ends sooner or later with them, and their leaving ends it") {

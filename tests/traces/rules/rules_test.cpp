@@ -111,6 +111,9 @@ constexpr breaking breaks[] = {
     {"refused-during-reload", "client:2", 10,
         "2 connections were refused, the first 5 ms after the reload began; connections were accepted again 397 ms "
         "later"},
+    {"unanswered-after-reload", "request:2", 27,
+        "request:2, sent 2 ms after the reload began, has no complete response after 5438 ms, although request:5, sent "
+        "688 ms later, was answered; the same is true of 1 request more"},
     {"old-generation-stuck", "process:2", 11,
         "process:2 (nginx) of the old generation still runs 5060 ms after the reload began, with 1 connection from "
         "before it open"},

@@ -6,11 +6,14 @@
 #   quiet     one process, in which only the answer to /generation changes
 #   nothing   one process, which ignores the signal
 #   errors    one process, which answers 503 for 0.3 s
+#   forgets   one process, which neither answers nor closes what it accepts for 0.1 s
+#   forgets-then-closes   the same, and then it closes its port for 0.3 s
 # The first three reload on POST /reload with the body "now", too.
 import os, signal, socket, sys, threading, time
 
 port, how = int(sys.argv[1]), sys.argv[2]
-generation, failing, open_requests = 0, False, 0
+generation, failing, forgetting, open_requests = 0, False, False, 0
+forgotten = []
 change = threading.Condition()
 listener = socket.create_server(("127.0.0.1", port), backlog=512)
 
@@ -60,6 +63,9 @@ def serve(on):
             c, _ = on.accept()
         except OSError:
             return
+        if forgetting:
+            forgotten.append(c)
+            continue
         with change:
             open_requests += 1
         threading.Thread(target=talk, args=(c,), daemon=True).start()
@@ -106,9 +112,13 @@ def fork_worker():
 
 
 def reload_in_place():
-    global listener, generation, failing
+    global listener, generation, failing, forgetting
     generation += 1
-    if how == "closes":
+    if how.startswith("forgets"):
+        forgetting = True
+        time.sleep(0.1)
+        forgetting = False
+    if how.endswith("closes"):
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         time.sleep(0.3)
