@@ -27,7 +27,7 @@ struct act_state {
     std::optional<answer_control> before;    // that answer, before the act
     std::unique_ptr<probe_client> asker;
     traces::nanoseconds asked_at = 0;
-    traces::nanoseconds answer_took = 0; // before the act
+    traces::nanoseconds answer_took = 0;      // before the act
     std::unique_ptr<child_process> successor; // reaped by the process tree
     std::string successor_said;               // the last line of its output, not complete yet
     std::string successor_last_line;

@@ -71,7 +71,9 @@ bool moves_with_clients(traces::trace& seen, std::size_t exit, end_times const& 
     options.leave_at_ms = leave_at_ms;
     traces::trace const other = probe_run(t, probe, options).run();
     end_times const then = end_times_of(other);
+    constexpr nanoseconds least_move = 100 * millisecond; // of the clients: a shorter one is chance
     if (!then.known || !other.problems.empty()) return false;
+    if (std::max(first.left, then.left) - std::min(first.left, then.left) < least_move) return false;
     traces::event const before = seen.events[exit];
     add_details(seen, seen.events[exit],
         {{"left_sooner_ns", first.left - then.left}, {"exited_sooner_ns", first.exited - then.exited}});

@@ -17,10 +17,13 @@ std::optional<std::int64_t> probe_run::leave_ms() const {
     return std::min(alone + alone / 4 + later_ms, (alone + plan_.grace_ms) / 2);
 }
 
+// In an execution for comparison those leave, too, that stay otherwise, unless a response is owed to them.
 void probe_run::let_clients_leave() {
-    auto const when = script_->clients_leave() ? leave_ms() : std::nullopt;
+    bool const all = script_->clients_leave();
+    auto const when = all || leaves_as_told() ? leave_ms() : std::nullopt;
     if (!when || ms_since_stop() < *when) return;
-    for (auto const& c : clients_) c->leave();
+    for (auto const& c : clients_)
+        if (all || !c->waits()) c->leave();
 }
 
 } // namespace shutdown_repro::repro

@@ -290,8 +290,6 @@ void probe_run::conclude_act() {
         story_.note(std::to_string(open) + (open == 1 ? " request was" : " requests were") +
             " neither answered nor refused within " + std::to_string(plan_.grace_ms) + " ms");
     check_that_it_happened();
-    if (std::string const why = script_->unseen(); !why.empty())
-        story_.note("the probe " + probe_ + " may have missed a refused connection: " + why);
     look_for_path();
     bool const replaces = act_->effect_at && !is_traffic_alone(plan_.act) && why_order_failed().empty();
     if (replaces && traces::monotonic_now() - act_->effect_at >= plan_.grace_ms * millisecond)
@@ -301,6 +299,9 @@ void probe_run::conclude_act() {
                 {{"name", m->name}, {"ms", (traces::monotonic_now() - act_->began) / millisecond}});
         }
     record_end_of_act();
+    std::string const unseen = script_->unseen();
+    if (!unseen.empty()) story_.note("the probe " + probe_ + " may have missed a refused connection: " + unseen);
+    saw_all_ = unseen.empty() || !act_->effect_at;
 }
 
 void probe_run::record_end_of_act() {

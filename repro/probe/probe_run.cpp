@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sched.h>
 #include <sys/resource.h>
 #include "repro/input/errors.hpp"
-#include "repro/probe/compare.hpp"
 #include "repro/target/adapter.hpp"
 #include "repro/target/target_trace.hpp"
 #include "repro/watch/listening.hpp"
 #include "traces/clock.hpp"
-#include "traces/rules/judge.hpp"
 
 namespace shutdown_repro::repro {
 
@@ -28,6 +27,15 @@ constexpr nanoseconds last_words =
     2'000 * millisecond; // time for clients and pipes to see the end of an exited process
 constexpr nanoseconds longest_command = 10'000 * millisecond;
 constexpr nanoseconds settled = 250 * millisecond; // a descriptor that is open after this time was left open
+
+// A probe that does not run when something happens does not see it. What it starts has the usual priority.
+void take_precedence() {
+    constexpr int precedence = -10;
+    sched_param const none{};
+    if (getpriority(PRIO_PROCESS, 0) != 0) return; // somebody has chosen another
+    if (sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none) != 0) return;
+    setpriority(PRIO_PROCESS, 0, precedence); // where that is allowed
+}
 
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -114,6 +122,7 @@ void probe_run::turn(nanoseconds until) {
 
 void probe_run::prepare() {
     raise_descriptor_limit();
+    take_precedence();
     if (plan_.uses_backend()) backend_.emplace(story_.events());
     port_ = plan_.port ? plan_.port : free_port();
     places_.set("port", std::to_string(port_));
@@ -381,14 +390,14 @@ std::string probe_run::where_it_listens() const {
 }
 
 // A process that is held at a point can't read, so then only reaching the point counts.
-void probe_run::check_that_it_stands() {
+bool probe_run::stands() {
     sockets_are_new_ = false;
     for (auto const& c : clients_) {
         c->process_events();
         socket_row const* const end = server_side(*c);
         if (c->waits() && end && end->inode == 0) c->was_not_accepted();
     }
-    if (!control_ && script_->standing(*this) == 0) note_missing();
+    return control_ || script_->standing(*this) > 0;
 }
 
 void probe_run::check_that_it_happened() {
@@ -542,60 +551,6 @@ traces::trace probe_run::finished() {
     if (control_) t.problems.insert(t.problems.end(), control_->problems().begin(), control_->problems().end());
     story_.conclude(t);
     return t;
-}
-
-// --- all of it -------------------------------------------------------------------------------------------------------
-
-namespace {
-
-constexpr int most_more = 3; // executions after one that may have missed something
-
-// Counts the requests in flight at the stop that were kept and lost.
-probe_run::control kept_and_lost(traces::trace const& t) {
-    probe_run::control c;
-    std::vector<traces::ref> in_flight;
-    bool stopped = false;
-    for (traces::event const& e : t.events) {
-        stopped = stopped || e.what == kind::act_stop || (e.what == kind::process_signal && e.integer("stop"));
-        if (e.what == kind::client_connect && e.text("role").ends_with("in-flight")) in_flight.push_back(e.id);
-        if (!stopped || !std::ranges::count(in_flight, e.id)) continue;
-        c.kept += e.what == kind::client_done;
-        c.lost += e.what == kind::client_fail && e.text("how") != "unreadable";
-    }
-    return c;
-}
-
-} // namespace
-
-traces::trace run_probe(target const& t, std::string_view probe, probe_options const& options) {
-    if (std::string const why = why_not(t, probe); !why.empty())
-        throw input_error("--probe " + std::string(probe) + ": " + t.name + ": " + why);
-    if (probe == "startup") return run_startup(t, options);
-    std::optional<probe_run::control> control;
-    std::string why_no_control;
-    if (probe == "wrong-signal") {
-        traces::trace const right = probe_run(t, "in-flight", options).run();
-        if (right.problems.empty()) control = kept_and_lost(right);
-        else why_no_control = right.problems.front();
-    }
-    auto const execute = [&](bool& saw_all) {
-        probe_run run(t, probe, options);
-        run.instead = control;
-        run.why_no_control = why_no_control;
-        traces::trace seen = run.run();
-        saw_all = run.saw_all();
-        return seen;
-    };
-    bool saw_all = true;
-    traces::trace seen = execute(saw_all);
-    for (int more = most_more; more && !saw_all; --more) {
-        traces::trace again = execute(saw_all);
-        bool const worse = traces::judge(seen).verdict == traces::verdict::violated &&
-            traces::judge(again).verdict != traces::verdict::violated;
-        if (!worse) seen = std::move(again);
-    }
-    compare_with_another(seen, t, probe, options);
-    return seen;
 }
 
 } // namespace shutdown_repro::repro

@@ -51,6 +51,8 @@ public:
     virtual bool goes_on(probe_run&) { return false; }
     // Returns why something else after which the probe is named has not happened in the end; "" when all has.
     virtual std::string undone(probe_run&) const { return {}; }
+    // Called when none of its clients is in place just before the stop; returns whether others have come.
+    virtual bool tries_again(probe_run&) { return false; }
     // Returns why it may have missed something that a client would see, such as a pause of its own; "" when it has not.
     // Then another execution may see it.
     virtual std::string unseen() const { return {}; }
@@ -96,7 +98,7 @@ public:
     std::optional<std::int64_t> leave_ms() const;
     bool leaves_as_told() const { return options_.leave_at_ms.has_value(); } // not at a moment of its own
     moment_state moment() const { return moment_; }                          // of the start; call it after run()
-    bool saw_all() const { return script_->unseen().empty(); }               // the same
+    bool saw_all() const { return saw_all_; } // the same: whether no other execution would see more
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
@@ -186,7 +188,7 @@ private:
     std::string where_it_listens() const;
     void record_ready(std::uint64_t workers);
     void note_missing();
-    void check_that_it_stands();
+    bool stands(); // whether a client is in place; says to the clients whether they were accepted
     void check_that_it_happened();
     bool has_exited();                  // also when it was not reaped yet
     std::string why_unreadable() const; // why a client can't judge what it received; "" when all can
@@ -230,6 +232,7 @@ private:
     std::optional<pattern> log_, startup_log_;
     std::size_t lines_ = 0; // of output
     bool startup_seen_ = false;
+    bool saw_all_ = true;
     moment_state moment_ = moment_state::absent;
     bool log_seen_ = false, frozen_ = false;
     traces::nanoseconds stopped_at_ = 0, ticked_ = 0, quiet_since_ = 0;

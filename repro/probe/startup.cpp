@@ -67,7 +67,7 @@ std::string start_moment::in_words() const {
 bool probe_run::reached(start_moment const& when, nanoseconds begun) {
     switch (when.step) {
     case start_step::exec: return true;
-    case start_step::fork: story_.tree().update(); return story_.tree().count() > 1;
+    case start_step::fork: story_.tree().update(); return story_.tree().living().size() > 1;
     case start_step::output: return lines_ > 0;
     case start_step::log: return startup_seen_;
     case start_step::time: return traces::monotonic_now() - begun >= when.after;

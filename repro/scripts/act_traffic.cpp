@@ -30,7 +30,7 @@ constexpr int share_of_silence = 16;  // of the time since the server last ended
 constexpr std::size_t most_late = 64; // clients that wait for a late response at once
 
 // A longer pause of its own, between an act that has a moment and some time after its effect, may hide a refusal.
-constexpr nanoseconds most_pause = 100 * millisecond;
+constexpr nanoseconds most_pause = 250 * millisecond;
 constexpr std::int64_t watched_after_ms = 200; // after the effect
 
 class act_traffic final : public probe_script {

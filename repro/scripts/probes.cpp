@@ -64,6 +64,10 @@ public:
         burst(run, false);
         run.stop();
     }
+    bool tries_again(probe_run& run) override {
+        burst(run, false);
+        return true;
+    }
 };
 
 class backlog_frozen final : public probe_script {
@@ -182,7 +186,8 @@ public:
         late_.knock(run);
         if (run.ms_since_stop() < ends_ms(run)) return go_on(run);
         if (!std::exchange(over_, true)) run.traffic(false);
-        for (slot& s : slots_) s.client->leave();
+        for (slot& s : slots_) // who is owed a response waits for it
+            if (!s.client->waits()) s.client->leave();
     }
 
 private:

@@ -43,9 +43,8 @@ public:
     void update(); // records new processes and those that have exited
     void hold(int listener) { guardian_.holds(listener); } // see guardian.hpp
     void root_is_gone() { members_.front().gone = true; }
-    std::vector<member const*> living() const;            // as of the latest update()
-    std::size_t count() const { return members_.size(); } // of all that were seen, living or not
-    void kill(int signal) const;                          // signals all living processes, process:1 first
+    std::vector<member const*> living() const; // as of the latest update()
+    void kill(int signal) const;               // signals all living processes, process:1 first
     std::size_t not_in(char state) const; // number of living processes not in this state now, such as 'T' (stopped)
     std::size_t report_orphans();         // records living orphans not recorded yet; returns the number of living ones
     // Returns which process ended in a way that is not known, and why; "" when all are known.

@@ -299,6 +299,39 @@ refs refused_in_delay(trace_facts const& f) {
     return found;
 }
 
+// ---- requests that an act leaves without a response
+
+bool is_sent_in_part(trace_facts const& f, told_request const& r, int i) {
+    for (int k = 0; k < i; ++k)
+        if (f.what(k) == kind::client_send && f.at(k).id_of("request") == r.request &&
+            (f.at(k).text("part") == "head" || f.at(k).text("part") == "body-half"))
+            return true;
+    return false;
+}
+
+// The one of them that was sent first, if one that was sent later, and in the act, was answered.
+refs left_unanswered(trace_facts const& f) {
+    nanoseconds const grace = f.told_at_start("grace") * millisecond;
+    int asked_last = -1;
+    std::vector<told_request> waited;
+    for (int i = 0; i < f.size(); ++i) {
+        bool const gives_up = f.what(i) == kind::client_fail && f.at(i).text("how") == "timeout";
+        if (!f.in_act(i) || (!gives_up && f.what(i) != kind::client_done)) continue;
+        for (told_request const& r : ended_by(f, i)) {
+            if (r.sent == never || f.role(r.client, i) == "readiness") continue;
+            if (!gives_up) asked_last = std::max(asked_last, r.sent > f.begun_act(i) ? r.sent : -1);
+            else if (grace && !is_sent_in_part(f, r, i) &&
+                f.at(i).t - f.at(r.sent).t >= grace + f.at(i).integer("control_ns"))
+                waited.push_back(r);
+        }
+    }
+    std::erase_if(waited, [&](told_request const& r) { return r.sent > asked_last; });
+    if (waited.empty()) return {};
+    return {std::min_element(waited.begin(), waited.end(), [](auto const& a, auto const& b) {
+        return a.sent < b.sent;
+    })->request};
+}
+
 } // namespace
 
 verdicts client_verdicts(trace_facts const& f) {
@@ -317,6 +350,7 @@ verdicts client_verdicts(trace_facts const& f) {
     out["ghost-connection"] = ghosts(f);
     out["readiness-not-flipped"] = still_ready(f);
     out["refused-during-drain-delay"] = refused_in_delay(f);
+    out["unanswered-after-reload"] = left_unanswered(f);
     return out;
 }
 

@@ -105,6 +105,38 @@ TEST_CASE("past the drain timeout it is the timeout that failed, whatever is sti
     CHECK(judged(s) == (exit == 4300 ? "drain-timeout-exceeded process:1" : "silent-connection-blocks-stop client:1"));
 }
 
+TEST_CASE("a request that a reload leaves unanswered counts after the grace, if one that was sent later was answered") {
+    struct {
+        bool later_answered;
+        std::int64_t waited, control_ms;
+        std::string_view part, expected;
+    } const cases[] = {
+        {true, 5'100, 0, "", "unanswered-after-reload request:1"},
+        {false, 5'100, 0, "", ""}, // it may answer nobody
+        {true, 4'900, 0, "", ""},
+        {true, 5'100, 200, "", ""}, // it takes so long without a reload
+        {true, 5'100, 0, "body-half", ""},
+    };
+    for (auto const& c : cases) {
+        INFO(c.later_answered << " " << c.waited << " " << c.control_ms << " " << c.part);
+        story s;
+        s.tell("process.start", "process:1", {{"name", "server"}, {"grace", 5'000}});
+        s.tell("client.connect", "client:1", {{"role", "traffic"}});
+        s.tell("client.connected", "client:1");
+        s.tell("client.send", "client:1", {{"request", ref{entity::request, 1}}, {"part", c.part}});
+        s.tell("act.begin", "process:1", {{"act", "reload"}});
+        s.tell("client.connect", "client:2", {{"role", "traffic"}});
+        s.tell("client.connected", "client:2");
+        s.tell("client.send", "client:2", {{"request", ref{entity::request, 2}}});
+        if (c.later_answered)
+            s.tell("client.done", "client:2", {{"request", ref{entity::request, 2}}, {"status", 200}});
+        s.now += c.waited * ms;
+        s.tell("client.fail", "client:1",
+            {{"request", ref{entity::request, 1}}, {"how", "timeout"}, {"control_ns", c.control_ms * ms}});
+        CHECK(judged(s) == c.expected);
+    }
+}
+
 TEST_CASE("without a drain timeout there is none to exceed, and none to sleep out") {
     real_server s;
     s.stop();

@@ -123,6 +123,7 @@ void run_generator::after_the_stop() {
         if (chance(12)) signal_to_a_process();
         if (chance(missteps_)) some_process_event();
         if (chance(6)) prints();
+        if (act_ && chance(40)) gives_up();
         if (act_ && chance(50)) tell(act_effect, {entity::process, 2}, {{"act", "reload"}, {"by", "processes"}});
         if (act_ && chance(20))
             tell(act_end, first_process,
@@ -135,6 +136,7 @@ void run_generator::after_the_stop() {
                     {"close_wait", static_cast<int>(below(2))}});
         }
     }
+    while (act_ && chance(70)) gives_up();
     bool const first_exits_first = about_ == topic::wrapper;
     if (first_exits_first) exits(first_process);
     for (std::uint32_t n = processes_; n > 0; --n)
@@ -326,6 +328,21 @@ void run_generator::fails(client& c, ref id) {
     tell(kind::client_fail, id, detail);
     c.request = {}, c.received = 0, c.half = false;
     c.gone = !c.stream || chance(30);
+}
+
+// A client has waited for its response, often as long as the grace.
+void run_generator::gives_up() {
+    for (auto& [id, c] : clients_) {
+        if (!c.request || c.gone || c.half) continue;
+        now_ += one_of({1'001 * millisecond, 5'001 * millisecond, 5'301 * millisecond});
+        std::vector<field> detail = of_stream(c);
+        detail.push_back({"how", "timeout"});
+        if (chance(20)) detail.push_back({"control_ns", 300 * millisecond});
+        tell(kind::client_fail, id, detail);
+        c.request = {}, c.received = 0;
+        c.gone = true;
+        return;
+    }
 }
 
 void run_generator::ends(client& c, ref id) {

@@ -52,6 +52,7 @@ private:
     void receives(client&, ref);
     void is_done(client&, ref);
     void fails(client&, ref);
+    void gives_up();
     void ends(client&, ref);
     std::vector<field> of_stream(client const&) const;
 
