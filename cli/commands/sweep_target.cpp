@@ -8,6 +8,7 @@
 #include "repro/input/errors.hpp"
 #include "repro/steer/steered_run.hpp"
 #include "repro/steer/stop_points.hpp"
+#include "repro/watch/child_story.hpp"
 
 namespace shutdown_repro::cli {
 namespace {
@@ -52,13 +53,13 @@ public:
         probe_result& base = add({"the default order", false}, {});
         std::vector<sweep_stop> const all = stops_of(base.trace);
         if (base.verdict() == verdict::inconclusive) cut_ = "its default order is inconclusive";
-        for (sweep_stop const& one : all) {
-            if (report_.probes.size() > how_.executions) {
-                cut_ = "only " + counted(how_.executions, "stop") + " of " + std::to_string(all.size()) + " were tried";
-                break;
-            }
-            out_.progress(progress(all.size()));
-            add(one, one.step);
+        try {
+            sweep(all);
+        } catch (repro::interruption const&) { // what was found so far is told
+            cut_ = "it was interrupted after " + counted(report_.probes.size() - 1, "stop");
+            out_.progress("");
+            if (!how_.json) out_.print(text());
+            throw;
         }
         points_ = all.size() / 2;
         out_.progress("");
@@ -67,6 +68,17 @@ public:
     }
 
 private:
+    void sweep(std::vector<sweep_stop> const& all) {
+        for (sweep_stop const& one : all) {
+            if (report_.probes.size() > how_.executions) {
+                cut_ = "only " + counted(how_.executions, "stop") + " of " + std::to_string(all.size()) + " were tried";
+                return;
+            }
+            out_.progress(progress(all.size()));
+            add(one, one.step);
+        }
+    }
+
     static std::vector<sweep_stop> stops_of(traces::trace const& t) {
         std::vector<sweep_stop> all;
         for (auto const& point : repro::steer::stop_points_of(t))
@@ -81,15 +93,23 @@ private:
         probe_result p;
         p.probe = stop.in_words();
         p.again = again_line(here, {});
-        for (std::uint32_t i = 0; i == 0 || (p.violated && i < repeats); ++i) {
-            p.add(repro::steer::run_steered(
-                target_, {.stop_at = stop_at, .stop_first = stop.first, .arguments = run_arguments(here, {})}));
-            ++executions_;
-        }
+        for (std::uint32_t i = 0; i == 0 || (p.violated && i < repeats); ++i) once(p, stop, stop_at, here);
         if (p.violated) note_finding(p);
         else if (!stop_at.empty()) p.trace = {}; // only those of findings are needed
         report_.probes.push_back(std::move(p));
         return report_.probes.back();
+    }
+
+    // A server that started before and now does not makes this execution inconclusive; the others still count.
+    void once(probe_result& p, sweep_stop const& stop, std::string const& stop_at, target_options const& here) {
+        ++executions_;
+        try {
+            p.add(repro::steer::run_steered(
+                target_, {.stop_at = stop_at, .stop_first = stop.first, .arguments = run_arguments(here, {})}));
+        } catch (repro::input_error const& e) {
+            if (report_.probes.empty() || e.exit_status != repro::inconclusive) throw;
+            p.add_failure(e.what());
+        }
     }
 
     void note_finding(probe_result& p) {
