@@ -76,7 +76,7 @@ TEST_CASE("requests that a server accepts while it reloads and never answers are
     target t = reloading("forgets");
     t.act.answer = "/generation";
     t.grace_ms = 1'500;
-    judged_probe const p = reloaded(t);
+    judged_probe const p = acted(t);
     CHECK(p.rules == std::vector<std::string>{"unanswered-after-reload"});
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("clients that wait for a response do not keep others from being refuse
     if (!have_python()) return;
     target t = reloading("forgets-then-closes");
     t.grace_ms = 1'500;
-    CHECK(reloaded(t).breaks("refused-during-reload"));
+    CHECK(acted(t).breaks("refused-during-reload"));
 }
 
 TEST_CASE("a reload without a visible effect is inconclusive, unless the target names an answer that shows it") {
