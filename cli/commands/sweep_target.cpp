@@ -52,11 +52,11 @@ public:
         begun_ = std::chrono::steady_clock::now();
         probe_result& base = add({"the default order", false}, {});
         std::vector<sweep_stop> const all = stops_of(base.trace);
-        if (base.verdict() == verdict::inconclusive) cut_ = "its default order is inconclusive";
+        if (base.verdict() == verdict::inconclusive) report_.cut = "its default order is inconclusive";
         try {
             sweep(all);
         } catch (repro::interruption const&) { // what was found so far is told
-            cut_ = "it was interrupted after " + counted(report_.probes.size() - 1, "stop");
+            report_.cut = "it was interrupted after " + counted(report_.probes.size() - 1, "stop");
             out_.progress("");
             if (!how_.json) out_.print(text());
             throw;
@@ -71,7 +71,8 @@ private:
     void sweep(std::vector<sweep_stop> const& all) {
         for (sweep_stop const& one : all) {
             if (report_.probes.size() > how_.executions) {
-                cut_ = "only " + counted(how_.executions, "stop") + " of " + std::to_string(all.size()) + " were tried";
+                report_.cut =
+                    "only " + counted(how_.executions, "stop") + " of " + std::to_string(all.size()) + " were tried";
                 return;
             }
             out_.progress(progress(all.size()));
@@ -139,7 +140,7 @@ private:
         for (sweep_finding const& f : findings_) out += text_of(f, style);
         out += inconclusive_text(style);
         out += counted(executions_, "execution") + "\n";
-        if (!cut_.empty()) out += "not complete: " + cut_ + "\n";
+        if (!report_.cut.empty()) out += "not complete: " + report_.cut + "\n";
         else if (report_.verdict() == verdict::clean)
             out += "the stop at each of the " + counted(points_, "step") +
                 " of two clients' default order, before and after what the stop does: no rule broken\n";
@@ -179,7 +180,6 @@ private:
     std::vector<sweep_finding> findings_;
     std::uint64_t executions_ = 0;
     std::size_t points_ = 0;
-    std::string cut_;
     std::chrono::steady_clock::time_point begun_;
 };
 

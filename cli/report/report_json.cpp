@@ -125,6 +125,7 @@ std::string as_json(target_report const& r) {
     d["world"] = "live";
     if (!r.target.adapter.empty()) d["adapter"] = r.target.adapter;
     if (r.all_orders) d["all_orders"] = *r.all_orders;
+    if (!r.cut.empty()) d["not_complete"] = r.cut;
     if (!r.target.program) {
         d["stop"] = r.target.stop_in_words();
         if (r.target.act.what != repro::act_kind::stop) d["act"] = r.target.act.in_words();

