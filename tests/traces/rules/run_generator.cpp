@@ -42,7 +42,7 @@ void run_generator::pass_time() {
 
 void run_generator::start() {
     std::vector<field> detail{{"name", "server"}};
-    if (chance(30)) detail.push_back({"grace", one_of({1000, 5000})});
+    if (chance(70)) detail.push_back({"grace", one_of({1000, 5000})});
     if (chance(20)) detail.push_back({"drain_timeout", one_of({100, 1000, 3000})});
     if (chance(15)) detail.push_back({"accepts_for", one_of({100, 1000, 3000})});
     if (chance(about_ == topic::wrapper ? 50 : 15)) detail.push_back({"pid1", true});
