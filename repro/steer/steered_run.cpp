@@ -152,7 +152,7 @@ void steered_run::start() {
 // Nothing is steered yet, but waits are parked already: a thread that waits in the kernel can't be parked any more.
 void steered_run::wait_until_ready() {
     nanoseconds const deadline = right_now() + plan_.ready.within_ms * millisecond;
-    std::optional<nanoseconds> quiet_since;
+    nanoseconds quiet_since = 0; // 0 while it is not quiet
     for (;;) {
         nap(quiet_since ? idle_nap : 0);
         if (!story_.runs()) did_not_start(story_.how_it_ended());
@@ -165,13 +165,13 @@ void steered_run::wait_until_ready() {
             held_call& c = *possible.front().call;
             order_.took(possible.front());
             c.wait ? supervisor_->deliver(c, possible.front().events) : supervisor_->perform(c, supervisor_->look(c));
-            quiet_since.reset();
+            quiet_since = 0;
         } else if (!supervisor_->quiet() || !ready_now()) {
-            quiet_since.reset();
+            quiet_since = 0;
             nap(short_nap);
         } else if (!quiet_since) {
             quiet_since = right_now();
-        } else if (right_now() - *quiet_since >= settled) {
+        } else if (right_now() - quiet_since >= settled) {
             break;
         }
     }
