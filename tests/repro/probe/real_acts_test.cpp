@@ -50,13 +50,15 @@ TEST_CASE("gunicorn refuses no connection when it reloads or upgrades, but its t
     check_act("gunicorn", act_kind::upgrade, {lost});
 }
 
-TEST_CASE("puma refuses no connection in a phased restart, but loses requests of kept ones") {
+TEST_CASE("puma refuses no connection in a phased restart, but closes new ones before it has read their request") {
     check_act("puma", act_kind::reload, {lost});
 }
 
 TEST_CASE("uwsgi refuses no connection when it reloads, but loses requests of kept ones") {
-    check_act("uwsgi", act_kind::reload, {lost});
-    check_act("uwsgi-graceful", act_kind::reload, {lost});
+    // A kept connection that no worker reads any more is reset when its old worker ends; on a slow machine that can be
+    // later than the grace.
+    check_act("uwsgi", act_kind::reload, {lost, "unanswered-after-reload"});
+    check_act("uwsgi-graceful", act_kind::reload, {lost, "unanswered-after-reload"});
 }
 
 TEST_CASE("uwsgi loses the requests in flight on SIGTERM with die-on-term, and answers them with a graceful hook") {
