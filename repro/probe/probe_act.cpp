@@ -133,7 +133,8 @@ void probe_run::tell(server_order const& order, bool old_only) {
     std::vector<addressee> all = addressees();
     if (old_only && plan_.signal_to != to::first)
         std::erase_if(all, [this](addressee const& one) { return !act_->processes.is_old(one.id); });
-    std::vector<traces::field> what{{"signal", signal_name(order.signal)}, {"stop", false}};
+    std::string const signal = signal_name(order.signal); // a field does not keep its text
+    std::vector<traces::field> what{{"signal", signal}, {"stop", false}};
     if (plan_.signal_to != to::first) what.push_back({"to", word_of(plan_.signal_to)});
     story_.clock() = traces::monotonic_now();
     for (addressee const& one : all) story_.recorder().emit(kind::process_signal, one.id, {}, what);
