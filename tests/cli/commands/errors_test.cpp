@@ -71,7 +71,7 @@ TEST_CASE("the error for an invalid command line names the option and the remedy
             {"--signal can't be SIGKILL: no process can handle that signal"}},
         {{"run", "--target", "nginx", "--signal", "SIGSTOP"}, {"--signal can't be SIGSTOP"}},
         {{"run", "--target", "nginx", "--stop-at", "request"},
-            {"--stop-at: only an adapter can hold a server", "add --adapter"}},
+            {"--stop-at: name a step and add --steer", "add --adapter"}},
         {{"run", "--target", "nginx", "--free-at", "request"},
             {"--free-at: only scenarios and targets that are programs"}},
         {{"run", "--target", "nginx", "--slow", "slow"}, {"--slow must be a path"}},

@@ -85,6 +85,5 @@ TEST_CASE("the error for an option that a program does not take names the option
     refused(
         {"run", "--target", "nginx", "--schedule", "2=1"}, "--schedule: only scenarios and targets that are programs");
     refused({"run", "--target", "nginx", "--order", "client-first"}, "--order: only an adapter");
-    refused({"explore", "--target", "nginx"}, "is not a program that stops itself");
     refused({"explore"}, "SCENARIO is required, or --target");
 }
