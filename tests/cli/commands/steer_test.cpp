@@ -90,7 +90,9 @@ TEST_CASE("replay of a steered trace starts the server again and finds the same 
     CHECK(run(with_server(how, "select"), {.in = here.path()}).status == 1);
     result const r = run({"replay", "t.jsonl"}, {.in = here.path()});
     CHECK(r.status == 1);
-    CHECK_THAT(r.out, ContainsSubstring("replayed: all "));
+    // What the server does when its clients are gone may come in another order.
+    CHECK_THAT(
+        r.out, ContainsSubstring("replayed: all ") || ContainsSubstring("replayed: the same steps on each connection"));
 }
 
 TEST_CASE("a replay of a steered trace diverges at a named step, with both sides") {
