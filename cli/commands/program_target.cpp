@@ -27,18 +27,6 @@ repro::program_order asked_for(program_options const& o) {
     return asked;
 }
 
-// Writes the trace. A failure is an error only when the user asked for the file; otherwise it is a note on standard
-// error.
-void keep(probe_result& p, std::string const& path, bool asked) {
-    try {
-        write_trace(path, p.trace, asked ? named_by::user : named_by::us);
-        p.trace_path = path;
-    } catch (traces::trace_error const& e) {
-        if (asked) throw;
-        std::cerr << "shutdown-repro: " << e.what() << std::endl;
-    }
-}
-
 target_report report_of(repro::target const& t, std::uint32_t repeat) {
     target_report r;
     r.target = t;
@@ -72,13 +60,13 @@ int run_program_target(repro::target const& t, program_options const& o, output&
         try {
             p.add(repro::run_program(program, asked));
         } catch (repro::interruption& asked_to_end) {
-            if (p.violated) keep(p, path, false), asked_to_end.kept = p.trace_path;
+            if (p.violated) keep_trace(p, path, false), asked_to_end.kept = p.trace_path;
             throw;
         }
         if (p.violated) asked.partial_path.clear();
     }
     p.again = o.again;
-    if (p.violated || !o.trace.empty()) keep(p, path, !o.trace.empty());
+    if (p.violated || !o.trace.empty()) keep_trace(p, path, !o.trace.empty());
     return tell(report, o.json, out);
 }
 

@@ -178,16 +178,7 @@ private:
         return options_.trace.empty() ? report_.target.name + "-" + p.probe + ".jsonl" : options_.trace;
     }
 
-    void keep(probe_result& p) {
-        std::string const path = path_of(p);
-        try {
-            write_trace(path, p.trace, options_.trace.empty() ? named_by::us : named_by::user);
-            p.trace_path = path;
-        } catch (traces::trace_error const& e) {
-            if (!options_.trace.empty()) throw;
-            std::cerr << "shutdown-repro: " << e.what() << std::endl; // an error only when the user asked for the file
-        }
-    }
+    void keep(probe_result& p) { keep_trace(p, path_of(p), !options_.trace.empty()); }
 
     target_options const& options_;
     output& out_;

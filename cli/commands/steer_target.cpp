@@ -24,16 +24,6 @@ void refuse_with_steer(target_options const& o) {
         throw repro::input_error("--stop-first: name the step with --stop-at; list stop-points --target shows them");
 }
 
-void keep_steered(probe_result& p, std::string const& path, bool asked) {
-    try {
-        write_trace(path, p.trace, asked ? named_by::user : named_by::us);
-        p.trace_path = path;
-    } catch (traces::trace_error const& e) {
-        if (asked) throw;
-        std::cerr << "shutdown-repro: " << e.what() << std::endl;
-    }
-}
-
 std::string trace_file(repro::target const& t, std::string const& stop_at) {
     std::string name = t.name + "-steered" + (stop_at.empty() ? "" : "-" + stop_at);
     for (char& c : name)
@@ -67,12 +57,12 @@ int run_steered_target(repro::target const& t, target_options const& o, output& 
             exact.add(seen);
             p.add(std::move(seen));
         } catch (repro::interruption& asked_to_end) {
-            if (p.violated) keep_steered(p, path, false), asked_to_end.kept = p.trace_path;
+            if (p.violated) keep_trace(p, path, false), asked_to_end.kept = p.trace_path;
             throw;
         }
     }
     p.again = again_line(o, {});
-    if (p.violated || !o.trace.empty()) keep_steered(p, path, !o.trace.empty());
+    if (p.violated || !o.trace.empty()) keep_trace(p, path, !o.trace.empty());
     out.progress("");
     std::string const how_exact = exact.in_words();
     out.print(o.json ? as_json(report) : as_text(report, out.page()) + (how_exact.empty() ? "" : how_exact + "\n"));

@@ -1,7 +1,9 @@
 #include "cli/report/target_report.hpp"
 #include <algorithm>
+#include <iostream>
 #include <set>
 #include "cli/report/report.hpp"
+#include "cli/terminal/files.hpp"
 #include "cli/terminal/shell_line.hpp"
 #include "repro/gate/wilson.hpp"
 
@@ -257,6 +259,16 @@ std::string probe_result::trouble() const {
 
 verdict probe_result::verdict() const {
     return violated ? verdict::violated : inconclusive ? verdict::inconclusive : verdict::clean;
+}
+
+void keep_trace(probe_result& p, std::string const& path, bool asked) {
+    try {
+        write_trace(path, p.trace, asked ? named_by::user : named_by::us);
+        p.trace_path = path;
+    } catch (traces::trace_error const& e) {
+        if (asked) throw;
+        std::cerr << "shutdown-repro: " << e.what() << std::endl;
+    }
 }
 
 verdict target_report::verdict() const {

@@ -54,6 +54,10 @@ struct probe_result {
     std::string trouble() const; // why a run is inconclusive; "" if none is
 };
 
+// Writes the trace to `path`. A failure is an error only when the user asked for the file; otherwise it is a note on
+// standard error.
+void keep_trace(probe_result&, std::string const& path, bool asked);
+
 struct target_report {
     repro::target target;
     std::string version; // "" when not known

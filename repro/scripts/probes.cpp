@@ -54,12 +54,17 @@ void burst(probe_run& run, bool frozen) {
     }
 }
 
-class backlog_burst final : public probe_script {
+// Requests that come at the moment of the stop, and not before.
+class backlog : public probe_script {
 public:
     void open(probe_run&) override {}
     bool in_place(probe_run&) override { return true; }
     std::size_t standing(probe_run& run) override { return count_waiting(run); }
     std::string missing(probe_run&) const override { return "no connection with a request stood"; }
+};
+
+class backlog_burst final : public backlog {
+public:
     void stop(probe_run& run) override {
         burst(run, false);
         run.stop();
@@ -70,12 +75,8 @@ public:
     }
 };
 
-class backlog_frozen final : public probe_script {
+class backlog_frozen final : public backlog {
 public:
-    void open(probe_run&) override {}
-    bool in_place(probe_run&) override { return true; }
-    std::size_t standing(probe_run& run) override { return count_waiting(run); }
-    std::string missing(probe_run&) const override { return "no connection with a request stood"; }
     void stop(probe_run& run) override {
         burst(run, run.freeze());
         run.stop();
