@@ -54,7 +54,7 @@ void trace_judge::on_event(event const& e) {
     roots_.note(e);
     if (e.what == kind::act_stop && so_far_.stop == "never") so_far_.stop = moment_text(e);
     if (e.what == kind::process_signal && e.seq == judge_.rules().state().t0)
-        so_far_.stop = std::string(e.text("signal")) + " " + moment_text(e);
+        so_far_.stop = printable(e.text("signal")) + " " + moment_text(e);
     if (e.what == kind::act_free && so_far_.free == "never") so_far_.free = moment_text(e);
 }
 

@@ -211,7 +211,7 @@ probe_outcome outcome_of(trace const& t) {
             if (e.id.number != 1 || stopped == no_seq) break;
             o.ended_after = elapsed(stopped_at, e.t);
             o.how_ended = e.text("signal").empty() ? "status " + std::to_string(e.integer("status"))
-                                                   : std::string(e.text("signal"));
+                                                   : traces::printable(e.text("signal"));
             break;
         case kind::process_stderr:
             if (e.text("text").empty()) break;

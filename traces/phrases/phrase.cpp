@@ -160,7 +160,7 @@ std::string exited(event const& e) {
 // "reload"
 std::string act_name(event const& e) {
     std::string_view const name = e.text("act");
-    return name.empty() ? "act" : std::string(name);
+    return name.empty() ? "act" : printable(name);
 }
 
 std::string port_state(event const& e) {

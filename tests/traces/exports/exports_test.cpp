@@ -63,10 +63,26 @@ trace const& hostile() {
     return t;
 }
 
+// Every kind with all its details, of which each is an awkward text.
+trace const& hostile_details() {
+    static trace const t = [] {
+        trace const kinds = read_file(TEST_DATA "/every-kind.jsonl");
+        trace all;
+        for (event e : kinds.events) {
+            std::vector<field> detail(e.detail.begin(), e.detail.end());
+            for (field& f : detail) f.val = "\x1b[2J\n\xc2\x9b \xe2\x80\xa8 \xff";
+            e.detail = detail;
+            all.append(e);
+        }
+        return all;
+    }();
+    return t;
+}
+
 std::vector<trace const*> samples() {
     static trace const real = read_file(TEST_DATA "/scope-disposal.jsonl"),
                        kinds = read_file(TEST_DATA "/every-kind.jsonl"), empty = told({});
-    return {&real, &kinds, &empty, &hostile()};
+    return {&real, &kinds, &empty, &hostile(), &hostile_details()};
 }
 
 bool is_utf8(std::string const& text) {
