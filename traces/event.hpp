@@ -208,7 +208,7 @@ struct event {
 
     value const* find(std::string_view key) const {
         for (field const& f : detail)
-            if (f.key == key) return &f.val;
+            if (f.key.size() == key.size() && (f.key.data() == key.data() || f.key == key)) return &f.val;
         return nullptr;
     }
     std::int64_t integer(std::string_view key, std::int64_t otherwise = 0) const {

@@ -17,6 +17,11 @@ class recorder {
         seq_t at[4] = {};
         std::size_t count = 0;
         void add(seq_t s) {
+            if (count == 0) { // nearly always
+                at[0] = s;
+                count = s != no_seq;
+                return;
+            }
             seq_t* const end = at + count;
             seq_t* const place = std::lower_bound(at, end, s);
             if (s == no_seq || count == std::size(at) || (place != end && *place == s)) return;

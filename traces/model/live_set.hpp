@@ -118,7 +118,7 @@ private:
             slots_.begin(), slots_.end(), number, [](slot const& s, std::uint32_t n) { return s.number < n; });
     }
     // Called several times for each event: constant time if the youngest numbers have no gaps.
-    slot* at(std::uint32_t number) {
+    [[gnu::always_inline]] slot* at(std::uint32_t number) {
         std::uint32_t const from_back = last_ - number;
         if (from_back < count_)
             if (slot& s = slots_[count_ - 1 - from_back]; s.number == number) return &s;

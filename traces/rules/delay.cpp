@@ -40,6 +40,7 @@ struct refused_during_drain_delay final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
+        if (!m.accepts_for) return;
         client_state const* const c = m.clients.find(e.id.number);
         peer_state const* const p = m.peers.find(e.id.number);
         if (!c || !p || p->why == role::readiness || m.ungraceful || m.second != no_seq) return;
