@@ -1,5 +1,6 @@
 #include "repro/watch/child_story.hpp"
 #include <algorithm>
+#include <poll.h>
 #include <unistd.h>
 #include <utility>
 #include "repro/input/errors.hpp"
@@ -82,6 +83,7 @@ void child_story::on_ready(int fd, std::uint32_t) {
     } else if (fd == child_->notes()) {
         read_from(fd, output_);
     } else {
+        hear_what_was_written();
         tree_.update(); // a child that ended before its parent is recorded before it
         if (!(end_ = child_->reap())) return;
         events_.forget(fd);
@@ -96,6 +98,7 @@ void child_story::on_ready(int fd, std::uint32_t) {
 void child_story::wait(nanoseconds until) {
     events_.wait(child_ ? std::min(until, looked_ + tree_every) : until);
     if (now() - looked_ >= tree_every) {
+        hear_what_was_written();
         tree_.update();
         looked_ = now();
     }
@@ -146,6 +149,17 @@ void child_story::keep(std::string_view text, pipe const& from) {
     recorded_ += text.size();
     if (&from == &errors_) record(kind::process_stderr, {{"text", text}});
     else record(kind::process_stderr, {{"text", text}, {"output", from.stream}});
+}
+
+// Reads what is in the pipes. What a process wrote before its end is recorded before it: some words are evidence only
+// when a process ends badly after them.
+void child_story::hear_what_was_written() {
+    constexpr std::uint64_t most = 2 << 20; // a process may go on writing
+    std::uint64_t const before = heard_;
+    if (!child_) return;
+    for (auto const& [fd, from] : {std::pair(child_->errors(), &errors_), std::pair(child_->notes(), &output_)})
+        for (pollfd there{fd, POLLIN, 0}; from->open && heard_ - before < most && poll(&there, 1, 0) > 0;)
+            read_from(fd, *from);
 }
 
 void child_story::hear_last_words(nanoseconds until) {

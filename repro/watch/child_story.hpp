@@ -92,6 +92,7 @@ private:
     };
     void on_ready(int fd, std::uint32_t) override;
     void read_from(int fd, pipe&);
+    void hear_what_was_written();
     void say(std::string_view line, pipe const&);
     void keep(std::string_view text, pipe const&);
     void cut_short(interruption const&);
