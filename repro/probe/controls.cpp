@@ -138,8 +138,23 @@ rest_control rest_in(traces::trace const& seen) {
     return rest;
 }
 
-rest_control measure_rest(target const& t, std::string const& partial_path) {
-    return rest_in(probe_run(t, at_rest_probe, {.partial_path = partial_path}, std::make_unique<at_rest>()).run());
+// A server that looks for the stop only now and then exits at rest after times that differ by chance. It is stopped
+// again until two of the times agree, and the longest counts.
+rest_control measure_rest_often(target const& t, std::string const& partial_path) {
+    constexpr int most = 5;
+    constexpr nanoseconds at_once = 20 * millisecond, least_difference = 50 * millisecond;
+    constexpr int share = 10; // of the longer time
+    rest_control longest = measure_rest(t, partial_path);
+    if (!longest.trouble.empty()) longest = measure_rest(t, partial_path); // this machine may have been busy
+    bool agree = longest.took <= at_once;
+    for (int i = 1; i < most && !agree && !longest.killed && longest.trouble.empty(); ++i) {
+        rest_control next = measure_rest(t, partial_path);
+        if (!next.trouble.empty()) break;
+        auto const [lower, upper] = std::minmax(longest.took, next.took);
+        agree = upper - lower <= least_difference + upper / share;
+        if (next.took > longest.took) std::swap(longest, next);
+    }
+    return longest;
 }
 
 std::string in_words(url_control const& u) {
@@ -177,6 +192,10 @@ url_control const* target_controls::find(target::http_request const& asked) cons
     return it == urls.end() ? nullptr : &*it;
 }
 
+rest_control measure_rest(target const& t, std::string const& partial_path) {
+    return rest_in(probe_run(t, at_rest_probe, {.partial_path = partial_path}, std::make_unique<at_rest>()).run());
+}
+
 target_controls measure_controls(
     target const& t, std::span<std::string const> probes, std::string const& partial_path) {
     target_controls all;
@@ -184,7 +203,7 @@ target_controls measure_controls(
         for (target::http_request const& r : requests_of(t, probe))
             if (!all.find(r)) all.urls.push_back({.asked = r});
     bool const is_stop = t.act.what == act_kind::stop;
-    if (is_stop) all.at_rest = measure_rest(t, partial_path);
+    if (is_stop) all.at_rest = measure_rest_often(t, partial_path);
     else all.at_rest.trouble = "the act is not a stop";
     if (all.urls.empty()) return all;
     std::string const noted = ask_once(t, all.urls, partial_path);

@@ -38,8 +38,12 @@ struct target_controls {
 // Returns the requests of the target that the probe's clients send.
 std::vector<target::http_request> requests_of(target const&, std::string_view probe);
 
-// Starts the target twice: once to stop it without a client, once to ask for the paths of these probes. Throws as
-// run_probe() does, and like there the trace is written to `partial_path` on an interruption.
+// Starts the target and stops it without a client, once. Throws as run_probe() does, and like there the trace is
+// written to `partial_path` on an interruption.
+rest_control measure_rest(target const&, std::string const& partial_path = {});
+
+// Measures the stop without a client, more than once if its time is not clear, and starts the target once more to ask
+// for the paths of these probes. Throws as measure_rest() does.
 target_controls measure_controls(
     target const&, std::span<std::string const> probes, std::string const& partial_path = {});
 

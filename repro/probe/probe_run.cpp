@@ -26,7 +26,8 @@ constexpr nanoseconds stalled = 500 * millisecond; // time without progress afte
 constexpr nanoseconds last_words =
     2'000 * millisecond; // time for clients and pipes to see the end of an exited process
 constexpr nanoseconds longest_command = 10'000 * millisecond;
-constexpr nanoseconds settled = 250 * millisecond; // a descriptor that is open after this time was left open
+constexpr nanoseconds most_pause = 250 * millisecond; // of this program, after the stop
+constexpr nanoseconds settled = 250 * millisecond;    // a descriptor that is open after this time was left open
 
 // A probe that does not run when something happens does not see it. What it starts has the usual priority.
 void take_precedence() {
@@ -116,6 +117,15 @@ void probe_run::turn(nanoseconds until) {
         backend_->tick();
         ticked_ = now();
     }
+}
+
+// A pause of this program hides what happens in it: a client that should have come then comes later, and finds the port
+// closed.
+void probe_run::turn_after_stop(nanoseconds until, nanoseconds& before) {
+    turn(until);
+    script_->after(*this);
+    longest_pause_ = std::max(longest_pause_, now() - before);
+    before = now();
 }
 
 // --- the start -------------------------------------------------------------------------------------------------------
@@ -407,6 +417,10 @@ void probe_run::check_that_it_happened() {
     if (wrong_ && !why_no_control.empty())
         story_.note("the execution with " + plan_.stop_in_words() +
             ", with which this one has to be compared, was inconclusive: " + why_no_control);
+    if (longest_pause_ <= most_pause) return;
+    saw_all_ = false;
+    story_.note("this program did not run for " + std::to_string(longest_pause_ / millisecond) +
+        " ms after the stop, because this machine is busy: its clients may have come too late");
 }
 
 bool probe_run::has_exited() {
@@ -445,9 +459,8 @@ void probe_run::look_at_files(char const* when) {
 
 void probe_run::wait_for_end() {
     nanoseconds const deadline = stopped_at_ + (plan_.accepts_for_ms + plan_.grace_ms) * millisecond;
-    while (story_.runs() && now() < deadline) {
-        turn(deadline);
-        script_->after(*this);
+    for (nanoseconds before = stopped_at_; story_.runs() && now() < deadline;) {
+        turn_after_stop(deadline, before);
         let_clients_leave();
         look_for_drained();
     }
@@ -492,9 +505,9 @@ void probe_run::end_by_force() {
 void probe_run::see_the_clients_off() {
     nanoseconds const deadline = now() + last_words;
     auto const commands_run = [&] { return std::ranges::any_of(stopping_, [](auto const& h) { return !h->end; }); };
+    nanoseconds before = now();
     while ((!all_clients_over() || commands_run() || (stopped_at_ && script_->goes_on(*this))) && now() < deadline) {
-        turn(deadline);
-        if (stopped_at_) script_->after(*this);
+        stopped_at_ ? turn_after_stop(deadline, before) : turn(deadline);
     }
     for (auto const& c : clients_) c->give_up();
     story_.hear_last_words(now());

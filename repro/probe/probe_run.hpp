@@ -102,7 +102,8 @@ public:
 
 private:
     void on_ready(int fd, std::uint32_t events) override;
-    void turn(traces::nanoseconds until); // waits a short time
+    void turn(traces::nanoseconds until);                                         // waits a short time
+    void turn_after_stop(traces::nanoseconds until, traces::nanoseconds& before); // the turn before ended then
     void wait(traces::nanoseconds until);
 
     void live();
@@ -236,6 +237,7 @@ private:
     moment_state moment_ = moment_state::absent;
     bool log_seen_ = false, frozen_ = false;
     traces::nanoseconds stopped_at_ = 0, ticked_ = 0, quiet_since_ = 0;
+    traces::nanoseconds longest_pause_ = 0; // of this program, after the stop
     bool drained_told_ = false;
     std::optional<act_state> act_; // set when it acts and the server is ready
     unique_fd listener_;           // handed to the server, if the act says so

@@ -1,5 +1,6 @@
 // What a target does without a client, and answers without a stop, and that probes are judged by comparison with it.
 #include "repro/probe/controls.hpp"
+#include "repro/process/private_folder.hpp"
 #include "tests/catch.hpp"
 #include "tests/repro/probe/python_servers.hpp"
 
@@ -58,6 +59,29 @@ TEST_CASE("a stop that takes its time without a client is blamed on no client") 
             CHECK(c.controls.at_rest.took >= 1'500 * millisecond);
             CHECK_FALSE(names_a_holder(c.probe));
         }
+}
+
+TEST_CASE("no client is blamed when a server notices the stop only if something wakes it, or after a time") {
+    if (!have_python()) return;
+    // The first stops at rest are short by chance. The clients that leave wake the server.
+    for (char const* const short_ones : {"1", "2", "3"}) {
+        INFO(short_ones);
+        private_folder const folder;
+        target const t = python_server("stops", {"wakes", "0.9", short_ones, folder.file("starts")});
+        compared const c = compare(t, "idle");
+        CHECK_FALSE(names_a_holder(c.probe));
+    }
+}
+
+TEST_CASE("an execution in which this program did not run for a time is inconclusive, and blames no client") {
+    if (!have_python()) return;
+    for (char const* const probe : {"idle", "silent", "answered"}) {
+        compared const c = compare(python_server("stops", {"freezes", "0.6"}), probe);
+        CHECK(c.probe.verdict == verdict::inconclusive);
+        CHECK_THAT(c.controls.at_rest.trouble, ContainsSubstring("did not run for"));
+        CHECK_THAT(c.probe.facts.note, ContainsSubstring("did not run for"));
+        CHECK_FALSE(names_a_holder(c.probe));
+    }
 }
 
 TEST_CASE("a server that never stops is killed after the grace, whoever is connected, and nobody is blamed") {

@@ -1,12 +1,14 @@
 # Keeps connections, and answers each request at once. At SIGTERM it does as it is told, and closes its listener first:
 # always N: exits after N seconds, whoever is connected. never: ignores it. drain N: goes on serving for N seconds, with its
 # listener open. counts N: takes N seconds longer if a client is connected when it stops. polls N: waits until no connection is left, and looks every N seconds; it ends an idle one after 2 s.
+# wakes N SOON FILE: notices the stop only when a connection wakes it, or N seconds later; its first SOON starts notice it
+# after 30 ms. FILE counts the starts. freezes N: freezes its parent for N seconds.
 import os, signal, socket, sys, threading, time
 import common
 
 how, period = sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0
 connections = set()
-stopping = threading.Event()
+stopping, woken = threading.Event(), threading.Event()
 listener = common.listen()
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
 
@@ -24,6 +26,7 @@ def converse(client):
         pass
     connections.discard(client)
     client.close()
+    woken.set()
 
 
 def accept():
@@ -41,8 +44,19 @@ while not stopping.wait(.02) or how == 'never':
     pass
 if how == 'drain':
     time.sleep(period)
+if how == 'wakes':
+    with open(sys.argv[5], 'a+') as starts:
+        print(file=starts)
+        starts.seek(0)
+        soon = len(starts.readlines()) <= int(sys.argv[4])
+    woken.clear()
+    woken.wait(.03 if soon else period)
 listener.shutdown(socket.SHUT_RDWR)
 listener.close()
+if how == 'freezes':
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(period)
+    os.kill(os.getppid(), signal.SIGCONT)
 if how == 'always' or (how == 'counts' and connections):
     time.sleep(period)
 while how == 'polls' and connections:
