@@ -29,7 +29,10 @@ public:
             std::ranges::count_if(second_, [&](kept_connection const& k) { return !k.slow && stands(run, k); }));
     }
     std::string missing(probe_run&) const override {
-        return "no connection was kept, because the server closed each after its response";
+        bool const waits = std::ranges::any_of(
+            second_, [](kept_connection const& k) { return !k.client->over() && !k.client->answered(); });
+        return waits ? "no connection was kept and idle, because the responses did not come in time"
+                     : "no connection was kept, because the server closed each after its response";
     }
     void after(probe_run& run) override {
         late_.knock(run);

@@ -169,7 +169,7 @@ TEST_CASE("a reload reaches process 1 of a PID namespace that the command makes"
     if (!have_python()) return;
     if (geteuid() != 0 || find_program("unshare").empty()) return tests::skip("unshare needs root");
     target t = reloading("workers");
-    std::vector<std::string> const space{"unshare", "--fork", "--pid", "--mount-proc"};
+    std::vector<std::string> const space{"unshare", "--fork", "--pid", "--propagation", "unchanged", "--mount-proc"};
     t.command.insert(t.command.begin(), space.begin(), space.end());
     t.signal_to = target::receivers::pid1;
     CHECK(acted(t).verdict == verdict::clean);

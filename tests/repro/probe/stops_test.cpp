@@ -65,7 +65,7 @@ TEST_CASE("a wrapper that keeps the signal to itself is told apart from a server
     if (!have_python()) return;
     for (char const* const how : {"dies", "deaf"}) {
         INFO(how);
-        judged_probe const p = controlled(wrapped(how, 3'000), "silent");
+        judged_probe const p = controlled(wrapped(how, 5'000), "silent");
         CHECK(p.breaks("stop-signal-not-forwarded"));
         CHECK_FALSE(p.breaks("killed-after-grace"));
         CHECK_FALSE(p.breaks("stop-signal-unhandled"));
