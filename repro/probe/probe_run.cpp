@@ -417,6 +417,10 @@ void probe_run::check_that_it_happened() {
     if (wrong_ && !why_no_control.empty())
         story_.note("the execution with " + plan_.stop_in_words() +
             ", with which this one has to be compared, was inconclusive: " + why_no_control);
+    if (std::string const why = script_->unseen(); !acts_ && !why.empty()) {
+        saw_all_ = false;
+        story_.note("the probe " + probe_ + " was not kept up: " + why);
+    }
     if (longest_pause_ <= most_pause) return;
     saw_all_ = false;
     story_.note("this program did not run for " + std::to_string(longest_pause_ / millisecond) +
