@@ -212,6 +212,10 @@ bool probe_client::closed_meanwhile() {
     return true;
 }
 
+std::uint64_t probe_client::bytes_sent() const {
+    return sent() && half_.empty() ? head_of(request_->asked).size() + request_->asked.body.size() : 0;
+}
+
 void probe_client::push() {
     while (!unsent_.empty()) {
         ssize_t const taken = ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);

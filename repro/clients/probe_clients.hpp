@@ -69,7 +69,10 @@ public:
     bool over() const { return over_; }                                 // the connection has ended
     bool waits() const { return request_ && !over_; }                   // waits for a response or for the rest of it
     bool sent() const { return request_ && unsent_.empty() && !over_; } // the kernel has taken the whole request
-    bool got_bytes() const { return received_any_; }                    // received a part of the current response
+    traces::ref current_request() const { return request_ ? request_->id : traces::ref{}; } // the one it waits for
+    // The number of bytes of that request; 0 unless the kernel has taken all of them.
+    std::uint64_t bytes_sent() const;
+    bool got_bytes() const { return received_any_; } // received a part of the current response
     std::uint32_t answered() const { return answered_; }
     bool all_was_read() const;          // on a Unix socket: whether the server has read all that was sent
     bool lost() const { return lost_; } // one of its requests has failed

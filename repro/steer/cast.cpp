@@ -17,6 +17,10 @@ std::uint32_t cast::client_at(std::uint16_t port) const {
     return 0;
 }
 
+probe_client const* cast::client(std::uint32_t number) const {
+    return number >= 1 && number <= clients_.size() ? clients_[number - 1].get() : nullptr;
+}
+
 probe_request cast::slow_request() const {
     if (target_.slow.empty()) return request_of(target_.path);
     probe_request r = request_of(target_.slow);

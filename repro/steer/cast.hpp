@@ -18,7 +18,8 @@ public:
     // `backend`: null if the target uses none.
     cast(client_stage const&, target const&, slow_backend* backend);
 
-    std::uint32_t client_at(std::uint16_t port) const; // the number of the client with that local port, or 0
+    std::uint32_t client_at(std::uint16_t port) const;      // the number of the client with that local port, or 0
+    probe_client const* client(std::uint32_t number) const; // null if there is none
     // Whether what the next act waits for has happened.
     bool next_is_due() const;
     std::string next() const; // the next act, for people: "the clients connect"; "" when none is left

@@ -144,8 +144,13 @@ void steered_run::start() {
                      .speaks = true,
                      .hook = &filtered},
         {{"name", name}, {"grace", plan_.grace_ms}, {"steered", true}}, plan_.exit);
-    supervisor_.emplace(story_, filtered.take_listener(), port_, backend_ ? backend_->port() : std::uint16_t{0},
-        [this](std::uint16_t port) { return cast_->client_at(port); });
+    supervisor_.emplace(
+        story_, filtered.take_listener(), port_, backend_ ? backend_->port() : std::uint16_t{0},
+        [this](std::uint16_t port) { return cast_->client_at(port); },
+        [this](std::uint32_t client) {
+            probe_client const* const c = cast_->client(client);
+            return c ? asked_request{c->current_request(), c->bytes_sent()} : asked_request{};
+        });
     places_.set("pid", std::to_string(story_.child().pid()));
 }
 

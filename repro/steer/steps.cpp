@@ -56,11 +56,15 @@ void steps::io(held_call const& c, io_look const& look, endpoint const& accepted
         return emit(kind::connection_open, accepted.connection, c.process, detail);
     }
     if (auto const is = kind_of_step(c, look)) {
-        if (*is == kind::connection_close) detail = {{"how", look.unread ? "reset" : "fin"}};
+        asked_request const asked = c.on.is == endpoint::role::client ? request_of_(c.on.number) : asked_request{};
+        bool const closes = *is == kind::connection_close;
+        if (closes) detail = {{"how", look.unread ? "reset" : "fin"}};
         else detail = {{"bytes", look.bytes}};
+        if (!closes && asked.id) detail.push_back({"request", asked.id});
         detail.push_back({"step", name});
         detail.push_back({"peer", peer});
         if (look.unread) detail.push_back({"unread", look.unread});
+        if (look.unread && asked.bytes && look.unread >= asked.bytes) detail.push_back({"unread_request", asked.id});
         return emit(*is, c.on.connection, c.process, detail);
     }
     detail = {{"step", name}};

@@ -2,6 +2,7 @@
 // that they stay the same when another connection takes more or fewer steps: client:2.read#1, listen.accept#2,
 // process:1.told#5, quiet#3.
 #pragma once
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -11,9 +12,19 @@
 
 namespace shutdown_repro::repro::steer {
 
+// The request that a client waits for, if any.
+struct asked_request {
+    traces::ref id = {};
+    std::uint64_t bytes = 0; // 0 unless all of it was sent
+};
+using request_lookup = std::function<asked_request(std::uint32_t client)>;
+
 class steps {
 public:
-    steps(traces::recorder& record, traces::nanoseconds& clock) : record_(record), clock_(clock) {}
+    steps(traces::recorder& record, traces::nanoseconds& clock, request_lookup request_of)
+        : record_(record),
+          clock_(clock),
+          request_of_(std::move(request_of)) {}
 
     // Returns the name that the next step of this kind will have: "client:2.read#1" for "client:2.read".
     std::string next(std::string const& what) const;
@@ -31,6 +42,7 @@ private:
     void emit(traces::kind, traces::ref id, traces::ref by, std::span<traces::field const>);
     traces::recorder& record_;
     traces::nanoseconds& clock_;
+    request_lookup request_of_;
     std::map<std::string, std::uint64_t> taken_;
 };
 

@@ -13,12 +13,12 @@
 namespace shutdown_repro::repro::steer {
 
 supervisor::supervisor(child_story& story, unique_fd fd, std::uint16_t port, std::uint16_t backend_port,
-    std::function<std::uint32_t(std::uint16_t)> client_at)
+    std::function<std::uint32_t(std::uint16_t)> client_at, request_lookup request_of)
     : story_(story),
       listener_(std::move(fd)),
       processes_(story.tree()),
       sockets_(story.recorder(), port, backend_port, std::move(client_at)),
-      steps_(story.recorder(), story.clock()) {
+      steps_(story.recorder(), story.clock(), std::move(request_of)) {
     story_.events().watch(listener_.get(), EPOLLIN, *this);
 }
 

@@ -17,7 +17,7 @@ class supervisor final : private poller::watcher {
 public:
     // `client_at`: see endpoints. The story must outlive it.
     supervisor(child_story&, unique_fd listener, std::uint16_t port, std::uint16_t backend_port,
-        std::function<std::uint32_t(std::uint16_t)> client_at);
+        std::function<std::uint32_t(std::uint16_t)> client_at, request_lookup request_of);
     ~supervisor();
 
     // In which way calls are held. From `starting` to `steering`, and to `free` in the end.

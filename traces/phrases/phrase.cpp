@@ -299,9 +299,19 @@ constexpr row table[] = {
         [](event const& e) { return subject(e) + " is finished" + with(e, ": ", "result") + with(e, ", ", "status"); }},
     {kind::request_free, [](event const& e) { return subject(e) + " is freed"; }},
     {kind::connection_open, [](event const& e) { return subject(e) + " is accepted" + in_parent(e, " by "); }},
-    {kind::connection_read, [](event const& e) { return subject(e) + " reads" + with(e, " ", "bytes", " bytes"); }},
-    {kind::connection_write, [](event const& e) { return subject(e) + " writes" + with(e, " ", "bytes", " bytes"); }},
-    {kind::connection_close, [](event const& e) { return subject(e) + " closes" + with(e, ": ", "how"); }},
+    {kind::connection_read,
+        [](event const& e) {
+            return subject(e) + " reads" + with(e, " ", "bytes", " bytes") + with(e, " of ", "request");
+        }},
+    {kind::connection_write,
+        [](event const& e) {
+            return subject(e) + " writes" + with(e, " ", "bytes", " bytes") + with(e, " for ", "request");
+        }},
+    {kind::connection_close,
+        [](event const& e) {
+            return subject(e) + " closes" + with(e, ": ", "how") + with(e, ", with ", "unread", " bytes unread") +
+                with(e, ", all of ", "unread_request");
+        }},
     {kind::stream_open, [](event const& e) { return subject(e) + " opens" + in_parent(e, " for "); }},
     {kind::stream_read, [](event const& e) { return stream(e) + " reads" + with(e, " ", "bytes", " bytes"); }},
     {kind::stream_queue, queued},

@@ -3,9 +3,12 @@
 #include <array>
 #include "traces/rules/family.hpp"
 #include "traces/rules/lost.hpp"
+#include "traces/rules/unread.hpp"
 
 namespace shutdown_repro::traces {
 namespace {
+
+bool is_of_connection(kind what) { return what == kind::connection_read || what == kind::connection_close; }
 
 struct connection_reset_inflight final : rule {
     static rule_info info() {
@@ -14,7 +17,7 @@ struct connection_reset_inflight final : rule {
             .level = severity::error,
             .needs = clients,
             .needs_one_of = server_acts | process,
-            .kinds = {kind::client_fail, kind::client_closed},
+            .kinds = {kind::client_fail, kind::client_closed, kind::connection_read, kind::connection_close},
             .summary = "a request that was sent before the stop, completely or but for a part of its body, or at any "
                        "time when "
                        "nothing is stopped, gets a reset or an end of stream and no byte of a response",
@@ -33,11 +36,13 @@ struct connection_reset_inflight final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
+        if (is_of_connection(e.what)) return unread_.note(e);
         each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
-            if (how == loss::in_flight) report(who, s, e, m, out);
+            if (how == loss::in_flight && unread_.closed_with(who, m) == no_seq) report(who, s, e, m, out);
         });
     }
     std::string_view lacks(model const& m) const override { return lacks_act(m); }
+    void reset() override { unread_.clear(); }
 
 private:
     static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
@@ -47,6 +52,56 @@ private:
                 (ending_of(e) == "reset" ? "reset" : "closed") + " without a byte of a response",
             e, m, out);
     }
+    unread_requests unread_;
+};
+
+struct closed_with_unread_request final : rule {
+    static rule_info info() {
+        return {
+            .id = "closed-with-unread-request",
+            .level = severity::error,
+            .needs = clients | connections,
+            .kinds = {kind::client_fail, kind::client_closed, kind::connection_open, kind::connection_read,
+                kind::connection_close},
+            .summary = "a steered server closes a connection with a whole request in it that was sent before the stop "
+                       "and that it has not read, and the client gets no byte of a response",
+            .why = "The request had arrived before the stop, and the server never looked at it: it took the connection "
+                   "for idle. Usually a server that stops closes all connections between two requests, and does not "
+                   "ask the kernel first whether the next request is there. The kernel answers a close with unread "
+                   "bytes by a reset. A request that is sent after the stop may meet the close of an idle connection, "
+                   "and is not owed a response.",
+            .cites = "",
+            .fix = "before closing an idle connection, read from it once without waiting, and serve what is there; or "
+                   "announce the close with a last response",
+            .make = make<closed_with_unread_request>,
+        };
+    }
+
+    void on(event const& e, model const& m, rule_run& out) override {
+        steered_ = steered_ || e.find("step");
+        if (e.what == kind::connection_open) return;
+        if (is_of_connection(e.what)) return unread_.note(e);
+        each_lost(e, m, [&](ref who, sent_request const& s, loss how) {
+            seq_t const closed = how == loss::in_flight ? unread_.closed_with(who, m) : no_seq;
+            if (closed == no_seq) return;
+            out.report({.subject = who,
+                .at = closed,
+                .witness = {s.sent, m.cause(), e.seq},
+                .message = to_string(who) + " was sent " + moment_text(s.sent_at, m) +
+                    ", and the server closed its connection without having read it"});
+        });
+    }
+    std::string_view lacks(model const& m) const override {
+        return lacks_act(m, steered_ ? "" : "the steps of a steered server");
+    }
+    void reset() override {
+        unread_.clear();
+        steered_ = false;
+    }
+
+private:
+    unread_requests unread_;
+    of_trace<bool> steered_ = false;
 };
 
 struct response_truncated final : rule {
@@ -189,8 +244,8 @@ private:
 } // namespace
 
 std::span<rule_info const> client_rules() {
-    static std::array const rules = {connection_reset_inflight::info(), response_truncated::info(),
-        response_short_framed::info(), goaway_stream_loss::info()};
+    static std::array const rules = {connection_reset_inflight::info(), closed_with_unread_request::info(),
+        response_truncated::info(), response_short_framed::info(), goaway_stream_loss::info()};
     return rules;
 }
 

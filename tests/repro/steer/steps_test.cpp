@@ -78,6 +78,12 @@ TEST_CASE("a step on a connection is an event of that connection, by the process
     CHECK(to_string(reads.by) == "process:1");
     CHECK(reads.text("peer") == "client:1");
     CHECK(reads.integer("bytes") > 0);
+    auto const sends = std::ranges::find_if(t.events,
+        [](traces::event const& e) { return e.what == traces::kind::client_send && to_string(e.id) == "client:1"; });
+    REQUIRE(sends != t.events.end());
+    CHECK(reads.id_of("request") == sends->id_of("request"));
+    CHECK(step("client:1.write#1").id_of("request") == sends->id_of("request"));
+    CHECK(!step("backend:1.read#1").find("request"));
     CHECK(step("client:1.write#1").what == traces::kind::connection_write);
     CHECK(step("backend:1.close#1").what == traces::kind::connection_close);
     CHECK(step("process:1.told#2").text("detail") == "client:1+in client:2+in");

@@ -46,7 +46,8 @@ TEST_CASE("with the stop first the server handles it before the step") {
 TEST_CASE("a request that select tells of together with the stop is lost, and not if the stop is pending meanwhile") {
     repro::target const t = small_server("select");
     std::string const lost = broken_rules(run_steered(t, {.stop_at = "process:1.told#2", .stop_first = true}));
-    CHECK(lost.find("connection-reset-inflight") != std::string::npos);
+    CHECK(lost.find("closed-with-unread-request") != std::string::npos);
+    CHECK(lost.find("connection-reset-inflight") == std::string::npos); // one loss is told once
     CHECK(broken_rules(run_steered(t, {.stop_at = "process:1.told#2"})) == "");
 }
 
@@ -70,4 +71,16 @@ TEST_CASE("a client that waits for a response does not leave before the end of t
         [](traces::event const& e) { return e.what == traces::kind::client_fail && e.text("how") == "timeout"; });
     CHECK(timed_out);
     CHECK(traces::judge(seen).verdict == traces::verdict::violated);
+}
+
+TEST_CASE("a close says which request it leaves unread from its first byte to its last") {
+    traces::trace const t = run_steered(small_server("select"), {.stop_at = "process:1.told#2", .stop_first = true});
+    auto const close =
+        std::ranges::find_if(t.events, [](traces::event const& e) { return e.text("step") == "client:2.close#1"; });
+    REQUIRE(close != t.events.end());
+    CHECK(close->integer("unread") > 0);
+    auto const fails = std::ranges::find_if(t.events,
+        [](traces::event const& e) { return e.what == traces::kind::client_fail && to_string(e.id) == "client:2"; });
+    REQUIRE(fails != t.events.end());
+    CHECK(close->id_of("unread_request") == fails->id_of("request"));
 }

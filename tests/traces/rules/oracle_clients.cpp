@@ -139,6 +139,20 @@ rule_name rule_of(trace_facts const& f, told_request const& r, int i) {
     return part ? cut : of_unanswered(f, r, i);
 }
 
+// The latest event of a connection before event i is a close, after the stop or the act, that names this request.
+bool was_left_unread(trace_facts const& f, told_request const& r, int i) {
+    int const cause = f.in_act(i) ? f.begun_act(i) : f.stop();
+    for (int k = cause + 1; k < i; ++k) {
+        if (f.what(k) != kind::connection_close || f.at(k).id_of("unread_request") != r.request) continue;
+        bool latest = true;
+        for (int later = k + 1; later < i; ++later)
+            latest &= f.id(later) != f.id(k) ||
+                (f.what(later) != kind::connection_close && f.what(later) != kind::connection_read);
+        if (latest) return true;
+    }
+    return false;
+}
+
 bool may_be_repeated(trace_facts const& f, ref request) {
     for (int i = 0; i < f.size(); ++i) {
         std::string_view const method = f.at(i).text("method");
@@ -167,7 +181,8 @@ void judge_end(trace_facts const& f, int i, verdicts& out) {
     if (!fails && f.what(i) != kind::client_closed) return;
     bool any_sent = false;
     for (told_request const& r : ended_by(f, i)) {
-        rule_name const rule = rule_of(f, r, i);
+        rule_name rule = rule_of(f, r, i);
+        if (rule == "connection-reset-inflight" && was_left_unread(f, r, i)) rule = "closed-with-unread-request";
         any_sent |= r.sent != never;
         if (r.sent == never && part_arrived(f, r, i)) continue; // judge_connection
         out[rule].insert(rule == "stop-signal-not-graceful" ? f.id(f.stop()) : r.request);
@@ -336,10 +351,10 @@ refs left_unanswered(trace_facts const& f) {
 
 verdicts client_verdicts(trace_facts const& f) {
     verdicts out;
-    for (rule_name const rule :
-        {"stop-not-idempotent", "stop-signal-not-graceful", "connection-reset-inflight", "response-truncated",
-            "response-short-framed", "goaway-stream-loss", "response-error-at-stop", "backlog-reset",
-            "keepalive-race-reset", "keepalive-race-reset, an error", "partial-request-dropped", "close-not-announced"})
+    for (rule_name const rule : {"stop-not-idempotent", "stop-signal-not-graceful", "connection-reset-inflight",
+             "closed-with-unread-request", "response-truncated", "response-short-framed", "goaway-stream-loss",
+             "response-error-at-stop", "backlog-reset", "keepalive-race-reset", "keepalive-race-reset, an error",
+             "partial-request-dropped", "close-not-announced"})
         out[rule];
     for (int i = 0; i < f.size(); ++i) {
         judge_end(f, i, out);

@@ -256,8 +256,8 @@ refs wrong_status(trace_facts const& f, bool complete, verdicts const& others) {
         if (f.what(i) == kind::assertion) return {};
     if (!e.find("status") || !e.find("accepted") || f.at(f.stop()).find("startup")) return {};
     bool received = false, any = false;
-    for (std::string_view const rule : {"connection-reset-inflight", "response-truncated", "response-short-framed",
-             "goaway-stream-loss", "stop-not-idempotent"})
+    for (std::string_view const rule : {"connection-reset-inflight", "closed-with-unread-request", "response-truncated",
+             "response-short-framed", "goaway-stream-loss", "stop-not-idempotent"})
         received |= !others.at(rule).empty();
     for (std::string_view const rule : {"keepalive-race-reset", "partial-request-dropped", "stop-signal-not-graceful"})
         any |= !others.at(rule).empty();

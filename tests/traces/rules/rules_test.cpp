@@ -66,6 +66,8 @@ constexpr breaking breaks[] = {
     {"stop-signal-not-graceful", "process:1", 10, "SIGTERM lost 2 requests in flight; SIGQUIT loses none"},
     {"connection-reset-inflight", "request:2", 10,
         "request:2 was sent 39 ms before the stop, and its connection was reset without a byte of a response"},
+    {"closed-with-unread-request", "request:3", 21,
+        "request:3 was sent 9 ms before the stop, and the server closed its connection without having read it"},
     {"response-truncated", "request:1", 6,
         "request:1's response was truncated after 90 bytes by the end of the stream"},
     {"response-short-framed", "request:1", 7,

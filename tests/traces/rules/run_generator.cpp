@@ -241,6 +241,7 @@ void run_generator::client_event() {
     if (!c.connected) return connects(c, id);
     if (!c.request) return chance(about_ == topic::kept ? 90 : 75) ? sends(c, id) : ends(c, id);
     if (c.half) return chance(65) ? sends(c, id) : chance(50) ? fails(c, id) : ends(c, id);
+    if (c.received == 0 && chance(stopped_ || act_ ? 15 : 3)) return is_closed_unread(c, id);
     if (c.received == 0 && chance(50)) return receives(c, id);
     if (chance(stopped_ || act_ ? 40 : 85)) return is_done(c, id);
     return chance(80) ? fails(c, id) : ends(c, id);
@@ -328,6 +329,16 @@ void run_generator::fails(client& c, ref id) {
     tell(kind::client_fail, id, detail);
     c.request = {}, c.received = 0, c.half = false;
     c.gone = !c.stream || chance(30);
+}
+
+// The server closes its end of the connection, or one process of several does. Mostly the client sees that at once.
+void run_generator::is_closed_unread(client const& c, ref id) {
+    ref const connection{entity::connection, id.number};
+    std::vector<field> detail{{"how", "reset"}, {"step", "client:1.close#1"}};
+    if (chance(90)) detail.push_back({"unread_request", c.request});
+    tell(kind::connection_close, connection, detail);
+    if (chance(15)) tell(one_of({kind::connection_read, kind::connection_close}), connection, {{"bytes", 40}});
+    if (chance(80)) fails(clients_[id], id);
 }
 
 // A client has waited for its response, often as long as the grace.

@@ -54,6 +54,7 @@ private:
     void fails(client&, ref);
     void gives_up();
     void ends(client&, ref);
+    void is_closed_unread(client const&, ref);
     std::vector<field> of_stream(client const&) const;
 
     std::mt19937_64 random_;
