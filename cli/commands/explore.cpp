@@ -1,5 +1,7 @@
 // explore: searches the schedules of a scenario for violations. When it finds none, it prints what that guarantees.
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include "cli/commands/command.hpp"
 #include "cli/commands/program_target.hpp"
 #include "cli/commands/run_target.hpp"
@@ -20,8 +22,10 @@ struct explore_options {
     repro::explore_options how;
     std::string keep, shard;
     target_options target;
-    bool json = false;
+    bool json = false, has_strategy = false, has_executions = false;
 };
+
+constexpr std::uint64_t random_orders = 200; // of a target, where --executions does not say more
 
 std::string bar(double part) {
     std::string out;
@@ -69,16 +73,26 @@ int explore_either(explore_options const& asked, bool has_target, output& out) {
     if (!real) {
         if (!o.target.slow.empty() || !o.target.signal.empty())
             throw repro::input_error("--slow, --signal: only a real server takes them; add --target");
+        if (o.how.strategy == "orders")
+            throw repro::input_error("--strategy orders: only a real server is explored by it; add --target");
         return explore(o, out);
     }
     if (!o.scenario.what.empty())
         throw repro::input_error(
             "explore takes a SCENARIO or a --target, not both; remove \"" + o.scenario.what + "\" or --target");
-    if (o.how.strategy != "auto" && o.how.strategy != "sweep")
-        throw repro::input_error(
-            "--strategy " + std::string(o.how.strategy) + ": a target is explored by sweep only; leave it out");
+    static constexpr std::string_view of_targets[] = {"sweep", "orders", "random", "auto"};
+    std::string const strategy = o.has_strategy ? std::string(o.how.strategy) : "sweep";
+    if (std::ranges::find(of_targets, strategy) == std::end(of_targets))
+        throw repro::input_error("--strategy " + strategy + ": a target is explored by sweep, orders, random or auto");
+    bool const few = !o.has_executions && strategy != "sweep" && strategy != "orders";
     o.target.grace_ms = o.scenario.grace_ms;
-    return explore_target(o.target, {.executions = o.how.executions, .keep = o.keep, .json = o.json}, out);
+    return explore_target(o.target,
+        {.executions = few ? random_orders : o.how.executions,
+            .keep = o.keep,
+            .strategy = strategy,
+            .seed = o.how.seed,
+            .json = o.json},
+        out);
 }
 
 } // namespace
@@ -91,7 +105,10 @@ void add_explore(CLI::App& app, job& chosen) {
     add_scenario_options(*sub, o->scenario);
     std::vector<std::string_view> names{"auto"};
     for (repro::strategy_info const& s : repro::all_strategies()) names.push_back(s.name);
-    sub->add_option("--strategy", o->how.strategy, "Search strategy (default auto; see: list strategies)")
+    names.emplace_back("orders");
+    sub->add_option("--strategy", o->how.strategy,
+           "Search strategy (default auto; see: list strategies; of a target: sweep, the default, orders, random, "
+           "auto)")
         ->check(one_of(names));
     sub->add_option("--executions", o->how.executions, "Maximum number of executions (default 20000)")
         ->check(whole_number(1, 1'000'000'000'000))
@@ -118,8 +135,10 @@ void add_explore(CLI::App& app, job& chosen) {
             ->type_name("TARGET");
     sub->add_option("--slow", o->target.slow, "Path that the server answers slowly (target)")->type_name("/PATH");
     sub->add_option("--signal", o->target.signal, "Signal that stops the server (target)")->type_name("SIGNAL");
-    sub->callback([o, target, &chosen] {
+    sub->callback([o, sub, target, &chosen] {
         bool const has_target = target->count() > 0;
+        o->has_strategy = sub->count("--strategy") > 0;
+        o->has_executions = sub->count("--executions") > 0;
         o->target.command = command_behind_dashes();
         chosen = [o, has_target](output& out) {
             return reporting_errors(o->json, out, [&] { return explore_either(*o, has_target, out); });

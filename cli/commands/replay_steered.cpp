@@ -8,6 +8,7 @@
 #include "cli/terminal/files.hpp"
 #include "cli/terminal/shell_line.hpp"
 #include "repro/input/errors.hpp"
+#include "repro/steer/act_choice.hpp"
 #include "repro/steer/compare_steps.hpp"
 #include "repro/steer/exactness.hpp"
 #include "repro/steer/steered_run.hpp"
@@ -46,6 +47,7 @@ target_options options_in(std::vector<std::string> const& words, std::string con
         else if (*at == "--slow") o.slow = value();
         else if (*at == "--signal") o.signal = value();
         else if (*at == "--stop-at") o.stop_at = value();
+        else if (*at == "--schedule") o.schedule = value();
         else if (*at == "--grace") o.grace_ms = std::stoll("0" + value());
         else if (*at == "--stop-first") o.stop_first = true;
         else if (*at != "--steer")
@@ -87,8 +89,14 @@ int replay_steered(std::string const& path, std::string const& new_trace, bool a
     probe_result& p = report.probes.emplace_back();
     p.probe = o.stop_at.empty() ? "steered" : o.stop_at;
     p.again = shell_line({"shutdown-repro", "replay", path});
-    p.add(repro::steer::run_steered(
-        t, {.stop_at = o.stop_at, .stop_first = o.stop_first, .arguments = run_arguments(o, {})}));
+    repro::steer::follow_acts by_names(repro::steer::parse_act_order(o.schedule));
+    p.add(repro::steer::run_steered(t,
+        {.stop_at = o.stop_at,
+            .stop_first = o.stop_first,
+            .chooser = o.schedule.empty() ? nullptr : &by_names,
+            .arguments = run_arguments(o, {})}));
+    if (std::string const why = by_names.trouble(); !why.empty())
+        throw repro::input_error("the replay diverged: " + why, repro::diverged);
     if (!new_trace.empty()) write_trace(p.trace_path = new_trace, p.trace, named_by::user);
     if (auto const d = repro::steer::difference_by_connection(recorded, p.trace)) {
         if (!as_document) out.print(both_steps(*d));

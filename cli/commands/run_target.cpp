@@ -194,7 +194,7 @@ void refuse_what_does_not_fit(target_options const& o, bool program) {
         {"--slow", !o.slow.empty()}, {"--stream", !o.stream.empty()}, {"--signal", !o.signal.empty()},
         {"--signal-to", !o.signal_to.empty()}, {"--pid1", o.pid1}, {"--connections", o.connections.has_value()}};
     std::pair<char const*, bool> const of_programs[] = {
-        {"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}};
+        {"--schedule", !o.schedule.empty() && !o.steer}, {"--free-at", !o.free_at.empty()}};
     auto const refuse = [](std::string const& flag) {
         throw repro::input_error(
             flag + ": this target is a program that sends its own requests and stops itself; leave it out");
@@ -277,7 +277,14 @@ int list_stop_points(target_options const& o, output& out) { return list_steps(t
 
 int explore_target(target_options const& o, explore_target_options const& how, output& out) {
     repro::target const t = target_of(o);
-    if (!t.program) return sweep_target(t, o, {.executions = how.executions, .keep = how.keep, .json = how.json}, out);
+    if (!t.program)
+        return sweep_target(t, o,
+            {.executions = how.executions,
+                .keep = how.keep,
+                .strategy = how.strategy,
+                .seed = how.seed,
+                .json = how.json},
+            out);
     return explore_program_target(t, o.what, {.executions = how.executions, .keep = how.keep, .json = how.json}, out);
 }
 

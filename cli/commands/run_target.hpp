@@ -37,8 +37,10 @@ int run_target(target_options const&, output&);
 int list_stop_points(target_options const&, output&); // of a steered target
 
 struct explore_target_options {
-    std::uint64_t executions = 0; // maximum number of stops, or of orders of a program
-    std::string keep;             // folder for the traces of the findings; "" is the default
+    std::uint64_t executions = 0;   // maximum number of stops, or of orders
+    std::string keep;               // folder for the traces of the findings; "" is the default
+    std::string strategy = "sweep"; // of a server: sweep, orders, random or auto
+    std::uint64_t seed = 1;         // of random
     bool json = false;
 };
 // Stops a server at each of its steps, or runs a program in each of its orders.

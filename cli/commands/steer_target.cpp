@@ -16,7 +16,7 @@ namespace {
 
 void refuse_with_steer(target_options const& o) {
     std::pair<char const*, bool> const others[] = {{"--probe", !o.probes.empty()}, {"--order", !o.order.empty()},
-        {"--schedule", !o.schedule.empty()}, {"--free-at", !o.free_at.empty()}, {"--adapter", !o.adapter.empty()},
+        {"--free-at", !o.free_at.empty()}, {"--adapter", !o.adapter.empty()},
         {"--connections", o.connections.has_value()}, {"--stream", !o.stream.empty()}};
     for (auto const& [flag, is] : others)
         if (is) throw repro::input_error(std::string(flag) + ": a steered server does not take it; leave it out");
@@ -46,12 +46,15 @@ int run_steered_target(repro::target const& t, target_options const& o, output& 
     repro::note_inputs(t);
     expect_spared("--trace", path);
     repro::steer::exactness exact;
+    repro::steer::act_order const order = repro::steer::parse_act_order(o.schedule);
     for (std::uint32_t i = 0; i < o.repeat; ++i) {
         if (o.repeat > 1) out.progress(std::to_string(i) + " of " + std::to_string(o.repeat) + " executions");
         try {
+            repro::steer::follow_acts by_names(order);
             traces::trace seen = repro::steer::run_steered(t,
                 {.stop_at = o.stop_at,
                     .stop_first = o.stop_first,
+                    .chooser = order.empty() ? nullptr : &by_names,
                     .partial_path = p.violated ? "" : path,
                     .arguments = run_arguments(o, {})});
             exact.add(seen);

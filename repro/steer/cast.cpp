@@ -73,6 +73,38 @@ void cast::act(bool stopped) {
     }
 }
 
+std::vector<std::string> cast::possible_acts(bool stopped) const {
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < clients_.size(); ++i) {
+        probe_client const& c = *clients_[i];
+        std::string const name = "client:" + std::to_string(i + 1);
+        bool const again = i == 1 && done_[i].asks == 1 && !stopped;
+        if (!done_[i].connects) all.push_back(name + ".connects");
+        else if (c.connected() && !c.over() && !c.waits() && (done_[i].asks == 0 || again))
+            all.push_back(name + ".asks#" + std::to_string(done_[i].asks + 1));
+    }
+    if (backend_ && !backend_answers_ && backend_->held()) all.emplace_back("backend.answers");
+    return all;
+}
+
+void cast::perform(std::string const& act) {
+    if (act == "backend.answers") {
+        backend_answers_ = true;
+        return backend_->release();
+    }
+    std::size_t const i = act.starts_with("client:1") ? 0 : 1;
+    if (act.ends_with(".connects")) {
+        done_[i].connects = true;
+        return clients_[i]->connect();
+    }
+    ++done_[i].asks;
+    clients_[i]->send(i == 0 ? slow_request() : request_of(target_.path));
+}
+
+bool cast::anyone_waits() const {
+    return std::ranges::any_of(clients_, [](auto const& c) { return c->waits(); });
+}
+
 bool cast::all_over() const {
     return std::ranges::all_of(clients_, [](auto const& c) { return c->over(); });
 }

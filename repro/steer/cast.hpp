@@ -4,6 +4,7 @@
 //   client:1  asks for something slow, or for the usual page if the target has nothing slow
 //   client:2  asks for the usual page, and keeps its connection for a second request
 #pragma once
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,13 @@ public:
     bool next_is_due() const;
     std::string next() const; // the next act, for people: "the clients connect"; "" when none is left
     void act(bool stopped);
+
+    // The same acts one by one, for executions that choose their order; not together with act().
+    // Returns those that are possible now, by client: client:1.connects, client:2.asks#2, backend.answers.
+    std::vector<std::string> possible_acts(bool stopped) const;
+    void perform(std::string const& act);
+    bool anyone_waits() const; // for a response
+
     bool all_over() const;
     void leave(); // those that wait for no response
     void give_up();
@@ -40,6 +48,12 @@ private:
     slow_backend* backend_;
     std::vector<std::unique_ptr<probe_client>> clients_;
     phase phase_ = phase::connect;
+    struct progress {
+        bool connects = false;
+        std::uint32_t asks = 0;
+    };
+    std::array<progress, 2> done_ = {}; // of each client, act by act
+    bool backend_answers_ = false;
 };
 
 } // namespace shutdown_repro::repro::steer

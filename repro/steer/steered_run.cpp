@@ -10,6 +10,7 @@
 #include "repro/steer/cast.hpp"
 #include "repro/steer/filtered_start.hpp"
 #include "repro/steer/possible_steps.hpp"
+#include "repro/steer/stop_points.hpp"
 #include "repro/steer/supervisor.hpp"
 #include "repro/target/placeholders.hpp"
 #include "repro/watch/child_story.hpp"
@@ -50,7 +51,7 @@ traces::trace with_unknown_cause(traces::trace const& seen) {
 
 class steered_run {
 public:
-    steered_run(target const& t, steer_options const& o) : plan_(t), options_(o) {}
+    steered_run(target const& t, steer_options const& o) : plan_(t), options_(o), stop_first_(o.stop_first) {}
     traces::trace run() {
         return story_.tell([this] { live(); }, [this] { return seen_so_far(); }, options_.partial_path);
     }
@@ -70,6 +71,13 @@ private:
     bool waits_for_quiet();
     void step(std::vector<possible_step> const&);
     void idle();
+    void idle_in_order();
+    std::vector<std::string> acts_offered(std::vector<std::string> const& possible);
+    std::string choose(std::string const& step, std::vector<std::string> const& options);
+    void record_decision(
+        traces::ref who, std::size_t choice, std::vector<std::string> const& options, std::string_view at);
+    void act_now(std::string const& act);
+    bool acts_before(std::string const& step, possible_step const&);
     void stop(std::string const& at);
     void end();
     traces::trace seen_so_far();
@@ -94,6 +102,10 @@ private:
     nanoseconds begun_ = 0;
     std::uint32_t decisions_ = 0;
     bool left_ = false, by_force_ = false;
+    // With a chooser: the acts that were offered together with the latest act, and that act; "" after a step.
+    std::vector<std::string> offered_;
+    std::string latest_act_;
+    bool stop_first_ = false, waits_on_ = false; // waits_on_: it was asked, and time may pass
 };
 
 void steered_run::live() {
@@ -239,7 +251,7 @@ void steered_run::steer() {
     while (!is_over()) {
         drain();
         if (waits_for_quiet()) continue;
-        supervisor_->let_signals_in();
+        if (supervisor_->let_signals_in()) continue; // a handler runs, and the server is not quiet any more
         drain();
         auto const possible = order_.possible(*supervisor_);
         if (possible.empty()) idle();
@@ -275,23 +287,37 @@ void steered_run::step(std::vector<possible_step> const& possible) {
     io_look const look = c.wait ? io_look{} : supervisor_->look(c);
     std::string const name =
         supervisor_->names().next(c.wait ? steps::what(c.process, chosen.events) : steps::what(c, look));
+    if (options_.chooser && !stopped_at_ && is_stop_point(name) && acts_before(name, chosen)) return;
     if (!stopped_at_ && name == options_.stop_at) {
         stop(name);
-        if (options_.stop_first) return; // it is asked about again, or comes when the server is quiet again
+        if (stop_first_) return; // it is asked about again, or comes when the server is quiet again
     }
     if (possible.size() > 1) {
-        story_.clock() = right_now();
-        story_.recorder().emit(kind::decision, c.process, {},
-            {{"number", decisions_++}, {"choice", 0}, {"of", static_cast<std::uint64_t>(possible.size())},
-                {"label", chosen.label}});
+        std::vector<std::string> labels;
+        for (possible_step const& one : possible) labels.push_back(one.label);
+        record_decision(c.process, 0, labels, {});
     }
     order_.took(chosen);
+    latest_act_.clear();
+    waits_on_ = false;
     if (!stopped_at_ || !left_) idle_since_.reset();
     c.wait ? supervisor_->deliver(c, chosen.events) : supervisor_->perform(c, look);
 }
 
+// `at`: the step before which an act was chosen; "" for a choice among steps.
+void steered_run::record_decision(
+    traces::ref who, std::size_t choice, std::vector<std::string> const& options, std::string_view at) {
+    std::string all;
+    for (std::string const& one : options) all += (all.empty() ? "" : "; ") + one;
+    traces::field const detail[] = {{"number", decisions_++}, {"choice", static_cast<std::uint64_t>(choice)},
+        {"of", static_cast<std::uint64_t>(options.size())}, {"label", options[choice]}, {"options", all}, {"at", at}};
+    story_.clock() = right_now();
+    story_.recorder().emit(kind::decision, who, {}, std::span(detail).first(at.empty() ? 5 : 6));
+}
+
 // The server has nothing left to do: the clients act, or time passes.
 void steered_run::idle() {
+    if (options_.chooser) return idle_in_order();
     if (!idle_since_) idle_since_ = right_now();
     bool const patient = right_now() - *idle_since_ < patience;
     if (left_ || (patient && !cast_->next_is_due())) return nap(idle_nap);
@@ -311,6 +337,90 @@ void steered_run::idle() {
     cast_->act(stopped_at_.has_value());
 }
 
+// --- the order of acts -----------------------------------------------------------------------------------------------
+
+// Leaves out the acts that could have come before the latest act: no step lies between, so the order of the two does
+// not matter, and the other one is tried, too.
+std::vector<std::string> steered_run::acts_offered(std::vector<std::string> const& possible) {
+    if (latest_act_.empty() || !options_.chooser->tries_all()) return possible;
+    std::vector<std::string> left;
+    bool const backend_last = latest_act_ == "backend.answers";
+    for (std::string const& act : possible) {
+        bool const was_offered = std::ranges::find(offered_, act) != offered_.end();
+        bool const earlier = act != "backend.answers" && (backend_last || act < latest_act_);
+        if (!was_offered || !earlier) left.push_back(act);
+    }
+    return left;
+}
+
+std::string steered_run::choose(std::string const& step, std::vector<std::string> const& options) {
+    if (options.size() == 1) return options.front();
+    std::size_t const choice = options_.chooser->choose({step, options});
+    record_decision({traces::entity::process, 1}, choice, options, step);
+    return options[choice];
+}
+
+void steered_run::act_now(std::string const& act) {
+    latest_act_ = act;
+    waits_on_ = false;
+    cast_->perform(act);
+    drain();
+}
+
+// Returns true when something happened that the step has to be looked at anew for.
+bool steered_run::acts_before(std::string const& step, possible_step const& s) {
+    held_call const& c = *s.call;
+    std::vector<std::string> acts;
+    for (std::string const& act : cast_->possible_acts(false)) {
+        bool const same =
+            act.starts_with(c.on.name() + ".") || (act == "backend.answers" && c.on.is == endpoint::role::backend);
+        bool const connects = c.kind == call_kind::accept && act.ends_with(".connects");
+        if (c.wait || same || connects) acts.push_back(act);
+    }
+    std::vector<std::string> options = acts_offered(acts);
+    options.insert(options.begin(), std::string(goes_on));
+    if (c.wait) options.insert(options.end(), {std::string(stop_pending), std::string(stop_handled)});
+    std::string const chosen = choose(step, options);
+    if (chosen == goes_on) return false;
+    if (chosen == stop_pending || chosen == stop_handled) {
+        stop_first_ = chosen == stop_handled;
+        stop(step);
+        return stop_first_;
+    }
+    offered_ = acts;
+    act_now(chosen);
+    return true;
+}
+
+void steered_run::idle_in_order() {
+    if (!idle_since_) idle_since_ = right_now();
+    bool const patient = right_now() - *idle_since_ < patience;
+    if (left_) return nap(idle_nap);
+    std::vector<std::string> const acts = cast_->possible_acts(stopped_at_.has_value());
+    bool const time_passes = acts.empty() && patient && (stopped_at_ ? !cast_->all_over() : cast_->anyone_waits());
+    std::string const name = supervisor_->names().next("quiet");
+    if (time_passes && (stopped_at_ || waits_on_) && name != options_.stop_at) return nap(idle_nap);
+    if (acts.empty() && stopped_at_) {
+        left_ = true;
+        return cast_->leave();
+    }
+    std::vector<std::string> options = acts_offered(acts);
+    if (options.empty()) options = acts;
+    if (time_passes) options.emplace_back(goes_on);
+    if (!stopped_at_ && name == options_.stop_at) return stop(name);
+    if (options.empty()) return stop("");
+    if (!stopped_at_) options.emplace_back(stop_pending);
+    std::string const chosen = stopped_at_ ? options.front() : choose(name, options);
+    if (chosen == stop_pending) return stop(name);
+    waits_on_ = chosen == goes_on;
+    if (waits_on_) return;
+    idle_since_.reset();
+    if (std::string const why = supervisor_->why_unsteered(); !why.empty()) story_.note(why);
+    supervisor_->names().quiet(chosen);
+    offered_ = acts;
+    act_now(chosen);
+}
+
 void steered_run::stop(std::string const& at) {
     if (at.empty() && !options_.stop_at.empty())
         story_.note("the server never came to " + options_.stop_at + "; list stop-points shows its steps");
@@ -324,13 +434,14 @@ void steered_run::stop(std::string const& at) {
     story_.record(kind::process_signal,
         {{"signal", name}, {"stop", true}, {"graceful", true}, {"step", at.empty() ? "after all requests" : at}});
     story_.child().kill(plan_.stop.signal);
-    if (options_.stop_first) supervisor_->handle_first(story_.child().pid(), plan_.stop.signal);
+    if (stop_first_) supervisor_->handle_first(story_.child().pid(), plan_.stop.signal);
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------------
 
 void steered_run::end() {
     if (!stopped_at_ && exited_at_) story_.note("the server exited before it was stopped");
+    if (std::string const why = options_.chooser ? options_.chooser->trouble() : ""; !why.empty()) story_.note(why);
     if (std::string const why = supervisor_->why_unsteered(); !why.empty()) story_.note(why);
     if (std::string const why = cast_->why_unreadable(); !why.empty()) story_.note(why);
     by_force_ = story_.runs();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <vector>
+#include "repro/steer/act_choice.hpp"
 #include "repro/target/target.hpp"
 #include "traces/trace.hpp"
 
@@ -12,6 +13,7 @@ namespace shutdown_repro::repro::steer {
 struct steer_options {
     std::string stop_at = {}; // name of the step before which the server is told to stop; "": after all
     bool stop_first = false;  // the server handles the stop before that step, if it can; else it is pending meanwhile
+    act_chooser* chooser = nullptr;          // of the order in which the clients act; null: the default order
     std::string partial_path = {};           // file for the trace when this process is interrupted; "" for none
     std::vector<std::string> arguments = {}; // of `run`, which repeat the execution; for the header of the trace
 };

@@ -257,7 +257,8 @@ bool supervisor::is_interrupted(held_call const& c, thread_state const& s, std::
 // A thread that waits for our answer does not see a signal. It goes on into the kernel, which interrupts its wait.
 // Where the kernel may have chosen another thread for the signal, the wait ends with EINTR, so that it does not escape
 // us.
-void supervisor::let_signals_in() {
+bool supervisor::let_signals_in() {
+    bool any = false;
     std::set<int> has_woken; // processes
     for (held_call* const c : held()) {
         if (!c->wait && !c->blocks_on) continue;
@@ -270,7 +271,9 @@ void supervisor::let_signals_in() {
         if (sure) listener_.let_go(c->asked.id);
         else listener_.fail(c->asked.id, EINTR);
         forget(*c);
+        any = true;
     }
+    return any;
 }
 
 // The kernel runs the handler, and then issues the same call anew. Without a pending signal the program would see the

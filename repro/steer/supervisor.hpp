@@ -28,10 +28,10 @@ public:
     };
     void set(mode);
 
-    void receive();  // all calls that wait
-    bool quiet();    // whether nothing of the server happens before we let it; receives
-    bool all_gone(); // whether no process of the server is left
-    void let_signals_in();
+    void receive();        // all calls that wait
+    bool quiet();          // whether nothing of the server happens before we let it; receives
+    bool all_gone();       // whether no process of the server is left
+    bool let_signals_in(); // true when a parked thread was woken for a signal
     // Lets the first process handle this pending signal before the call in which its main thread is held, as if the
     // signal had come just before the call. Nothing happens if that thread is not held, or blocks the signal: then it
     // is handled as the kernel does it.

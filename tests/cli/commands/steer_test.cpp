@@ -83,6 +83,63 @@ TEST_CASE("a sweep that is cut short is inconclusive, and says how many stops we
     CHECK(report["not_complete"] == "only 5 stops of 48 were tried");
 }
 
+TEST_CASE("explore --target --strategy orders finds what the default order does not, and repeats it by names") {
+    folder const here;
+    std::vector<std::string> const how{"explore", "--target", "--strategy", "orders", "--executions", "150"};
+    result const r = run(with_server(how, "epoll"), {.in = here.path()});
+    CHECK(r.status == 1);
+    CHECK_THAT(r.out, ContainsSubstring("backlog-reset"));
+    CHECK_THAT(r.out, ContainsSubstring("3 of 3 times"));
+    CHECK_THAT(r.out, ContainsSubstring("--schedule quiet#1=client:1.connects,"));
+    CHECK_THAT(r.out, ContainsSubstring("not complete: only 150 orders were tried"));
+    result const again = run({"replay", "findings/steered-small-server-1.jsonl"}, {.in = here.path()});
+    CHECK(again.status == 1);
+    CHECK_THAT(again.out, ContainsSubstring("backlog-reset"));
+}
+
+TEST_CASE("a search of orders that is cut short is inconclusive, in JSON too") {
+    folder const here;
+    std::vector<std::string> const how{"explore", "--target", "--strategy", "orders", "--executions", "5", "--json"};
+    result const r = run(with_server(how, "edge"), {.in = here.path()});
+    CHECK(r.status == 3);
+    json const report = json::parse(r.out);
+    CHECK(report["not_complete"] == "only 5 orders were tried");
+    CHECK(report["probes"].size() == 6);
+}
+
+TEST_CASE("random orders say their number and their seed") {
+    folder const here;
+    std::vector<std::string> const how{
+        "explore", "--target", "--strategy", "random", "--executions", "4", "--seed", "2"};
+    result const r = run(with_server(how, "edge"), {.in = here.path()});
+    CHECK(r.status == 0);
+    CHECK_THAT(r.out, ContainsSubstring("4 random orders with seed 2: no rule broken"));
+}
+
+TEST_CASE("auto sweeps first, and then changes the order of the clients") {
+    folder const here;
+    std::vector<std::string> const how{"explore", "--target", "--strategy", "auto", "--executions", "52"};
+    result const r = run(with_server(how, "edge"), {.in = here.path()});
+    CHECK(r.status == 3);
+    CHECK_THAT(r.out, ContainsSubstring("not complete: only 4 orders were tried"));
+}
+
+TEST_CASE("run --steer follows an order of its clients, and what is no order is refused") {
+    folder const here;
+    std::vector<std::string> const how{"run", "--target", "--steer", "--trace", "t.jsonl", "--schedule"};
+    auto const in_order = [&](std::string const& order) {
+        std::vector<std::string> words = how;
+        words.push_back(order);
+        return run(with_server(words, "epoll"), {.in = here.path()});
+    };
+    CHECK(in_order("quiet#1=client:2.connects,quiet#2=client:2.asks#1").status == 0);
+    CHECK(run({"replay", "t.jsonl"}, {.in = here.path()}).status == 0);
+    CHECK(in_order("quiet#1=client:2.asks#2").status == 3);
+    CHECK(in_order("3=1").status == 3); // no such step
+    CHECK(in_order("anything").status == 2);
+    CHECK(run({"explore", "scope-disposal", "--strategy", "orders"}).status == 2);
+}
+
 TEST_CASE("replay of a steered trace starts the server again and finds the same steps") {
     folder const here;
     std::vector<std::string> const how{

@@ -84,3 +84,13 @@ TEST_CASE("a close says which request it leaves unread from its first byte to it
     REQUIRE(fails != t.events.end());
     CHECK(close->id_of("unread_request") == fails->id_of("request"));
 }
+
+TEST_CASE("after a stop at a quiet moment the server handles it before the clients act again") {
+    for (int i = 0; i < 10; ++i) {
+        std::vector<std::string> const steps = all_steps_of(run_steered(small_server("poll"), {.stop_at = "quiet#2"}));
+        auto const interrupted = std::ranges::find(steps, "process:1.interrupted#1");
+        REQUIRE(interrupted != steps.end());
+        REQUIRE(interrupted + 1 != steps.end());
+        CHECK(*(interrupted + 1) == "process:1.told-other#1");
+    }
+}
