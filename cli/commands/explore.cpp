@@ -22,6 +22,7 @@ struct explore_options {
     repro::explore_options how;
     std::string keep, shard;
     target_options target;
+    std::string only_for_scenarios; // an option of the command line that a target does not take
     bool json = false, has_strategy = false, has_executions = false;
 };
 
@@ -64,6 +65,17 @@ int explore(explore_options const& o, output& out) {
     return status_of(report.found.verdict());
 }
 
+// Returns the first option of the command line that says something about a scenario only, or "".
+std::string option_of_scenarios(CLI::App const& explore) {
+    static constexpr std::string_view of_targets[] = {"--target", "--slow", "--signal", "--grace", "--strategy",
+        "--executions", "--seed", "--keep", "--json", "SCENARIO"};
+    for (CLI::Option const* const o : explore.get_options()) {
+        std::string const name = o->get_name(); // "--json", or the name of a positional
+        if (o->count() && std::ranges::find(of_targets, name) == std::end(of_targets)) return name;
+    }
+    return {};
+}
+
 // Explores a scenario, or a real server.
 int explore_either(explore_options const& asked, bool has_target, output& out) {
     explore_options o = asked;
@@ -80,6 +92,8 @@ int explore_either(explore_options const& asked, bool has_target, output& out) {
     if (!o.scenario.what.empty())
         throw repro::input_error(
             "explore takes a SCENARIO or a --target, not both; remove \"" + o.scenario.what + "\" or --target");
+    if (!o.only_for_scenarios.empty())
+        throw repro::input_error(o.only_for_scenarios + ": only scenarios are explored with it; remove it");
     static constexpr std::string_view of_targets[] = {"sweep", "orders", "random", "auto"};
     std::string const strategy = o.has_strategy ? std::string(o.how.strategy) : "sweep";
     if (std::ranges::find(of_targets, strategy) == std::end(of_targets))
@@ -139,6 +153,7 @@ void add_explore(CLI::App& app, job& chosen) {
         bool const has_target = target->count() > 0;
         o->has_strategy = sub->count("--strategy") > 0;
         o->has_executions = sub->count("--executions") > 0;
+        o->only_for_scenarios = option_of_scenarios(*sub);
         o->target.command = command_behind_dashes();
         chosen = [o, has_target](output& out) {
             return reporting_errors(o->json, out, [&] { return explore_either(*o, has_target, out); });

@@ -86,4 +86,6 @@ TEST_CASE("the error for an option that a program does not take names the option
         {"run", "--target", "nginx", "--schedule", "2=1"}, "--schedule: only scenarios and targets that are programs");
     refused({"run", "--target", "nginx", "--order", "client-first"}, "--order: only an adapter");
     refused({"explore"}, "SCENARIO is required, or --target");
+    for (char const* const option : {"--jobs=2", "--shard=1/2", "--seconds=3", "--verify=2", "--policy=drained"})
+        refused({"explore", "--target", "mojolicious-timer", option}, "only scenarios are explored with it");
 }
