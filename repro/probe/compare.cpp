@@ -101,19 +101,20 @@ void set_rest(traces::trace& seen, nanoseconds took) {
 // A server that looks for the stop only now and then, or when anything wakes it, seems to exit when a client leaves,
 // which wakes it. At rest it takes equally long sometimes. It is stopped at rest until it takes as long as in this
 // execution, and the violation is gone, or until chance alone would have shown that: if it looks at regular times, each
-// stop at rest is shorter than the longest with the chance longest/exit.
+// stop at rest is shorter than the longest with the chance longest/exit. Later executions are judged by what was found.
 void stop_at_rest_again(traces::trace& seen, target const& t, probe_options const& options, nanoseconds exited) {
-    constexpr double improbable = 0.001;
-    constexpr int most = 16;
-    nanoseconds longest = std::max<nanoseconds>(options.controls->at_rest.took, 1);
-    for (int i = 1; i < most && violates_one_of(seen, waits_for_clients); ++i) {
-        double const ratio = static_cast<double>(longest) / static_cast<double>(std::max(longest, exited));
-        if (std::pow(ratio, i) < improbable) return;
+    constexpr double improbable = 0.03;
+    constexpr std::size_t most = 16;
+    rest_control& rest = options.controls->at_rest;
+    while (violates_one_of(seen, waits_for_clients) && rest.times < most) {
+        double const ratio = static_cast<double>(rest.took) / static_cast<double>(std::max(rest.took, exited));
+        if (std::pow(ratio, static_cast<double>(rest.times)) < improbable) return;
         rest_control const again = measure_rest(t, options.partial_path);
         if (!again.trouble.empty() || again.killed) return;
-        if (again.took <= longest) continue;
-        longest = again.took;
-        set_rest(seen, longest);
+        ++rest.times;
+        if (again.took <= rest.took) continue;
+        rest.took = again.took;
+        set_rest(seen, rest.took);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "repro/probe/controls.hpp"
 #include <algorithm>
+#include <functional>
 #include <map>
 #include "repro/clients/protocol.hpp"
 #include "repro/probe/probe_run.hpp"
@@ -138,22 +139,31 @@ rest_control rest_in(traces::trace const& seen) {
     return rest;
 }
 
+// Whether three of the times, the longest among them, are the same but for chance.
+bool three_agree(std::vector<nanoseconds> times) {
+    constexpr nanoseconds least_difference = 50 * millisecond;
+    constexpr int share = 10; // of the longest
+    if (times.size() < 3) return false;
+    std::ranges::sort(times, std::ranges::greater());
+    return times[0] - times[2] <= least_difference + times[0] / share;
+}
+
 // A server that looks for the stop only now and then exits at rest after times that differ by chance. It is stopped
-// again until two of the times agree, and the longest counts.
+// again until three of the times agree, and the longest counts.
 rest_control measure_rest_often(target const& t, std::string const& partial_path) {
     constexpr int most = 5;
-    constexpr nanoseconds at_once = 20 * millisecond, least_difference = 50 * millisecond;
-    constexpr int share = 10; // of the longer time
+    constexpr nanoseconds at_once = 20 * millisecond;
     rest_control longest = measure_rest(t, partial_path);
     if (!longest.trouble.empty()) longest = measure_rest(t, partial_path); // this machine may have been busy
-    bool agree = longest.took <= at_once;
-    for (int i = 1; i < most && !agree && !longest.killed && longest.trouble.empty(); ++i) {
+    if (!longest.trouble.empty() || longest.killed || longest.took <= at_once) return longest;
+    std::vector<nanoseconds> times{longest.took};
+    while (times.size() < most && !three_agree(times)) {
         rest_control next = measure_rest(t, partial_path);
         if (!next.trouble.empty()) break;
-        auto const [lower, upper] = std::minmax(longest.took, next.took);
-        agree = upper - lower <= least_difference + upper / share;
-        if (next.took > longest.took) std::swap(longest, next);
+        times.push_back(next.took);
+        if (next.took > longest.took) longest = std::move(next);
     }
+    longest.times = times.size();
     return longest;
 }
 

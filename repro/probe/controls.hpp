@@ -15,7 +15,8 @@ namespace shutdown_repro::repro {
 
 // The stop of a server to which no client is connected.
 struct rest_control {
-    traces::nanoseconds took = 0;        // from the stop to the exit
+    traces::nanoseconds took = 0;        // from the stop to the exit: the longest
+    std::size_t times = 1;               // that it was measured
     traces::nanoseconds ready_after = 0; // from the start until it was ready
     bool killed = false;                 // it did not exit within the grace
     std::string ended;                   // "status 0", "SIGTERM"

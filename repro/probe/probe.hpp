@@ -51,8 +51,8 @@ struct probe_options {
     std::string stop_at = {};      // point at which a process of the target is held during the stop; "" for none
     std::string partial_path = {}; // file for the trace when this process is interrupted; "" for none
     std::vector<std::string> arguments = {}; // of `run`, which repeat the execution; for the header of the trace
-    // What the execution is compared with, if it was measured; must stay valid.
-    target_controls const* controls = nullptr;
+    // What the execution is compared with, if it was measured; must stay valid. A longer stop at rest is noted in it.
+    target_controls* controls = nullptr;
     // Milliseconds after the stop when clients leave that a stop should not wait for; nothing for a moment that follows
     // from the controls.
     std::optional<std::int64_t> leave_at_ms = {};

@@ -13,7 +13,7 @@ using traces::verdict;
 namespace {
 
 judged_probe compared_with_controls(target const& t, std::string const& probe) {
-    target_controls const controls = measure_controls(t, {&probe, 1});
+    target_controls controls = measure_controls(t, {&probe, 1});
     std::string const why = why_not_judged(controls, t, probe);
     INFO(why);
     REQUIRE(why.empty());

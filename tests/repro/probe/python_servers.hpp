@@ -63,7 +63,7 @@ inline judged_probe probed(repro::target const& t, std::string_view probe, std::
 // The traffic across the act of the target, with its controls.
 inline judged_probe acted(repro::target const& t, std::string_view probe = "traffic") {
     std::string const name(probe);
-    repro::target_controls const controls = repro::measure_controls(t, {&name, 1});
+    repro::target_controls controls = repro::measure_controls(t, {&name, 1});
     judged_probe p = judged(repro::run_probe(t, probe, {.connections = few, .controls = &controls}));
     CHECK(nobody_left());
     std::string all = p.facts.note + "\n";

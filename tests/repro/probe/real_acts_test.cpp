@@ -19,7 +19,7 @@ void check_act(std::string const& name, act_kind act, std::vector<std::string_vi
     target t = load_target(name);
     choose_act(t, name_of(act));
     std::string const probe = "traffic";
-    target_controls const controls = measure_controls(t, {&probe, 1});
+    target_controls controls = measure_controls(t, {&probe, 1});
     judged_probe const p = judged(run_probe(t, probe, {.connections = few, .controls = &controls}));
     std::string all = p.facts.note + "\n";
     for (std::string const& m : p.messages) all += m + "\n";

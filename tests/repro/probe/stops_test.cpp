@@ -14,7 +14,7 @@ namespace {
 
 // Runs the probe and compares it with its controls.
 judged_probe controlled(target const& t, std::string const& probe) {
-    target_controls const controls = measure_controls(t, {&probe, 1});
+    target_controls controls = measure_controls(t, {&probe, 1});
     judged_probe p = judged(run_probe(t, probe, {.connections = few, .controls = &controls}));
     CHECK(nobody_left());
     std::string all =
