@@ -102,20 +102,22 @@ void set_rest(traces::trace& seen, nanoseconds took) {
 // which wakes it. At rest it takes equally long sometimes. It is stopped at rest until it takes as long as in this
 // execution, and the violation is gone, or until chance alone would have shown that: if it looks at regular times, each
 // stop at rest is shorter than the longest with the chance longest/exit. Later executions are judged by what was found.
-void stop_at_rest_again(traces::trace& seen, target const& t, probe_options const& options, nanoseconds exited) {
+// Returns false when it could not be stopped at rest again, so that chance is still possible.
+bool stop_at_rest_again(traces::trace& seen, target const& t, probe_options const& options, nanoseconds exited) {
     constexpr double improbable = 0.03;
     constexpr std::size_t most = 16;
     rest_control& rest = options.controls->at_rest;
     while (violates_one_of(seen, waits_for_clients) && rest.times < most) {
         double const ratio = static_cast<double>(rest.took) / static_cast<double>(std::max(rest.took, exited));
-        if (std::pow(ratio, static_cast<double>(rest.times)) < improbable) return;
+        if (std::pow(ratio, static_cast<double>(rest.times)) < improbable) break;
         rest_control const again = measure_rest(t, options.partial_path);
-        if (!again.trouble.empty() || again.killed) return;
+        if (!again.trouble.empty() || again.killed) return false;
         ++rest.times;
         if (again.took <= rest.took) continue;
         rest.took = again.took;
         set_rest(seen, rest.took);
     }
+    return true;
 }
 
 void leave_cause_open(traces::trace& seen, traces::event& exit, std::string const& why) {
@@ -136,8 +138,11 @@ void compare_leaving(traces::trace& seen, target const& t, std::string_view prob
         return leave_cause_open(seen, seen.events[*exit],
             when + "and whether it does so without a client was not measured (" + trouble +
                 "): what it waited for is not known");
-    if (moves_with_clients(seen, *exit, first, t, probe, options, sooner_ms))
-        return stop_at_rest_again(seen, t, options, first.exited);
+    if (moves_with_clients(seen, *exit, first, t, probe, options, sooner_ms)) {
+        if (stop_at_rest_again(seen, t, options, first.exited)) return;
+        return leave_cause_open(seen, seen.events[*exit],
+            when + "and a stop without a client could not be measured again: what it waited for is not known");
+    }
     // A server that looks rarely exits at the same time; but it can't exit while they stay.
     std::int64_t const later = first.exited / millisecond + later_ms;
     bool const has_time = later + later_ms + options.controls->at_rest.took / millisecond < t.grace_ms;

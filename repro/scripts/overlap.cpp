@@ -60,9 +60,7 @@ public:
         for (slot& s : slots_)
             if (s.client) s.client->leave();
     }
-    std::string unseen() const override {
-        return gap_ ? "the server exited in a moment without a request, because this machine is busy" : "";
-    }
+    std::string unseen() const override { return gap_ ? "the server exited in a moment without a request" : ""; }
 
 private:
     struct slot {
