@@ -1,8 +1,10 @@
-// A server that misbehaves in a selectable way. Usage: hostile-server HOW PORT.
+// A server that misbehaves in a selectable way. Usage: [ASKED=FILE] hostile-server HOW PORT. It creates the file when it is
+// asked for something: the controls of a probe start it several times, and ask for something in their last start.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string>
@@ -63,13 +65,14 @@ void serve(int listener) {
                 close(all[i].fd);
                 all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
             } else if (how != "mute") {
+                if (char const* const asked = std::getenv("ASKED")) close(open(asked, O_CREAT | O_WRONLY, 0644));
                 SHUTDOWN_REPRO_CHECKPOINT("request");
-                std::string_view const asked(request, static_cast<std::size_t>(got));
-                bool const to_stop = asked.starts_with("POST /stop");
+                std::string_view const text(request, static_cast<std::size_t>(got));
+                bool const to_stop = text.starts_with("POST /stop");
                 if (to_stop && how == "forbids") say(all[i].fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
                 else
                     say(all[i].fd,
-                        asked.starts_with("HEAD") ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+                        text.starts_with("HEAD") ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
                                                   : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
                 if (to_stop && how != "forbids") return;
             }
