@@ -417,14 +417,12 @@ void probe_run::check_that_it_happened() {
     if (wrong_ && !why_no_control.empty())
         story_.note("the execution with " + plan_.stop_in_words() +
             ", with which this one has to be compared, was inconclusive: " + why_no_control);
-    if (std::string const why = script_->unseen(); !acts_ && !why.empty()) {
-        saw_all_ = false;
-        story_.note("the probe " + probe_ + " was not kept up: " + why);
-    }
-    if (longest_pause_ <= most_pause) return;
-    saw_all_ = false;
-    story_.note("this program did not run for " + std::to_string(longest_pause_ / millisecond) +
-        " ms after the stop, because this machine is busy: its clients may have come too late");
+    std::string unseen = script_->unseen();
+    if (unseen.empty() && longest_pause_ > most_pause)
+        unseen = "this program did not run for " + std::to_string(longest_pause_ / millisecond) +
+            " ms after the stop, because this machine is busy";
+    saw_all_ = unseen.empty();
+    if (!saw_all_) story_.note("the probe " + probe_ + " may have missed something: " + unseen);
 }
 
 bool probe_run::has_exited() {

@@ -59,10 +59,11 @@ public:
     std::string unseen() const override {
         if (refused_) return {};
         if (longest_pause_ > most_pause)
-            return "it sent nothing for " + std::to_string(longest_pause_ / millisecond) +
+            return "no new client came for " + std::to_string(longest_pause_ / millisecond) +
                 " ms, because this machine is busy";
         if (crowded_)
-            return std::to_string(most_late) + " clients waited for their responses at once, so that no other came";
+            return std::to_string(most_late) +
+                " clients waited for their responses at once, so that no other came and could have been refused";
         return {};
     }
     void after(probe_run& run) override {

@@ -12,6 +12,7 @@ constexpr std::uint32_t fewest_slots = 2, most_slots = 3;
 constexpr std::int64_t backend_ms = 600; // a slow response of the bundled backend, here
 constexpr std::int64_t least_ms = 1'500; // time after the stop during which requests follow each other
 constexpr std::int64_t spare_ms = 1'000; // before the end of the grace
+constexpr traces::nanoseconds soon = 250 * traces::millisecond;
 
 // Several clients, each with one slow request after another; the first ones begin one after the other, so that there
 // is no moment without a request.
@@ -50,7 +51,7 @@ public:
     }
     void after(probe_run& run) override {
         late_.knock(run);
-        if (run.server_runs()) look_for_gap();
+        look_for_gap(run);
         if (run.ms_since_stop() < ends_ms(run)) return go_on(run);
         if (run.backend()) run.backend()->release();
         // The traffic ends with its last response.
@@ -60,13 +61,15 @@ public:
         for (slot& s : slots_)
             if (s.client) s.client->leave();
     }
-    std::string unseen() const override { return gap_ ? "the server exited in a moment without a request" : ""; }
+    std::string unseen() const override { return gap_at_ ? "the server exited in a moment without a request" : ""; }
 
 private:
     struct slot {
         probe_client* client = nullptr;
         bool turned_away = false; // refused by a closed listener; a real client would go to another server
-        bool late = false;        // its request was sent after the stop
+        traces::nanoseconds sent_at = 0;
+        bool late = false; // that was after the stop
+        bool answered() const { return client && client->answered() && !client->waits(); }
     };
     // A comparison with clients that leave at another time says when.
     std::int64_t ends_ms(probe_run const& run) const {
@@ -95,29 +98,33 @@ private:
             s.turned_away = s.client && s.client->over() && !s.client->connected();
             if (s.turned_away) continue;
             if (!s.client || s.client->over()) s.client = &run.client("traffic");
+            s.sent_at = traces::monotonic_now();
             s.late = run.ms_since_stop() > 0;
             s.client->send(run.request(run.plan().slow));
         }
     }
-    // A server that still takes requests after the stop ends by chance where two of them do not overlap.
-    void look_for_gap() {
-        auto const any = [&](auto const& is) {
-            return std::ranges::any_of(slots_, [&](slot const& s) { return s.client && is(s); });
-        };
+    // A server that still takes requests after the stop ends by chance when it exits where two of them do not overlap, or
+    // soon after that: what is sent then fails because it exits.
+    void look_for_gap(probe_run const& run) {
+        if (std::exchange(ended_, !run.server_runs())) return;
+        traces::nanoseconds const now = traces::monotonic_now();
         for (slot const& s : slots_)
             if (s.client) s.client->process_events();
-        takes_late_ones_ |= any([](slot const& s) { return s.late && s.client->answered() && !s.client->waits(); });
-        bool const goes_on = any([](slot const& s) {
-            return s.turned_away || s.client->lost() || (s.client->waits() && s.client->connected());
+        auto const any = [&](auto const& is) { return std::ranges::any_of(slots_, is); };
+        takes_late_ones_ |= any([](slot const& s) { return s.late && s.answered(); });
+        bool const goes_on = any([&](slot const& s) { return s.answered() && s.sent_at > gap_at_; });
+        if (goes_on || now - gap_at_ > soon) gap_at_ = 0;
+        bool const under_way = any([](slot const& s) {
+            return s.turned_away || (s.client && (s.client->lost() || (s.client->waits() && s.client->connected())));
         });
-        gap_ = takes_late_ones_ && !over_ && !goes_on;
+        if (!gap_at_ && takes_late_ones_ && !over_ && !under_way) gap_at_ = now;
     }
 
     std::vector<slot> slots_;
     late_clients late_;
     std::int64_t takes_ms_ = least_ms, goes_on_ms_ = 0, released_ = 0;
-    traces::nanoseconds begun_ = 0;
-    bool over_ = false, takes_late_ones_ = false, gap_ = false;
+    traces::nanoseconds begun_ = 0, gap_at_ = 0; // 0: there was none
+    bool over_ = false, takes_late_ones_ = false, ended_ = false;
 };
 
 } // namespace

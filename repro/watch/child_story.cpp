@@ -46,7 +46,10 @@ void keep_partial(interruption& i, traces::trace const& t, std::string const& pa
 
 } // namespace
 
-child_story::child_story() { events_.watch(signals_.get(), EPOLLIN, *this); }
+child_story::child_story() {
+    events_.watch(signals_.get(), EPOLLIN, *this);
+    tree_.before_exits = [this] { hear_what_was_written(); };
+}
 child_story::~child_story() = default;
 
 void child_story::record(kind what, std::initializer_list<traces::field> detail) {
@@ -83,9 +86,9 @@ void child_story::on_ready(int fd, std::uint32_t) {
     } else if (fd == child_->notes()) {
         read_from(fd, output_);
     } else {
-        hear_what_was_written();
         tree_.update(); // a child that ended before its parent is recorded before it
         if (!(end_ = child_->reap())) return;
+        hear_what_was_written();
         events_.forget(fd);
         tree_.root_is_gone();
         if (!end_->status) return record(kind::process_exit, {{"signal", signal_name(end_->signal)}});
@@ -98,7 +101,6 @@ void child_story::on_ready(int fd, std::uint32_t) {
 void child_story::wait(nanoseconds until) {
     events_.wait(child_ ? std::min(until, looked_ + tree_every) : until);
     if (now() - looked_ >= tree_every) {
-        hear_what_was_written();
         tree_.update();
         looked_ = now();
     }

@@ -161,6 +161,7 @@ void process_tree::see_who_is_gone() {
         if (!members_[i].gone && members_[i].id.number != 1 && is_gone(members_[i])) gone.push_back(i);
     if (gone.empty()) return;
     hear_events(); // again: the event of an exit comes before the process is gone, and maybe after the last look
+    if (before_exits) before_exits();
     for (std::size_t const i : gone) record_exit(members_[i]);
 }
 

@@ -8,6 +8,7 @@
 // have exited, and unknown_end() says so.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ public:
     std::size_t report_orphans();         // records living orphans not recorded yet; returns the number of living ones
     // Returns which process ended in a way that is not known, and why; "" when all are known.
     std::string unknown_end() const;
+    std::function<void()> before_exits; // called when processes have exited and this is not recorded yet
 
 private:
     std::vector<int> adopted() const;

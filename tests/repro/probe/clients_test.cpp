@@ -98,6 +98,13 @@ TEST_CASE("overlapping requests end a drain, or prolong it") {
     CHECK(compared_with_controls(kept_server({"1", "keeps"}), "overlap").breaks("drain-starved"));
 }
 
+TEST_CASE("a server that exits in a moment when by chance it has no request is inconclusive, not clean") {
+    if (!have_python()) return;
+    judged_probe const p = compared_with_controls(python_server("gap", {"3"}), "overlap");
+    CHECK(p.verdict == verdict::inconclusive);
+    CHECK_THAT(p.facts.note, ContainsSubstring("exited in a moment without a request"));
+}
+
 TEST_CASE("new clients are served while the server accepts on purpose, and the exit counts from the end of that") {
     if (!have_python()) return;
     target t = kept_server({"20", "delays", "1.5"});

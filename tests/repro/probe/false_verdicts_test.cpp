@@ -41,6 +41,24 @@ TEST_CASE("what a server writes is judged alike after a short log and after a lo
     }
 }
 
+TEST_CASE("what a process wrote before its end comes before it in the trace, though both are seen at once") {
+    if (!have_python()) return;
+    for (char const* const who : {"frozen", "worker"}) {
+        judged_probe const p = probed(python_server("says", {who, "600"}), "silent");
+        INFO(who);
+        if (p.facts.note.find("is not known") != std::string::npos) continue; // the kernel does not tell it
+        auto const at = [&](auto const& is) { return std::ranges::find_if(p.trace.events, is); };
+        auto const report =
+            at([](traces::event const& e) { return !traces::sanitizer_reports_in(e.text("text")).empty(); });
+        auto const exit = at(
+            [](traces::event const& e) { return e.what == traces::kind::process_exit && e.integer("status") == 23; });
+        REQUIRE(report != p.trace.events.end());
+        REQUIRE(exit != p.trace.events.end());
+        CHECK(report < exit);
+        CHECK(p.breaks("crash-on-stop"));
+    }
+}
+
 TEST_CASE("the crash of a worker that its parent reaps is seen") {
     if (!have_python()) return;
     for (std::string const signal : {"SIGSEGV", "SIGABRT"})

@@ -54,9 +54,8 @@ if how == 'wakes':
 listener.shutdown(socket.SHUT_RDWR)
 listener.close()
 if how == 'freezes':
-    os.kill(os.getppid(), signal.SIGSTOP)
+    common.freeze(os.getppid(), period)
     time.sleep(period)
-    os.kill(os.getppid(), signal.SIGCONT)
 if how == 'always' or (how == 'counts' and connections):
     time.sleep(period)
 while how == 'polls' and connections:
