@@ -13,15 +13,15 @@
 namespace shutdown_repro::traces {
 
 class recorder {
-    struct causes { // in ascending order
-        seq_t at[4] = {};
-        std::size_t count = 0;
+    struct causes {  // in ascending order
+        seq_t at[4]; // not initialized, because only the first `count` are read
+        std::size_t count;
+        explicit causes(seq_t s) : count(s != no_seq) { at[0] = s; }
+        causes(causes const& others, seq_t s) : count(others.count) {
+            std::copy_n(others.at, count, at);
+            add(s);
+        }
         void add(seq_t s) {
-            if (count == 0) { // nearly always
-                at[0] = s;
-                count = s != no_seq;
-                return;
-            }
             seq_t* const end = at + count;
             seq_t* const place = std::lower_bound(at, end, s);
             if (s == no_seq || count == std::size(at) || (place != end && *place == s)) return;
@@ -44,7 +44,7 @@ public:
     seq_t emit(kind what, ref id, ref parent, std::span<field const> detail) {
         if (muted_) return no_seq;
         seq_t const seq = next_++;
-        to_->put(event(seq, *clock_, what, id, parent, actor_, {cause_.at, cause_.count}, detail));
+        to_->put(event(seq, *clock_, what, id, parent, actor_, {cause_->at, cause_->count}, detail));
         return seq;
     }
 
@@ -53,13 +53,13 @@ public:
 
     ref fresh(entity type) { return {type, ++last_id_[static_cast<std::size_t>(type)]}; }
     ref actor() const { return actor_; }
-    seq_t cause() const { return cause_.count ? cause_.at[cause_.count - 1] : no_seq; } // the latest
+    seq_t cause() const { return cause_->count ? cause_->at[cause_->count - 1] : no_seq; } // the latest
     seq_t next() const { return next_; }
 
     // Restores the initial state; numbers begin at 0 again.
     void reset() {
         next_ = 0;
-        cause_ = {};
+        cause_ = &none_;
         actor_ = {};
         muted_ = false;
         for (std::uint32_t& n : last_id_) n = 0;
@@ -80,30 +80,35 @@ public:
         recorder& r_;
         ref before_;
     };
+    // The guard holds the causes, so that entering and leaving it copies only a pointer. Guards end in the reverse
+    // order of their beginning.
     class because_of {
     public:
-        because_of(recorder& r, seq_t cause) : because_of(r, {}, cause) {}
+        because_of(recorder& r, seq_t cause) : r_(r), these_(cause), before_(std::exchange(r.cause_, &these_)) {}
         because_of(because_of const&) = delete;
         ~because_of() { r_.cause_ = before_; }
     protected:
-        because_of(recorder& r, causes with, seq_t cause) : r_(r), before_(std::exchange(r.cause_, with)) {
-            r.cause_.add(cause);
-        }
+        because_of(recorder& r, causes const& others, seq_t cause)
+            : r_(r),
+              these_(others, cause),
+              before_(std::exchange(r.cause_, &these_)) {}
     private:
         recorder& r_;
-        causes before_;
+        causes const these_;
+        causes const* before_;
     };
     // Adds a cause to the current ones, for example the awaited event to the event that woke a coroutine.
     class besides : public because_of {
     public:
-        besides(recorder& r, seq_t cause) : because_of(r, r.cause_, cause) {}
+        besides(recorder& r, seq_t cause) : because_of(r, *r.cause_, cause) {}
     };
 
 private:
     sink* to_;
     nanoseconds const* clock_;
     seq_t next_ = 0;
-    causes cause_;
+    causes const none_{no_seq};
+    causes const* cause_ = &none_; // the causes of the innermost guard
     ref actor_;
     bool muted_ = false;
     std::uint32_t last_id_[entity_count] = {};
