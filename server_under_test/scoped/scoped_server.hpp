@@ -82,8 +82,8 @@ private:
     struct acceptor final : work {
         scoped_server* owner = nullptr;
     } acceptable_;
-    std::vector<std::unique_ptr<connection>> connections_;
-    std::vector<std::unique_ptr<in_flight>> requests_;
+    pooled_vector<std::unique_ptr<connection>> connections_;
+    pooled_vector<std::unique_ptr<in_flight>> requests_;
     scope *main_scope_ = nullptr, *server_scope_ = nullptr;
     delayed_disposal dispose_later_;
     signal stop_wanted_, together_, flushed_;

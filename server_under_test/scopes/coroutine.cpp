@@ -224,7 +224,6 @@ void coroutine::leave() {
 
 void coroutine::reset() {
     body.reset();
-    name.clear();
     home = nullptr;
     started = finished = removed = zombie = cancel_requested = hard_requested = cancelled_while_running = false;
     result = outcome::completed;

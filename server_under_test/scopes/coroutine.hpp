@@ -22,7 +22,7 @@ enum class wake : std::uint8_t { value, cancelled, error, timeout };
 
 // An event that coroutines wait for. raise() wakes all that wait, in the order in which they began to wait.
 struct signal {
-    std::vector<coroutine*> waiting;
+    pooled_vector<coroutine*> waiting;
     void raise(runtime&);
 };
 
@@ -39,7 +39,6 @@ struct completion_wait {
 struct coroutine final : work {
     runtime* rt = nullptr;
     traces::ref id;
-    std::string name;
     scope* home = nullptr;
     bool started = false, finished = false, removed = false, zombie = false;
     bool cancel_requested = false; // soft or hard

@@ -30,7 +30,6 @@ coroutine* runtime::create(scope& into, std::string_view name) {
     c.rt = this;
     c.run = [](work& w) { static_cast<coroutine&>(w).step(); };
     c.id = trace().fresh(traces::entity::coroutine);
-    c.name = name;
     c.home = &into;
     ++alive_;
     into.add(c);

@@ -1,8 +1,6 @@
 #include "server_under_test/worlds/control.hpp"
-#include <algorithm>
 #include <charconv>
 #include <optional>
-#include <ranges>
 #include <stdexcept>
 #include <utility>
 
@@ -52,8 +50,12 @@ std::vector<stop_point> parse_stop_points(std::string_view text) {
 }
 
 bool lists(std::string_view points, std::string_view word) {
-    return std::ranges::any_of(points | std::views::split(','),
-        [&](auto const& part) { return std::string_view(part.begin(), part.end()) == word; });
+    for (std::string_view rest = points;;) {
+        auto const comma = rest.find(',');
+        if (rest.substr(0, comma) == word) return true;
+        if (comma == rest.npos) return false;
+        rest.remove_prefix(comma + 1);
+    }
 }
 
 control::control(std::string_view stop_at, std::string_view free_at, traces::sink& to)

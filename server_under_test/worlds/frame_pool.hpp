@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <new>
+#include <vector>
 
 namespace shutdown_repro::server {
 
@@ -45,5 +46,16 @@ struct pooled {
     static void* operator new(std::size_t bytes) { return frame_pool::take(bytes); }
     static void operator delete(void* object, std::size_t bytes) { frame_pool::give(object, bytes); }
 };
+
+// An allocator for containers with that lifetime.
+template <class T> struct pooled_allocator {
+    using value_type = T;
+    pooled_allocator() = default;
+    template <class U> pooled_allocator(pooled_allocator<U> const&) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(frame_pool::take(n * sizeof(T))); }
+    void deallocate(T* memory, std::size_t n) { frame_pool::give(memory, n * sizeof(T)); }
+    friend bool operator==(pooled_allocator, pooled_allocator) { return true; }
+};
+template <class T> using pooled_vector = std::vector<T, pooled_allocator<T>>;
 
 } // namespace shutdown_repro::server

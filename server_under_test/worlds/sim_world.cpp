@@ -55,7 +55,7 @@ private:
     sim_socket* s_;
 };
 
-class sim_listener final : public listener {
+class sim_listener final : public listener, public pooled {
 public:
     sim_listener(sim_world& w, std::uint16_t port) : on_(w), port_(port) { on_.listening_ = true; }
     ~sim_listener() override { close(); }
