@@ -2,6 +2,7 @@
 // of its file lists it.
 #pragma once
 #include <algorithm>
+#include <type_traits>
 #include "traces/rules/rule.hpp"
 
 namespace shutdown_repro::traces {
@@ -25,7 +26,11 @@ std::span<rule_info const> unix_path_rules();
 std::span<rule_info const> wrapper_rules();
 std::span<rule_info const> effect_rules();
 
-template <class R> std::unique_ptr<rule> make() { return std::make_unique<R>(); }
+template <class R> std::unique_ptr<rule> make() {
+    std::unique_ptr<rule> made = std::make_unique<R>();
+    made->judges_at_end = !std::is_same_v<decltype(&R::end), decltype(&rule::end)>;
+    return made;
+}
 
 // "coroutine:5 and 2 more"
 std::string names(std::span<ref const>);

@@ -58,7 +58,8 @@ public:
     // signal or a failed assertion (a dying server loses everything at once, which is reported instead). Rules that
     // judge what is missing at the end judge only if `complete`.
     virtual void end(model const&, bool complete, rule_run&) { (void)complete; }
-    virtual void reset() {} // back to the initial state; keeps the capacity
+    bool judges_at_end = true; // whether it has an end() of its own; set by make()
+    virtual void reset() {}    // back to the initial state; keeps the capacity
     // Returns what the rule needed and the trace lacks although it has the facts of `needs` ("a stop"), or "" if
     // nothing.
     virtual std::string_view lacks(model const&) const { return {}; }
@@ -123,11 +124,12 @@ private:
 
     std::vector<entry> entries_; // elements are never moved
     std::vector<std::vector<listener>> by_kind_;
+    std::vector<listener> at_end_; // the rules that judge at the end
     model model_;
     unsigned declared_ = 0, seen_ = 0;
     std::string allowed_; // rules whose violations are notes, separated by spaces
     bool lost_events_ = false;
-    entry* current_ = nullptr;
+    listener const* current_ = nullptr; // the rule that may report
     std::vector<violation> found_;
 };
 

@@ -181,7 +181,9 @@ void rule_run::add(std::span<rule_info const* const> wanted) {
     entries_.reserve(wanted.size());
     for (rule_info const* const info : wanted) {
         entry& x = entries_.emplace_back(info, info->make());
-        for (kind const k : info->kinds) by_kind_[static_cast<std::size_t>(k)].push_back({x.judge.get(), &x});
+        listener const l{x.judge.get(), &x};
+        for (kind const k : info->kinds) by_kind_[static_cast<std::size_t>(k)].push_back(l);
+        if (l.judge->judges_at_end) at_end_.push_back(l);
     }
 }
 
@@ -219,7 +221,7 @@ inline void rule_run::judge_one(event const& e) {
     seen_ |= groups[k];
     model_.apply(e);
     for (listener const& l : by_kind_[k]) {
-        current_ = l.of;
+        current_ = &l;
         l.judge->on(e, model_, *this);
     }
     model_.forget(e);
@@ -233,9 +235,9 @@ void rule_run::on_footer(footer const& f) {
 
 void rule_run::finish(bool complete) {
     bool const whole = complete && !lost_events_ && !model_.died();
-    for (entry& x : entries_) {
-        current_ = &x;
-        x.judge->end(model_, whole, *this);
+    for (listener const& l : at_end_) {
+        current_ = &l;
+        l.judge->end(model_, whole, *this);
     }
 }
 
@@ -252,13 +254,14 @@ void rule_run::reset() {
 }
 
 void rule_run::report(violation v) {
-    v.rule = current_->info->id;
+    entry& by = *current_->of;
+    v.rule = by.info->id;
     if (!model_.words) v.message.clear();
-    v.level = is_word_of(v.rule, allowed_) ? severity::note : std::max(v.level, current_->info->level);
+    v.level = is_word_of(v.rule, allowed_) ? severity::note : std::max(v.level, by.info->level);
     add_witness(v, v.at);
     std::sort(v.witness.begin(), v.witness.end());
     v.witness.erase(std::unique(v.witness.begin(), v.witness.end()), v.witness.end());
-    current_->reported = true;
+    by.reported = true;
     if (found_.empty() || found_.back().at < v.at) return found_.push_back(std::move(v));
     auto const place = [](violation const& x) { return std::pair(x.at, find_rule(x.rule)); };
     auto const at = std::upper_bound(
