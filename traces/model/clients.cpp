@@ -43,7 +43,6 @@ peer_state::standing peer_state::stands(seq_t t0) const {
 void model::on_client(event const& e) {
     if (e.what == kind::client_receive && !clients.find(e.id.number)) return;
     client_state& c = clients.open(e.id.number);
-    ref const request = e.id_of("request");
     switch (e.what) {
     case kind::client_connect:
         c = {};
@@ -56,6 +55,7 @@ void model::on_client(event const& e) {
         if (c.connect == no_seq) c.connect = e.seq, c.connect_at = e.t;
         return;
     case kind::client_send: {
+        ref const request = e.id_of("request");
         std::string_view const part = e.text("part");
         peer_state const& p = peers.open(e.id.number);
         // The rest of a body adds nothing: the server owes a response since it has the head.
@@ -80,6 +80,7 @@ void model::on_client(event const& e) {
         return;
     }
     default: {
+        ref const request = e.id_of("request");
         std::int64_t const bytes = std::max<std::int64_t>(e.integer("bytes"), 1);
         if (c.first_byte == no_seq) c.first_byte = e.seq;
         c.received += bytes;
@@ -93,7 +94,6 @@ void model::on_client(event const& e) {
 
 void model::on_peer(event const& e) {
     peer_state& p = peers.open(e.id.number);
-    std::string_view const part = e.text("part");
     switch (e.what) {
     case kind::client_connect:
         p = {};
@@ -104,14 +104,15 @@ void model::on_peer(event const& e) {
         p.connected = p.since = e.seq;
         if (p.connect == no_seq) p.connect = e.seq;
         return;
-    default:
+    default: {
+        std::string_view const part = e.text("part");
         if (p.connected == no_seq) p.connected = e.seq;
         if (p.connect == no_seq) p.connect = p.connected;
         p.spoke = true;
         if (part != "rest") ++p.open;
         p.half = part == "head-half" ? e.seq : no_seq;
         p.half_of = part == "head-half" ? e.id_of("request") : ref{};
-        return;
+    }
     }
 }
 

@@ -36,6 +36,11 @@ bool is_discarded_by_kernel(event const& status) {
     return status.integer("pid1") && !takes;
 }
 
+void name_request(name_text& name, event const& e) {
+    name = e.text("method");
+    if (std::string_view const path = e.text("path"); !path.empty()) name.append(name.empty() ? "" : " ").append(path);
+}
+
 void note_goaway(peer_state* peer, event const& e) {
     if (peer) peer->last_stream = e.integer("last"), peer->goaway = e.seq;
 }
@@ -158,7 +163,7 @@ void model::on_server(event const& e) {
     switch (e.what) {
     case kind::server_open:
         s.opened = e.seq;
-        name_after(s.name, e);
+        if (words) name_after(s.name, e);
         if (scopes_without_server_.empty()) return servers_without_scope_.push_back(e.id.number);
         return give(scopes_without_server_.front(), e.id); // which takes it from the list
     case kind::server_stopped: s.stopped = e.seq; return;
@@ -187,7 +192,7 @@ void model::on_connection(event const& e) {
 void model::on_timer(event const& e) {
     timer_state& t = timers.open(e.id.number);
     t = {};
-    name_after(t.name, e);
+    if (words) name_after(t.name, e);
     t.loop = e.parent;
     t.owner = e.id_of("owner");
     t.by = e.by;
@@ -205,9 +210,7 @@ void model::on_request(event const& e) {
         r.connection = e.parent;
         r.server = server_of(e.parent);
         if (e.parent.type == entity::connection) connections.open(e.parent.number).request = e.id;
-        r.name = e.text("method");
-        if (std::string_view const path = e.text("path"); !path.empty())
-            r.name.append(r.name.empty() ? "" : " ").append(path);
+        if (words) name_request(r.name, e);
     } else if (!requests.was_closed(e.id.number)) {
         requests.open(e.id.number).responded = e.seq;
     }

@@ -75,7 +75,7 @@ void model::on_scope_open(event const& e) {
     scope_state* above = has_parent ? scopes.find(e.parent.number) : nullptr;
     birth const told(e);
     s.opened = e.seq;
-    told.name(s.name);
+    if (words) told.name(s.name);
     s.owned = told.object || told.owner;
     if (above) link(s, e.id.number, *above, e.parent);
     if (!s.parent) above = nullptr;
@@ -230,7 +230,7 @@ void model::on_spawn(event const& e) {
     coroutine_state& c = coroutines.open(e.id.number);
     birth const told(e);
     c.spawned = e.seq;
-    told.name(c.name);
+    if (words) told.name(c.name);
     c.detached = told.detached;
     any_detached |= c.detached;
     if (c.detached) c.request = told.request;

@@ -46,11 +46,12 @@ struct connection_reset_inflight final : rule {
 
 private:
     static void report(ref who, sent_request const& s, event const& e, model const& m, rule_run& out) {
-        report_lost(who, s.sent,
-            to_string(who) + (s.how.partly ? " was sent, but for a part of its body, " : " was sent ") +
+        std::string message;
+        if (m.words)
+            message = to_string(who) + (s.how.partly ? " was sent, but for a part of its body, " : " was sent ") +
                 moment_text(s.sent_at, m) + ", and " + "its connection was " +
-                (ending_of(e) == "reset" ? "reset" : "closed") + " without a byte of a response",
-            e, m, out);
+                (ending_of(e) == "reset" ? "reset" : "closed") + " without a byte of a response";
+        report_lost(who, s.sent, std::move(message), e, m, out);
     }
     unread_requests unread_;
 };

@@ -46,8 +46,9 @@ struct cancelled_not_awaited final : rule {
         if (inside.empty()) return;
         reported_.first(e.id);
         violation v{.subject = e.id, .at = e.seq};
-        v.message = m.label(e.id) + (e.what == kind::server_free ? " was freed" : " stopped") +
-            " before the cancelled " + names(inside) + " had ended";
+        if (m.words)
+            v.message = m.label(e.id) + (e.what == kind::server_free ? " was freed" : " stopped") +
+                " before the cancelled " + names(inside) + " had ended";
         show(v, m, inside);
         out.report(std::move(v));
     }

@@ -35,10 +35,10 @@ struct access_after_free final : rule {
     }
 
     void on(event const& e, model const& m, rule_run& out) override {
-        if (is_gone(e.id, m) || (e.what == kind::scope_access && e.integer("freed"))) return report(e.id, e, out);
+        if (is_gone(e.id, m) || (e.what == kind::scope_access && e.integer("freed"))) return report(e.id, e, m, out);
         bool const enters_parent = e.what == kind::scope_open || e.what == kind::coroutine_spawn ||
             e.what == kind::connection_open || e.what == kind::hook_add;
-        if (enters_parent && is_gone(e.parent, m)) report(e.parent, e, out);
+        if (enters_parent && is_gone(e.parent, m)) report(e.parent, e, m, out);
     }
     void reset() override { reported_.clear(); }
 
@@ -52,13 +52,14 @@ private:
         }
     }
 
-    void report(ref what, event const& e, rule_run& out) {
+    void report(ref what, event const& e, model const& m, rule_run& out) {
         if (!reported_.first(what)) return;
-        std::string_view const operation = e.text("operation", name_of(e.what));
-        violation v{.subject = what,
-            .at = e.seq,
-            .message = to_string(what) + " was used after it was freed: " + std::string(operation)};
-        if (e.by) v.message += " by " + to_string(e.by);
+        violation v{.subject = what, .at = e.seq};
+        if (m.words) {
+            std::string_view const operation = e.text("operation", name_of(e.what));
+            v.message = to_string(what) + " was used after it was freed: " + std::string(operation);
+            if (e.by) v.message += " by " + to_string(e.by);
+        }
         v.witness.assign(e.because.begin(), e.because.end());
         out.report(std::move(v));
     }
@@ -156,8 +157,10 @@ private:
     static void report(
         ref who, seq_t at, failed_assertion const& a, std::span<ref const> live, model const& m, rule_run& out) {
         violation v{.subject = who, .at = at};
-        v.message = a.message.empty() ? "an assertion failed" : "\"" + a.message + "\" failed";
-        if (!a.where.empty()) v.message += " at " + a.where;
+        if (m.words) {
+            v.message = a.message.empty() ? "an assertion failed" : "\"" + a.message + "\" failed";
+            if (!a.where.empty()) v.message += " at " + a.where;
+        }
         show(v, m, live);
         out.report(std::move(v));
     }

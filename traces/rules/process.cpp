@@ -10,7 +10,7 @@ namespace shutdown_repro::traces {
 namespace {
 
 std::string after_stop(model const& m, nanoseconds at) {
-    return m.t0 == no_seq ? "" : ", " + duration_text(at - m.t0_time) + " after the stop";
+    return m.t0 == no_seq || !m.words ? "" : ", " + duration_text(at - m.t0_time) + " after the stop";
 }
 
 // The name of the server process in messages.
@@ -64,14 +64,15 @@ struct crash_on_stop final : rule {
             }
             if (is_descendant(e.id)) return on_worker(e, m, out);
             if (m.died_unasked() && dies(e.id))
-                report(e.id, e.seq, name_.text() + " died of " + m.signal.str() + after_stop(m, e.t), out);
+                report(
+                    e.id, e.seq, m.words ? name_.text() + " died of " + m.signal.str() + after_stop(m, e.t) : "", out);
         }
     }
     // In a simulated world only the footer may record the signal.
     void end(model const& m, bool, rule_run& out) override {
         ref const main{entity::process, 1};
         if (m.died_unasked() && m.last != no_seq && dies(main))
-            report(main, m.last, name_.text() + " died of " + m.signal.str(), out);
+            report(main, m.last, m.words ? name_.text() + " died of " + m.signal.str() : "", out);
     }
     void reset() override {
         name_.clear();

@@ -109,8 +109,8 @@ private:
     }
 
     void report(ref scope, seq_t at, std::span<ref const> inside, model const& m, rule_run& out) {
-        violation v{
-            .subject = scope, .at = at, .message = m.label(scope) + " was disposed with " + names(inside) + " inside"};
+        violation v{.subject = scope, .at = at};
+        if (m.words) v.message = m.label(scope) + " was disposed with " + names(inside) + " inside";
         show(v, m, inside);
         out.report(std::move(v));
         reported_.first(scope);

@@ -42,8 +42,9 @@ struct stop_returned_early final : rule {
         });
         if (live.empty()) return;
         violation v{.subject = e.id, .at = e.seq};
-        v.message = m.label(e.id) + (e.what == kind::server_stopped ? " stopped" : " exited") + " while " +
-            names(live) + (live.size() == 1 ? " was" : " were") + " still active";
+        if (m.words)
+            v.message = m.label(e.id) + (e.what == kind::server_stopped ? " stopped" : " exited") + " while " +
+                names(live) + (live.size() == 1 ? " was" : " were") + " still active";
         show(v, m, live);
         out.report(std::move(v));
         for (ref const request : live) reported_.first(request);
