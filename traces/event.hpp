@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -151,6 +152,18 @@ inline constexpr std::size_t kind_count = static_cast<std::size_t>(kind::other) 
 
 std::string_view name_of(kind); // "scope.dispose"
 std::optional<kind> parse_kind(std::string_view);
+
+// A set of kinds that is known when the program is compiled. Asking costs one look-up, however many kinds it has.
+class kind_set {
+public:
+    consteval kind_set(std::initializer_list<kind> kinds) {
+        for (kind const k : kinds) has_[static_cast<std::size_t>(k)] = true;
+    }
+    constexpr bool contains(kind k) const { return has_[static_cast<std::size_t>(k)]; }
+
+private:
+    bool has_[kind_count] = {};
+};
 
 using seq_t = std::uint64_t;
 inline constexpr seq_t no_seq = ~seq_t{0};

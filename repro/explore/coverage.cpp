@@ -68,7 +68,7 @@ void coverage::note(event const& e) {
         std::string_view const name = e.text("name");
         std::uint32_t request = 0;
         if (name.starts_with("handler of GET /")) std::from_chars(name.data() + 16, name.data() + name.size(), request);
-        if (e.id.number >= handlers_.size()) handlers_.resize(e.id.number + 1);
+        if (e.id.number >= handlers_.size()) handlers_.resize(e.id.number + 16);
         handlers_[e.id.number] = request;
         return;
     }
@@ -148,9 +148,11 @@ void coverage::add(coverage const& o) {
         for (std::size_t i = 0; i < at_step_[which].size(); ++i)
             at_step_[which][i] = at_step_[which][i] || o.at_step_[which][i];
     }
-    orders_set_ = 0;
     for (std::size_t i = 0; i < orders_.size(); ++i)
-        orders_set_ += static_cast<std::uint64_t>(std::popcount(orders_[i] |= o.orders_[i]));
+        if (std::uint64_t const more = o.orders_[i] & ~orders_[i]) { // few words have any
+            orders_[i] |= more;
+            orders_set_ += static_cast<std::uint64_t>(std::popcount(more));
+        }
 }
 
 coverage::moment coverage::phases() const {

@@ -15,7 +15,7 @@ public:
     explicit coverage(terrain const&);
     void begin();
     void saw(traces::event const& e) {
-        if (moves_a_request(e.what)) note(e);
+        if (noted.contains(e.what)) note(e);
     }
     void decided(std::span<server::alternative const> offered, std::uint32_t choice);
     void end(); // ends an execution that counts
@@ -38,23 +38,11 @@ public:
 private:
     static constexpr std::uint32_t most_requests = 64; // a larger table would not help a reader
     enum phase : std::uint32_t { not_connected, connected, sent, begun, answered, finished, over, waiting };
-    static bool moves_a_request(traces::kind what) {
-        using enum traces::kind;
-        switch (what) {
-        case client_connected:
-        case client_send:
-        case client_done:
-        case client_fail:
-        case request_begin:
-        case request_respond:
-        case request_finish:
-        case coroutine_spawn:
-        case coroutine_suspend:
-        case act_stop:
-        case act_free: return true;
-        default: return false;
-        }
-    }
+    // The kinds that move a request to another phase, or at which the phases count.
+    static constexpr traces::kind_set noted{traces::kind::client_connected, traces::kind::client_send,
+        traces::kind::client_done, traces::kind::client_fail, traces::kind::request_begin,
+        traces::kind::request_respond, traces::kind::request_finish, traces::kind::coroutine_spawn,
+        traces::kind::coroutine_suspend, traces::kind::act_stop, traces::kind::act_free};
     void note(traces::event const&);
     std::string name(std::uint32_t request, std::uint32_t phase) const;
     void advance(std::uint32_t request, std::uint32_t to);

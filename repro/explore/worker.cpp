@@ -9,6 +9,7 @@ worker::worker(stage_plan& s, share mine, piece_ledger* pieces)
       mine_(mine),
       pieces_(pieces),
       strategy_(s.how.make(s.ground, s.options.seed, mine)),
+      strategy_sees_events_(s.how.wants_events),
       reached_(s.ground) {
     rules_.without_words();
     simulator_.without_words();
@@ -78,7 +79,7 @@ void worker::put(traces::event const& e) {
     rules_.put(e);
     prints_.saw(e);
     reached_.saw(e);
-    if (stage_.how.wants_events) strategy_->saw(e);
+    if (strategy_sees_events_) strategy_->saw(e);
 }
 
 std::uint32_t worker::choose(std::span<server::alternative const> offered) {

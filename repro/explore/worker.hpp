@@ -59,6 +59,7 @@ private:
     share mine_;
     piece_ledger* pieces_;
     std::unique_ptr<strategy> strategy_;
+    bool strategy_sees_events_;
     simulator simulator_, second_;
     traces::rule_run rules_;
     traces::fingerprinter prints_;

@@ -232,7 +232,7 @@ struct model {
 
     void apply(event const&);     // call before rules see the event; entities that it ends stay until forget()
     void forget(event const& e) { // call after rules saw the event
-        if (ends_something(e.what)) end(e);
+        if (endings.contains(e.what)) end(e);
     }
     void apply(footer const&); // the end of the process, unless an event has recorded it
 
@@ -285,8 +285,8 @@ struct model {
     // client where the trace does not say which request was sent.
     template <class F> void each_sent(event const&, F&& f) const;
 
-    // Texts for people. If `words` is false they are empty: an exploration judges 10^5 executions a second and
-    // describes few.
+    // Texts for people. If `words` is false they are empty, and no name is kept for them: an exploration judges 10^5
+    // executions a second and describes few.
     bool words = true;
     std::string describe(ref) const; // "handler of GET /2" or the id
     std::string label(ref) const;    // "scope:3 (request:2)" or the id
@@ -294,25 +294,10 @@ struct model {
     void clear();
 
 private:
-    static bool ends_something(kind what) {
-        switch (what) {
-        case kind::server_free:
-        case kind::timer_cancel:
-        case kind::timer_fire:
-        case kind::connection_close:
-        case kind::request_free:
-        case kind::object_free:
-        case kind::stream_close:
-        case kind::scope_disposed:
-        case kind::request_finish:
-        case kind::coroutine_remove:
-        case kind::client_done:
-        case kind::client_fail:
-        case kind::client_closed:
-        case kind::client_leave: return true;
-        default: return false;
-        }
-    }
+    // The kinds that end something.
+    static constexpr kind_set endings{kind::server_free, kind::timer_cancel, kind::timer_fire, kind::connection_close,
+        kind::request_free, kind::object_free, kind::stream_close, kind::scope_disposed, kind::request_finish,
+        kind::coroutine_remove, kind::client_done, kind::client_fail, kind::client_closed, kind::client_leave};
     void end(event const&);
     void end_lifetime(event const&);
     void on_process_start(event const&);

@@ -114,15 +114,18 @@ std::string fingerprint(trace const& t, violation const& v) {
 
 void fingerprinter::begin() {
     count_ = 0;
-    for (auto& n : names_) n.clear();
+    ++execution_;
 }
+
+void fingerprinter::make_room(seq_t s) { events_.resize(s + 64); }
 
 void fingerprinter::learn_name(event const& e) {
     std::string_view const name = e.text("name");
     if (name.empty()) return;
     auto& of_type = names_[static_cast<std::size_t>(e.id.type)];
-    if (e.id.number >= of_type.size()) of_type.resize(e.id.number + 1);
-    if (!of_type[e.id.number]) of_type[e.id.number] = hash_of(name);
+    if (e.id.number >= of_type.size()) of_type.resize(e.id.number + 16);
+    given_name& first = of_type[e.id.number];
+    if (first.execution != execution_) first = {hash_of(name), execution_};
 }
 
 std::uint64_t fingerprinter::hash_of(std::string_view name) {
@@ -138,14 +141,14 @@ std::uint64_t fingerprinter::hash_of(std::string_view name) {
 std::uint64_t fingerprinter::of(violation const& v) const {
     auto const named = [&](ref r) {
         auto const& of_type = names_[static_cast<std::size_t>(r.type)];
-        return (static_cast<std::uint64_t>(r.type) + 1) * 0x9E3779B97F4A7C15u ^
-            (r.number < of_type.size() ? of_type[r.number] : 0);
+        bool const has_one = r.number < of_type.size() && of_type[r.number].execution == execution_;
+        return (static_cast<std::uint64_t>(r.type) + 1) * 0x9E3779B97F4A7C15u ^ (has_one ? of_type[r.number].hash : 0);
     };
     parts_.clear();
     for (seq_t const s : v.witness)
         if (s < count_)
-            parts_.push_back(
-                (static_cast<std::uint64_t>(events_[s].what) + 1) * 0xBF58476D1CE4E5B9u ^ named(events_[s].id));
+            parts_.push_back((static_cast<std::uint64_t>(events_[s].what) + 1) * 0xBF58476D1CE4E5B9u ^
+                named({events_[s].type, events_[s].number}));
     std::ranges::sort(parts_);
     auto const repeated = std::ranges::unique(parts_);
     parts_.erase(repeated.begin(), repeated.end());

@@ -19,28 +19,33 @@ class fingerprinter {
 public:
     void begin();
     void saw(event const& e) {
-        if (e.seq >= events_.size()) events_.resize(e.seq + 64);
-        events_[e.seq] = {e.what, e.id};
+        if (e.seq >= events_.size()) [[unlikely]]
+            make_room(e.seq);
+        events_[e.seq] = {e.what, e.id.type, e.id.number};
         count_ = e.seq + 1;
-        if (has_a_name(e.what)) learn_name(e);
+        if (with_name.contains(e.what)) learn_name(e);
     }
     std::uint64_t of(violation const&) const;
 
 private:
     struct seen {
         kind what = kind::other;
-        ref id = {};
+        entity type = entity::none;
+        std::uint32_t number = 0;
     };
-    static bool has_a_name(kind what) {
-        using enum kind;
-        return what == scope_open || what == coroutine_spawn || what == server_open || what == timer_arm ||
-            what == hook_add;
-    }
+    // The kinds whose subjects have names.
+    static constexpr kind_set with_name{
+        kind::scope_open, kind::coroutine_spawn, kind::server_open, kind::timer_arm, kind::hook_add};
+    void make_room(seq_t);
     void learn_name(event const&);
     std::uint64_t hash_of(std::string_view name);
-    std::vector<seen> events_;                       // by sequence number; as large as the longest execution
-    seq_t count_ = 0;                                // of them
-    std::vector<std::uint64_t> names_[entity_count]; // the hash of its name, by number
+    std::vector<seen> events_; // by sequence number; as large as the longest execution
+    seq_t count_ = 0;          // of them
+    struct given_name {
+        std::uint64_t hash = 0, execution = 0;
+    };
+    std::uint64_t execution_ = 1;                 // names of earlier ones are not valid
+    std::vector<given_name> names_[entity_count]; // by number
     // Hashes of names: all executions of an exploration have the same few.
     struct known_name {
         std::string text;
