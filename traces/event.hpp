@@ -221,7 +221,7 @@ struct event {
 
     value const* find(std::string_view key) const {
         for (field const& f : detail)
-            if (f.key.size() == key.size() && (f.key.data() == key.data() || f.key == key)) return &f.val;
+            if (is_same(f.key, key)) return &f.val;
         return nullptr;
     }
     std::int64_t integer(std::string_view key, std::int64_t otherwise = 0) const {
@@ -239,6 +239,16 @@ struct event {
     std::span<ref const> ids_of(std::string_view key) const {
         value const* v = find(key);
         return v && v->is == value::type::ids ? v->ids : std::span<ref const>{};
+    }
+
+private:
+    // Keys are short, and mostly the same literal or different in a letter: a call of memcmp would cost more.
+    static bool is_same(std::string_view a, std::string_view b) {
+        if (a.size() != b.size()) return false;
+        if (a.data() == b.data()) return true;
+        for (std::size_t i = 0; i < a.size(); ++i)
+            if (a[i] != b[i]) return false;
+        return true;
     }
 };
 

@@ -16,9 +16,8 @@ public:
         word* w = find(number / 64);
         if (!w) {
             word const fresh{number / 64, 0};
-            auto at = words_.end();
-            if (!words_.empty() && words_.back().index > fresh.index) at = lower_bound(fresh.index);
-            w = &*words_.insert(at, fresh);
+            if (words_.empty() || words_.back().index < fresh.index) w = &words_.emplace_back(fresh);
+            else w = &*words_.insert(lower_bound(fresh.index), fresh);
         }
         w->bits |= std::uint64_t{1} << number % 64;
     }
@@ -42,7 +41,9 @@ private:
     }
     word* find(std::uint32_t index) {
         if (words_.empty() || index > words_.back().index) return nullptr;
-        if (index == words_.back().index) return &words_.back(); // nearly always
+        return index == words_.back().index ? &words_.back() : find_before(index); // nearly always the last
+    }
+    [[gnu::noinline]] word* find_before(std::uint32_t index) {
         if (index < words_.front().index) return nullptr;
         std::size_t const from_back = words_.back().index - index; // right away when the youngest have no gaps
         if (from_back < words_.size() && words_[words_.size() - 1 - from_back].index == index)
@@ -66,15 +67,8 @@ public:
     T& open(std::uint32_t number) { // returns the existing entity if it is already live
         slot* s = at(number);
         if (s && s->live) return s->data;
-        if (!s) {
-            auto where = slots_.end();
-            if (!slots_.empty() && slots_.back().number > number) where = lower_bound(number);
-            s = &*slots_.insert(where, slot{});
-            s->number = number;
-            resized();
-        } else {
-            s->data = T{};
-        }
+        if (s) s->data = T{};
+        else s = &add(number);
         s->live = true;
         ++live_;
         return s->data;
@@ -113,6 +107,13 @@ private:
         bool live = false;
         T data{};
     };
+    slot& add(std::uint32_t number) {
+        bool const is_youngest = slots_.empty() || slots_.back().number < number;
+        slot& s = is_youngest ? slots_.emplace_back() : *slots_.insert(lower_bound(number), slot{});
+        s.number = number;
+        resized();
+        return s;
+    }
     auto lower_bound(std::uint32_t number) {
         return std::lower_bound(
             slots_.begin(), slots_.end(), number, [](slot const& s, std::uint32_t n) { return s.number < n; });
@@ -122,7 +123,9 @@ private:
         std::uint32_t const from_back = last_ - number;
         if (from_back < count_)
             if (slot& s = slots_[count_ - 1 - from_back]; s.number == number) return &s;
-        if (number > last_) return nullptr;
+        return number > last_ ? nullptr : search(number);
+    }
+    [[gnu::noinline]] slot* search(std::uint32_t number) {
         auto const found = lower_bound(number);
         return found != slots_.end() && found->number == number ? &*found : nullptr;
     }

@@ -45,13 +45,6 @@ bool is_short(event const& done) {
     return success && done.find("expected") && done.integer("body") < done.integer("expected");
 }
 
-std::string_view ending_of(event const& e) {
-    std::string_view const how = e.text("how");
-    return e.what == kind::client_closed && how != "reset" ? "eof" : how;
-}
-
-bool ends_connection(std::string_view how) { return how == "reset" || how == "eof" || how == "truncated"; }
-
 loss loss_of(sent_request const& s, bool cut, event const& fail, model const& m) {
     if (s.how.why == role::readiness || (cut && (s.how.why == role::stream || is_whole(fail)))) return loss::unowed;
     peer_state const* const p = m.peers.find(fail.id.number);
@@ -68,9 +61,10 @@ loss loss_of(sent_request const& s, bool cut, event const& fail, model const& m)
 }
 
 loss loss_of_unknown(event const& fail, model const& m) {
-    bool const bytes = fail.text("how") == "truncated" || fail.integer("received") > 0;
-    if (fail.what != kind::client_fail || !bytes || !ends_connection(fail.text("how")) || is_whole(fail))
-        return loss::unowed;
+    std::string_view const how = fail.text("how");
+    if (fail.what != kind::client_fail || !ends_connection(how)) return loss::unowed;
+    bool const bytes = how == "truncated" || fail.integer("received") > 0;
+    if (!bytes || is_whole(fail)) return loss::unowed;
     bool known = false;
     m.each_sent(fail, [&](ref, sent_request const&) { known = true; });
     return known ? loss::unowed : ends_with_its_connection(fail) ? loss::short_framed : loss::cut;

@@ -20,11 +20,15 @@ enum class loss : std::uint8_t {
     wrong_signal,   // another signal of this server does not lose it
 };
 
-bool ends_connection(std::string_view how); // whether `how` of client.fail is a reset or an end of stream
+// Whether `how` of client.fail is a reset or an end of stream.
+inline bool ends_connection(std::string_view how) { return how == "reset" || how == "eof" || how == "truncated"; }
 // Whether this client.done is a successful response whose body is shorter than the client knows it to be.
 bool is_short(event const& done);
 // How a client.fail or client.closed says that it ended: an orderly close is an end of stream.
-std::string_view ending_of(event const&);
+inline std::string_view ending_of(event const& e) {
+    std::string_view const how = e.text("how");
+    return e.what == kind::client_closed && how != "reset" ? "eof" : how;
+}
 loss loss_of(sent_request const&, bool cut, event const& fail, model const&);
 // The loss of a request that the trace did not tell of, or that was sent only half, if a part of its response arrived.
 loss loss_of_unknown(event const& fail, model const&);
