@@ -69,8 +69,10 @@ control::control(std::string_view stop_at, std::string_view free_at, traces::sin
         wanted_[static_cast<std::size_t>(act)] = true;
 }
 
-void control::put(traces::event const& e) {
-    if (wanted_[static_cast<std::size_t>(e.what)]) notice(e);
+// GCC would guess that `to_` is another control, and inline this function into itself.
+[[gnu::noinline]] void control::put(traces::event const& e) {
+    if (wanted_[static_cast<std::size_t>(e.what)]) [[unlikely]]
+        notice(e);
     to_.put(e);
 }
 
