@@ -29,6 +29,7 @@ std::span<rule_info const> effect_rules();
 template <class R> std::unique_ptr<rule> make() {
     std::unique_ptr<rule> made = std::make_unique<R>();
     made->judges_at_end = !std::is_same_v<decltype(&R::end), decltype(&rule::end)>;
+    made->keeps_state = !std::is_same_v<decltype(&R::reset), decltype(&rule::reset)>;
     return made;
 }
 

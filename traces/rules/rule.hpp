@@ -58,8 +58,9 @@ public:
     // signal or a failed assertion (a dying server loses everything at once, which is reported instead). Rules that
     // judge what is missing at the end judge only if `complete`.
     virtual void end(model const&, bool complete, rule_run&) { (void)complete; }
-    bool judges_at_end = true; // whether it has an end() of its own; set by make()
-    virtual void reset() {}    // back to the initial state; keeps the capacity
+    virtual void reset() {} // back to the initial state; keeps the capacity
+    // Whether the rule has an end() and a reset() of its own; make() sets them.
+    bool judges_at_end = true, keeps_state = true;
     // Returns what the rule needed and the trace lacks although it has the facts of `needs` ("a stop"), or "" if
     // nothing.
     virtual std::string_view lacks(model const&) const { return {}; }
@@ -124,7 +125,8 @@ private:
 
     std::vector<entry> entries_; // elements are never moved
     std::vector<std::vector<listener>> by_kind_;
-    std::vector<listener> at_end_; // the rules that judge at the end
+    std::vector<listener> at_end_;  // the rules that judge at the end
+    std::vector<rule*> with_state_; // the rules that have a reset() of their own
     model model_;
     unsigned declared_ = 0, seen_ = 0;
     std::string allowed_; // rules whose violations are notes, separated by spaces

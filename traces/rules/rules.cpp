@@ -184,6 +184,7 @@ void rule_run::add(std::span<rule_info const* const> wanted) {
         listener const l{x.judge.get(), &x};
         for (kind const k : info->kinds) by_kind_[static_cast<std::size_t>(k)].push_back(l);
         if (l.judge->judges_at_end) at_end_.push_back(l);
+        if (l.judge->keeps_state) with_state_.push_back(l.judge);
     }
 }
 
@@ -242,10 +243,9 @@ void rule_run::finish(bool complete) {
 }
 
 void rule_run::reset() {
-    for (entry& x : entries_) {
-        x.judge->reset();
-        x.reported = false;
-    }
+    for (rule* const r : with_state_) r->reset();
+    if (!found_.empty())
+        for (entry& x : entries_) x.reported = false;
     model_.clear();
     declared_ = seen_ = 0;
     allowed_.clear();
