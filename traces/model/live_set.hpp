@@ -14,11 +14,7 @@ class number_set {
 public:
     void insert(std::uint32_t number) {
         word* w = find(number / 64);
-        if (!w) {
-            word const fresh{number / 64, 0};
-            if (words_.empty() || words_.back().index < fresh.index) w = &words_.emplace_back(fresh);
-            else w = &*words_.insert(lower_bound(fresh.index), fresh);
-        }
+        if (!w) w = &add(number / 64);
         w->bits |= std::uint64_t{1} << number % 64;
     }
     bool contains(std::uint32_t number) const {
@@ -35,6 +31,10 @@ private:
         std::uint32_t index;
         std::uint64_t bits;
     };
+    [[gnu::noinline]] word& add(std::uint32_t index) {
+        if (words_.empty() || words_.back().index < index) return words_.emplace_back(word{index, 0});
+        return *words_.insert(lower_bound(index), word{index, 0});
+    }
     std::vector<word>::iterator lower_bound(std::uint32_t index) {
         return std::lower_bound(
             words_.begin(), words_.end(), index, [](word const& w, std::uint32_t i) { return w.index < i; });
