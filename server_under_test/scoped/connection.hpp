@@ -47,7 +47,8 @@ private:
     world& on_;
     connection_owner& owner_;
     std::unique_ptr<stream> stream_;
-    std::string in_, out_;
+    pooled_string in_;
+    std::string out_;
     std::size_t sent_ = 0;
     bool handling_ = false, last_ = false, reading_ = false;
     wait readable_, writable_, again_;

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <new>
+#include <string>
 #include <vector>
 
 namespace shutdown_repro::server {
@@ -57,5 +58,6 @@ template <class T> struct pooled_allocator {
     friend bool operator==(pooled_allocator, pooled_allocator) { return true; }
 };
 template <class T> using pooled_vector = std::vector<T, pooled_allocator<T>>;
+using pooled_string = std::basic_string<char, std::char_traits<char>, pooled_allocator<char>>;
 
 } // namespace shutdown_repro::server
