@@ -103,8 +103,8 @@ private:
             s.client->send(run.request(run.plan().slow));
         }
     }
-    // A server that still takes requests after the stop ends by chance when it exits where two of them do not overlap, or
-    // soon after that: what is sent then fails because it exits.
+    // A server that still takes requests after the stop ends by chance when it exits where two of them do not overlap,
+    // or soon after that: what is sent then fails because it exits.
     void look_for_gap(probe_run const& run) {
         if (std::exchange(ended_, !run.server_runs())) return;
         traces::nanoseconds const now = traces::monotonic_now();

@@ -1,5 +1,5 @@
-// A server that misbehaves in a selectable way. Usage: [ASKED=FILE] hostile-server HOW PORT. It creates the file when it is
-// asked for something: the controls of a probe start it several times, and ask for something in their last start.
+// A server that misbehaves in a selectable way. Usage: [ASKED=FILE] hostile-server HOW PORT. It creates the file when it
+// is asked for something: the controls of a probe start it several times, and ask for something in their last start.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -73,7 +73,7 @@ void serve(int listener) {
                 else
                     say(all[i].fd,
                         text.starts_with("HEAD") ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
-                                                  : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                                                 : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
                 if (to_stop && how != "forbids") return;
             }
         }

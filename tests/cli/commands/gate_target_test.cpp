@@ -33,8 +33,8 @@ void write_target(folder const& here, std::string const& name, std::vector<std::
 void write_server(folder const& here, std::string const& how) {
     write_target(here, how, {hostile_program, how, "{port}"});
 }
-// Writes a target that stops correctly except in its second trial. The starts of the controls, which may be many, are not
-// counted.
+// Writes a target that stops correctly except in its second trial. The starts of the controls, which may be many, are
+// not counted.
 void write_moody(folder const& here, std::string const& second) {
     write_target(here, "moody",
         {"/bin/sh", "-c",

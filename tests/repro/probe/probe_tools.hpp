@@ -50,8 +50,7 @@ inline bool breaks(traces::trace const& t, std::string_view rule) {
 
 // Returns a trace that `execute` makes, of up to five executions the first in which this machine was not too busy. The
 // last one is returned when it always was, so that what expects no note fails.
-template <typename execution>
-traces::trace when_not_busy(execution const& execute) {
+template <typename execution> traces::trace when_not_busy(execution const& execute) {
     for (int more = 4;; --more) {
         traces::trace t = execute();
         if (!more || !t.foot || t.foot->note.find("this machine is busy") == std::string::npos) return t;
