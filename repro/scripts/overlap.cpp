@@ -50,9 +50,10 @@ public:
             (status.empty() ? "the server has read none" : "the slow URL was answered at once" + status);
     }
     void after(probe_run& run) override {
+        bool const goes_on = run.ms_since_stop() < ends_ms(run);
         late_.knock(run);
-        look_for_gap(run);
-        if (run.ms_since_stop() < ends_ms(run)) return go_on(run);
+        look_for_gap(run, goes_on);
+        if (goes_on) return go_on(run);
         if (run.backend()) run.backend()->release();
         // The traffic ends with its last response.
         bool const waits = std::ranges::any_of(slots_, [](slot const& s) { return s.client && s.client->waits(); });
@@ -105,19 +106,19 @@ private:
     }
     // A server that still takes requests after the stop ends by chance when it exits where two of them do not overlap,
     // or soon after that: what is sent then fails because it exits.
-    void look_for_gap(probe_run const& run) {
+    void look_for_gap(probe_run const& run, bool goes_on) {
         if (std::exchange(ended_, !run.server_runs())) return;
         traces::nanoseconds const now = traces::monotonic_now();
         for (slot const& s : slots_)
             if (s.client) s.client->process_events();
         auto const any = [&](auto const& is) { return std::ranges::any_of(slots_, is); };
         takes_late_ones_ |= any([](slot const& s) { return s.late && s.answered(); });
-        bool const goes_on = any([&](slot const& s) { return s.answered() && s.sent_at > gap_at_; });
-        if (goes_on || now - gap_at_ > soon) gap_at_ = 0;
+        bool const answers = any([&](slot const& s) { return s.answered() && s.sent_at > gap_at_; });
+        if (answers || now - gap_at_ > soon) gap_at_ = 0;
         bool const under_way = any([](slot const& s) {
             return s.turned_away || (s.client && (s.client->lost() || (s.client->waits() && s.client->connected())));
         });
-        if (!gap_at_ && takes_late_ones_ && !over_ && !under_way) gap_at_ = now;
+        if (!gap_at_ && takes_late_ones_ && goes_on && !under_way) gap_at_ = now;
     }
 
     std::vector<slot> slots_;

@@ -211,7 +211,7 @@ TEST_CASE("a run that does not start does not change the results of other runs o
 TEST_CASE("presets and probes are listed") {
     result const targets = run({"list", "targets"});
     for (char const* name : {"nginx", "apache2", "haproxy", "node", "aiohttp", "uvicorn", "mojolicious",
-             "mojolicious-prefork", "gunicorn", "puma", "uwsgi", "haproxy-master"})
+             "mojolicious-prefork", "gunicorn", "puma", "uwsgi", "haproxy-master", "nginx-upgrade"})
         CHECK_THAT(targets.out, ContainsSubstring(name));
     CHECK_THAT(targets.out, ContainsSubstring("--act"));
     CHECK_THAT(targets.out, ContainsSubstring("tried with 18, 20"));

@@ -38,6 +38,10 @@ void check_act(std::string const& name, act_kind act, std::vector<std::string_vi
 
 TEST_CASE("nginx replaces its workers on SIGHUP without a lost request") { check_act("nginx", act_kind::reload); }
 
+TEST_CASE("nginx executes its program anew on SIGUSR2 and hands its sockets over, without a lost request") {
+    check_act("nginx-upgrade", act_kind::upgrade);
+}
+
 TEST_CASE("apache2 replaces its processes on SIGUSR1 without a lost request") {
     check_act("apache2", act_kind::reload);
 }
