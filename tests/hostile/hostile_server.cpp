@@ -1,5 +1,5 @@
-// A server that misbehaves in a selectable way. Usage: [ASKED=FILE] hostile-server HOW PORT. It creates the file when it
-// is asked for something: the controls of a probe start it several times, and ask something in their last start.
+// A server that misbehaves in a selectable way. Usage: [ASKED=FILE] hostile-server HOW PORT. It creates the file when
+// it is asked for something: the controls of a probe start it several times, and ask something in their last start.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
