@@ -184,7 +184,7 @@ TEST_CASE("zsh completes every subcommand and every option that help shows, and 
         answers{"scope-disposed-nonempty", "scope-disposed-twice"});
     CHECK(asked_of_zsh(in, "shutdown-repro check plain.jsonl x") == answers{"x:y.jsonl"});
     CHECK(asked_of_zsh(in, "shutdown-repro run w") == answers{"with\\ space.jsonl"});
-    CHECK(asked_of_zsh(in, "shutdown-repro run --target=ngi") == answers{"nginx"});
+    CHECK(asked_of_zsh(in, "shutdown-repro run --target=ngi") == answers{"nginx", "nginx-upgrade"});
     CHECK(asked_of_zsh(in, "shutdown-repro run --target pla") == answers{"plain.jsonl"});
     CHECK(asked_of_zsh(in, "shutdown-repro run --probe=in-flight,wrong-s") == answers{"wrong-signal"});
     CHECK(asked_of_zsh(in, "shutdown-repro run --stop-at handler,coroutine.susp") == answers{"coroutine.suspend\\#1"});
@@ -209,7 +209,7 @@ TEST_CASE("fish completes every subcommand and every option that help shows, and
     CHECK(asked_of_fish(in, "shutdown-repro check plain.jsonl x") == answers{"x:y.jsonl"});
     CHECK(asked_of_fish(in, "shutdown-repro check w") == answers{"with space.jsonl"});
     CHECK(asked_of_fish(in, "shutdown-repro explain no-such").empty());
-    CHECK(asked_of_fish(in, "shutdown-repro run --target ngi") == answers{"nginx"});
+    CHECK(asked_of_fish(in, "shutdown-repro run --target ngi") == answers{"nginx", "nginx-upgrade"});
     CHECK(asked_of_fish(in, "shutdown-repro run --target pla") == answers{"plain.jsonl"});
     CHECK(asked_of_fish(in, "shutdown-repro run --probe in-flight,wrong-s") == answers{"in-flight,wrong-signal"});
     CHECK(asked_of_fish(in, "shutdown-repro run --stop-at handler,coroutine.susp") ==

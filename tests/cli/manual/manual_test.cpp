@@ -162,7 +162,21 @@ private:
         if (!live) return text;
         text = std::regex_replace(
             text, std::regex("[0-9.]+ (ns|us|µs|ms|s)\\b"), "0 ms"); // how long it took decides the unit
-        return std::regex_replace(text, std::regex("[0-9]+"), "0");
+        return consequences_sorted(std::regex_replace(text, std::regex("[0-9]+"), "0"));
+    }
+
+    // Of two things that follow from a defect of a live server, either can come first.
+    static std::string consequences_sorted(std::string const& text) {
+        std::smatch list;
+        if (!std::regex_search(text, list, std::regex("and so: ([a-z-]+(, [a-z-]+)*)"))) return text;
+        std::vector<std::string> rules;
+        std::string const all = list.str(1);
+        std::regex const rule("[a-z-]+");
+        for (std::sregex_iterator it(all.begin(), all.end(), rule), end; it != end; ++it) rules.push_back(it->str());
+        std::ranges::sort(rules);
+        std::string sorted;
+        for (std::string const& r : rules) sorted += (sorted.empty() ? "" : ", ") + r;
+        return list.prefix().str() + "and so: " + sorted + consequences_sorted(list.suffix());
     }
 
     folder here_;
