@@ -12,7 +12,7 @@ constexpr std::uint32_t fewest_slots = 2, most_slots = 3;
 constexpr std::int64_t backend_ms = 600; // a slow response of the bundled backend, here
 constexpr std::int64_t least_ms = 1'500; // time after the stop during which requests follow each other
 constexpr std::int64_t spare_ms = 1'000; // before the end of the grace
-constexpr traces::nanoseconds soon = 250 * traces::millisecond;
+constexpr traces::nanoseconds soon = 250 * traces::millisecond; // after a gap: it may still be exiting
 
 // Several clients, each with one slow request after another; the first ones begin one after the other, so that there
 // is no moment without a request.
